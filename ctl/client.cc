@@ -1,0 +1,213 @@
+#include "ctl/client.h"
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "ctl/problem_text.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr char kSystemSocket[] = "/run/taskd/taskd.sock";
+constexpr int kAnswerMs = 60'000;
+constexpr int kMaxDepth = 64;
+constexpr std::int64_t kPatienceMs = 15'000;
+constexpr int kRetryMs = 200;
+
+const std::string& checked_path(const std::string& path, int exit_code, std::string_view origin) {
+  constexpr std::size_t kMax = sizeof(sockaddr_un{}.sun_path) - 1;
+  if (path.empty()) throw UsageError(exit_code, std::string(origin) + " is empty");
+  if (path.size() > kMax)
+    throw UsageError(exit_code, std::string(origin) + " is a path of " +
+                                    std::to_string(path.size()) +
+                                    " bytes; a socket's may have at most " + std::to_string(kMax));
+  return path;
+}
+
+DaemonAway explain(const ConnectFailed& e) {
+  const std::string at = "no daemon at " + escape_for_humans(e.what()) + ": ";
+  const std::string remedy =
+      "; start one with \"systemctl start taskd\" (as root) or \"taskd &\" (your own), or name its "
+      "socket with --socket or TASKD_SOCKET";
+  switch (e.error) {
+    case EACCES:
+    case EPERM:
+      return {kExitNotAllowed, "you may not use " + escape_for_humans(e.what()) +
+                                   ": ask for membership in the group that owns it"};
+    case ENOENT:
+      return {kExitNoDaemon, at + "there is no such socket" + remedy};
+    case ECONNREFUSED:
+      return {kExitNoDaemon, at + "the socket is there, but nobody listens" + remedy};
+    case ENOTSOCK:
+      return {kExitNoDaemon, at + "it is not a socket" + remedy};
+    case EAGAIN:
+      return {kExitTryLater, "the daemon at " + escape_for_humans(e.what()) +
+                                 " is too busy to take a connection; try again"};
+    default:
+      return {kExitNoDaemon, at + std::strerror(e.error) + remedy};
+  }
+}
+
+Failure explain(const ProtocolError& e, const std::string& path) {
+  return {kExitBadAnswer,
+          "what answers at " + escape_for_humans(path) + " is not a taskd: it sent " + e.what()};
+}
+
+DaemonAway explain(const ConnectionLost& e) {
+  if (e.answer_begun) return {kExitBadAnswer, std::string("the answer is cut short: ") + e.what()};
+  return {kExitTryLater, std::string("the daemon went away: ") + e.what() +
+                             ", so whether it did what was asked is unknown"};
+}
+
+// Runs `f` with the exceptions of an Exchange turned into Failures.
+template <class F>
+auto translated(const std::string& path, F f) {
+  try {
+    return f();
+  } catch (const ConnectFailed& e) {
+    throw explain(e);
+  } catch (const ConnectionLost& e) {
+    throw explain(e);
+  } catch (const AnswerTimeout& e) {
+    throw Failure(kExitTryLater, std::string("the daemon is silent: ") + e.what());
+  } catch (const ProtocolError& e) {
+    throw explain(e, path);
+  }
+}
+
+nlohmann::json parse_answer(const std::string& text) {
+  // Deeper documents would overflow the stack when they are printed.
+  const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    if (depth > kMaxDepth) throw std::runtime_error("too deeply nested");
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text, shallow);
+  } catch (const std::exception&) {
+    throw Failure(kExitBadAnswer, "the daemon's answer is not JSON");
+  }
+}
+
+Problem read_problem(const Exchange& exchange) {
+  const int status = exchange.answer().status();
+  try {
+    Problem problem = problem_from_json(parse_answer(exchange.answer().body()));
+    problem.status = status;
+    return problem;
+  } catch (const std::exception&) {
+    throw Failure(kExitBadAnswer, "the daemon answered " + std::to_string(status) +
+                                      " without saying why; is it another version?");
+  }
+}
+
+}  // namespace
+
+std::string find_socket(const std::optional<std::string>& option, const Environment& env) {
+  if (option) return checked_path(*option, kExitUsage, "--socket");
+  if (const char* const variable = env.get("TASKD_SOCKET"))
+    return checked_path(variable, kExitBadConfig, "TASKD_SOCKET");
+  if (const char* const runtime = env.get("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime) {
+    const std::string path = std::string(runtime) + "/taskd/taskd.sock";
+    struct stat info;
+    if (::stat(path.c_str(), &info) == 0)
+      return checked_path(path, kExitBadConfig, "$XDG_RUNTIME_DIR/taskd/taskd.sock");
+  }
+  return kSystemSocket;
+}
+
+int exit_code_of(const Problem& problem) {
+  if (problem.code == "no_such_path" || problem.code == "method_not_allowed")
+    return kExitBadAnswer;  // a daemon without this verb
+  switch (problem.status) {
+    case 403:
+      return kExitNotAllowed;
+    case 404:
+      return kExitNoSuchTask;
+    case 408:
+    case 429:
+    case 503:
+      return kExitTryLater;
+    case 409:
+    case 507:
+      return kExitConflict;
+    case 500:
+      return kExitInternal;
+    default:
+      break;
+  }
+  return problem.status >= 400 && problem.status < 500 ? kExitBadData : kExitBadAnswer;
+}
+
+nlohmann::json Client::call(const HttpRequest& request) const {
+  Exchange exchange = begin(request);
+  finish(exchange, kAnswerMs);
+  return result_of(exchange);
+}
+
+nlohmann::json Client::get(const std::string& target) const {
+  HttpRequest request;
+  request.target = target;
+  return call(request);
+}
+
+nlohmann::json Client::post(const std::string& target, const nlohmann::json& body) const {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = target;
+  request.body = body.dump();
+  return call(request);
+}
+
+Exchange Client::begin(const HttpRequest& request, ResponseParser::BodySink sink) const {
+  return translated(socket_path_, [&] { return Exchange(socket_path_, request, std::move(sink)); });
+}
+
+bool Client::step(Exchange& exchange) const {
+  return translated(socket_path_, [&] { return exchange.step(); });
+}
+
+void Client::finish(Exchange& exchange, int quiet_ms) const {
+  translated(socket_path_, [&] { exchange.finish(quiet_ms); });
+}
+
+void Client::check_status(const Exchange& exchange) const {
+  const int status = exchange.answer().status();
+  if (status >= 200 && status < 300) return;
+  Problem problem = read_problem(exchange);
+  const std::string* const after = exchange.answer().header("retry-after");
+  const std::string what =
+      describe_problem(problem, after ? std::optional<std::string_view>(*after) : std::nullopt);
+  if (problem.code == "shutting_down") throw DaemonAway(kExitTryLater, what);
+  const int exit_code = exit_code_of(problem);
+  throw Refused(exit_code, what, std::move(problem));
+}
+
+nlohmann::json Client::result_of(const Exchange& exchange) const {
+  check_status(exchange);
+  return parse_answer(exchange.answer().body());
+}
+
+void Patience::after(const DaemonAway& failure) {
+  if (failure.exit_code == kExitNotAllowed) throw failure;
+  const BootTime now = context_.clock.boot_now();
+  if (!since_) {
+    since_ = now;
+    context_.say("the daemon is away; waiting up to " + format_duration_ms(kPatienceMs) +
+                 " for it to come back");
+  }
+  if (now - *since_ > kPatienceMs) throw failure;
+  pause_ms(kRetryMs);
+}
+
+void pause_ms(int ms) {
+  ::poll(nullptr, 0, ms);  // a signal may cut it short, which does no harm to any caller
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,83 @@
+// taskctl's side of the API: finds the daemon, asks, and turns refusals into exit codes.
+//
+// One connection per request: a Unix connect costs microseconds, and nothing idle can go stale.
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ctl/context.h"
+#include "ctl/failure.h"
+#include "ctl/http.h"
+#include "daemon/api/wire.h"
+
+namespace taskd::ctl {
+
+// The daemon could not be asked, or went away before it answered (69 or 75). Waiting verbs try
+// again for a while, since jobs outlive a restart of the daemon.
+struct DaemonAway : Failure {
+  using Failure::Failure;
+};
+
+// The daemon said no.
+struct Refused : Failure {
+  Refused(int code, const std::string& what, Problem p)
+      : Failure(code, what), problem(std::move(p)) {}
+  Problem problem;
+};
+
+// Where the daemon's socket should be: the option, TASKD_SOCKET, the user's runtime directory if
+// there is a socket in it, /run/taskd/taskd.sock. Throws UsageError for a path no socket can have.
+std::string find_socket(const std::optional<std::string>& option, const Environment& env);
+
+// The exit code that stands for a problem document.
+int exit_code_of(const Problem& problem);
+
+class Client {
+ public:
+  explicit Client(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  const std::string& socket_path() const { return socket_path_; }
+
+  // Asks and reads the JSON of a 2xx. Throws Refused, DaemonAway or Failure.
+  nlohmann::json call(const HttpRequest& request) const;
+  nlohmann::json get(const std::string& target) const;
+  nlohmann::json post(const std::string& target, const nlohmann::json& body) const;
+
+  // The same in two steps, for callers that wait for many answers at once.
+  Exchange begin(const HttpRequest& request, ResponseParser::BodySink sink = {}) const;
+  // `exchange` is complete. Throws as call() does.
+  nlohmann::json result_of(const Exchange& exchange) const;
+  // Throws what `exchange`'s refusal amounts to, if its status is not 2xx.
+  void check_status(const Exchange& exchange) const;
+
+  // Runs step() or finish() of an Exchange with its exceptions turned into Failures.
+  bool step(Exchange& exchange) const;
+  void finish(Exchange& exchange, int quiet_ms) const;
+
+ private:
+  std::string socket_path_;
+};
+
+// How long a waiting verb puts up with a daemon that restarts: 15 s from the first failure,
+// until reset().
+class Patience {
+ public:
+  explicit Patience(Context& context) : context_(context) {}
+  // Pauses a moment, or throws `failure` again when the time is over. Says once that it waits.
+  void after(const DaemonAway& failure);
+  void reset() { since_.reset(); }
+
+ private:
+  Context& context_;
+  std::optional<BootTime> since_;
+};
+
+// Waits without doing anything.
+void pause_ms(int ms);
+
+}  // namespace taskd::ctl

@@ -1,0 +1,253 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "ctl/selector.h"
+#include "ctl/stats.h"
+#include "ctl/verbs.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/version.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS]",
+    .paragraph =
+        R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
+the versions agree, whether queues are full or stand still, and what failed lately.
+Every line says ok, warn or fail, and what to do. Exits 1 if something failed.)",
+    .examples = R"(  taskctl doctor
+  taskctl doctor --json | jq '.checks[] | select(.result != "ok")'
+)"};
+
+constexpr std::int64_t kRecentMs = 24LL * 3600 * 1000;
+constexpr std::size_t kManyFailures = 1000;  // no more are counted
+
+struct Check {
+  std::string_view result;  // ok, warn or fail
+  std::string name;
+  std::string finding;
+  std::string remedy;
+};
+
+class Doctor {
+ public:
+  Doctor(Context& context, Client client) : context_(context), client_(std::move(client)) {}
+
+  std::vector<Check> examine() {
+    if (!look_at_socket()) return std::move(checks_);
+    look_at_folder();
+    if (!look_at_health()) return std::move(checks_);
+    const Stats stats = read_stats(client_.get("/v1/stats"));
+    look_at_version(stats);
+    look_at_queues(stats);
+    look_at_workers(stats);
+    look_at_failures();
+    return std::move(checks_);
+  }
+
+ private:
+  void add(std::string_view result, std::string name, std::string finding,
+           std::string remedy = "") {
+    checks_.push_back({result, std::move(name), std::move(finding), std::move(remedy)});
+  }
+  std::string shown_path() const { return escape_for_humans(client_.socket_path()); }
+
+  bool look_at_socket() {
+    struct stat info;
+    if (::stat(client_.socket_path().c_str(), &info) != 0) {
+      add("fail", "socket", shown_path() + ": " + std::strerror(errno),
+          "start the daemon, or name its socket with --socket or TASKD_SOCKET");
+      return false;
+    }
+    if (!S_ISSOCK(info.st_mode)) {
+      add("fail", "socket", shown_path() + " is not a socket", "name another with --socket");
+      return false;
+    }
+    if (::access(client_.socket_path().c_str(), W_OK) != 0) {
+      add("fail", "socket", "you may not write to " + shown_path(),
+          "become a member of the group that owns it");
+      return false;
+    }
+    if ((info.st_mode & S_IWOTH) != 0)
+      add("ok", "socket", shown_path() + ", open to every user of this machine");
+    else
+      add("ok", "socket", shown_path() + ", owned by uid " + std::to_string(info.st_uid));
+    return true;
+  }
+
+  // Who may write to the folder can put another socket in the daemon's place.
+  void look_at_folder() {
+    const std::size_t slash = client_.socket_path().rfind('/');
+    const std::string folder = slash == std::string::npos ? "."
+                               : slash == 0               ? "/"
+                                                          : client_.socket_path().substr(0, slash);
+    const std::string shown = escape_for_humans(folder);
+    struct stat info;
+    if (::stat(folder.c_str(), &info) != 0) {
+      add("warn", "folder", shown + ": " + std::strerror(errno), "check its permissions");
+      return;
+    }
+    const bool sticky = (info.st_mode & S_ISVTX) != 0;
+    if ((info.st_mode & S_IWOTH) != 0 && !sticky)
+      add("fail", "folder", "everybody may write to " + shown,
+          "chmod o-w " + shell_quote(folder) + ": anybody could pose as the daemon");
+    else if ((info.st_mode & S_IWOTH) != 0)
+      add("warn", "folder", shown + " is shared by everybody",
+          "use a folder of its own, such as $XDG_RUNTIME_DIR/taskd");
+    else if (info.st_uid != 0 && info.st_uid != ::getuid() && info.st_uid != socket_owner())
+      add("warn", "folder", shown + " belongs to uid " + std::to_string(info.st_uid),
+          "make sure that you trust that user");
+    else
+      add("ok", "folder", shown + ", owned by uid " + std::to_string(info.st_uid));
+  }
+
+  uid_t socket_owner() const {
+    struct stat info;
+    return ::stat(client_.socket_path().c_str(), &info) == 0 ? info.st_uid : 0;
+  }
+
+  bool look_at_health() {
+    try {
+      const BootTime before = context_.clock.boot_now();
+      client_.get("/v1/healthz");
+      add("ok", "daemon",
+          "answers within " + std::to_string(context_.clock.boot_now() - before) + " ms");
+      return true;
+    } catch (const Failure& failure) {
+      add("fail", "daemon", failure.what(),
+          "look at its log: journalctl -u taskd, or where it was started");
+      return false;
+    }
+  }
+
+  void look_at_version(const Stats& stats) {
+    const std::string versions =
+        std::string("taskctl ") + kVersion + ", taskd " + escape_for_humans(stats.daemon_version);
+    if (stats.daemon_version == kVersion)
+      add("ok", "version", versions);
+    else
+      add("warn", "version", versions, "restart the daemon, or install the same version of both");
+  }
+
+  void look_at_queues(const Stats& stats) {
+    bool good = true;
+    for (const QueueCounts& queue : stats.queues) {
+      const std::string finding = escape_for_humans(queue.name) + " holds " +
+                                  std::to_string(queue.waiting()) + " of " +
+                                  std::to_string(queue.capacity) + " waiting tasks";
+      if (queue.capacity > 0 && queue.waiting() >= queue.capacity)
+        add("fail", "queue", finding + ": it is full", "raise its capacity or cancel some");
+      else if (queue.capacity > 0 && queue.waiting() >= queue.capacity / 10 * 9)
+        add("warn", "queue", finding, "it will be full soon");
+      else
+        continue;
+      good = false;
+    }
+    if (good)
+      add("ok", "queues",
+          std::to_string(stats.queues.size()) + ", none full; " +
+              std::to_string(stats.total(State::queued)) + " tasks queued");
+  }
+
+  void look_at_workers(const Stats& stats) {
+    const std::string busy =
+        std::to_string(stats.workers_busy) + " of " + std::to_string(stats.workers_total) + " busy";
+    if (stats.workers_total == 0)
+      add("fail", "workers", "there are none", "start taskd with --workers N");
+    else if (!stands_still(stats))
+      add("ok", "workers", busy);
+    else
+      add("fail", "workers", busy + ", although tasks are queued",
+          "look at the daemon's log; restarting it leaves running jobs alone");
+  }
+
+  // Tasks are queued, a worker is idle, and a moment later nothing has moved.
+  bool stands_still(const Stats& first) {
+    constexpr int kLooks = 10;
+    constexpr int kBetweenMs = 100;
+    const auto idle = [](const Stats& stats) {
+      return stats.total(State::queued) > 0 && stats.workers_busy < stats.workers_total;
+    };
+    bool still = idle(first);
+    for (int i = 0; i < kLooks && still; ++i) {
+      pause_ms(kBetweenMs);
+      const Stats now = read_stats(client_.get("/v1/stats"));
+      still = idle(now) && now.total(State::queued) >= first.total(State::queued);
+    }
+    return still;
+  }
+
+  void look_at_failures() {
+    Selection selection;
+    selection.states = {State::failed};
+    selection.since = context_.clock.wall_now() + -kRecentMs;
+    std::size_t count = 0;
+    list_tasks(client_, filter_to_query(selection), kManyFailures,
+               [&](const nlohmann::json&) { ++count; });
+    if (count == 0)
+      add("ok", "failures", "no task of the last day has failed");
+    else
+      add("warn", "failures",
+          (count == kManyFailures ? "at least " : "") + std::to_string(count) +
+              (count == 1 ? " task" : " tasks") + " of the last day failed",
+          "taskctl list --state failed --since 1d");
+  }
+
+  Context& context_;
+  const Client client_;
+  std::vector<Check> checks_;
+};
+
+Color color_of(std::string_view result) {
+  return result == "ok" ? Color::green : result == "warn" ? Color::yellow : Color::red;
+}
+
+void print_checks(Context& context, const Painter& paint, const std::vector<Check>& checks) {
+  for (const Check& check : checks) {
+    std::string result(check.result);
+    result.resize(4, ' ');
+    context.out.line(paint(color_of(check.result), result) + "  " + check.name + ": " +
+                     check.finding);
+    if (!check.remedy.empty()) context.out.line("      → " + check.remedy);
+  }
+}
+
+void print_checks_json(Context& context, const std::vector<Check>& checks) {
+  nlohmann::json document{{"version", 1}, {"checks", nlohmann::json::array()}};
+  for (const Check& check : checks)
+    document["checks"].push_back({{"result", check.result},
+                                  {"name", check.name},
+                                  {"finding", check.finding},
+                                  {"remedy", check.remedy}});
+  context.out.line(print_json(document));
+}
+
+}  // namespace
+
+int doctor_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  bool json = false;
+  Args args("doctor", kHelp);
+  args.flag("--json", json, "print the checks as JSON");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Painter paint = make_painter(context, common);
+  const std::vector<Check> checks = Doctor(context, connect(context, common)).examine();
+  if (json)
+    print_checks_json(context, checks);
+  else
+    print_checks(context, paint, checks);
+  for (const Check& check : checks) {
+    if (check.result == "fail") return kExitSomeFailed;
+  }
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

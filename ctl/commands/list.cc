@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ctl/outcome.h"
+#include "ctl/selector.h"
+#include "ctl/table.h"
+#include "ctl/verbs.h"
+#include "ctl/when.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr std::size_t kDefaultLimit = 50;
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] [ID… | FILTER]",
+    .paragraph =
+        R"(Lists tasks, the newest first. TIME is how long a task waits ("in 5m": until it may
+start), how long it has been running, or how long its last attempt took. REASON is
+how it failed. On a terminal the table is cut to fit, and shows queues and
+priorities only if some are unusual; elsewhere it is complete.)",
+    .examples =
+        R"(  taskctl list
+  taskctl list --state running,queued
+  taskctl list --state failed --since 1d --label team=web
+  taskctl list --all --json | jq -r '.tasks[].id'
+)"};
+
+std::string time_cell(const Task& task, WallTime now) {
+  switch (task.state) {
+    case State::scheduled:
+      return task.due_at ? format_relative(*task.due_at, now) : "";
+    case State::running:
+      return format_span(task.started_at ? now - *task.started_at : 0);
+    case State::succeeded:
+    case State::failed:
+    case State::cancelled:
+      if (!task.started_at || !task.ended_at) return "";
+      return format_span(*task.ended_at - *task.started_at);
+    case State::blocked:
+    case State::held:
+    case State::queued:
+      break;
+  }
+  return format_span(now - task.created_at);
+}
+
+// Which columns have something to say.
+struct Shown {
+  bool queue = true;
+  bool priority = true;
+};
+
+std::vector<Column> columns_of(const Shown& shown) {
+  std::vector<Column> columns = {{"ID", true, false}, {"STATE", false, false}};
+  if (shown.queue) columns.push_back({"QUEUE", false, true});
+  if (shown.priority) columns.push_back({"PRI", true, false});
+  columns.push_back({"ATTEMPT", true, false});
+  columns.push_back({"TIME", true, false});
+  columns.push_back({"REASON", false, true});
+  columns.push_back({"NAME/COMMAND", false, true});
+  return columns;
+}
+
+std::vector<Cell> row_of(const Task& task, const Shown& shown, WallTime now) {
+  const std::string name = task.spec.name.empty() ? command_line(task.spec) : task.spec.name;
+  std::string attempt = std::to_string(task.attempt);
+  if (task.spec.max_attempts > 1) attempt += "/" + std::to_string(task.spec.max_attempts);
+  const Color color = color_of(task.state);
+  std::vector<Cell> row = {{std::to_string(task.id)}, {std::string(to_string(task.state)), color}};
+  if (shown.queue) row.push_back({escape_for_humans(task.spec.queue)});
+  if (shown.priority) row.push_back({std::to_string(task.spec.priority)});
+  row.push_back({attempt});
+  row.push_back({time_cell(task, now)});
+  row.push_back({describe_reason(task), task.state == State::failed ? color : Color::none});
+  row.push_back({escape_for_humans(name)});
+  return row;
+}
+
+std::size_t parse_limit(const std::optional<std::string>& text, bool all) {
+  if (text && all) throw UsageError(kExitUsage, "give either --limit or --all, not both");
+  if (all) return 0;
+  if (!text) return kDefaultLimit;
+  const auto limit = parse_int(*text);
+  if (!limit || *limit < 1)
+    throw UsageError(kExitUsage,
+                     "--limit: \"" + escape_for_humans(*text) + "\" is not a number from 1");
+  return static_cast<std::size_t>(*limit);
+}
+
+// The tasks, and the cursor of those left out.
+std::string collect(const Client& client, const Selection& selection, bool oldest,
+                    std::size_t limit, std::vector<nlohmann::json>& tasks) {
+  if (selection.by_id()) {
+    for (const TaskId id : resolve_ids(client, selection))
+      tasks.push_back(client.get("/v1/tasks/" + std::to_string(id)));
+    return "";
+  }
+  std::string query = filter_to_query(selection);
+  if (oldest) query += query.empty() ? "order=oldest" : "&order=oldest";
+  return list_tasks(client, query, limit,
+                    [&](nlohmann::json task) { tasks.push_back(std::move(task)); });
+}
+
+void print_table(Context& context, const Painter& paint,
+                 const std::vector<nlohmann::json>& documents) {
+  std::vector<Task> tasks;
+  for (const nlohmann::json& document : documents) tasks.push_back(read_task(document));
+  const int columns = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
+  Shown shown;
+  if (columns != 0) {
+    // Room is short on a terminal: what is the same everywhere, and usual, is left out.
+    shown.queue = std::any_of(tasks.begin(), tasks.end(),
+                              [](const Task& task) { return task.spec.queue != TaskSpec().queue; });
+    shown.priority = std::any_of(tasks.begin(), tasks.end(),
+                                 [](const Task& task) { return task.spec.priority != 0; });
+  }
+  Table table(columns_of(shown));
+  const WallTime now = context.clock.wall_now();
+  for (const Task& task : tasks) table.add(row_of(task, shown, now));
+  context.out.write(table.render(static_cast<std::size_t>(columns), paint));
+}
+
+}  // namespace
+
+int list_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  SelectorOptions selector;
+  std::optional<std::string> limit_text;
+  bool all = false;
+  bool oldest = false;
+  bool json = false;
+  Args args("list", kHelp);
+  args.words(selector.words);
+  add_filter_options(args, selector);
+  args.option("-n,--limit", "N", limit_text, "at most N tasks (default: 50)");
+  args.flag("--all", all, "all tasks, however many");
+  args.flag("--oldest", oldest, "the oldest first");
+  args.flag("--json", json, "{\"version\":1,\"tasks\":[…],\"next_cursor\":…}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Selection selection = parse_selection(selector, context.clock.wall_now());
+  const std::size_t limit = parse_limit(limit_text, all);
+  const Painter paint = make_painter(context, common);
+  const Client client = connect(context, common);
+  std::vector<nlohmann::json> tasks;
+  const std::string cursor = collect(client, selection, oldest, limit, tasks);
+  if (json) {
+    const nlohmann::json next = cursor.empty() ? nlohmann::json(nullptr) : nlohmann::json(cursor);
+    context.out.line(print_json({{"version", 1}, {"tasks", tasks}, {"next_cursor", next}}));
+    return kExitOk;
+  }
+  if (tasks.empty()) {
+    context.say(selection.by_filter() ? "no task matches" : "there are no tasks");
+    return kExitOk;
+  }
+  print_table(context, paint, tasks);
+  if (!cursor.empty())
+    context.say("these are " + std::to_string(tasks.size()) + "; there are more: --limit N, --all");
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,146 @@
+#include <climits>
+#include <nlohmann/json.hpp>
+
+#include "ctl/follow.h"
+#include "ctl/job_output.h"
+#include "ctl/selector.h"
+#include "ctl/verbs.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] ID… | FILTER",
+    .paragraph =
+        R"(Prints what a task wrote: its stdout to stdout, its stderr to stderr, of the latest
+attempt. On a terminal only colours pass; other control characters are shown, not
+obeyed. Elsewhere the bytes are exactly the task's. With --follow the output comes as
+it is written, until the attempt ends; of a task that waits, once it starts.)",
+    .examples =
+        R"(  taskctl logs 12
+  taskctl logs -f last
+  taskctl logs -n 20 --stderr 12
+  taskctl logs --attempt 1 12 > first.log
+)"};
+
+constexpr int kQuietMs = 60'000;
+
+struct LogOptions {
+  bool out = false;
+  bool err = false;
+  bool follow = false;
+  bool raw = false;
+  int attempt = 0;  // 0 = the latest
+  std::optional<std::int64_t> tail_bytes;
+  std::optional<std::int64_t> lines;
+};
+
+std::int64_t number_flag(std::string_view flag, const std::string& text, std::int64_t min) {
+  const auto value = parse_int(text);
+  if (!value || *value < min || *value > INT_MAX)
+    throw UsageError(kExitUsage, std::string(flag) + ": \"" + escape_for_humans(text) +
+                                     "\" is not a number from " + std::to_string(min));
+  return *value;
+}
+
+// What is there of one stream. Returns the offset where it ends.
+std::int64_t print_present(const Client& client, const std::string& target,
+                           const LogOptions& options, const ByteSink& sink) {
+  if (!options.lines && !options.tail_bytes) return fetch_output(client, target, 0, sink);
+  const OutputTail tail = options.lines ? fetch_last_lines(client, target, *options.lines)
+                                        : fetch_tail(client, target, *options.tail_bytes);
+  sink(tail.bytes);
+  return tail.next_offset;
+}
+
+void follow(Context& context, const Client& client, TaskId id, const LogOptions& options,
+            JobOutput& output) {
+  const Task task = get_task(client, id);
+  const bool begun = task.attempt > 0;
+  const int attempt = options.attempt != 0 ? options.attempt : begun ? task.attempt : 1;
+  const auto want = [&](bool wanted, std::string_view stream, ByteSink sink) {
+    AttemptFollower::Want out;
+    if (!wanted) return out;
+    const bool skips = options.lines || options.tail_bytes;
+    if (skips && attempt <= task.attempt)
+      out.offset = print_present(client, logs_target(id, stream, attempt), options, sink);
+    out.sink = std::move(sink);
+    return out;
+  };
+  AttemptFollower follower(context, client, id, attempt,
+                           want(options.out, "stdout", output.out_sink()),
+                           want(options.err, "stderr", output.err_sink()));
+  output.flush();
+  while (!follower.done()) {
+    follower.step(kQuietMs);
+    output.flush();
+  }
+}
+
+LogOptions parse(const std::optional<std::string>& attempt, const std::optional<std::string>& tail,
+                 const std::optional<std::string>& lines, LogOptions options) {
+  if (tail && lines) throw UsageError(kExitUsage, "give either --tail or --lines, not both");
+  if (attempt) options.attempt = static_cast<int>(number_flag("--attempt", *attempt, 1));
+  if (tail) options.tail_bytes = number_flag("--tail", *tail, 1);
+  if (lines) options.lines = number_flag("--lines", *lines, 0);
+  if (!options.out && !options.err) options.out = options.err = true;
+  return options;
+}
+
+}  // namespace
+
+int logs_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  SelectorOptions selector;
+  LogOptions options;
+  std::optional<std::string> attempt, tail, lines;
+  Args args("logs", kHelp);
+  args.words(selector.words);
+  add_filter_options(args, selector);
+  args.flag("--stdout", options.out, "only its stdout");
+  args.flag("--stderr", options.err, "only its stderr");
+  args.option("--attempt", "N", attempt, "of this attempt (default: the latest)");
+  args.flag("-f,--follow", options.follow, "go on until the attempt ends");
+  args.option("-n,--lines", "N", lines, "only the last N lines (of the last 8 MiB)");
+  args.option("--tail", "BYTES", tail, "only the last BYTES (8 MiB at most)");
+  args.flag("--raw", options.raw, "leave control characters alone on a terminal, too");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  options = parse(attempt, tail, lines, options);
+  const Selection selection = parse_selection(selector, context.clock.wall_now());
+  if (!selection.by_id() && !selection.by_filter())
+    throw UsageError(kExitUsage, "which task? Name an id, or last");
+  const bool colors = common.color.value_or("auto") != "never";
+  make_painter(context, common);  // checks --color
+  const Client client = connect(context, common);
+  const std::vector<TaskId> ids = select_ids(client, selection, {});
+  if (options.follow && ids.size() != 1)
+    throw UsageError(kExitUsage, "--follow goes with one task");
+  if (ids.empty()) context.say("no task matches");
+
+  JobOutput output(context, options.raw, colors);
+  for (const TaskId id : ids) {
+    if (options.follow) {
+      follow(context, client, id, options, output);
+      continue;
+    }
+    try {
+      if (options.out)
+        print_present(client, logs_target(id, "stdout", options.attempt), options,
+                      output.out_sink());
+      if (options.err)
+        print_present(client, logs_target(id, "stderr", options.attempt), options,
+                      output.err_sink());
+    } catch (const Refused& refused) {
+      if (ids.size() == 1 || refused.problem.code != "no_such_attempt") throw;
+      context.say(refused.what());  // the others have their output
+    }
+  }
+  output.finish();
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,21 @@
+#include "ctl/control.h"
+
+namespace taskd::ctl {
+
+int release_command(Context& context, const Words& argv) {
+  static constexpr ControlVerb kVerb{
+      .name = "release",
+      .path = "release",
+      .done = "released",
+      .help = {.usage = "[OPTIONS] ID… | FILTER",
+               .paragraph =
+                   R"(Lets held tasks go on: at once, or when their time has come. Ids are
+all-or-nothing.)",
+               .examples =
+                   R"(  taskctl release 12
+  taskctl release --state held --label team=web
+)"}};
+  return run_control(context, argv, kVerb);
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,180 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "ctl/follow.h"
+#include "ctl/interrupts.h"
+#include "ctl/job_output.h"
+#include "ctl/outcome.h"
+#include "ctl/selector.h"
+#include "ctl/submit_options.h"
+#include "ctl/verbs.h"
+#include "ctl/when.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] -- COMMAND [ARG…]\n       taskctl run [OPTIONS] --shell LINE",
+    .paragraph =
+        R"(Submits a command, shows its output live, and exits with its code, as if it had been
+started here; but it waits its turn, is tried again as asked, and goes on when this
+terminal dies. Ctrl-C asks whether to cancel the task; a second one cancels it. Where
+nobody can be asked, SIGINT and SIGTERM cancel the task, and its end is waited for.)",
+    .examples =
+        R"(  taskctl run -- make check
+  taskctl run --queue gpu --timeout 2h -- ./train.sh
+  taskctl run --max-attempts 3 --retry-delay 5s -- rsync -a src/ host:dst/
+)"};
+
+constexpr int kLookMs = 1000;       // between two looks at a task that waits
+constexpr int kHintAfterMs = 1000;  // of waiting, a word about it
+constexpr int kMaxDelayMs = 50;     // between the end of the output and of the task
+
+class Runner {
+ public:
+  Runner(Context& context, const Client& client, TaskId id, JobOutput& output)
+      : context_(context),
+        client_(client),
+        id_(id),
+        output_(output),
+        patience_(context),
+        begun_(context.clock.boot_now()) {}
+
+  // Stays until the task has ended. Returns its code.
+  int run() {
+    for (int attempt = 1;; ++attempt) {
+      follow(attempt);
+      const Task task = wait_for_next(attempt);
+      if (task.attempt <= attempt) return finish(task);
+    }
+  }
+
+ private:
+  void follow(int attempt) {
+    AttemptFollower follower(context_, client_, id_, attempt, {output_.out_sink(), 0},
+                             {output_.err_sink(), 0});
+    while (!follower.done()) {
+      const bool hint_due = !hinted_ && ::isatty(STDERR_FILENO) == 1;
+      if (follower.step(hint_due ? kHintAfterMs : kLookMs * 60, interrupts_.fd())) interrupted();
+      output_.flush();
+      if (hint_due) hint();
+    }
+  }
+
+  // The task once it has ended or its next attempt has begun.
+  Task wait_for_next(int attempt) {
+    int pause = 1;
+    bool said = false;
+    while (true) {
+      const std::optional<Task> task = look();
+      if (task && (is_end(task->state) || task->attempt > attempt)) return *task;
+      const bool between = task && task->state != State::running;
+      if (between && !said) say_retry(*task);
+      said = said || between;
+      pause = std::min(pause * 2, between ? kLookMs : kMaxDelayMs);
+      wait_for_interrupt(pause);
+    }
+  }
+
+  std::optional<Task> look() {
+    try {
+      Task task = get_task(client_, id_);
+      patience_.reset();
+      return task;
+    } catch (const DaemonAway& away) {
+      patience_.after(away);
+      return std::nullopt;
+    }
+  }
+
+  void wait_for_interrupt(int ms) {
+    if (interrupts_.wait(ms)) interrupted();
+  }
+
+  void say_retry(const Task& task) {
+    std::string text = "task " + std::to_string(id_) + ": attempt " + std::to_string(task.attempt) +
+                       " ended (" +
+                       (task.last_outcome ? describe_outcome(*task.last_outcome) : "lost") + ")";
+    if (task.state == State::scheduled && task.due_at)
+      text += "; the next begins " + format_relative(*task.due_at, context_.clock.wall_now());
+    output_.flush();
+    context_.say(text);
+  }
+
+  // On a terminal, once: why nothing is to be seen yet.
+  void hint() {
+    if (context_.clock.boot_now() - begun_ < kHintAfterMs) return;
+    hinted_ = true;
+    const std::optional<Task> task = look();
+    if (!task || task->attempt > 0 || is_end(task->state)) return;
+    context_.say("task " + std::to_string(id_) + " is " + std::string(to_string(task->state)) +
+                 " in queue " + escape_for_humans(task->spec.queue) + "; waiting for it to start");
+  }
+
+  void interrupted() {
+    const int signal = interrupts_.take();
+    if (signal == 0) return;
+    if (cancelled_)
+      throw Failure(128 + signal,
+                    "task " + std::to_string(id_) + " is still being stopped; not waiting for it");
+    if (signal == SIGINT) {
+      const Answer answer =
+          ask_on_terminal("cancel task " + std::to_string(id_) + "?", interrupts_);
+      if (answer == Answer::no) return;
+    }
+    cancelled_ = true;
+    context_.say("cancelling task " + std::to_string(id_));
+    try {
+      client_.post("/v1/tasks/" + std::to_string(id_) + "/cancel", nlohmann::json::object());
+    } catch (const Refused& refused) {
+      if (refused.problem.code != "wrong_state") throw;  // it has just ended by itself
+    }
+  }
+
+  int finish(const Task& task) {
+    output_.finish();
+    const bool own_code = task.last_outcome && task.last_outcome->kind == OutcomeKind::exited;
+    if (task.state != State::succeeded && !own_code) {
+      const std::string reason = describe_reason(task);
+      context_.say("task " + std::to_string(id_) + " " + std::string(to_string(task.state)) +
+                   (reason.empty() ? "" : ": " + reason));
+    }
+    return exit_code_of(task);
+  }
+
+  Context& context_;
+  const Client& client_;
+  const TaskId id_;
+  JobOutput& output_;
+  Patience patience_;
+  const BootTime begun_;
+  Interrupts interrupts_;
+  bool hinted_ = false;
+  bool cancelled_ = false;
+};
+
+}  // namespace
+
+int run_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  SubmitOptions options;
+  bool raw = false;
+  Args args("run", kHelp);
+  options.declare(args);
+  args.flag("--raw", raw, "leave control characters alone on a terminal, too");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  make_painter(context, common);  // checks --color
+  const NewTask task = options.to_task(context);
+  const Client client = connect(context, common);
+  const TaskId id = read_task(options.send(client, task)).id;
+  JobOutput output(context, raw, common.color.value_or("auto") != "never");
+  return Runner(context, client, id, output).run();
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,223 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ctl/outcome.h"
+#include "ctl/selector.h"
+#include "ctl/verbs.h"
+#include "ctl/when.h"
+#include "ctl/width.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] ID… | FILTER",
+    .paragraph =
+        R"(Shows all about a task: what was asked for, where it stands, each of its attempts
+(of many, the last ten), and, if it failed, the end of its error output. Times are
+local. Values of environment variables are never shown.)",
+    .examples =
+        R"(  taskctl show 12
+  taskctl show last
+  taskctl show 12 --json | jq .attempts
+)"};
+
+constexpr std::size_t kShownAttempts = 10;
+constexpr std::size_t kTailLines = 10;
+constexpr std::size_t kLabelColumn = 14;
+
+class Lines {
+ public:
+  Lines(Output& out, const Painter& paint) : out_(out), paint_(paint) {}
+  void add(std::string_view label, std::string_view text) {
+    std::string left = "  " + std::string(label);
+    left.resize(std::max(kLabelColumn, left.size() + 1), ' ');
+    out_.line(paint_(Color::dim, left) + std::string(text));
+  }
+
+ private:
+  Output& out_;
+  const Painter& paint_;
+};
+
+std::string when(WallTime time, WallTime now) {
+  return format_local(time) + "  (" + format_relative(time, now) + ")";
+}
+
+std::string format_bytes(std::int64_t bytes) {
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  constexpr std::string_view kUnits[] = {" KiB", " MiB", " GiB", " TiB"};
+  std::int64_t tenths = bytes * 10 / 1024;
+  std::size_t unit = 0;
+  for (; tenths >= 10'240 && unit + 1 < std::size(kUnits); ++unit) tenths /= 1024;
+  std::string out = std::to_string(tenths / 10);
+  if (tenths < 100) out += "." + std::to_string(tenths % 10);
+  return out.append(kUnits[unit]);
+}
+
+std::string matches_text(const std::vector<RetryMatch>& matches) {
+  std::string out;
+  for (const RetryMatch& match : matches) {
+    if (!out.empty()) out += ",";
+    out += match.exit_code ? std::to_string(*match.exit_code)
+                           : std::string(to_string(match.reason.value_or(Reason::exit)));
+  }
+  return out;
+}
+
+std::string policy_text(const TaskSpec& spec) {
+  std::string out = std::to_string(spec.max_attempts) +
+                    (spec.max_attempts == 1 ? " attempt" : " attempts at most");
+  if (spec.max_attempts > 1)
+    out += ", " + std::string(to_string(spec.backoff.kind)) + " back-off from " +
+           format_duration_ms(spec.backoff.initial_ms) + " to " +
+           format_duration_ms(spec.backoff.max_ms);
+  if (!spec.retry_on.empty()) out += "; only after " + matches_text(spec.retry_on);
+  if (!spec.no_retry_on.empty()) out += "; never after " + matches_text(spec.no_retry_on);
+  return out + "; when lost: " + std::string(to_string(spec.on_lost));
+}
+
+std::string state_text(const Task& task, const Painter& paint) {
+  std::string text(to_string(task.state));
+  if (task.state == State::failed && task.reason)
+    text += " (" + std::string(to_string(*task.reason)) + ")";
+  return paint(color_of(task.state), text);
+}
+
+void print_spec(Lines& lines, const TaskSpec& spec) {
+  lines.add(spec.argv.empty() ? "shell" : "command", escape_for_humans(command_line(spec)));
+  if (!spec.cwd.empty()) lines.add("folder", escape_for_humans(spec.cwd));
+  if (!spec.env.empty()) {
+    std::string names;
+    for (const auto& [name, value] : spec.env) names += (names.empty() ? "" : " ") + name;
+    lines.add("environment", escape_for_humans(names));
+  }
+  lines.add("queue", escape_for_humans(spec.queue) + ", priority " + std::to_string(spec.priority));
+  for (const auto& [key, value] : spec.labels)
+    lines.add("label", escape_for_humans(key) + "=" + escape_for_humans(value));
+  if (spec.timeout_ms > 0)
+    lines.add("timeout", format_duration_ms(spec.timeout_ms) + ", then " +
+                             format_duration_ms(spec.grace_ms) + " from SIGTERM to SIGKILL");
+  lines.add("policy", policy_text(spec));
+  lines.add("kept", format_duration_ms(spec.keep_ms) + " after its end");
+}
+
+void print_times(Lines& lines, const Task& task, WallTime now) {
+  lines.add("submitted", when(task.created_at, now));
+  if (task.due_at && !is_end(task.state)) lines.add("due", when(*task.due_at, now));
+  if (task.started_at) lines.add("started", when(*task.started_at, now));
+  if (task.cancel_requested_at) lines.add("cancel asked", when(*task.cancel_requested_at, now));
+  if (task.ended_at) lines.add("ended", when(*task.ended_at, now));
+}
+
+std::string attempt_text(const Attempt& attempt, WallTime now) {
+  std::string text = format_local(attempt.started_at);
+  if (!attempt.outcome) return text + ", running for " + format_span(now - attempt.started_at);
+  if (attempt.ended_at) text += ", " + format_span(*attempt.ended_at - attempt.started_at);
+  text += ", " + describe_outcome(*attempt.outcome);
+  const std::int64_t cpu_ms = attempt.usage.user_cpu_ms + attempt.usage.system_cpu_ms;
+  text += ", CPU " + format_span(cpu_ms);
+  return text + ", memory " + format_bytes(attempt.usage.max_rss_bytes);
+}
+
+// The last lines of what an attempt said before it failed.
+void print_stderr_tail(Output& out, const Painter& paint, const Attempt& attempt) {
+  std::string_view tail = attempt.stderr_tail;
+  while (tail.ends_with('\n')) tail.remove_suffix(1);
+  if (tail.empty()) return;
+  std::size_t begin = tail.size();
+  for (std::size_t i = 0; i < kTailLines && begin != 0; ++i) {
+    const std::size_t newline = tail.rfind('\n', begin - 1);
+    begin = newline == std::string_view::npos ? 0 : newline;
+  }
+  tail.remove_prefix(begin);
+  if (tail.starts_with('\n')) tail.remove_prefix(1);
+  out.line(paint(Color::dim, "  last words on stderr:"));
+  while (!tail.empty()) {
+    const std::size_t end = std::min(tail.find('\n'), tail.size());
+    out.line("    " + escape_for_humans(tail.substr(0, end)));
+    tail.remove_prefix(std::min(end + 1, tail.size()));
+  }
+}
+
+std::vector<Attempt> read_attempts(const nlohmann::json& answer) {
+  std::vector<Attempt> attempts;
+  try {
+    for (const nlohmann::json& item : answer.at("attempts"))
+      attempts.push_back(attempt_from_json(item));
+  } catch (const std::exception& e) {
+    throw Failure(
+        kExitBadAnswer,
+        std::string("the daemon's attempts are not what this version reads: ") + e.what());
+  }
+  return attempts;
+}
+
+void print_task(Context& context, const Painter& paint, const Task& task,
+                const std::vector<Attempt>& attempts) {
+  const WallTime now = context.clock.wall_now();
+  Lines lines(context.out, paint);
+  std::string title = paint(Color::bold, "Task " + std::to_string(task.id));
+  if (!task.spec.name.empty()) title += "  " + escape_for_humans(task.spec.name);
+  context.out.line(title);
+  lines.add("state", state_text(task, paint));
+  print_spec(lines, task.spec);
+  std::string user = "uid " + std::to_string(task.spec.user_uid.value_or(task.uid));
+  if (task.spec.user_uid && *task.spec.user_uid != task.uid)
+    user += ", submitted by uid " + std::to_string(task.uid);
+  lines.add("user", user);
+  print_times(lines, task, now);
+  const std::size_t skipped =
+      attempts.size() > kShownAttempts ? attempts.size() - kShownAttempts : 0;
+  if (skipped > 0) lines.add("attempts", "(" + std::to_string(skipped) + " earlier ones)");
+  for (std::size_t i = skipped; i < attempts.size(); ++i)
+    lines.add("attempt " + std::to_string(attempts[i].number), attempt_text(attempts[i], now));
+  const bool failed =
+      task.state == State::failed || (task.state == State::scheduled && task.attempt > 0);
+  if (failed && !attempts.empty()) print_stderr_tail(context.out, paint, attempts.back());
+}
+
+}  // namespace
+
+int show_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  SelectorOptions selector;
+  bool json = false;
+  Args args("show", kHelp);
+  args.words(selector.words);
+  add_filter_options(args, selector);
+  args.flag("--json", json, "the task with its attempts; of several {\"tasks\":[…]}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Selection selection = parse_selection(selector, context.clock.wall_now());
+  if (!selection.by_id() && !selection.by_filter())
+    throw UsageError(kExitUsage, "which task? Name an id, or last");
+  const Painter paint = make_painter(context, common);
+  const Client client = connect(context, common);
+  const std::vector<TaskId> ids = select_ids(client, selection, {});
+  if (ids.empty()) context.say("no task matches");
+  std::vector<nlohmann::json> documents;
+  for (const TaskId id : ids) {
+    const std::string target = "/v1/tasks/" + std::to_string(id);
+    nlohmann::json task = client.get(target);
+    nlohmann::json attempts = client.get(target + "/attempts");
+    if (json) {
+      task["attempts"] = attempts["attempts"];
+      documents.push_back(std::move(task));
+      continue;
+    }
+    if (id != ids.front()) context.out.line("");
+    print_task(context, paint, read_task(task), read_attempts(attempts));
+  }
+  if (!json) return kExitOk;
+  nlohmann::json document =
+      documents.size() == 1 ? std::move(documents.front()) : nlohmann::json{{"tasks", documents}};
+  document["version"] = 1;
+  context.out.line(print_json(document));
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

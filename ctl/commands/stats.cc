@@ -1,0 +1,69 @@
+#include "ctl/stats.h"
+
+#include <nlohmann/json.hpp>
+
+#include "ctl/selector.h"
+#include "ctl/table.h"
+#include "ctl/verbs.h"
+#include "ctl/when.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS]",
+    .paragraph =
+        R"(Shows how many tasks each queue has in each state, and how busy the workers are.)",
+    .examples = R"(  taskctl stats
+  taskctl stats --json | jq .counts.queued
+)"};
+
+void print_stats(Context& context, const Painter& paint, const Stats& stats) {
+  std::string head = "taskd " + escape_for_humans(stats.daemon_version);
+  if (stats.started_at)
+    head += ", up for " + format_span(context.clock.wall_now() - *stats.started_at);
+  head += ", " + std::to_string(stats.workers_busy) + " of " + std::to_string(stats.workers_total) +
+          " workers busy";
+  context.out.line(head);
+  std::vector<Column> columns = {{"QUEUE", false, true}};
+  for (const State state : kAllStates) {
+    std::string title(to_string(state));
+    for (char& c : title) c = static_cast<char>(c - 'a' + 'A');
+    columns.push_back({title, true, false});
+  }
+  columns.push_back({"CAPACITY", true, false});
+  Table table(std::move(columns));
+  for (const QueueCounts& queue : stats.queues) {
+    std::vector<Cell> row = {{escape_for_humans(queue.name)}};
+    for (const State state : kAllStates) row.push_back({std::to_string(queue.count(state))});
+    row.push_back({std::to_string(queue.capacity)});
+    table.add(std::move(row));
+  }
+  const int width = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
+  context.out.write(table.render(static_cast<std::size_t>(width), paint));
+}
+
+}  // namespace
+
+int stats_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  bool json = false;
+  Args args("stats", kHelp);
+  args.flag("--json", json, "print it as JSON");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Painter paint = make_painter(context, common);
+  nlohmann::json answer = connect(context, common).get("/v1/stats");
+  if (!json) {
+    print_stats(context, paint, read_stats(answer));
+    return kExitOk;
+  }
+  answer["daemon_version"] = std::move(answer["version"]);
+  answer["version"] = 1;  // of this document, as everywhere
+  context.out.line(print_json(answer));
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

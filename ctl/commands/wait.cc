@@ -1,0 +1,100 @@
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ctl/outcome.h"
+#include "ctl/selector.h"
+#include "ctl/verbs.h"
+#include "ctl/waiter.h"
+#include "ctl/when.h"
+#include "daemon/base/errors.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] ID… | FILTER | --all",
+    .paragraph =
+        R"(Waits until the tasks have ended. For one task the exit code is its own: its
+command's, 128+n for signal n, 124 for its timeout, 125 if it was cancelled, lost or
+never ran. For several it is 0 if all succeeded, else 1. A filter means the tasks
+that match and have not ended now. An interrupt leaves the tasks alone, and a
+restart of the daemon is waited out.)",
+    .examples =
+        R"(  taskctl wait 12 && echo good
+  taskctl wait 12-20 --timeout 10m
+  taskctl wait --queue nightly
+  taskctl wait --all
+)"};
+
+const std::vector<State> kUnfinished = {State::scheduled, State::blocked, State::held,
+                                        State::queued, State::running};
+
+int exit_code_of_all(const std::vector<nlohmann::json>& answers) {
+  if (answers.size() == 1) return exit_code_of(read_task(answers[0]));
+  for (const nlohmann::json& answer : answers) {
+    if (read_task(answer).state != State::succeeded) return kExitSomeFailed;
+  }
+  return kExitOk;
+}
+
+// Says which tasks failed: the exit code of several does not tell.
+void say_failures(Context& context, const std::vector<nlohmann::json>& answers) {
+  constexpr std::size_t kMaxShown = 10;
+  std::size_t shown = 0;
+  std::size_t more = 0;
+  for (const nlohmann::json& answer : answers) {
+    const Task task = read_task(answer);
+    if (task.state == State::succeeded) continue;
+    if (shown++ >= kMaxShown) {
+      ++more;
+      continue;
+    }
+    const std::string reason = describe_reason(task);
+    context.say("task " + std::to_string(task.id) + " " + std::string(to_string(task.state)) +
+                (reason.empty() ? "" : ": " + reason));
+  }
+  if (more > 0) context.say("… and " + std::to_string(more) + " more did not succeed");
+}
+
+}  // namespace
+
+int wait_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  SelectorOptions selector;
+  std::optional<std::string> timeout;
+  bool all = false;
+  bool json = false;
+  bool quiet = false;
+  Args args("wait", kHelp);
+  args.words(selector.words);
+  args.flag("--all", all, "every task of yours that has not ended");
+  add_filter_options(args, selector);
+  args.option("--timeout", "TIME", timeout, "give up after this long (exit code 75)");
+  args.flag("--json", json, "print the ended tasks as JSON");
+  args.flag("-q,--quiet", quiet, "no progress, no word about failures");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  Selection selection = parse_selection(selector, context.clock.wall_now());
+  if (all && (selection.by_id() || selection.by_filter()))
+    throw UsageError(kExitUsage, "--all goes with neither ids nor a filter");
+  if (!all && !selection.by_id() && !selection.by_filter())
+    throw UsageError(kExitUsage, "which tasks? Name ids, a filter such as --queue, or --all");
+  if (all) selection.user = std::to_string(::getuid());
+  WaitOptions options{.timeout_ms = {}, .progress = !quiet};
+  if (timeout) options.timeout_ms = duration_flag("--timeout", *timeout);
+
+  const Client client = connect(context, common);
+  const std::vector<TaskId> ids = select_ids(client, selection, kUnfinished);
+  if (ids.empty() && !quiet) context.say("no task matches; nothing to wait for");
+  const std::vector<nlohmann::json> answers = wait_for_tasks(context, client, ids, options);
+  if (json) {
+    nlohmann::json document{{"version", 1}, {"tasks", answers}};
+    context.out.line(print_json(document));
+  }
+  if (!quiet) say_failures(context, answers);
+  return exit_code_of_all(answers);
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,37 @@
+// Passes a job's two streams on to ours: exactly as they are, or made safe where ours is a
+// terminal.
+#pragma once
+
+#include "ctl/context.h"
+#include "ctl/follow.h"
+#include "ctl/terminal_filter.h"
+
+namespace taskd::ctl {
+
+class JobOutput {
+ public:
+  // `raw`: nothing is filtered, not even for a terminal. `colors`: SGR sequences pass the filter.
+  JobOutput(Context& context, bool raw, bool colors);
+
+  // Valid as long as this object.
+  ByteSink out_sink();
+  ByteSink err_sink();
+  // Shows what has come so far. Throws Failure as Output::flush() does.
+  void flush();
+  // The end of both streams.
+  void finish();
+
+ private:
+  struct Stream {
+    Output& out;
+    TerminalFilter filter;
+    bool filtered;
+    void write(std::string_view bytes);
+  };
+
+  Output stderr_;
+  Stream out_;
+  Stream err_;
+};
+
+}  // namespace taskd::ctl

@@ -1,0 +1,26 @@
+// What a task's end means: as an exit code, and in words. Pure functions.
+#pragma once
+
+#include <string>
+
+#include "ctl/output.h"
+#include "daemon/task/task.h"
+
+namespace taskd::ctl {
+
+// The code `wait`, `run` and `submit --wait` exit with for an ended task: 0; the command's own
+// code; 128+n for signal n; 124 for its timeout; 127 or 126 where the command could not be found or
+// started; 125 where there is no code: cancelled, lost, never begun.
+int exit_code_of(const Task& task);
+
+// The reason column: "exit 3", "SIGKILL", "timeout", "exec: No such file or directory", "in 9s". ""
+// = nothing to add.
+std::string describe_outcome(const Outcome& outcome);
+std::string describe_reason(const Task& task);
+
+// "SIGTERM", or "signal 99".
+std::string signal_name(int signal);
+
+Color color_of(State state);
+
+}  // namespace taskd::ctl

@@ -1,0 +1,51 @@
+// Where taskctl's words go: a buffered, checked stdout for data, and stderr for people.
+//
+// One thread. Output is complete only after flush(); main() flushes before it exits.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace taskd::ctl {
+
+// Data on stdout. A reader that went away ends the process quietly (141); any other failed write
+// is a Failure with exit code 74.
+class Output {
+ public:
+  explicit Output(int fd) : fd_(fd) {}
+  void write(std::string_view bytes);
+  void line(std::string_view text);  // text and a newline
+  void flush();
+  int fd() const { return fd_; }
+  bool is_tty() const;
+
+ private:
+  int fd_;
+  std::string buffer_;
+};
+
+// Writes all of `bytes` now. Returns 0 or the errno of the write that failed.
+int write_all(int fd, std::string_view bytes);
+
+// The columns of the terminal behind `fd`; 0 = not a terminal, do not clip. `columns_variable` is
+// the value of COLUMNS: when it is a sensible number it wins, even where there is no terminal.
+int terminal_columns(int fd, const char* columns_variable);
+
+enum class Color { none, bold, dim, red, green, yellow, blue, cyan };
+
+// Paints text with SGR sequences, or leaves it alone.
+class Painter {
+ public:
+  explicit Painter(bool enabled) : enabled_(enabled) {}
+  bool enabled() const { return enabled_; }
+  std::string operator()(Color color, std::string_view text) const;
+
+ private:
+  bool enabled_;
+};
+
+// What --color=WHEN means here. `auto`: on a terminal that is not dumb, unless NO_COLOR is set to
+// something. Throws UsageError for another word. The pointers are values of variables or null.
+bool use_color(std::string_view when, bool is_tty, const char* no_color, const char* term);
+
+}  // namespace taskd::ctl

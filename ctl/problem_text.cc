@@ -1,0 +1,105 @@
+#include "ctl/problem_text.h"
+
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+struct FieldFlag {
+  std::string_view field;
+  std::string_view flag;
+};
+constexpr FieldFlag kFlags[] = {
+    {"argv", "the command"},
+    {"shell", "--shell"},
+    {"name", "--name"},
+    {"queue", "--queue"},
+    {"priority", "--priority"},
+    {"env", "--env"},
+    {"cwd", "--cwd"},
+    {"user", "--user"},
+    {"labels", "--label"},
+    {"delay_ms", "--delay"},
+    {"run_at", "--at"},
+    {"hold", "--hold"},
+    {"timeout_ms", "--timeout"},
+    {"grace_ms", "--grace"},
+    {"max_attempts", "--max-attempts"},
+    {"backoff/kind", "--backoff"},
+    {"backoff/initial_ms", "--retry-delay"},
+    {"backoff/max_ms", "--retry-max-delay"},
+    {"backoff", "--retry-delay"},
+    {"retry_on", "--retry-on"},
+    {"no_retry_on", "--no-retry-on"},
+    {"on_lost", "--on-lost"},
+    {"max_lost", "--max-lost"},
+    {"keep_ms", "--keep"},
+    {"state", "--state"},
+    {"since", "--since"},
+};
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+// Undoes the percent-encoding of a fragment, then the ~0 and ~1 of a JSON pointer's step.
+std::string decode_step(std::string_view step) {
+  std::string plain;
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    const bool escaped = step[i] == '%' && i + 2 < step.size() && hex_digit(step[i + 1]) >= 0 &&
+                         hex_digit(step[i + 2]) >= 0;
+    plain.push_back(escaped
+                        ? static_cast<char>(hex_digit(step[i + 1]) * 16 + hex_digit(step[i + 2]))
+                        : step[i]);
+    if (escaped) i += 2;
+  }
+  std::string out;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const bool escaped =
+        plain[i] == '~' && i + 1 < plain.size() && (plain[i + 1] == '0' || plain[i + 1] == '1');
+    out.push_back(!escaped ? plain[i] : plain[i + 1] == '0' ? '~' : '/');
+    if (escaped) ++i;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string flag_of_pointer(std::string_view pointer) {
+  std::string_view rest = pointer;
+  for (const std::string_view prefix : {"#/filter/", "#/"}) {
+    if (!rest.starts_with(prefix)) continue;
+    rest.remove_prefix(prefix.size());
+    break;
+  }
+  for (const auto& [field, flag] : kFlags) {
+    if (!rest.starts_with(field)) continue;
+    const std::string_view inside = rest.substr(field.size());
+    if (inside.empty()) return std::string(flag);
+    if (inside.front() == '/') return std::string(flag) + " " + decode_step(inside.substr(1));
+  }
+  return std::string(pointer);
+}
+
+std::string describe_problem(const Problem& problem,
+                             std::optional<std::string_view> retry_after_s) {
+  const auto describe = [](const FieldError& error) {
+    return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
+           escape_for_humans(error.detail);
+  };
+  // A detail that is itself about a field of the request repeats the first error.
+  const bool repeats = problem.detail.starts_with('#') && !problem.errors.empty();
+  if (repeats && problem.errors.size() == 1) return describe(problem.errors.front());
+  std::string out = repeats
+                        ? "several options are wrong"
+                        : escape_for_humans(problem.detail.empty() ? problem.code : problem.detail);
+  if (retry_after_s && parse_int(*retry_after_s))
+    out.append("; try again in ").append(*retry_after_s).append(" s");
+  for (const FieldError& error : problem.errors) out.append("\n  ").append(describe(error));
+  return out;
+}
+
+}  // namespace taskd::ctl

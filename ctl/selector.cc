@@ -1,0 +1,222 @@
+#include "ctl/selector.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include "ctl/when.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+std::string in_quotes(std::string_view text) {
+  return "\"" + escape_for_humans(text) + "\"";
+}
+
+// Calls `f` for the parts of "a,b,c".
+template <class F>
+void for_each_part(std::string_view text, F f) {
+  while (true) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    f(text.substr(0, comma));
+    if (comma == text.size()) return;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+TaskId parse_id(std::string_view text, std::string_view word) {
+  const auto id = parse_int(text);
+  if (!id || *id < 1)
+    throw UsageError(kExitUsage, in_quotes(word) +
+                                     " is not a task: write an id, a range such as "
+                                     "15-20, or last");
+  return *id;
+}
+
+class IdCollector {
+ public:
+  explicit IdCollector(Selection& selection) : selection_(selection) {}
+
+  void add(std::string_view word) {
+    if (word == "last") {
+      selection_.last = true;
+      return;
+    }
+    const std::size_t dash = word.find('-');
+    if (dash == std::string_view::npos) return add_id(parse_id(word, word));
+    const TaskId first = parse_id(word.substr(0, dash), word);
+    const TaskId last = parse_id(word.substr(dash + 1), word);
+    if (last < first)
+      throw UsageError(kExitUsage, in_quotes(word) + " is a range that runs backwards");
+    if (static_cast<std::size_t>(last - first) >= kMaxSelectedIds) refuse_too_many();
+    for (TaskId id = first; id < last; ++id) add_id(id);
+    add_id(last);
+  }
+
+ private:
+  [[noreturn]] static void refuse_too_many() {
+    throw UsageError(kExitUsage, "more than " + std::to_string(kMaxSelectedIds) +
+                                     " ids at once; a filter such as --state can name more");
+  }
+  void add_id(TaskId id) {
+    if (!seen_.insert(id).second) return;
+    if (selection_.ids.size() == kMaxSelectedIds) refuse_too_many();
+    selection_.ids.push_back(id);
+  }
+
+  Selection& selection_;
+  std::unordered_set<TaskId> seen_;
+};
+
+void add_states(const std::vector<std::string>& texts, std::vector<State>& out) {
+  for (const std::string& text : texts) {
+    for_each_part(text, [&](std::string_view part) {
+      const auto state = parse_state(part);
+      if (!state)
+        throw UsageError(kExitUsage, "--state: " + in_quotes(part) +
+                                         " is none of scheduled, blocked, held, queued, running, "
+                                         "succeeded, failed, cancelled");
+      if (std::find(out.begin(), out.end(), *state) == out.end()) out.push_back(*state);
+    });
+  }
+}
+
+}  // namespace
+
+bool Selection::by_filter() const {
+  return !states.empty() || !labels.empty() || queue || name || user || since;
+}
+
+void add_filter_options(Args& args, SelectorOptions& options) {
+  args.list("--state", "STATE", options.states,
+            "only tasks in this state: scheduled, blocked, held,\n"
+            "queued, running, succeeded, failed or cancelled;\n"
+            "several with commas");
+  args.option("--queue", "NAME", options.queue, "only tasks of this queue");
+  args.option("--name", "NAME", options.name, "only tasks of this name");
+  args.list("--label", "K=V", options.labels, "only tasks with this label; all given must match");
+  args.option("--user", "USER", options.user, "only tasks of this user (name or uid)");
+  args.option("--since", "WHEN", options.since,
+              "only tasks submitted since: 2h, 12:00,\n"
+              "\"2026-03-01 12:00\" or RFC 3339");
+}
+
+Selection parse_selection(const SelectorOptions& options, WallTime now) {
+  Selection selection;
+  IdCollector ids(selection);
+  for (const std::string& word : options.words)
+    for_each_part(word, [&](std::string_view part) { ids.add(part); });
+  add_states(options.states, selection.states);
+  for (const std::string& label : options.labels) {
+    const std::size_t equals = label.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw UsageError(kExitUsage, "--label: " + in_quotes(label) + " is not KEY=VALUE");
+    selection.labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
+  }
+  for (const auto* text : {&options.queue, &options.name, &options.user}) {
+    if (*text && !is_valid_utf8(**text))
+      throw UsageError(kExitBadData, in_quotes(**text) + " is not UTF-8");
+  }
+  for (const std::string& label : options.labels) {
+    if (!is_valid_utf8(label)) throw UsageError(kExitBadData, in_quotes(label) + " is not UTF-8");
+  }
+  selection.queue = options.queue;
+  selection.name = options.name;
+  selection.user = options.user;
+  if (options.since) selection.since = since_flag("--since", *options.since, now);
+  if (selection.by_id() && selection.by_filter())
+    throw UsageError(kExitUsage, "give either ids or a filter, not both");
+  return selection;
+}
+
+std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection) {
+  std::vector<TaskId> ids = selection.ids;
+  if (selection.last) {
+    const TaskId id = read_task(client.get("/v1/tasks/last")).id;
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  }
+  return ids;
+}
+
+nlohmann::json filter_to_json(const Selection& selection) {
+  nlohmann::json filter = nlohmann::json::object();
+  for (const State state : selection.states) filter["state"].push_back(to_string(state));
+  for (const auto& [key, value] : selection.labels) filter["labels"][key] = value;
+  if (selection.queue) filter["queue"] = *selection.queue;
+  if (selection.name) filter["name"] = *selection.name;
+  if (selection.user) filter["user"] = *selection.user;
+  if (selection.since) filter["since"] = format_rfc3339(*selection.since);
+  return filter;
+}
+
+std::string filter_to_query(const Selection& selection) {
+  std::string query;
+  const auto add = [&](std::string_view key, std::string_view value) {
+    if (!query.empty()) query.push_back('&');
+    query.append(key).append("=").append(percent_encode(value));
+  };
+  for (const State state : selection.states) add("state", to_string(state));
+  for (const auto& [key, value] : selection.labels) add("label", key + "=" + value);
+  if (selection.queue) add("queue", *selection.queue);
+  if (selection.name) add("name", *selection.name);
+  if (selection.user) add("user", *selection.user);
+  if (selection.since) add("since", format_rfc3339(*selection.since));
+  return query;
+}
+
+std::string list_tasks(const Client& client, const std::string& query, std::size_t limit,
+                       const TaskJsonSink& sink) {
+  std::string cursor;
+  std::size_t count = 0;
+  while (true) {
+    const std::size_t wanted =
+        limit == 0 ? kMaxPage : std::min<std::size_t>(limit - count, kMaxPage);
+    std::string target = "/v1/tasks?limit=" + std::to_string(wanted);
+    if (!query.empty()) target += "&" + query;
+    if (!cursor.empty()) target += "&cursor=" + percent_encode(cursor);
+    nlohmann::json page = client.get(target);
+    try {
+      for (nlohmann::json& task : page.at("tasks")) {
+        ++count;
+        sink(std::move(task));
+      }
+      const nlohmann::json& next = page.at("next_cursor");
+      cursor = next.is_null() ? "" : next.get<std::string>();
+    } catch (const nlohmann::json::exception&) {
+      throw Failure(kExitBadAnswer, "the daemon's list is not one this version can read");
+    }
+    if (cursor.empty() || (limit != 0 && count >= limit)) return cursor;
+  }
+}
+
+std::vector<TaskId> select_ids(const Client& client, Selection selection,
+                               const std::vector<State>& default_states) {
+  if (selection.by_id()) return resolve_ids(client, selection);
+  if (selection.states.empty()) selection.states = default_states;
+  std::string query = filter_to_query(selection);
+  query += query.empty() ? "order=oldest" : "&order=oldest";
+  std::vector<TaskId> ids;
+  list_tasks(client, query, 0, [&](nlohmann::json task) { ids.push_back(read_task(task).id); });
+  return ids;
+}
+
+std::string print_json(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Task read_task(const nlohmann::json& json) {
+  try {
+    return task_from_json(json);
+  } catch (const std::exception& e) {
+    throw Failure(kExitBadAnswer,
+                  std::string("the daemon's task is not one this version can read: ") + e.what());
+  }
+}
+
+Task get_task(const Client& client, TaskId id) {
+  return read_task(client.get("/v1/tasks/" + std::to_string(id)));
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,43 @@
+#include "ctl/stats.h"
+
+#include <nlohmann/json.hpp>
+
+#include "ctl/failure.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+
+std::int64_t QueueCounts::waiting() const {
+  return count(State::scheduled) + count(State::blocked) + count(State::held) +
+         count(State::queued);
+}
+
+std::int64_t Stats::total(State state) const {
+  std::int64_t sum = 0;
+  for (const QueueCounts& queue : queues) sum += queue.count(state);
+  return sum;
+}
+
+Stats read_stats(const nlohmann::json& json) {
+  Stats stats;
+  try {
+    stats.daemon_version = json.at("version").get<std::string>();
+    stats.started_at = parse_rfc3339(json.at("started_at").get<std::string>());
+    stats.workers_total = json.at("workers").at("total").get<std::int64_t>();
+    stats.workers_busy = json.at("workers").at("busy").get<std::int64_t>();
+    for (const nlohmann::json& item : json.at("queues")) {
+      QueueCounts queue;
+      queue.name = item.at("name").get<std::string>();
+      queue.capacity = item.at("capacity").get<std::int64_t>();
+      for (const State state : kAllStates)
+        queue.counts[static_cast<std::size_t>(state)] =
+            item.at("counts").value(std::string(to_string(state)), std::int64_t{0});
+      stats.queues.push_back(std::move(queue));
+    }
+  } catch (const nlohmann::json::exception&) {
+    throw Failure(kExitBadAnswer, "the daemon's statistics are not what this version reads");
+  }
+  return stats;
+}
+
+}  // namespace taskd::ctl

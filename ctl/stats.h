@@ -1,0 +1,36 @@
+// What GET /v1/stats says.
+#pragma once
+
+#include <cstdint>
+#include <iterator>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/task/task.h"
+
+namespace taskd::ctl {
+
+struct QueueCounts {
+  std::string name;
+  std::int64_t capacity = 0;
+  std::int64_t counts[std::size(kAllStates)] = {};  // by State
+  std::int64_t count(State state) const { return counts[static_cast<std::size_t>(state)]; }
+  // What the capacity bounds: all that has not ended and does not run.
+  std::int64_t waiting() const;
+};
+
+struct Stats {
+  std::string daemon_version;
+  std::optional<WallTime> started_at;
+  std::int64_t workers_total = 0;
+  std::int64_t workers_busy = 0;
+  std::vector<QueueCounts> queues;
+  std::int64_t total(State state) const;
+};
+
+// Throws Failure (76).
+Stats read_stats(const nlohmann::json& json);
+
+}  // namespace taskd::ctl

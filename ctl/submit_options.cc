@@ -1,0 +1,247 @@
+#include "ctl/submit_options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "ctl/when.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd::ctl {
+namespace {
+
+std::string in_quotes(std::string_view text) {
+  return "\"" + escape_for_humans(text) + "\"";
+}
+
+// JSON is UTF-8: other bytes cannot reach the daemon, and must not be bent on the way.
+const std::string& checked(std::string_view what, const std::string& text) {
+  if (!is_valid_utf8(text))
+    throw UsageError(kExitBadData,
+                     std::string(what) + " is not UTF-8 and cannot be sent: " + in_quotes(text));
+  return text;
+}
+
+int int_flag(std::string_view flag, const std::string& text) {
+  const auto value = parse_int(text);
+  if (!value || *value < INT_MIN || *value > INT_MAX)
+    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not a number");
+  return static_cast<int>(*value);
+}
+
+// "K=V" -> K, V. Throws UsageError when there is no '=' or no K.
+std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not KEY=VALUE");
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// "1,2,timeout" of every occurrence.
+std::vector<RetryMatch> retry_matches(std::string_view flag,
+                                      const std::vector<std::string>& texts) {
+  std::vector<RetryMatch> out;
+  for (const std::string& text : texts) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      const std::string part = text.substr(begin, end - begin);
+      begin = end + 1;
+      RetryMatch match;
+      if (const auto code = parse_int(part); code && *code >= 0 && *code <= 255)
+        match.exit_code = static_cast<int>(*code);
+      else
+        match.reason = parse_reason(part);
+      if (!match.exit_code && !match.reason)
+        throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(part) +
+                                         " is neither an exit code (0 to 255) nor one of exit, "
+                                         "signal, timeout, oom, spawn");
+      out.push_back(match);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_sent_unasked(std::string_view variable) {
+  return variable == "PATH" || variable == "LANG" || variable == "LANGUAGE" || variable == "TZ" ||
+         variable == "TMPDIR" || variable.starts_with("LC_");
+}
+
+std::string working_folder(const std::optional<std::string>& option) {
+  if (option && option->starts_with('/')) return checked("--cwd", *option);
+  if (option && option->empty()) throw UsageError(kExitUsage, "--cwd is empty");
+  char buffer[PATH_MAX];
+  if (::getcwd(buffer, sizeof buffer) == nullptr)
+    throw UsageError(kExitBadData, std::string("the working folder cannot be told (") +
+                                       std::strerror(errno) + "); name one with --cwd");
+  const std::string here = checked("the working folder", buffer);
+  if (!option) return here;
+  return (here == "/" ? here : here + "/") + checked("--cwd", *option);
+}
+
+void SubmitOptions::declare(Args& args) {
+  args.command(argv_, argv_given_);
+  args.option("--shell", "LINE", shell_, "run LINE by /bin/sh -c instead of a command after --");
+  args.option("--name", "NAME", name_, "shown in lists instead of the command");
+  args.option("-q,--queue", "NAME", queue_, "the queue (default: default)");
+  args.option("-p,--priority", "N", priority_,
+              "higher first: a number, or low (-10), normal (0),\nhigh (10), urgent (100)");
+  args.option("--delay", "TIME", delay_, "start after this long: 90s, 15m, 1h30m");
+  args.option("--at", "WHEN", at_,
+              "start then: RFC 3339, or local \"2026-03-01 12:00\",\n"
+              "or 12:00 (the next such)");
+  args.flag("--hold", hold_, "wait for `taskctl release`");
+  args.option("--timeout", "TIME", timeout_, "stop it after this long (default: never)");
+  args.option("--grace", "TIME", grace_, "between SIGTERM and SIGKILL (default: 10s)");
+  args.option("--max-attempts", "N", max_attempts_, "tries in all (default: 1)");
+  args.option("--retry-delay", "TIME", retry_delay_, "before the second try (default: 10s)");
+  args.option("--retry-max-delay", "TIME", retry_max_delay_, "at most this (default: 1h)");
+  args.option("--backoff", "KIND", backoff_,
+              "how the delay grows: exponential (default), linear,\nconstant");
+  args.list("--retry-on", "LIST", retry_on_,
+            "try again only after these: exit codes, or exit,\n"
+            "signal, timeout, oom, spawn; with commas");
+  args.list("--no-retry-on", "LIST", no_retry_on_, "never try again after these");
+  args.option("--on-lost", "WHAT", on_lost_,
+              "when the machine goes down under it: rerun\n(default) or fail");
+  args.option("--max-lost", "N", max_lost_, "so many re-runs after losses at most (default: 3)");
+  args.list("--env", "K=V", env_,
+            "a variable; K alone takes it from here. Sent\n"
+            "unasked: PATH LANG LANGUAGE LC_* TZ TMPDIR");
+  args.flag("--env-all", env_all_, "send this whole environment");
+  args.option("--cwd", "DIR", cwd_, "the folder to run in (default: this one)");
+  args.list("--label", "K=V", labels_, "to find tasks by; may be repeated");
+  args.option("--keep", "TIME", keep_, "remove it this long after its end (default: 30d)");
+  args.option("--user", "USER", user_, "run as this user (root only)");
+  args.option("--key", "KEY", key_,
+              "submitting again with the same KEY gives the same\ntask instead of a second one");
+}
+
+NewTask SubmitOptions::to_task(Context& context) const {
+  NewTask task;
+  TaskSpec& spec = task.spec;
+  set_command(spec);
+  set_environment(context, spec);
+  set_start(context, task);
+  set_retries(spec);
+  if (name_) spec.name = checked("--name", *name_);
+  if (queue_) spec.queue = checked("--queue", *queue_);
+  if (user_) spec.user_name = checked("--user", *user_);
+  if (priority_) {
+    const auto priority = parse_priority(*priority_);
+    if (!priority)
+      throw UsageError(kExitUsage, "--priority: " + in_quotes(*priority_) +
+                                       " is neither a number nor low, normal, high or urgent");
+    spec.priority = *priority;
+  }
+  spec.cwd = working_folder(cwd_);
+  if (timeout_) spec.timeout_ms = duration_flag("--timeout", *timeout_);
+  if (grace_) spec.grace_ms = duration_flag("--grace", *grace_);
+  if (keep_) spec.keep_ms = duration_flag("--keep", *keep_);
+  for (const std::string& label : labels_) {
+    auto [key, value] = key_and_value("--label", checked("--label", label));
+    spec.labels[key] = value;
+  }
+  return task;
+}
+
+void SubmitOptions::set_command(TaskSpec& spec) const {
+  if (shell_ && argv_given_)
+    throw UsageError(kExitUsage, "give either --shell or a command after --, not both");
+  if (shell_) {
+    if (shell_->empty()) throw UsageError(kExitUsage, "--shell is empty");
+    spec.shell = checked("--shell", *shell_);
+    return;
+  }
+  if (argv_.empty())
+    throw UsageError(kExitUsage,
+                     "what should run? Write the command after --, as in \"taskctl submit -- make "
+                     "all\", or give --shell");
+  if (argv_[0].empty()) throw UsageError(kExitUsage, "the command's name is empty");
+  for (std::size_t i = 0; i < argv_.size(); ++i)
+    checked("argument " + std::to_string(i) + " of the command", argv_[i]);
+  spec.argv = argv_;
+}
+
+void SubmitOptions::set_environment(Context& context, TaskSpec& spec) const {
+  for (const char* const* entry = context.env.entries(); *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) continue;
+    const std::string variable = text.substr(0, equals);
+    if (!env_all_ && !is_sent_unasked(variable)) continue;
+    if (is_valid_utf8(text))
+      spec.env[variable] = text.substr(equals + 1);
+    else
+      context.say("the variable " + escape_for_humans(variable) + " is not UTF-8 and is left out");
+  }
+  for (const std::string& text : env_) {
+    checked("--env", text);
+    if (text.find('=') != std::string::npos) {
+      auto [variable, value] = key_and_value("--env", text);
+      spec.env[variable] = value;
+      continue;
+    }
+    const char* const value = context.env.get(text);
+    if (value == nullptr)
+      throw UsageError(kExitUsage, "--env: there is no variable " + in_quotes(text) +
+                                       " here; write " + in_quotes(text + "=VALUE"));
+    spec.env[text] = checked("--env " + escape_for_humans(text), value);
+  }
+}
+
+void SubmitOptions::set_start(const Context& context, NewTask& task) const {
+  if (delay_ && at_) throw UsageError(kExitUsage, "give either --delay or --at, not both");
+  if (delay_) task.delay_ms = duration_flag("--delay", *delay_);
+  if (at_) task.run_at = time_flag("--at", *at_, context.clock.wall_now());
+  task.hold = hold_;
+}
+
+void SubmitOptions::set_retries(TaskSpec& spec) const {
+  if (max_attempts_) spec.max_attempts = int_flag("--max-attempts", *max_attempts_);
+  if (max_lost_) spec.max_lost = int_flag("--max-lost", *max_lost_);
+  if (retry_delay_) spec.backoff.initial_ms = duration_flag("--retry-delay", *retry_delay_);
+  if (retry_max_delay_) {
+    spec.backoff.max_ms = duration_flag("--retry-max-delay", *retry_max_delay_);
+  } else {
+    spec.backoff.max_ms = std::max(spec.backoff.max_ms, spec.backoff.initial_ms);
+  }
+  if (backoff_) {
+    const auto kind = parse_backoff_kind(*backoff_);
+    if (!kind)
+      throw UsageError(kExitUsage, "--backoff: " + in_quotes(*backoff_) +
+                                       " is none of exponential, linear, constant");
+    spec.backoff.kind = *kind;
+  }
+  if (on_lost_) {
+    const auto on_lost = parse_on_lost(*on_lost_);
+    if (!on_lost)
+      throw UsageError(kExitUsage,
+                       "--on-lost: " + in_quotes(*on_lost_) + " is neither rerun nor fail");
+    spec.on_lost = *on_lost;
+  }
+  spec.retry_on = retry_matches("--retry-on", retry_on_);
+  spec.no_retry_on = retry_matches("--no-retry-on", no_retry_on_);
+}
+
+nlohmann::json SubmitOptions::send(const Client& client, const NewTask& task) const {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = "/v1/tasks";
+  request.body = to_json(task).dump();
+  if (key_) {
+    const auto printable = [](char c) { return c > ' ' && c < 0x7F; };
+    if (key_->empty() || key_->size() > 255 || !std::all_of(key_->begin(), key_->end(), printable))
+      throw UsageError(kExitUsage, "--key takes 1 to 255 printable ASCII characters, no blanks");
+    request.headers.emplace_back("Idempotency-Key", *key_);
+  }
+  return client.call(request);
+}
+
+}  // namespace taskd::ctl

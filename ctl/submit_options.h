@@ -1,0 +1,48 @@
+// The options `submit` and `run` share: what to run, how, and when.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctl/args.h"
+#include "ctl/client.h"
+#include "ctl/context.h"
+#include "daemon/task/task.h"
+
+namespace taskd::ctl {
+
+class SubmitOptions {
+ public:
+  void declare(Args& args);
+
+  // What the options ask for. The environment and the working folder are this process's. Throws
+  // UsageError: 64 for a wrong option, 65 for text that JSON cannot carry. Says what it leaves out.
+  NewTask to_task(Context& context) const;
+
+  // Sends it, with the Idempotency-Key if there is one. Returns the answer: the task.
+  nlohmann::json send(const Client& client, const NewTask& task) const;
+
+ private:
+  void set_command(TaskSpec& spec) const;
+  void set_environment(Context& context, TaskSpec& spec) const;
+  void set_start(const Context& context, NewTask& task) const;
+  void set_retries(TaskSpec& spec) const;
+
+  std::vector<std::string> argv_;
+  bool argv_given_ = false;
+  std::optional<std::string> shell_, name_, queue_, priority_, delay_, at_, timeout_, grace_;
+  std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
+  std::optional<std::string> max_lost_, cwd_, keep_, user_, key_;
+  std::vector<std::string> retry_on_, no_retry_on_, env_, labels_;
+  bool hold_ = false;
+  bool env_all_ = false;
+};
+
+// The folder a task runs in: `option` made absolute, or this process's own. Throws UsageError (65).
+std::string working_folder(const std::optional<std::string>& option);
+
+// True for the variables that are sent unasked: PATH LANG LANGUAGE LC_… TZ TMPDIR.
+bool is_sent_unasked(std::string_view variable);
+
+}  // namespace taskd::ctl

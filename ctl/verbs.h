@@ -1,0 +1,59 @@
+// The verbs of taskctl, each in commands/<verb>.cc, and how the command line finds one.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/args.h"
+#include "ctl/client.h"
+#include "ctl/context.h"
+
+namespace taskd::ctl {
+
+using Words = std::vector<std::string>;
+
+struct Verb {
+  std::string_view name;
+  std::string_view group;
+  std::string_view summary;
+  // `argv` is what follows the verb. Returns the exit code.
+  int (*run)(Context& context, const Words& argv);
+};
+
+std::span<const Verb> all_verbs();
+const Verb* find_verb(std::string_view name);
+// Throws UsageError (64), which names the nearest, when there is none.
+const Verb& verb_named(std::string_view name);
+// The verb that `name` was probably meant to be, or "".
+std::string_view nearest_verb(std::string_view name);
+
+// All of taskctl: `argv` without the program's name. Returns the exit code; every error has been
+// said on stderr.
+int run_taskctl(Context& context, const Words& argv);
+
+// `client` for the socket that --socket and the environment name.
+Client connect(const Context& context, const CommonOptions& common);
+// As --color and the environment want it for stdout.
+Painter make_painter(const Context& context, const CommonOptions& common);
+
+int submit_command(Context& context, const Words& argv);
+int run_command(Context& context, const Words& argv);
+int list_command(Context& context, const Words& argv);
+int show_command(Context& context, const Words& argv);
+int logs_command(Context& context, const Words& argv);
+int wait_command(Context& context, const Words& argv);
+int stats_command(Context& context, const Words& argv);
+int cancel_command(Context& context, const Words& argv);
+int retry_command(Context& context, const Words& argv);
+int hold_command(Context& context, const Words& argv);
+int release_command(Context& context, const Words& argv);
+int rm_command(Context& context, const Words& argv);
+int doctor_command(Context& context, const Words& argv);
+int help_command(Context& context, const Words& argv);
+
+// What `taskctl` alone says: the verbs by group, with examples.
+std::string help_text();
+
+}  // namespace taskd::ctl

@@ -1,0 +1,31 @@
+#include "daemon/api/call.h"
+
+#include <nlohmann/json.hpp>
+
+namespace taskd {
+namespace {
+
+// Names and commands were checked when they came in; what a job wrote (a tail of stderr) may be
+// anything.
+std::string dump(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Reply json_reply(int status, const nlohmann::json& body) {
+  Reply reply;
+  reply.status = status;
+  reply.body = dump(body);
+  reply.body += '\n';
+  return reply;
+}
+
+Reply problem_reply(const Problem& problem) {
+  Reply reply = json_reply(problem.status, problem_to_json(problem));
+  reply.content_type = "application/problem+json";
+  if (problem.status == 503) reply.headers.emplace_back("Retry-After", "1");
+  return reply;
+}
+
+}  // namespace taskd

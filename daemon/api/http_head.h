@@ -1,0 +1,31 @@
+// The strict reading of a request's head, before the HTTP library sees a byte of it: what passes is
+// unambiguous, small and free of everything this API has no use for. Pure functions.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/api/server.h"
+
+namespace taskd {
+
+struct HttpHead {
+  std::string method;  // one that HTTP knows, never CONNECT or TRACE
+  std::string path;    // as sent, without escapes
+  std::string query;   // as sent, without the '?'
+  int minor_version = 1;
+  bool keep_alive = true;
+  bool expects_continue = false;
+  std::optional<std::string> idempotency_key;
+  std::size_t head_bytes = 0;  // up to and with the empty line
+  std::size_t body_bytes = 0;
+};
+
+// Reads the head at the start of `bytes`; nothing while its end has not arrived. The answer depends
+// only on the bytes, not on the pieces they came in. Throws ProblemError; what follows a bad head
+// cannot be told apart from it, so the connection must be closed.
+std::optional<HttpHead> parse_http_head(std::string_view bytes, const ServerLimits& limits);
+
+}  // namespace taskd

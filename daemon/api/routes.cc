@@ -1,0 +1,109 @@
+#include "daemon/api/routes.h"
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+struct Entry {
+  std::string_view method;
+  std::string_view pattern;  // may hold one {id}
+  Route route;
+};
+
+// HEAD goes wherever GET does.
+constexpr Entry kRoutes[] = {
+    {"POST", "/v1/tasks", submit_tasks},
+    {"GET", "/v1/tasks", list_tasks},
+    {"POST", "/v1/tasks:cancel", control_tasks<Verb::cancel>},
+    {"POST", "/v1/tasks:retry", control_tasks<Verb::retry>},
+    {"POST", "/v1/tasks:hold", control_tasks<Verb::hold>},
+    {"POST", "/v1/tasks:release", control_tasks<Verb::release>},
+    {"POST", "/v1/tasks:delete", control_tasks<Verb::remove>},
+    {"GET", "/v1/tasks/{id}", show_task},
+    {"DELETE", "/v1/tasks/{id}", remove_task},
+    {"GET", "/v1/tasks/{id}/wait", wait_for_task},
+    {"GET", "/v1/tasks/{id}/logs", show_logs},
+    {"GET", "/v1/tasks/{id}/attempts", show_attempts},
+    {"POST", "/v1/tasks/{id}/cancel", control_task<Verb::cancel>},
+    {"POST", "/v1/tasks/{id}/retry", control_task<Verb::retry>},
+    {"POST", "/v1/tasks/{id}/hold", control_task<Verb::hold>},
+    {"POST", "/v1/tasks/{id}/release", control_task<Verb::release>},
+    {"GET", "/v1/stats", show_stats},
+    {"GET", "/v1/healthz", show_health},
+};
+
+// What stands in the path where the pattern has {id}; nothing when the path does not fit.
+std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
+  constexpr std::string_view kId = "{id}";
+  const auto hole = pattern.find(kId);
+  if (hole == pattern.npos) {
+    return path == pattern ? std::optional<std::string_view>("") : std::nullopt;
+  }
+  const auto before = pattern.substr(0, hole);
+  const auto after = pattern.substr(hole + kId.size());
+  if (path.size() <= before.size() + after.size()) return std::nullopt;
+  if (!path.starts_with(before) || !path.ends_with(after)) return std::nullopt;
+  path.remove_prefix(before.size());
+  path.remove_suffix(after.size());
+  if (path.find('/') != path.npos) return std::nullopt;
+  return path;
+}
+
+[[noreturn]] void refuse_method(const Call& call, const std::string& allow) {
+  ProblemError error(405, "method_not_allowed",
+                     "this path does not take " + std::string(call.method));
+  error.allow = allow;
+  throw error;
+}
+
+}  // namespace
+
+Reply dispatch(const ApiContext& context, const Call& call) {
+  const std::string_view method = call.method == "HEAD" ? "GET" : call.method;
+  std::string allow;
+  for (const Entry& entry : kRoutes) {
+    const auto parameter = match(entry.pattern, call.path);
+    if (!parameter) continue;
+    if (entry.method == method) {
+      Call routed = call;
+      routed.parameter = *parameter;
+      return entry.route(context, routed);
+    }
+    if (!allow.empty()) allow += ", ";
+    allow += entry.method == "GET" ? "GET, HEAD" : entry.method;
+  }
+  if (!allow.empty()) refuse_method(call, allow);
+  throw ProblemError(404, "no_such_path", "there is nothing at " + in_quotes(call.path));
+}
+
+void no_such_task(TaskId id) {
+  throw ProblemError(404, "no_such_task", "there is no task " + std::to_string(id));
+}
+
+TaskId task_id_of(const ApiContext& context, const Call& call) {
+  if (call.parameter != "last") return parse_task_id(call.parameter);
+  const auto last = context.store.last(call.actor);
+  if (!last) throw ProblemError(404, "no_such_task", "there is no task yet");
+  return *last;
+}
+
+Task task_of(const ApiContext& context, const Call& call) {
+  const TaskId id = task_id_of(context, call);
+  auto task = context.store.get(call.actor, id);
+  if (!task) no_such_task(id);
+  return *std::move(task);
+}
+
+nlohmann::json parse_body(std::string_view body) {
+  auto parsed = parse_strict_json(body);
+  if (const auto* error = std::get_if<JsonError>(&parsed)) {
+    throw ProblemError(400, "bad_json",
+                       "at byte " + std::to_string(error->offset_bytes) + ": " + error->detail);
+  }
+  return std::get<nlohmann::json>(std::move(parsed));
+}
+
+}  // namespace taskd

@@ -1,0 +1,35 @@
+// Every path of API.md. All of it is thread-safe and throws ProblemError for what it refuses.
+#pragma once
+
+#include "daemon/api/call.h"
+
+namespace taskd {
+
+// Finds the route and answers. no_such_path, method_not_allowed.
+Reply dispatch(const ApiContext& context, const Call& call);
+
+// One function per route, in the routes_*.cc of its topic.
+Reply submit_tasks(const ApiContext& context, const Call& call);
+Reply list_tasks(const ApiContext& context, const Call& call);
+Reply show_task(const ApiContext& context, const Call& call);
+Reply show_attempts(const ApiContext& context, const Call& call);
+template <Verb verb>
+Reply control_task(const ApiContext& context, const Call& call);
+Reply remove_task(const ApiContext& context, const Call& call);
+template <Verb verb>
+Reply control_tasks(const ApiContext& context, const Call& call);
+Reply wait_for_task(const ApiContext& context, const Call& call);
+Reply show_logs(const ApiContext& context, const Call& call);
+Reply show_stats(const ApiContext& context, const Call& call);
+Reply show_health(const ApiContext& context, const Call& call);
+
+// --- what they share ----------------------------------------------------------------------------
+
+[[noreturn]] void no_such_task(TaskId id);
+// The task that {id} names; it may be `last`. bad_id, no_such_task.
+TaskId task_id_of(const ApiContext& context, const Call& call);
+Task task_of(const ApiContext& context, const Call& call);
+// A body that must be one strict JSON object. bad_json.
+nlohmann::json parse_body(std::string_view body);
+
+}  // namespace taskd

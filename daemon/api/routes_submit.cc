@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/digest.h"
+#include "daemon/api/routes.h"
+#include "daemon/api/users.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxBatch = 10'000;
+constexpr std::size_t kMaxKeyBytes = 255;
+constexpr std::size_t kMaxErrors = 100;
+constexpr int kReadBackPage = 1'000;
+
+void check_idempotency_key(const std::string& key) {
+  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
+  if (key.empty() || key.size() > kMaxKeyBytes || !std::all_of(key.begin(), key.end(), printable)) {
+    throw ProblemError(400, "bad_idempotency_key",
+                       "an Idempotency-Key has 1 to 255 printable ASCII bytes without blanks");
+  }
+}
+
+// Where the fields of task number `index` stand in the body.
+std::string pointer_to(bool batch, std::size_t index) {
+  return batch ? "#/tasks/" + std::to_string(index) : "#";
+}
+
+const json& batch_items(const json& body) {
+  FieldErrors errors;
+  for (const auto& [name, value] : body.items()) {
+    if (name != "tasks") errors.push_back({"#/" + name, "is not known beside tasks"});
+  }
+  const json& items = body.at("tasks");
+  if (!items.is_array() || items.empty() || items.size() > kMaxBatch) {
+    errors.push_back({"#/tasks", "must be an array of 1 to 10,000 tasks"});
+  }
+  if (!errors.empty()) {
+    throw ProblemError(422, "invalid_request", "the batch cannot be read", std::move(errors));
+  }
+  return items;
+}
+
+void check_errors(FieldErrors errors) {
+  if (errors.empty()) return;
+  const std::string detail = errors.front().pointer + ": " + errors.front().detail;
+  if (errors.size() > kMaxErrors) errors.resize(kMaxErrors);
+  throw ProblemError(422, "invalid_task", detail, std::move(errors));
+}
+
+std::vector<NewTask> read_tasks(const json& body, bool batch) {
+  std::vector<NewTask> tasks;
+  FieldErrors errors;
+  const auto read_one = [&](const json& item) {
+    auto task = new_task_from_json(item, pointer_to(batch, tasks.size()));
+    if (auto* wrong = std::get_if<FieldErrors>(&task)) {
+      errors.insert(errors.end(), wrong->begin(), wrong->end());
+      tasks.emplace_back();  // keeps the pointers right
+    } else {
+      tasks.push_back(std::get<NewTask>(std::move(task)));
+    }
+  };
+  if (batch) {
+    for (const json& item : batch_items(body)) {
+      read_one(item);
+      if (errors.size() > kMaxErrors) break;
+    }
+  } else {
+    read_one(body);
+  }
+  check_errors(std::move(errors));
+  return tasks;
+}
+
+// Turns the user's name into a uid and decides whether this actor may have it.
+void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec) {
+  const auto unknown = [&](const std::string& user) {
+    throw ProblemError(422, "unknown_user", "there is no user " + user,
+                       {{pointer + "/user", "no such user"}});
+  };
+  if (!spec.user_name.empty()) {
+    spec.user_uid = find_uid(spec.user_name);
+    if (!spec.user_uid) unknown(in_quotes(spec.user_name));
+    spec.user_name.clear();
+  }
+  const std::uint32_t uid = spec.user_uid.value_or(actor.uid);
+  if (!may_run_as(actor, uid)) {
+    throw ProblemError(403, "not_allowed",
+                       "this daemon does not run tasks of yours as uid " + std::to_string(uid));
+  }
+  if (spec.user_uid && !uid_exists(uid)) unknown("with uid " + std::to_string(uid));
+}
+
+// The tasks as they are now. Ids given out together are consecutive.
+std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
+                            const std::vector<TaskId>& ids) {
+  std::vector<Task> tasks;
+  if (ids.size() == 1) {
+    if (auto task = context.store.get(actor, ids.front())) tasks.push_back(*std::move(task));
+    return tasks;
+  }
+  ListRequest request;
+  request.actor = actor;
+  request.oldest_first = true;
+  request.after = ids.front() - 1;
+  while (tasks.size() < ids.size()) {
+    request.limit = std::min(static_cast<int>(ids.size() - tasks.size()), kReadBackPage);
+    std::vector<Task> page = context.store.list(request);
+    if (page.empty()) break;
+    for (Task& task : page) {
+      if (task.id > ids.back()) return tasks;
+      tasks.push_back(std::move(task));
+    }
+    request.after = tasks.back().id;
+  }
+  return tasks;
+}
+
+Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted,
+             bool batch) {
+  const std::vector<Task> tasks = read_back(context, actor, submitted.ids);
+  const int status = submitted.repeated ? 200 : 201;
+  if (batch) {
+    json list = json::array();
+    for (const Task& task : tasks) list.push_back(task_to_json(task));
+    return json_reply(status, {{"tasks", std::move(list)}});
+  }
+  const TaskId id = submitted.ids.front();
+  if (tasks.empty()) {
+    throw ProblemError(404, "no_such_task",
+                       "task " + std::to_string(id) + " was submitted and removed since");
+  }
+  Reply reply = json_reply(status, task_to_json(tasks.front()));
+  reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
+  return reply;
+}
+
+[[noreturn]] void refuse_queue(const UnknownQueue& unknown, const SubmitRequest& request,
+                               bool batch) {
+  FieldErrors errors;
+  for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxErrors; ++i) {
+    if (request.tasks[i].spec.queue != unknown.queue) continue;
+    errors.push_back({pointer_to(batch, i) + "/queue", "no such queue"});
+  }
+  throw ProblemError(422, "unknown_queue", "there is no queue " + in_quotes(unknown.queue),
+                     std::move(errors));
+}
+
+}  // namespace
+
+Reply submit_tasks(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  SubmitRequest request;
+  request.actor = call.actor;
+  if (call.idempotency_key) {
+    check_idempotency_key(*call.idempotency_key);
+    request.idempotency_key = *call.idempotency_key;
+    request.body_digest = sha256_hex(call.body);
+  }
+  const json body = parse_body(call.body);
+  const bool batch = body.contains("tasks");
+  request.tasks = read_tasks(body, batch);
+  for (std::size_t i = 0; i < request.tasks.size(); ++i) {
+    resolve_user(call.actor, pointer_to(batch, i), request.tasks[i].spec);
+  }
+
+  const SubmitResult result = context.store.submit(request);
+  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
+    refuse_queue(*unknown, request, batch);
+  }
+  if (const auto* full = std::get_if<QueueFull>(&result)) {
+    throw ProblemError(503, "queue_full",
+                       "queue " + in_quotes(full->queue) + " holds its " +
+                           std::to_string(full->capacity) + " waiting tasks");
+  }
+  if (std::holds_alternative<KeyReused>(result)) {
+    throw ProblemError(422, "idempotency_key_reused",
+                       "this Idempotency-Key was used with another body");
+  }
+  return answer(context, call.actor, std::get<Submitted>(result), batch);
+}
+
+}  // namespace taskd

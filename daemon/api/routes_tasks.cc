@@ -1,0 +1,107 @@
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/routes.h"
+#include "daemon/api/users.h"
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+std::vector<State> take_states(Query& query) {
+  std::vector<State> states;
+  for (const std::string& text : query.take_all("state")) {
+    std::string_view rest = text;
+    for (;;) {
+      const auto comma = rest.find(',');
+      const auto state = parse_state(rest.substr(0, comma));
+      if (!state) bad_query("state", "names no state: " + in_quotes(rest.substr(0, comma)));
+      states.push_back(*state);
+      if (comma == rest.npos) break;
+      rest.remove_prefix(comma + 1);
+    }
+  }
+  return states;
+}
+
+Filter take_filter(Query& query) {
+  Filter filter;
+  filter.states = take_states(query);
+  filter.queue = query.take("queue");
+  filter.name = query.take("name");
+  if (const auto user = query.take("user")) {
+    filter.uid = find_uid(*user);
+    if (!filter.uid) bad_query("user", "names no user: " + in_quotes(*user));
+  }
+  for (const std::string& label : query.take_all("label")) {
+    const auto equals = label.find('=');
+    if (equals == label.npos) bad_query("label", "must be key=value");
+    filter.labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
+  }
+  if (const auto since = query.take("since")) {
+    filter.since = parse_rfc3339(*since);
+    if (!filter.since) bad_query("since", "must be an RFC 3339 time stamp with its zone");
+  }
+  return filter;
+}
+
+// One text for one list: what a cursor is bound to.
+std::string describe(const Filter& filter, bool oldest_first) {
+  json list = {oldest_first,
+               filter.queue.has_value(),
+               filter.queue.value_or(""),
+               filter.name.has_value(),
+               filter.name.value_or(""),
+               filter.uid ? std::int64_t{*filter.uid} : -1,
+               filter.since ? filter.since->ms : -1};
+  for (const State state : filter.states) list.push_back(to_string(state));
+  for (const auto& [key, value] : filter.labels) list.push_back({key, value});
+  return list.dump();
+}
+
+bool take_oldest_first(Query& query) {
+  const auto order = query.take("order").value_or("newest");
+  if (order != "newest" && order != "oldest") bad_query("order", "must be newest or oldest");
+  return order == "oldest";
+}
+
+}  // namespace
+
+Reply list_tasks(const ApiContext& context, const Call& call) {
+  ListRequest request;
+  request.actor = call.actor;
+  request.filter = take_filter(call.query);
+  request.oldest_first = take_oldest_first(call.query);
+  const auto limit = static_cast<std::size_t>(call.query.take_int("limit", 1, 1000, 100));
+  const std::string list = describe(request.filter, request.oldest_first);
+  if (const auto cursor = call.query.take("cursor")) request.after = parse_cursor(*cursor, list);
+  call.query.finish();
+
+  request.limit = static_cast<int>(limit) + 1;  // one more tells whether this is the end
+  const std::vector<Task> tasks = context.store.list(request);
+  json items = json::array();
+  for (std::size_t i = 0; i < tasks.size() && i < limit; ++i) {
+    items.push_back(task_to_json(tasks[i]));
+  }
+  json next = nullptr;
+  if (tasks.size() > limit) next = make_cursor(tasks[limit - 1].id, list);
+  return json_reply(200, {{"tasks", std::move(items)}, {"next_cursor", std::move(next)}});
+}
+
+Reply show_task(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  return json_reply(200, task_to_json(task_of(context, call)));
+}
+
+Reply show_attempts(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  const Task task = task_of(context, call);
+  json items = json::array();
+  for (const Attempt& attempt : context.store.attempts(task.id)) {
+    items.push_back(attempt_to_json(attempt));
+  }
+  return json_reply(200, {{"attempts", std::move(items)}, {"next_cursor", nullptr}});
+}
+
+}  // namespace taskd

@@ -1,0 +1,75 @@
+// The HTTP server: cpp-httplib reads heads and writes answers, behind our own accept loop and with
+// every limit checked before the library sees a byte.
+//
+// A small set of threads accepts connections, parks them in epoll and answers whole requests, so
+// idle, slow and half-sent connections hold no thread, nor do readers that take nothing. A handler
+// that waits or streams (wait, logs?follow) gets a replacement thread meanwhile, up to max_streams.
+// The listening socket is never shut down: systemd may own it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/engine/task_watch.h"
+#include "daemon/process/launcher.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+struct WorkerCounts {
+  int total = 0;
+  int busy = 0;
+};
+
+// What the routes work on; all of it outlives the server. `attempts_dir` exists.
+struct ApiContext {
+  TaskStore& store;
+  TaskWatch& watch;
+  Launcher& launcher;  // to remove the files of deleted tasks
+  const Clock& clock;
+  std::string attempts_dir;
+  std::string version;
+  WallTime started_at;
+  std::function<WorkerCounts()> workers;
+};
+
+struct ServerLimits {
+  int threads = 32;  // requests answered at once; a thread is started when one is needed
+  std::size_t max_connections = 1024;  // beyond it the one parked for longest makes way
+  int max_streams = 256;
+  std::size_t max_head_bytes = 16 * 1024;
+  std::size_t max_line_bytes = 8 * 1024;  // the library takes no more
+  int max_headers = 64;
+  std::size_t max_body_bytes = 1 << 20;
+  std::int64_t head_time_ms = 10'000;  // from the first byte to the end of the head
+  std::int64_t body_time_ms = 30'000;
+  std::int64_t idle_time_ms = 60'000;   // kept-alive and silent
+  std::int64_t write_time_ms = 30'000;  // a reader that takes nothing
+};
+
+class ApiServer {
+ public:
+  ApiServer(ApiContext context, ServerLimits limits = {});
+  ~ApiServer();
+
+  // Serves on the listening socket until stop(). Does not close `listen_fd`.
+  void serve(int listen_fd);
+  // From any thread or a signal handler. New connections are left in the backlog for the next
+  // daemon; waiting requests end with 503 shutting_down (TaskWatch must be closed too); requests
+  // that are being answered are finished; then serve() returns.
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// A listening Unix socket at `path` with `mode`. A stale socket file (nobody listens) is replaced;
+// call only under the instance lock. Throws UsageError: path over 107 bytes (78), something else
+// than a socket in the way (73), a folder that is missing or may not be written (73).
+UniqueFd listen_unix(const std::string& path, unsigned mode);
+
+}  // namespace taskd

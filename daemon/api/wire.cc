@@ -1,0 +1,370 @@
+#include "daemon/api/wire.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <system_error>
+
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+// --- writing ------------------------------------------------------------------------------------
+
+json time_or_null(const std::optional<WallTime>& time) {
+  return time ? json(format_rfc3339(*time)) : json(nullptr);
+}
+
+json text_or_null(const std::string& text) {
+  return text.empty() ? json(nullptr) : json(text);
+}
+
+json matches_to_json(const std::vector<RetryMatch>& matches) {
+  json out = json::array();
+  for (const RetryMatch& match : matches) {
+    if (match.exit_code) {
+      out.push_back(*match.exit_code);
+    } else if (match.reason) {
+      out.push_back(to_string(*match.reason));
+    }
+  }
+  return out;
+}
+
+json error_to_json(const Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::spawn_failed && outcome.code != 0) {
+    const std::string cause = std::generic_category().message(outcome.code);
+    return outcome.detail.empty() ? cause : outcome.detail + ": " + cause;
+  }
+  return text_or_null(outcome.detail);
+}
+
+void add_outcome(json& out, const std::optional<Outcome>& outcome) {
+  const auto code_of = [&](OutcomeKind kind) {
+    return outcome && outcome->kind == kind ? json(outcome->code) : json(nullptr);
+  };
+  out["outcome"] = outcome ? json(to_string(outcome->kind)) : json(nullptr);
+  out["exit_code"] = code_of(OutcomeKind::exited);
+  out["signal"] = code_of(OutcomeKind::signaled);
+  out["error"] = outcome ? error_to_json(*outcome) : json(nullptr);
+}
+
+void add_spec(json& out, const TaskSpec& spec) {
+  if (spec.argv.empty()) {
+    out["shell"] = spec.shell;
+  } else {
+    out["argv"] = spec.argv;
+  }
+  out["command"] = command_line(spec);
+  out["name"] = spec.name;
+  out["queue"] = spec.queue;
+  out["priority"] = spec.priority;
+  json& env = out["env"] = json::object();
+  for (const auto& [name, value] : spec.env) env[name] = "***";
+  out["cwd"] = text_or_null(spec.cwd);
+  out["user"] = spec.user_uid ? json(*spec.user_uid) : json(nullptr);
+  out["labels"] = spec.labels;
+  out["timeout_ms"] = spec.timeout_ms;
+  out["grace_ms"] = spec.grace_ms;
+  out["max_attempts"] = spec.max_attempts;
+  out["backoff"] = {{"kind", to_string(spec.backoff.kind)},
+                    {"initial_ms", spec.backoff.initial_ms},
+                    {"max_ms", spec.backoff.max_ms},
+                    {"jitter", spec.backoff.jitter}};
+  out["retry_on"] = matches_to_json(spec.retry_on);
+  out["no_retry_on"] = matches_to_json(spec.no_retry_on);
+  out["on_lost"] = to_string(spec.on_lost);
+  out["max_lost"] = spec.max_lost;
+  out["keep_ms"] = spec.keep_ms;
+}
+
+// --- reading ------------------------------------------------------------------------------------
+
+[[noreturn]] void refuse(std::string_view key, std::string_view problem) {
+  throw std::runtime_error("the answer's \"" + std::string(key) + "\" " + std::string(problem));
+}
+
+// The member of that name, or null when it is missing or JSON's null.
+const json* find(const json& object, std::string_view key) {
+  if (!object.is_object()) throw std::runtime_error("the answer is not a JSON object");
+  const auto member = object.find(key);
+  return member == object.end() || member->is_null() ? nullptr : &*member;
+}
+
+template <class Integer>
+Integer to_integer(std::string_view key, const json& value) {
+  using Limits = std::numeric_limits<Integer>;
+  if (!value.is_number_integer()) refuse(key, "is not an integer");
+  const auto number = value.get<std::int64_t>();
+  if (number < std::int64_t{Limits::min()} || number > std::int64_t{Limits::max()})
+    refuse(key, "is out of range");
+  return static_cast<Integer>(number);
+}
+
+const std::string& to_text(std::string_view key, const json& value) {
+  const auto* text = value.get_ptr<const std::string*>();
+  if (text == nullptr) refuse(key, "is not a string");
+  return *text;
+}
+
+template <class Integer>
+std::optional<Integer> read_integer(const json& object, std::string_view key) {
+  const json* value = find(object, key);
+  return value != nullptr ? std::optional(to_integer<Integer>(key, *value)) : std::nullopt;
+}
+
+// Where the member is missing `out` keeps its value.
+template <class Integer>
+void read_into(const json& object, std::string_view key, Integer& out) {
+  if (const json* value = find(object, key)) out = to_integer<Integer>(key, *value);
+}
+void read_into(const json& object, std::string_view key, std::string& out) {
+  if (const json* value = find(object, key)) out = to_text(key, *value);
+}
+void read_into(const json& object, std::string_view key, std::map<std::string, std::string>& out) {
+  const json* value = find(object, key);
+  if (value == nullptr) return;
+  if (!value->is_object()) refuse(key, "is not an object");
+  for (const auto& [name, item] : value->items()) out[name] = to_text(key, item);
+}
+
+template <class Enum>
+std::optional<Enum> read_enum(const json& object, std::string_view key,
+                              std::optional<Enum> (*parse)(std::string_view)) {
+  const json* value = find(object, key);
+  if (value == nullptr) return std::nullopt;
+  const auto parsed = parse(to_text(key, *value));
+  if (!parsed) refuse(key, "is a word this version does not know");
+  return parsed;
+}
+
+std::optional<WallTime> read_time(const json& object, std::string_view key) {
+  const json* value = find(object, key);
+  if (value == nullptr) return std::nullopt;
+  const auto time = parse_rfc3339(to_text(key, *value));
+  if (!time) refuse(key, "is not a time stamp");
+  return time;
+}
+
+template <class Value>
+Value required(std::string_view key, const std::optional<Value>& value) {
+  if (!value) refuse(key, "is missing");
+  return *value;
+}
+
+void read_matches(const json& object, std::string_view key, std::vector<RetryMatch>& out) {
+  const json* value = find(object, key);
+  if (value == nullptr) return;
+  if (!value->is_array()) refuse(key, "is not an array");
+  for (const json& item : *value) {
+    if (item.is_string()) {
+      const auto reason = parse_reason(to_text(key, item));
+      if (!reason) refuse(key, "has a word this version does not know");
+      out.push_back({.exit_code = {}, .reason = reason});
+    } else {
+      out.push_back({.exit_code = to_integer<int>(key, item), .reason = {}});
+    }
+  }
+}
+
+void read_backoff(const json& object, Backoff& out) {
+  const json* backoff = find(object, "backoff");
+  if (backoff == nullptr) return;
+  out.kind = read_enum(*backoff, "kind", parse_backoff_kind).value_or(out.kind);
+  read_into(*backoff, "initial_ms", out.initial_ms);
+  read_into(*backoff, "max_ms", out.max_ms);
+  if (const json* jitter = find(*backoff, "jitter")) {
+    if (!jitter->is_number()) refuse("jitter", "is not a number");
+    out.jitter = jitter->get<double>();
+  }
+}
+
+void read_argv(const json& object, std::vector<std::string>& out) {
+  const json* argv = find(object, "argv");
+  if (argv == nullptr) return;
+  if (!argv->is_array()) refuse("argv", "is not an array");
+  for (const json& arg : *argv) out.push_back(to_text("argv", arg));
+}
+
+void read_spec(const json& object, TaskSpec& spec) {
+  read_argv(object, spec.argv);
+  read_into(object, "shell", spec.shell);
+  read_into(object, "name", spec.name);
+  read_into(object, "queue", spec.queue);
+  read_into(object, "priority", spec.priority);
+  read_into(object, "env", spec.env);
+  read_into(object, "cwd", spec.cwd);
+  spec.user_uid = read_integer<std::uint32_t>(object, "user");
+  read_into(object, "labels", spec.labels);
+  read_into(object, "timeout_ms", spec.timeout_ms);
+  read_into(object, "grace_ms", spec.grace_ms);
+  read_into(object, "max_attempts", spec.max_attempts);
+  read_backoff(object, spec.backoff);
+  read_matches(object, "retry_on", spec.retry_on);
+  read_matches(object, "no_retry_on", spec.no_retry_on);
+  spec.on_lost = read_enum(object, "on_lost", parse_on_lost).value_or(spec.on_lost);
+  read_into(object, "max_lost", spec.max_lost);
+  read_into(object, "keep_ms", spec.keep_ms);
+}
+
+std::optional<Outcome> read_outcome(const json& object) {
+  const auto kind = read_enum(object, "outcome", parse_outcome_kind);
+  if (!kind) return std::nullopt;
+  Outcome outcome{.kind = *kind, .code = 0, .detail = {}};
+  read_into(object, "exit_code", outcome.code);
+  read_into(object, "signal", outcome.code);
+  read_into(object, "error", outcome.detail);
+  return outcome;
+}
+
+// --- problems -----------------------------------------------------------------------------------
+
+struct Title {
+  std::string_view code;
+  std::string_view text;
+};
+constexpr Title kTitles[] = {
+    {"bad_request", "The request cannot be read"},
+    {"bad_json", "The body is not strict JSON"},
+    {"bad_id", "The id is not a positive integer"},
+    {"bad_query", "A query parameter is wrong"},
+    {"bad_cursor", "The cursor is not one this list gave"},
+    {"bad_idempotency_key", "The Idempotency-Key is not 1 to 255 printable ASCII bytes"},
+    {"not_allowed", "This needs another user"},
+    {"no_such_task", "There is no such task"},
+    {"no_such_attempt", "The task has no such attempt"},
+    {"no_such_path", "There is nothing at this path"},
+    {"method_not_allowed", "The path does not take this method"},
+    {"request_timeout", "The request took too long to arrive"},
+    {"body_too_large", "The body is too large"},
+    {"uri_too_long", "The request line is too long"},
+    {"unsupported_media_type", "The body must be application/json"},
+    {"expectation_failed", "The expectation cannot be met"},
+    {"headers_too_large", "The headers are too many or too large"},
+    {"not_implemented", "HTTP has this, but this server does not"},
+    {"version_not_supported", "The server speaks HTTP/1.1"},
+    {"wrong_state", "The task's state does not allow this"},
+    {"invalid_task", "The task cannot be accepted"},
+    {"invalid_request", "The request cannot be accepted"},
+    {"unknown_queue", "There is no such queue"},
+    {"unknown_user", "There is no such user"},
+    {"idempotency_key_reused", "The Idempotency-Key belongs to another request"},
+    {"internal_error", "The daemon made a mistake"},
+    {"queue_full", "The queue is full"},
+    {"shutting_down", "The daemon is stopping"},
+    {"too_many_requests", "The daemon is answering too many requests"},
+    {"disk_full", "The disk is full"},
+};
+
+std::string_view title_of(std::string_view code) {
+  for (const Title& title : kTitles) {
+    if (title.code == code) return title.text;
+  }
+  return code;
+}
+
+}  // namespace
+
+json task_to_json(const Task& task) {
+  json out = json::object();
+  out["id"] = task.id;
+  out["uid"] = task.uid;
+  add_spec(out, task.spec);
+  out["state"] = to_string(task.state);
+  out["reason"] = task.reason ? json(to_string(*task.reason)) : json(nullptr);
+  out["attempt"] = task.attempt;
+  out["tries"] = task.tries;
+  out["lost"] = task.lost;
+  out["created_at"] = format_rfc3339(task.created_at);
+  out["due_at"] = time_or_null(task.due_at);
+  out["started_at"] = time_or_null(task.started_at);
+  out["ended_at"] = time_or_null(task.ended_at);
+  out["cancel_requested_at"] = time_or_null(task.cancel_requested_at);
+  add_outcome(out, task.last_outcome);
+  return out;
+}
+
+json attempt_to_json(const Attempt& attempt) {
+  json out = json::object();
+  out["number"] = attempt.number;
+  out["started_at"] = format_rfc3339(attempt.started_at);
+  out["ended_at"] = time_or_null(attempt.ended_at);
+  add_outcome(out, attempt.outcome);
+  out["user_cpu_ms"] = attempt.usage.user_cpu_ms;
+  out["system_cpu_ms"] = attempt.usage.system_cpu_ms;
+  out["max_rss_bytes"] = attempt.usage.max_rss_bytes;
+  out["stderr_tail"] = attempt.stderr_tail;
+  return out;
+}
+
+Task task_from_json(const json& object) {
+  Task task;
+  task.id = required("id", read_integer<TaskId>(object, "id"));
+  task.uid = required("uid", read_integer<std::uint32_t>(object, "uid"));
+  read_spec(object, task.spec);
+  task.state = required("state", read_enum(object, "state", parse_state));
+  task.reason = read_enum(object, "reason", parse_reason);
+  read_into(object, "attempt", task.attempt);
+  read_into(object, "tries", task.tries);
+  read_into(object, "lost", task.lost);
+  task.created_at = required("created_at", read_time(object, "created_at"));
+  task.due_at = read_time(object, "due_at");
+  task.started_at = read_time(object, "started_at");
+  task.ended_at = read_time(object, "ended_at");
+  task.cancel_requested_at = read_time(object, "cancel_requested_at");
+  task.last_outcome = read_outcome(object);
+  return task;
+}
+
+Attempt attempt_from_json(const json& object) {
+  Attempt attempt;
+  attempt.number = required("number", read_integer<int>(object, "number"));
+  attempt.started_at = required("started_at", read_time(object, "started_at"));
+  attempt.ended_at = read_time(object, "ended_at");
+  attempt.outcome = read_outcome(object);
+  read_into(object, "user_cpu_ms", attempt.usage.user_cpu_ms);
+  read_into(object, "system_cpu_ms", attempt.usage.system_cpu_ms);
+  read_into(object, "max_rss_bytes", attempt.usage.max_rss_bytes);
+  read_into(object, "stderr_tail", attempt.stderr_tail);
+  return attempt;
+}
+
+json problem_to_json(const Problem& problem) {
+  json out = {{"type", "https://taskd.invalid/problems/" + problem.code},
+              {"title", title_of(problem.code)},
+              {"status", problem.status},
+              {"code", problem.code},
+              {"detail", problem.detail}};
+  for (const FieldError& error : problem.errors)
+    out["errors"].push_back({{"pointer", error.pointer}, {"detail", error.detail}});
+  return out;
+}
+
+Problem problem_from_json(const json& object) {
+  Problem problem;
+  if (!object.is_object()) return problem;
+  const auto read_text = [](const json& from, std::string_view key, std::string& out) {
+    const json* value = from.is_object() ? find(from, key) : nullptr;
+    if (value != nullptr && value->is_string()) out = value->get<std::string>();
+  };
+  const json* status = find(object, "status");
+  if (status != nullptr && status->is_number_integer()) {
+    const auto number = status->get<std::int64_t>();
+    if (number >= 100 && number <= 599) problem.status = static_cast<int>(number);
+  }
+  read_text(object, "code", problem.code);
+  read_text(object, "detail", problem.detail);
+  const json* errors = find(object, "errors");
+  if (errors == nullptr || !errors->is_array()) return problem;
+  for (const json& item : *errors) {
+    FieldError& error = problem.errors.emplace_back();
+    read_text(item, "pointer", error.pointer);
+    read_text(item, "detail", error.detail);
+  }
+  return problem;
+}
+
+}  // namespace taskd

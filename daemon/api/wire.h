@@ -1,0 +1,35 @@
+// JSON <-> values for everything that is not a spec: what the API answers and taskctl reads.
+// API.md beside this file is the contract. Pure functions; shared by the daemon and taskctl.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "daemon/task/spec_json.h"
+#include "daemon/task/task.h"
+
+namespace taskd {
+
+// What the API answers. Text that comes from a job (stderr_tail, error) may be broken UTF-8: dump
+// with error_handler_t::replace. Values of env are masked; a token is never shown.
+nlohmann::json task_to_json(const Task& task);
+nlohmann::json attempt_to_json(const Attempt& attempt);
+
+// The reverse, for clients. Unknown fields are ignored, so an older taskctl reads a newer daemon.
+// Throws std::runtime_error naming what is missing or has the wrong type. Of a spawn_failed outcome
+// only the text comes back (as `detail`), not the errno.
+Task task_from_json(const nlohmann::json& json);
+Attempt attempt_from_json(const nlohmann::json& json);
+
+// RFC 9457.
+struct Problem {
+  int status = 500;
+  std::string code;
+  std::string detail;
+  FieldErrors errors;
+};
+nlohmann::json problem_to_json(const Problem& problem);
+// Any JSON will do: what is missing stays as in a fresh Problem, so a proxy's error is one, too.
+Problem problem_from_json(const nlohmann::json& json);
+
+}  // namespace taskd

@@ -1,0 +1,67 @@
+#include "daemon/base/instance_lock.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+
+#include <climits>
+#include <cstring>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/files.h"
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kLooks = 200;
+constexpr int kLookMs = 10;
+
+std::string pid_in(const std::string& path) {
+  std::string pid = read_file(path, 32).value_or("");
+  while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+  return pid;
+}
+
+// False for a zombie too: what is left of it holds nothing.
+bool is_alive(const std::string& pid) {
+  const auto number = parse_int(pid);
+  if (!number || *number <= 0 || *number > INT_MAX) return false;
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(*number), 0)));
+  if (!pidfd) return errno != ESRCH;
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) == 0;
+}
+
+}  // namespace
+
+InstanceLock::InstanceLock(const std::string& path)
+    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+  if (!fd_) {
+    throw UsageError(EX_CANTCREAT,
+                     "cannot open the lock file " + path + ": " + std::strerror(errno));
+  }
+  // A daemon that was killed while it spawned leaves a child that holds every descriptor, this lock
+  // too, for the instant until its exec. So a held lock whose owner is dead is worth another look.
+  for (int look = 0; ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0; ++look) {
+    if (errno != EWOULDBLOCK) {
+      throw UsageError(EX_CANTCREAT, "cannot lock " + path + ": " + std::strerror(errno));
+    }
+    const std::string pid = pid_in(path);
+    if (look == kLooks || is_alive(pid)) {
+      throw UsageError(EX_TEMPFAIL, "another taskd" + (pid.empty() ? "" : " (pid " + pid + ")") +
+                                        " already serves this state directory: it holds " + path);
+    }
+    ::poll(nullptr, 0, kLookMs);
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd_.get(), 0) != 0 ||
+      ::pwrite(fd_.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    // The pid is only for people; the lock itself holds. A full disk must not keep us from running.
+  }
+}
+
+}  // namespace taskd

@@ -1,0 +1,299 @@
+#include "daemon/base/text.h"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+namespace taskd {
+namespace {
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// Takes decimal digits off the front of `text`. Empty when there are none or too many.
+std::optional<std::int64_t> take_number(std::string_view& text) {
+  std::int64_t value = 0;
+  if (text.empty() || !is_digit(text.front())) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
+struct Unit {
+  std::string_view name;
+  std::int64_t ms;
+};
+constexpr Unit kUnits[] = {
+    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
+
+// Exactly `count` digits at `at`, or -1.
+int digits_at(std::string_view text, std::size_t at, std::size_t count) {
+  if (text.size() < at + count) return -1;
+  int value = 0;
+  for (const char c : text.substr(at, count)) {
+    if (!is_digit(c)) return -1;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+// Takes ".123456789" off the front, as whole milliseconds. Empty when it is malformed.
+std::optional<int> take_fraction_ms(std::string_view& text) {
+  if (text.empty() || text.front() != '.') return 0;
+  text.remove_prefix(1);
+  int ms = 0;
+  std::size_t count = 0;
+  for (; count < text.size() && is_digit(text[count]); ++count) {
+    if (count < 3) ms = ms * 10 + (text[count] - '0');
+  }
+  if (count == 0 || count > 9) return std::nullopt;
+  for (std::size_t i = count; i < 3; ++i) ms *= 10;
+  text.remove_prefix(count);
+  return ms;
+}
+
+// The whole of `text` as "Z" or "+HH:MM", in minutes.
+std::optional<int> parse_zone_minutes(std::string_view text) {
+  if (text == "Z" || text == "z") return 0;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
+  const int hours = digits_at(text, 1, 2);
+  const int minutes = digits_at(text, 4, 2);
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
+  return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
+}
+
+// One character at the front of `text`: its code point and length. Empty when the bytes are not
+// the one valid encoding of a Unicode scalar value.
+struct Decoded {
+  char32_t code_point;
+  std::size_t length;
+};
+std::optional<Decoded> decode_utf8(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return Decoded{first, 1};
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return std::nullopt;
+  char32_t code_point = first & (0x7Fu >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return std::nullopt;
+    code_point = (code_point << 6) | (byte(i) & 0x3Fu);
+  }
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
+  if (code_point < kSmallest[length] || code_point > 0x10FFFF || surrogate) return std::nullopt;
+  return Decoded{code_point, length};
+}
+
+// Characters that show as nothing, reorder what stands around them, or steer a terminal.
+constexpr std::pair<char32_t, char32_t> kUnsafe[] = {
+    {0x0000, 0x001F},    // C0
+    {0x007F, 0x009F},    // DEL and C1
+    {0x00AD, 0x00AD},    // soft hyphen
+    {0x061C, 0x061C},    // Arabic letter mark
+    {0x180E, 0x180E},    // Mongolian vowel separator
+    {0x200B, 0x200F},    // zero-width and direction marks
+    {0x2028, 0x202E},    // line and paragraph separators, embeddings and overrides
+    {0x2060, 0x206F},    // word joiner, invisible operators, isolates
+    {0xFEFF, 0xFEFF},    // byte order mark
+    {0xFFF9, 0xFFFB},    // interlinear annotations
+    {0xE0000, 0xE007F},  // tags
+};
+
+bool is_unsafe(char32_t code_point) {
+  if (code_point >= 0x20 && code_point < 0x7F) return false;
+  for (const auto& [first, last] : kUnsafe) {
+    if (code_point >= first && code_point <= last) return true;
+  }
+  return false;
+}
+
+void append_escaped(std::string& out, const char* format, unsigned value) {
+  std::array<char, 16> buffer;
+  const int length = std::snprintf(buffer.data(), buffer.size(), format, value);
+  out.append(buffer.data(), static_cast<std::size_t>(length));
+}
+
+bool is_shell_safe(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
+}
+
+// "NAME=…": as a first word the shell would take it for an assignment.
+bool looks_like_assignment(std::string_view text) {
+  const std::size_t name_end = text.find('=');
+  if (name_end == std::string_view::npos || name_end == 0 || is_digit(text[0])) return false;
+  for (const char c : text.substr(0, name_end)) {
+    if (!is_digit(c) && c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z'))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const bool bare = text.find_first_not_of("0123456789") == std::string_view::npos;
+  std::int64_t total = 0;
+  std::size_t next_unit = 0;  // units before this one are used up
+  while (!text.empty()) {
+    const auto number = take_number(text);
+    if (!number || *number > kMaxDurationMs) return std::nullopt;
+    const std::size_t name_length = std::min(text.find_first_of("0123456789"), text.size());
+    const std::string_view name = bare ? "s" : text.substr(0, name_length);
+    while (next_unit < std::size(kUnits) && kUnits[next_unit].name != name) ++next_unit;
+    if (next_unit == std::size(kUnits)) return std::nullopt;
+    const std::int64_t unit_ms = kUnits[next_unit++].ms;
+    if (*number > (kMaxDurationMs - total) / unit_ms) return std::nullopt;
+    total += *number * unit_ms;
+    text.remove_prefix(name_length);
+  }
+  return total;
+}
+
+std::string format_duration_ms(std::int64_t ms) {
+  if (ms == 0) return "0";
+  std::string out = ms < 0 ? "-" : "";
+  auto rest = ms < 0 ? ~static_cast<std::uint64_t>(ms) + 1 : static_cast<std::uint64_t>(ms);
+  for (const Unit& unit : kUnits) {
+    const auto unit_ms = static_cast<std::uint64_t>(unit.ms);
+    if (rest >= unit_ms) out.append(std::to_string(rest / unit_ms)).append(unit.name);
+    rest %= unit_ms;
+  }
+  return out;
+}
+
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  using namespace std::chrono;
+  constexpr std::size_t kSecondsEnd = 19;  // of "2026-03-01T12:00:00"
+  if (text.size() <= kSecondsEnd) return std::nullopt;
+  if (text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':') return std::nullopt;
+  if (text[10] != 'T' && text[10] != 't') return std::nullopt;
+  const int year_number = digits_at(text, 0, 4);
+  const int month_number = digits_at(text, 5, 2);
+  const int day_number = digits_at(text, 8, 2);
+  const int hour = digits_at(text, 11, 2);
+  const int minute = digits_at(text, 14, 2);
+  const int second = digits_at(text, 17, 2);
+  if (year_number < 1970 || month_number < 0 || day_number < 0) return std::nullopt;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+    return std::nullopt;
+  const year_month_day date{year(year_number), month(static_cast<unsigned>(month_number)),
+                            day(static_cast<unsigned>(day_number))};
+  if (!date.ok()) return std::nullopt;
+
+  text.remove_prefix(kSecondsEnd);
+  const auto fraction_ms = take_fraction_ms(text);
+  const auto zone_minutes = fraction_ms ? parse_zone_minutes(text) : std::nullopt;
+  if (!zone_minutes) return std::nullopt;
+  const std::int64_t days = sys_days(date).time_since_epoch().count();
+  const std::int64_t minutes = days * 1440 + hour * 60 + minute - *zone_minutes;
+  const std::int64_t ms = (minutes * 60 + second) * 1000 + *fraction_ms;
+  constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
+  if (ms < 0 || ms >= kYear10000Ms) return std::nullopt;
+  return WallTime{ms};
+}
+
+std::string format_rfc3339(WallTime time) {
+  using namespace std::chrono;
+  const sys_time<milliseconds> instant{milliseconds(time.ms)};
+  const auto midnight = floor<days>(instant);
+  const year_month_day date{midnight};
+  const hh_mm_ss clock{instant - midnight};
+  std::array<char, 48> buffer;
+  const int length = std::snprintf(
+      buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
+      static_cast<int>(clock.subseconds().count()));
+  return {buffer.data(), static_cast<std::size_t>(length)};
+}
+
+std::optional<std::int64_t> parse_int(std::string_view text) {
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  if (digits.empty() || !is_digit(digits[0])) return std::nullopt;
+  if (digits[0] == '0' && text != "0") return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto decoded = decode_utf8(text);
+    if (!decoded) return false;
+    text.remove_prefix(decoded->length);
+  }
+  return true;
+}
+
+std::string escape_for_humans(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto decoded = decode_utf8(text);
+    const std::size_t length = decoded ? decoded->length : 1;
+    if (!decoded) {
+      append_escaped(out, "\\x%02x", static_cast<unsigned char>(text[0]));
+    } else if (decoded->code_point == '\\') {
+      out += "\\\\";
+    } else if (decoded->code_point == '\n') {
+      out += "\\n";
+    } else if (decoded->code_point == '\t') {
+      out += "\\t";
+    } else if (is_unsafe(decoded->code_point)) {
+      const auto value = static_cast<unsigned>(decoded->code_point);
+      append_escaped(out, value < 0x80 ? "\\x%02x" : "\\u{%04x}", value);
+    } else {
+      out.append(text.substr(0, length));
+    }
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+bool is_plain_text(std::string_view text) {
+  while (!text.empty()) {
+    const auto decoded = decode_utf8(text);
+    if (!decoded || is_unsafe(decoded->code_point)) return false;
+    text.remove_prefix(decoded->length);
+  }
+  return true;
+}
+
+std::string shell_quote(std::string_view text) {
+  bool safe = !text.empty() && !looks_like_assignment(text);
+  for (const char c : text) safe = safe && is_shell_safe(c);
+  if (safe) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out += '\'';
+}
+
+std::string to_hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 0xF];
+  }
+  return out;
+}
+
+}  // namespace taskd

@@ -1,0 +1,421 @@
+#include "daemon/config.h"
+
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <functional>
+#include <thread>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/files.h"
+#include "daemon/base/text.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::int64_t kMaxWorkers = 1024;
+
+// One setting: how its text is read, and what it is called in each place.
+struct Setting {
+  const char* key;  // in TOML; TASKD_<KEY> in the environment; --<key> with dashes as a flag
+  const char* help;
+  std::function<void(Config&, const std::string&)> set;  // throws std::invalid_argument
+};
+
+[[noreturn]] void refuse(const std::string& expected) {
+  throw std::invalid_argument(expected);
+}
+
+std::int64_t parse_size_bytes(const std::string& text) {
+  static const std::pair<const char*, int> kUnits[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30},
+                                                       {"K", 10},   {"M", 20},   {"G", 30}};
+  std::string number = text;
+  int shift = 0;
+  for (const auto& [unit, bits] : kUnits) {
+    if (number.ends_with(unit)) {
+      number.resize(number.size() - std::string_view(unit).size());
+      shift = bits;
+      break;
+    }
+  }
+  const auto value = parse_int(number);
+  if (!value || *value < 0 || *value > (INT64_MAX >> shift)) {
+    refuse("expected a size such as 65536, 512KiB, 64MiB or 1GiB");
+  }
+  return *value << shift;
+}
+
+std::string absolute_path(const std::string& text) {
+  if (text.empty() || text.front() != '/') refuse("expected an absolute path");
+  if (text.find('\0') != std::string::npos) refuse("a path cannot hold a NUL");
+  return text;
+}
+
+int parse_workers(const std::string& text) {
+  const auto value = parse_int(text);
+  if (!value || *value < 1 || *value > kMaxWorkers) {
+    refuse("expected a whole number from 1 to " + std::to_string(kMaxWorkers));
+  }
+  return static_cast<int>(*value);
+}
+
+log::Level parse_log_level(const std::string& text) {
+  if (text == "debug") return log::Level::debug;
+  if (text == "info") return log::Level::info;
+  if (text == "warn") return log::Level::warn;
+  if (text == "error") return log::Level::error;
+  refuse("expected debug, info, warn or error");
+}
+
+std::string_view name_of(log::Level level) {
+  switch (level) {
+    case log::Level::debug:
+      return "debug";
+    case log::Level::info:
+      return "info";
+    case log::Level::warn:
+      return "warn";
+    case log::Level::error:
+      return "error";
+  }
+  return "info";
+}
+
+Config::LogTo parse_log_to(const std::string& text) {
+  if (text == "auto") return Config::LogTo::automatic;
+  if (text == "stderr") return Config::LogTo::standard_error;
+  if (text == "journal") return Config::LogTo::journal;
+  refuse("expected auto, stderr or journal");
+}
+
+std::string_view name_of(Config::LogTo to) {
+  switch (to) {
+    case Config::LogTo::automatic:
+      return "auto";
+    case Config::LogTo::standard_error:
+      return "stderr";
+    case Config::LogTo::journal:
+      return "journal";
+  }
+  return "auto";
+}
+
+unsigned parse_mode(const std::string& text) {
+  unsigned mode = 0;
+  if (text.size() < 3 || text.size() > 4) refuse("expected an octal mode such as 0600 or 0660");
+  for (const char c : text) {
+    if (c < '0' || c > '7') refuse("expected an octal mode such as 0600 or 0660");
+    mode = mode * 8 + static_cast<unsigned>(c - '0');
+  }
+  if ((mode & ~0777U) != 0) refuse("expected an octal mode such as 0600 or 0660");
+  return mode;
+}
+
+std::string parse_cgroup(const std::string& text) {
+  return text == "auto" || text == "off" ? text : absolute_path(text);
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> table = {
+      {"state_dir", "where tasks and output are kept",
+       [](Config& c, const std::string& v) { c.state_dir = absolute_path(v); }},
+      {"socket", "the Unix socket to serve on",
+       [](Config& c, const std::string& v) { c.socket = absolute_path(v); }},
+      {"socket_mode", "the socket's permissions, octal",
+       [](Config& c, const std::string& v) { c.socket_mode = parse_mode(v); }},
+      {"workers", "how many tasks may run at once",
+       [](Config& c, const std::string& v) { c.workers = parse_workers(v); }},
+      {"log_level", "debug, info, warn or error",
+       [](Config& c, const std::string& v) { c.log_level = parse_log_level(v); }},
+      {"log_to", "auto, stderr or journal",
+       [](Config& c, const std::string& v) { c.log_to = parse_log_to(v); }},
+      {"output_cap", "most output kept of one stream of one attempt, such as 64MiB",
+       [](Config& c, const std::string& v) {
+         c.output_cap_bytes = parse_size_bytes(v);
+         if (c.output_cap_bytes < 64 << 10) refuse("expected at least 64KiB");
+       }},
+      {"ballast", "disk space kept back for the day the disk is full, such as 16MiB",
+       [](Config& c, const std::string& v) { c.ballast_bytes = parse_size_bytes(v); }},
+      {"shim", "path of the taskd-shim program",
+       [](Config& c, const std::string& v) { c.shim = absolute_path(v); }},
+      {"cgroup", "auto, off, or a delegated cgroup v2 folder for the jobs",
+       [](Config& c, const std::string& v) { c.cgroup = parse_cgroup(v); }},
+  };
+  return table;
+}
+
+std::string in_environment(const Setting& setting) {
+  std::string name = "TASKD_";
+  for (const char* p = setting.key; *p != '\0'; ++p) {
+    name += static_cast<char>(std::toupper(static_cast<unsigned char>(*p)));
+  }
+  return name;
+}
+
+std::string as_flag(const Setting& setting) {
+  std::string name = "--" + std::string(setting.key);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+void apply(const Setting& setting, Config& config, const std::string& value,
+           const std::string& place, int exit_code) {
+  try {
+    setting.set(config, value);
+  } catch (const std::invalid_argument& e) {
+    throw UsageError(exit_code, place + " = \"" + escape_for_humans(value) + "\": " + e.what());
+  }
+}
+
+std::string env_or(const char* name, const std::string& fallback) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value == '/' ? value : fallback;
+}
+
+std::string home_folder() {
+  const std::string home = env_or("HOME", "");
+  if (home.empty()) {
+    throw UsageError(EX_CONFIG,
+                     "HOME is not set, so the state directory must be given: --state-dir");
+  }
+  return home;
+}
+
+std::string beside_this_program(const char* name) {
+  char self[PATH_MAX];
+  const ssize_t n = ::readlink("/proc/self/exe", self, sizeof self);
+  if (n <= 0) return "";
+  std::string path(self, static_cast<std::size_t>(n));
+  path.resize(path.rfind('/') + 1);
+  return path + name;
+}
+
+// Installed: /usr/bin/taskd and /usr/libexec/taskd/taskd-shim. Built: both in one folder.
+std::string default_shim() {
+  const std::string beside = beside_this_program("taskd-shim");
+  if (::access(beside.c_str(), X_OK) == 0) return beside;
+  return beside_this_program("../libexec/taskd/taskd-shim");
+}
+
+Config defaults() {
+  Config config;
+  if (::geteuid() == 0) {
+    config.state_dir = "/var/lib/taskd";
+    config.socket = "/run/taskd/taskd.sock";
+  } else {
+    const std::string runtime = env_or("XDG_RUNTIME_DIR", "");
+    const char* state_home = std::getenv("XDG_STATE_HOME");
+    config.state_dir =
+        (state_home != nullptr && *state_home == '/' ? state_home
+                                                     : home_folder() + "/.local/state") +
+        std::string("/taskd");
+    config.socket =
+        runtime.empty() ? config.state_dir + "/taskd.sock" : runtime + "/taskd/taskd.sock";
+  }
+  config.workers = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
+  config.shim = default_shim();
+  return config;
+}
+
+std::string default_config_file() {
+  if (::geteuid() == 0) return "/etc/taskd/taskd.toml";
+  const std::string base = env_or("XDG_CONFIG_HOME", "");
+  if (!base.empty()) return base + "/taskd/taskd.toml";
+  const std::string home = env_or("HOME", "");
+  return home.empty() ? "" : home + "/.config/taskd/taskd.toml";
+}
+
+std::string place_in(const std::string& file, const toml::node& node, const std::string& key) {
+  return file + ":" + std::to_string(node.source().begin.line) + ": " + key;
+}
+
+std::string value_text(const toml::node& node, const std::string& place) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  throw UsageError(EX_CONFIG, place + ": expected a string or a whole number");
+}
+
+void read_queue(const std::string& file, const std::string& name, const toml::node& node,
+                Config& config) {
+  const std::string place = place_in(file, node, "queues." + escape_for_humans(name));
+  const auto* table = node.as_table();
+  if (table == nullptr) throw UsageError(EX_CONFIG, place + ": expected a table");
+  if (!is_valid_queue_name(name)) {
+    throw UsageError(EX_CONFIG, place +
+                                    ": a queue's name is 1 to 64 letters, digits, '.', '_' or "
+                                    "'-', and begins with a letter or digit");
+  }
+  QueueConfig queue;
+  queue.name = name;
+  for (const auto& [key, value] : *table) {
+    const std::string where =
+        place_in(file, value, "queues." + name + "." + std::string(key.str()));
+    if (key.str() != "capacity") throw UsageError(EX_CONFIG, where + ": unknown setting");
+    const auto* number = value.as_integer();
+    if (number == nullptr || number->get() < 0) {
+      throw UsageError(EX_CONFIG, where + ": expected a whole number, 0 or more");
+    }
+    queue.capacity = number->get();
+  }
+  config.queues.push_back(queue);
+}
+
+void read_file_settings(const std::string& file, const std::string& text, Config& config) {
+  toml::table document;
+  try {
+    document = toml::parse(text, file);
+  } catch (const toml::parse_error& e) {
+    throw UsageError(EX_CONFIG, file + ":" + std::to_string(e.source().begin.line) + ": " +
+                                    std::string(e.description()));
+  }
+  for (const auto& [key, node] : document) {
+    const std::string name(key.str());
+    if (name == "queues") {
+      const auto* table = node.as_table();
+      if (table == nullptr) {
+        throw UsageError(EX_CONFIG, place_in(file, node, name) + ": expected tables [queues.NAME]");
+      }
+      for (const auto& [queue, value] : *table) {
+        read_queue(file, std::string(queue.str()), value, config);
+      }
+      continue;
+    }
+    const auto& table = settings();
+    const auto setting =
+        std::find_if(table.begin(), table.end(), [&](const Setting& s) { return name == s.key; });
+    const std::string place = place_in(file, node, escape_for_humans(name));
+    if (setting == table.end()) throw UsageError(EX_CONFIG, place + ": unknown setting");
+    apply(*setting, config, value_text(node, place), place, EX_CONFIG);
+  }
+}
+
+// `required`: the user named the file, so a missing one is an error.
+void read_config_file(const std::string& file, bool required, Config& config) {
+  constexpr std::size_t kMaxBytes = 1 << 20;
+  std::optional<std::string> text;
+  try {
+    struct stat st {};
+    if (::stat(file.c_str(), &st) == 0) {
+      if (!S_ISREG(st.st_mode)) throw UsageError(EX_CONFIG, file + " is not a regular file");
+      if ((st.st_mode & S_IWOTH) != 0) {
+        throw UsageError(EX_CONFIG, file + " may be written by everybody: chmod o-w it first");
+      }
+    }
+    text = read_file(file, kMaxBytes + 1);
+  } catch (const std::system_error& e) {
+    throw UsageError(EX_CONFIG, std::string("cannot read the configuration: ") + e.what());
+  }
+  if (!text) {
+    if (required) throw UsageError(EX_CONFIG, "there is no configuration file " + file);
+    return;
+  }
+  if (text->size() > kMaxBytes) throw UsageError(EX_CONFIG, file + " is larger than 1 MiB");
+  config.config_file = file;
+  read_file_settings(file, *text, config);
+}
+
+std::string resolve_cgroup(const std::string& cgroup) {
+  if (cgroup == "off") return "";
+  if (cgroup != "auto") return cgroup;
+  // Our own unit's neighbour: /system.slice/taskd.service -> /system.slice/taskd-jobs.service
+  const auto own = read_file("/proc/self/cgroup", 4096);
+  if (!own) return "";
+  const auto line = own->find("0::");
+  if (line == std::string::npos) return "";
+  std::string path = own->substr(line + 3, own->find('\n', line) - line - 3);
+  if (!path.ends_with("/taskd.service")) return "";
+  path.resize(path.rfind('/') + 1);
+  path = "/sys/fs/cgroup" + path + "taskd-jobs.service";
+  return ::access((path + "/cgroup.procs").c_str(), W_OK) == 0 ? path : "";
+}
+
+}  // namespace
+
+CommandLine load_config(int argc, char** argv) {
+  CommandLine line;
+  CLI::App app{
+      "taskd runs tasks that survive crashes and reboots. It stays in the foreground;\n"
+      "taskctl talks to it. Every setting can also stand in the configuration file\n"
+      "(TOML, without the dashes: state_dir = \"/srv/taskd\") or in the environment\n"
+      "(TASKD_STATE_DIR). A flag wins over a variable, a variable over the file."};
+  app.name("taskd");
+  app.set_help_flag();
+  std::string config_file;
+  bool help = false;
+  bool version = false;
+  bool check = false;
+  app.add_flag("-h,--help", help, "show this help");
+  app.add_flag("--version", version, "show the version");
+  app.add_flag("--check-config", check, "print the effective settings and exit: 0 fine, 78 not");
+  app.add_option("--config", config_file, "the configuration file (TASKD_CONFIG)")
+      ->type_name("FILE");
+  std::vector<std::string> flags(settings().size());
+  std::vector<CLI::Option*> options;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    const Setting& setting = settings()[i];
+    options.push_back(app.add_option(as_flag(setting), flags[i], setting.help)->type_name("VALUE"));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    throw UsageError(EX_USAGE, std::string(e.what()) + "\nTry: taskd --help");
+  }
+  if (help || version) {
+    line.mode = help ? Mode::help : Mode::version;
+    line.help = app.help();
+    return line;
+  }
+
+  if (check) line.mode = Mode::check_config;
+  line.config = defaults();
+  const char* named = std::getenv("TASKD_CONFIG");
+  const bool required = !config_file.empty() || (named != nullptr && *named != '\0');
+  if (config_file.empty()) config_file = required ? named : default_config_file();
+  if (!config_file.empty()) read_config_file(config_file, required, line.config);
+
+  for (const Setting& setting : settings()) {
+    const std::string name = in_environment(setting);
+    const char* value = std::getenv(name.c_str());
+    if (value != nullptr) apply(setting, line.config, value, name, EX_CONFIG);
+  }
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    if (options[i]->count() > 0) {
+      apply(settings()[i], line.config, flags[i], as_flag(settings()[i]), EX_USAGE);
+    }
+  }
+  line.config.cgroup = resolve_cgroup(line.config.cgroup);
+  return line;
+}
+
+std::string describe(const Config& config) {
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%04o", config.socket_mode);
+  std::string out;
+  const auto text = [&out](const char* key, std::string_view value) {
+    out += std::string(key) + " = \"" + escape_for_humans(value) + "\"\n";
+  };
+  if (!config.config_file.empty()) out += "# from " + escape_for_humans(config.config_file) + "\n";
+  text("state_dir", config.state_dir);
+  text("socket", config.socket);
+  text("socket_mode", mode);
+  out += "workers = " + std::to_string(config.workers) + "\n";
+  text("log_level", name_of(config.log_level));
+  text("log_to", name_of(config.log_to));
+  text("output_cap", std::to_string(config.output_cap_bytes));
+  text("ballast", std::to_string(config.ballast_bytes));
+  text("shim", config.shim);
+  text("cgroup", config.cgroup.empty() ? "off" : config.cgroup);
+  for (const QueueConfig& queue : config.queues) {
+    out += "\n[queues." + queue.name + "]\ncapacity = " + std::to_string(queue.capacity) + "\n";
+  }
+  return out;
+}
+
+}  // namespace taskd

@@ -1,0 +1,43 @@
+// What the daemon was told: defaults, then the TOML file, then TASKD_… variables, then flags; the
+// later wins. Every wrong setting is an error that names the setting and where it stands.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/base/log.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+struct Config {
+  std::string config_file;  // "" = none read
+  std::string state_dir;
+  std::string socket;
+  unsigned socket_mode = 0600;
+  int workers = 0;
+  log::Level log_level = log::Level::info;
+  enum class LogTo { automatic, standard_error, journal } log_to = LogTo::automatic;
+  std::int64_t output_cap_bytes = 64LL << 20;  // a stream of one attempt
+  std::int64_t ballast_bytes = 16LL << 20;     // kept on disk to be freed when it is full
+  std::string shim;                            // path of taskd-shim
+  std::string cgroup = "auto";                 // a delegated cgroup v2 folder, "auto" or "off"
+  std::vector<QueueConfig> queues;
+};
+
+enum class Mode { run, check_config, help, version };
+
+struct CommandLine {
+  Mode mode = Mode::run;
+  std::string help;  // with Mode::help
+  Config config;
+};
+
+// Throws UsageError: 64 for the command line, 78 for the file and the variables.
+CommandLine load_config(int argc, char** argv);
+
+// The effective settings as a TOML document.
+std::string describe(const Config& config);
+
+}  // namespace taskd

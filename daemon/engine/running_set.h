@@ -1,0 +1,38 @@
+// Which tasks are running right now, in the order of commits: the bridge between a cancel that was
+// committed and the attempt it must stop.
+//
+// Fed from the store's on_commit, so an entry appears with the claim's COMMIT and not when a worker
+// gets round to it; a cancel that lands between claim and launch is kept until the attempt is
+// there. Thread-safe.
+#pragma once
+
+#include <span>
+#include <unordered_map>
+
+#include "daemon/base/mutex.h"
+#include "daemon/process/launcher.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+class RunningSet {
+ public:
+  void publish(std::span<const Change> changes);
+
+  // A worker has the attempt in hand until detach(); a cancel reaches it through stop(). Works for
+  // attempts that were running before this daemon too.
+  void attach(TaskId task, LiveAttempt& live, bool cancel_requested);
+  void detach(TaskId task);
+
+  int busy() const;
+
+ private:
+  struct Entry {
+    LiveAttempt* live = nullptr;
+    bool cancel_requested = false;
+  };
+  mutable Mutex mutex_;
+  std::unordered_map<TaskId, Entry> entries_ TASKD_GUARDED_BY(mutex_);
+};
+
+}  // namespace taskd

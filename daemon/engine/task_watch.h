@@ -1,0 +1,53 @@
+// Lets threads wait for a task's next change without polling the store.
+//
+// Thread-safe. A ticket taken before reading the task from the store cannot miss a change: take
+// the ticket, read, and if the task is not where you want it, wait for the ticket's fd.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <unordered_map>
+
+#include "daemon/base/mutex.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+class TaskWatch {
+ public:
+  class Ticket {
+   public:
+    ~Ticket();
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+    // Readable once the task changed since the last clear(), or the watch was closed.
+    int fd() const { return event_.get(); }
+    void clear();
+
+   private:
+    friend class TaskWatch;
+    Ticket(TaskWatch& watch, TaskId task);
+    TaskWatch& watch_;
+    const TaskId task_;
+    UniqueFd event_;
+  };
+
+  // Throws std::system_error when no descriptor is to be had.
+  std::unique_ptr<Ticket> watch(TaskId task);
+
+  // Tells every ticket of these tasks. Called from the store's on_commit.
+  void publish(std::span<const Change> changes);
+
+  // The daemon stops: every ticket, present and future, becomes readable.
+  void close();
+  bool closed() const { return closed_.load(); }
+
+ private:
+  Mutex mutex_;
+  std::unordered_multimap<TaskId, Ticket*> tickets_ TASKD_GUARDED_BY(mutex_);
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace taskd

@@ -1,0 +1,140 @@
+#include "daemon/engine/timekeeper.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/log.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kBatch = 500;  // small enough not to hold up submits behind one command
+constexpr std::int64_t kDiskFullPauseMs = 5000;
+constexpr WallTime kNever{std::numeric_limits<std::int64_t>::max()};
+
+void signal_event(int fd) {
+  const std::uint64_t one = 1;
+  // Fails only at a count of 2^64 - 2, when the event is readable anyway.
+  [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof one);
+}
+
+// Empties a timerfd or eventfd. ECANCELED is how a timerfd reports a jump of the clock.
+void drain(int fd) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t n = ::read(fd, &count, sizeof count);
+}
+
+std::optional<WallTime> earlier(std::optional<WallTime> a, std::optional<WallTime> b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
+
+}  // namespace
+
+Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
+                       std::function<void(const std::string&)> on_fatal)
+    : store_(store),
+      launcher_(launcher),
+      clock_(clock),
+      on_fatal_(std::move(on_fatal)),
+      timer_(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!timer_) throw_errno("timerfd_create");
+  if (!wake_) throw_errno("eventfd");
+}
+
+Timekeeper::~Timekeeper() {
+  stop();
+}
+
+void Timekeeper::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Timekeeper::stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  signal_event(wake_.get());
+  if (thread_.joinable()) thread_.join();
+}
+
+void Timekeeper::publish(std::span<const Change> changes) {
+  std::optional<WallTime> first;
+  for (const Change& change : changes) first = earlier(first, change.act_at);
+  if (!first) return;
+  const MutexLock lock(mutex_);
+  if (*first < armed_) signal_event(wake_.get());
+}
+
+std::optional<WallTime> Timekeeper::run_once() {
+  const WallTime now = clock_.wall_now();
+  std::optional<WallTime> due;
+  do {
+    due = store_.promote(now, kBatch);
+  } while (due && *due <= now);
+
+  TaskStore::PruneResult pruned;
+  do {
+    pruned = store_.prune(now, kBatch);
+    for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
+    if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
+  } while (pruned.next && *pruned.next <= now);
+  return earlier(due, pruned.next);
+}
+
+void Timekeeper::run() {
+  try {
+    for (;;) {
+      {
+        const MutexLock lock(mutex_);
+        if (stopping_) return;
+        armed_ = kNever;
+      }
+      std::optional<WallTime> next;
+      try {
+        next = run_once();
+      } catch (const DiskFull& e) {
+        log::warn("nothing can be promoted or pruned", {{"error", e.what()}});
+        next = clock_.wall_now() + kDiskFullPauseMs;
+      }
+      wait(next);
+    }
+  } catch (const std::exception& e) {
+    on_fatal_(std::string("the timekeeper cannot go on: ") + e.what());
+  }
+}
+
+void Timekeeper::wait(std::optional<WallTime> next) {
+  itimerspec spec{};
+  if (next) {
+    spec.it_value.tv_sec = static_cast<time_t>(next->ms / 1000);
+    spec.it_value.tv_nsec = static_cast<long>(next->ms % 1000 * 1'000'000);
+    if (next->ms <= 0) spec.it_value.tv_nsec = 1;  // all zero would disarm it
+  }
+  if (::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec,
+                        nullptr) != 0) {
+    if (errno == ECANCELED) return;  // the clock jumped under us: look at it again
+    throw_errno("timerfd_settime");
+  }
+  {
+    const MutexLock lock(mutex_);
+    armed_ = next.value_or(kNever);
+  }
+  pollfd fds[] = {{timer_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+  int ready = 0;
+  do {
+    ready = ::poll(fds, 2, -1);
+  } while (ready < 0 && errno == EINTR);
+  if (ready < 0) throw_errno("poll on the timekeeper's clock");
+  drain(timer_.get());
+  drain(wake_.get());
+}
+
+}  // namespace taskd

@@ -1,0 +1,56 @@
+// The one thread that acts on the calendar: it moves due tasks into their line (the promoter) and
+// deletes ended ones whose keep time is over (the pruner). Sleeps until the nearest such moment; a
+// jump of the wall clock wakes it, and nothing fires twice since firing changes the state.
+//
+// Threading: start() and stop() from one thread; publish() from the store's writer.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <thread>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mutex.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/process/launcher.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+class Timekeeper {
+ public:
+  // `on_fatal` is told of an exception it cannot go on after; it must not return.
+  Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
+             std::function<void(const std::string&)> on_fatal);
+  ~Timekeeper();
+
+  void start();
+  void stop();
+
+  // Wakes the thread when a change brings its next moment forward.
+  void publish(std::span<const Change> changes);
+
+  // One round, without the thread: does everything due now and returns the next moment, if any.
+  std::optional<WallTime> run_once();
+
+ private:
+  void run();
+  void wait(std::optional<WallTime> next);
+
+  TaskStore& store_;
+  Launcher& launcher_;
+  const Clock& clock_;
+  const std::function<void(const std::string&)> on_fatal_;
+  UniqueFd timer_;  // CLOCK_REALTIME
+  UniqueFd wake_;
+  Mutex mutex_;
+  bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
+  // The thread wakes at this moment by itself; only an earlier one needs a nudge. While a round is
+  // running it is the far future, so that nothing published meanwhile is missed.
+  WallTime armed_ TASKD_GUARDED_BY(mutex_) = {std::numeric_limits<std::int64_t>::max()};
+  std::thread thread_;
+};
+
+}  // namespace taskd

@@ -1,0 +1,204 @@
+#include "daemon/engine/worker_pool.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/log.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kDiskFullPauseMs = 1000;
+
+void log_end(const Finish& finish) {
+  const Outcome& outcome = finish.end.outcome;
+  log::info("attempt ended", {{"task", finish.task},
+                              {"attempt", finish.attempt},
+                              {"outcome", to_string(outcome.kind)},
+                              {"code", outcome.code},
+                              {"user_cpu_ms", finish.end.usage.user_cpu_ms}});
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, int workers,
+                       std::function<void(const std::string&)> on_fatal)
+    : store_(store),
+      launcher_(launcher),
+      running_(running),
+      workers_(workers),
+      on_fatal_(std::move(on_fatal)),
+      stop_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!stop_event_) throw_errno("eventfd");
+}
+
+WorkerPool::~WorkerPool() {
+  stop();
+}
+
+void WorkerPool::start(std::vector<Adopted> adopted) {
+  const std::size_t count = std::max(static_cast<std::size_t>(workers_), adopted.size());
+  {
+    const MutexLock lock(mutex_);
+    surplus_ = count - static_cast<std::size_t>(workers_);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    std::optional<Adopted> first;
+    if (i < adopted.size()) first = std::move(adopted[i]);
+    threads_.emplace_back([this, first = std::move(first)]() mutable { run(std::move(first)); });
+  }
+}
+
+void WorkerPool::stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    work_.notify_all();
+  }
+  const std::uint64_t one = 1;
+  // Fails only at a count of 2^64 - 2, when the event is readable anyway.
+  [[maybe_unused]] const ssize_t n = ::write(stop_event_.get(), &one, sizeof one);
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void WorkerPool::publish(std::span<const Change> changes) {
+  const auto queued = std::count_if(changes.begin(), changes.end(), [](const Change& change) {
+    return change.to == State::queued;
+  });
+  if (queued == 0) return;
+  const MutexLock lock(mutex_);
+  ++commits_with_work_;
+  for (auto n = std::min<std::ptrdiff_t>(queued, idle_); n > 0; --n) work_.notify_one();
+}
+
+void WorkerPool::run(std::optional<Adopted> adopted) {
+  try {
+    work(std::move(adopted));
+  } catch (const std::exception& e) {
+    on_fatal_(std::string("a worker cannot go on: ") + e.what());
+  }
+}
+
+void WorkerPool::work(std::optional<Adopted> adopted) {
+  std::optional<Claim> claim;
+  if (adopted) {
+    const std::optional<Finish> finish = supervise(adopted->claim, *adopted->live);
+    if (!finish) return;
+    adopted.reset();
+    const bool surplus = leave_if_surplus();
+    claim = report(*finish, surplus ? 0 : 1);
+    if (surplus) return;
+  }
+  for (;;) {
+    if (!claim) claim = next_claim();
+    if (!claim) return;
+    const std::optional<Finish> finish = execute(*claim);
+    if (!finish) return;
+    claim = report(*finish, 1);
+  }
+}
+
+bool WorkerPool::leave_if_surplus() {
+  const MutexLock lock(mutex_);
+  if (surplus_ == 0) return false;
+  --surplus_;
+  return true;
+}
+
+bool WorkerPool::stopping() const {
+  const MutexLock lock(mutex_);
+  return stopping_;
+}
+
+std::optional<Claim> WorkerPool::next_claim() {
+  for (;;) {
+    const std::uint64_t seen = work_seen();
+    if (stopping()) return std::nullopt;
+    try {
+      std::vector<Claim> claims = store_.claim(1);
+      if (!claims.empty()) return std::move(claims.front());
+    } catch (const DiskFull& e) {
+      log::warn("nothing can be claimed", {{"error", e.what()}});
+      if (!pause(kDiskFullPauseMs)) return std::nullopt;
+      continue;
+    }
+    wait_for_work(seen);
+  }
+}
+
+std::uint64_t WorkerPool::work_seen() const {
+  const MutexLock lock(mutex_);
+  return commits_with_work_;
+}
+
+// `seen` was read before the store was asked, so work committed since then is not slept through.
+void WorkerPool::wait_for_work(std::uint64_t seen) {
+  const MutexLock lock(mutex_);
+  ++idle_;
+  while (commits_with_work_ == seen && !stopping_) work_.wait(mutex_);
+  --idle_;
+}
+
+std::optional<Finish> WorkerPool::execute(const Claim& claim) {
+  auto launched = launcher_.launch({claim.task, claim.attempt, claim.token, claim.uid, claim.spec});
+  if (auto* end = std::get_if<AttemptEnd>(&launched)) {
+    log::warn("attempt could not be started", {{"task", claim.task},
+                                               {"attempt", claim.attempt},
+                                               {"outcome", to_string(end->outcome.kind)},
+                                               {"error", end->outcome.detail},
+                                               {"code", end->outcome.code}});
+    return Finish{claim.task, claim.attempt, claim.token, std::move(*end)};
+  }
+  log::info("attempt started", {{"task", claim.task}, {"attempt", claim.attempt}});
+  return supervise(claim, *std::get<std::unique_ptr<LiveAttempt>>(launched));
+}
+
+std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& live) {
+  running_.attach(claim.task, live, claim.cancel_requested);
+  pollfd fds[] = {{live.pidfd(), POLLIN, 0}, {stop_event_.get(), POLLIN, 0}};
+  int ready = 0;
+  do {
+    ready = ::poll(fds, 2, -1);
+  } while (ready < 0 && errno == EINTR);
+  const int error = errno;
+  running_.detach(claim.task);
+  if (ready < 0) throw std::system_error(error, std::generic_category(), "poll on an attempt");
+  if ((fds[0].revents & POLLIN) == 0) return std::nullopt;  // stopping; the shim goes on
+  Finish finish{claim.task, claim.attempt, claim.token, live.reap()};
+  log_end(finish);
+  return finish;
+}
+
+std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
+  for (;;) {
+    try {
+      const Finish batch[] = {finish};
+      std::vector<FinishResult> results = store_.finish(batch, stopping() ? 0 : claim_limit);
+      FinishResult& result = results.back();
+      if (!result.accepted) {
+        log::error("a finished attempt was not this worker's any more",
+                   {{"task", finish.task}, {"attempt", finish.attempt}});
+      }
+      launcher_.settle(finish.task, finish.attempt);
+      if (result.claims.empty()) return std::nullopt;
+      return std::move(result.claims.front());
+    } catch (const DiskFull& e) {
+      log::error("an end cannot be recorded yet",
+                 {{"task", finish.task}, {"attempt", finish.attempt}, {"error", e.what()}});
+      // When stopping, the status file keeps the end for the next daemon.
+      if (!pause(kDiskFullPauseMs)) return std::nullopt;
+    }
+  }
+}
+
+bool WorkerPool::pause(int ms) const {
+  pollfd stop{stop_event_.get(), POLLIN, 0};
+  return ::poll(&stop, 1, ms) <= 0;
+}
+
+}  // namespace taskd

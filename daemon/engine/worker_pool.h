@@ -1,0 +1,80 @@
+// The fixed number of workers. Each is one thread with one straight line: claim, launch, wait,
+// report; reporting an end and claiming the next task share a commit. Work wakes them; nothing
+// polls.
+//
+// Threading: start(), stop() from one thread; publish() from the store's writer. The pool does not
+// own the store, the launcher or the running set; all outlive it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/base/mutex.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/engine/recovery.h"
+#include "daemon/engine/running_set.h"
+#include "daemon/process/launcher.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+class WorkerPool {
+ public:
+  // `on_fatal` is told of an exception no worker can go on after; it must not return.
+  WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, int workers,
+             std::function<void(const std::string&)> on_fatal);
+  ~WorkerPool();
+
+  // Adopted attempts take the first workers. If there are more of them than workers, each gets a
+  // thread all the same, and ends thin the threads out before anything new is claimed.
+  void start(std::vector<Adopted> adopted);
+
+  // Wakes as many idle workers as tasks became claimable.
+  void publish(std::span<const Change> changes);
+
+  // Nothing more is claimed; running attempts are left to the next daemon. Returns when every
+  // worker thread has ended, which waits for no job.
+  void stop();
+
+  int total() const { return workers_; }
+
+ private:
+  void run(std::optional<Adopted> adopted);
+  void work(std::optional<Adopted> adopted);
+  // True when more threads run than there are workers: the caller must end.
+  bool leave_if_surplus();
+  bool stopping() const;
+  // Blocks until there is a claim; nothing when stopping.
+  std::optional<Claim> next_claim();
+  std::uint64_t work_seen() const;
+  void wait_for_work(std::uint64_t seen);
+  // Launches and waits. Nothing when the pool stops first.
+  std::optional<Finish> execute(const Claim& claim);
+  std::optional<Finish> supervise(const Claim& claim, LiveAttempt& live);
+  // Reports the end, durably, and claims the next.
+  std::optional<Claim> report(const Finish& finish, int claim_limit);
+  // False when the pool stops first.
+  bool pause(int ms) const;
+
+  TaskStore& store_;
+  Launcher& launcher_;
+  RunningSet& running_;
+  const int workers_;
+  const std::function<void(const std::string&)> on_fatal_;
+  UniqueFd stop_event_;  // readable once stopping
+
+  mutable Mutex mutex_;
+  CondVar work_;
+  bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
+  std::uint64_t commits_with_work_ TASKD_GUARDED_BY(mutex_) = 0;
+  int idle_ TASKD_GUARDED_BY(mutex_) = 0;
+  std::size_t surplus_ TASKD_GUARDED_BY(mutex_) = 0;  // threads beyond the fixed number
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace taskd

@@ -1,0 +1,242 @@
+// Builds the daemon's parts, wires them together, and takes them down again. Nothing is global.
+
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <thread>
+
+#include "daemon/api/server.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/files.h"
+#include "daemon/base/instance_lock.h"
+#include "daemon/config.h"
+#include "daemon/engine/recovery.h"
+#include "daemon/engine/running_set.h"
+#include "daemon/engine/task_watch.h"
+#include "daemon/engine/timekeeper.h"
+#include "daemon/engine/worker_pool.h"
+#include "daemon/process/posix_launcher.h"
+#include "daemon/service_manager.h"
+#include "daemon/version.h"
+
+namespace taskd {
+namespace {
+
+// Nothing may be acknowledged any more: say why and go, without running a destructor. Jobs keep
+// running; the next daemon adopts them.
+[[noreturn]] void die(const std::string& sentence) {
+  log::error("taskd stops", {{"error", sentence}});
+  service_manager::notify_failed(sentence);
+  std::_Exit(EX_IOERR);
+}
+
+// Everything blocks these; the main thread takes them with sigtimedwait().
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+// Waits for a signal to stop, feeding the watchdog if there is one. The ping goes through the
+// store's writer, so it proves that commits still happen.
+void wait_for_stop(const sigset_t& signals, TaskStore& store) {
+  const auto interval_ms = service_manager::watchdog_interval_ms();
+  for (;;) {
+    int signal = 0;
+    if (interval_ms) {
+      const timespec timeout{static_cast<time_t>(*interval_ms / 1000),
+                             static_cast<long>(*interval_ms % 1000 * 1'000'000)};
+      signal = ::sigtimedwait(&signals, nullptr, &timeout);
+      if (signal < 0 && errno == EAGAIN) {
+        store.claim(0);
+        service_manager::notify_alive();
+      }
+    } else {
+      signal = ::sigwaitinfo(&signals, nullptr);
+    }
+    if (signal > 0) {
+      log::info("stopping; running jobs go on", {{"signal", ::strsignal(signal)}});
+      return;
+    }
+  }
+}
+
+void make_folder(const std::string& path, unsigned mode) {
+  try {
+    make_dirs(path, mode);
+  } catch (const std::system_error& e) {
+    throw UsageError(EX_CANTCREAT, std::string("cannot create a folder: ") + e.what());
+  }
+}
+
+class Daemon {
+ public:
+  Daemon(const Config& config, UniqueFd listener)
+      : listener_(std::move(listener)),
+        boot_id_(read_boot_id()),
+        attempts_dir_(config.state_dir + "/attempts"),
+        store_(TaskStore::open(store_options(config))),
+        launcher_({.attempts_dir = attempts_dir_,
+                   .shim_path = config.shim,
+                   .boot_id = boot_id_,
+                   .socket = config.socket,
+                   .output_cap_bytes = config.output_cap_bytes,
+                   .cgroup_root = config.cgroup}),
+        pool_(*store_, launcher_, running_, config.workers, die),
+        timekeeper_(*store_, launcher_, clock_, die),
+        server_(ApiContext{.store = *store_,
+                           .watch = watch_,
+                           .launcher = launcher_,
+                           .clock = clock_,
+                           .attempts_dir = attempts_dir_,
+                           .version = kVersion,
+                           .started_at = clock_.wall_now(),
+                           .workers = [this] {
+                             return WorkerCounts{pool_.total(), running_.busy()};
+                           }}) {
+    store_->configure_queues(config.queues);
+  }
+
+  void run(const sigset_t& signals) {
+    Recovery recovery = recover(*store_, launcher_);
+    log::info("taskd is up", {{"version", kVersion},
+                              {"workers", pool_.total()},
+                              {"adopted", recovery.adopted.size()},
+                              {"ended_meanwhile", recovery.ended},
+                              {"lost", recovery.lost}});
+    publishing_.store(true);
+    pool_.start(std::move(recovery.adopted));
+    timekeeper_.start();
+    std::thread serving([this] { serve(); });
+    service_manager::notify_ready("serving");
+    wait_for_stop(signals, *store_);
+    service_manager::notify_stopping();
+    watch_.close();
+    server_.stop();
+    serving.join();
+    pool_.stop();
+    timekeeper_.stop();
+    publishing_.store(false);
+    log::info("taskd stopped");
+  }
+
+ private:
+  StoreOptions store_options(const Config& config) {
+    StoreOptions options;
+    options.path = config.state_dir + "/taskd.db";
+    options.boot_id = boot_id_;
+    options.ballast_bytes = config.ballast_bytes;
+    options.clock = &clock_;
+    options.on_commit = [this](std::span<const Change> changes) { publish(changes); };
+    options.on_fatal = die;
+    return options;
+  }
+
+  void serve() {
+    try {
+      server_.serve(listener_.get());
+    } catch (const std::exception& e) {
+      die(std::string("the server cannot go on: ") + e.what());
+    }
+  }
+
+  // On the store's writer thread, after each COMMIT.
+  void publish(std::span<const Change> changes) {
+    if (!publishing_.load()) return;  // before all parts are built, or after they stopped
+    running_.publish(changes);
+    pool_.publish(changes);
+    timekeeper_.publish(changes);
+    watch_.publish(changes);
+  }
+
+  const SystemClock clock_{};
+  const UniqueFd listener_;
+  const std::string boot_id_;
+  const std::string attempts_dir_;
+  std::atomic<bool> publishing_{false};
+  TaskWatch watch_;
+  RunningSet running_;
+  std::unique_ptr<TaskStore> store_;
+  PosixLauncher launcher_;
+  WorkerPool pool_;
+  Timekeeper timekeeper_;
+  ApiServer server_;
+};
+
+std::string folder_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+int run(int argc, char** argv) {
+  const CommandLine line = load_config(argc, argv);
+  switch (line.mode) {
+    case Mode::help:
+      std::fputs(line.help.c_str(), stdout);
+      return EX_OK;
+    case Mode::version:
+      std::printf("taskd %s\n", kVersion);
+      return EX_OK;
+    case Mode::check_config:
+      std::fputs(describe(line.config).c_str(), stdout);
+      return EX_OK;
+    case Mode::run:
+      break;
+  }
+  const Config& config = line.config;
+  const bool to_journal =
+      config.log_to == Config::LogTo::journal ||
+      (config.log_to == Config::LogTo::automatic && service_manager::stderr_is_journal());
+  log::configure(config.log_level, to_journal);
+  ::umask(077);
+  const sigset_t signals = block_signals();
+  std::optional<UniqueFd> socket = service_manager::adopt_socket();
+  if (::access(config.shim.c_str(), X_OK) != 0) {
+    throw UsageError(EX_CONFIG, "cannot run the shim " + config.shim + ": " + std::strerror(errno) +
+                                    " (setting: shim)");
+  }
+
+  make_folder(config.state_dir, 0700);
+  sync_parents(config.state_dir);  // a first start: nothing durable may lie in a lost folder
+  const InstanceLock lock(config.state_dir + "/lock");
+  make_folder(config.state_dir + "/attempts", 0700);
+  const bool own_socket = !socket;
+  if (own_socket) {
+    make_folder(folder_of(config.socket), 0755);
+    socket = listen_unix(config.socket, config.socket_mode);
+  }
+  {
+    Daemon daemon(config, std::move(*socket));
+    daemon.run(signals);
+  }
+  if (own_socket && ::unlink(config.socket.c_str()) != 0 && errno != ENOENT) {
+    log::warn("cannot remove the socket", {{"error", std::strerror(errno)}});
+  }
+  return EX_OK;
+}
+
+}  // namespace
+}  // namespace taskd
+
+int main(int argc, char** argv) {
+  try {
+    return taskd::run(argc, argv);
+  } catch (const taskd::UsageError& e) {
+    std::fprintf(stderr, "taskd: %s\n", e.what());
+    taskd::service_manager::notify_failed(e.what());
+    return e.exit_code;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "taskd: %s\n", e.what());
+    taskd::service_manager::notify_failed(e.what());
+    return EX_SOFTWARE;
+  }
+}

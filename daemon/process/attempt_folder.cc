@@ -1,0 +1,252 @@
+#include "daemon/process/attempt_folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <memory>
+#include <vector>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/files.h"
+#include "daemon/base/text.h"
+#include "daemon/process/shim/protocol.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr std::size_t kMaxStatusBytes = 8192;
+
+// Removing the last attempt of a thousand may race with making the first of another.
+constexpr int kMakeTries = 10;
+
+std::string bucket_name(TaskId task) {
+  return std::to_string(task / 1000);
+}
+
+std::string folder_name(TaskId task, int number) {
+  return std::to_string(task) + "." + std::to_string(number);
+}
+
+UniqueFd open_folder_at(int dir_fd, const std::string& name) {
+  UniqueFd fd(::openat(dir_fd, name.c_str(), kFolderFlags));
+  if (!fd && errno != ENOENT) throw_errno("open folder " + name);
+  return fd;
+}
+
+void remove_at(int dir_fd, const char* name, int flags) {
+  if (::unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT) return;
+  if (flags == AT_REMOVEDIR && (errno == ENOTEMPTY || errno == EEXIST)) return;
+  throw_errno(std::string("remove ") + name);
+}
+
+void clear_folder(int folder_fd, bool keep_lock) {
+  // A description of its own, since reading moves the position.
+  const int fd = ::openat(folder_fd, ".", kFolderFlags);
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(fd < 0 ? nullptr : ::fdopendir(fd), ::closedir);
+  if (!dir) {
+    const UniqueFd unused(fd);
+    throw_errno("list an attempt's folder");
+  }
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(dir.get())) names.emplace_back(entry->d_name);
+  for (const std::string& name : names) {
+    if (name == "." || name == ".." || (keep_lock && name == shim::kLockFile)) continue;
+    remove_at(folder_fd, name.c_str(), 0);
+  }
+}
+
+// The lines of a status file, taken one by one in the order the shim writes them.
+class StatusReader {
+ public:
+  explicit StatusReader(std::string_view text) : text_(text) {}
+
+  // The value of the next line if it has this key.
+  std::optional<std::string> take(std::string_view key) {
+    const std::size_t end = text_.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;
+    const std::string_view line = text_.substr(0, end);
+    if (line.size() <= key.size() || line.substr(0, key.size()) != key || line[key.size()] != ' ') {
+      return std::nullopt;
+    }
+    text_.remove_prefix(end + 1);
+    return std::string(line.substr(key.size() + 1));
+  }
+
+  std::optional<std::int64_t> take_int(std::string_view key) {
+    const auto value = take(key);
+    return value ? parse_int(*value) : std::nullopt;
+  }
+
+ private:
+  std::string_view text_;
+};
+
+// The text between the version line and the checksum line, if both are right.
+std::optional<std::string_view> checked_body(std::string_view text) {
+  if (text.substr(0, shim::kStatusFirstLine.size()) != shim::kStatusFirstLine) return std::nullopt;
+  const std::size_t crc_line_bytes = shim::kStatusCrcKey.size() + 8 + 1;
+  if (text.size() < shim::kStatusFirstLine.size() + crc_line_bytes) return std::nullopt;
+  const std::string_view covered = text.substr(0, text.size() - crc_line_bytes);
+  std::uint32_t crc = shim::crc32(covered);
+  std::string line(shim::kStatusCrcKey);
+  for (int shift = 28; shift >= 0; shift -= 4) line += "0123456789abcdef"[(crc >> shift) & 15];
+  if (text.substr(covered.size()) != line + "\n") return std::nullopt;
+  return covered.substr(shim::kStatusFirstLine.size());
+}
+
+std::string detail_of(StatusReader& reader, std::optional<std::string> step) {
+  const auto output_error = reader.take_int("output_error");
+  if (step) return *step;
+  if (!output_error) return {};
+  return "output lost: " + std::generic_category().message(static_cast<int>(*output_error));
+}
+
+std::optional<AttemptEnd> parse_status(std::string_view text, const AttemptKey& key) {
+  const auto body = checked_body(text);
+  if (!body) return std::nullopt;
+  StatusReader reader(*body);
+  if (reader.take_int("task") != key.task || reader.take_int("attempt") != key.attempt ||
+      reader.take("token") != key.token || !reader.take("boot_id")) {
+    return std::nullopt;
+  }
+  const auto outcome = reader.take("outcome");
+  const auto kind = outcome ? parse_outcome_kind(*outcome) : std::nullopt;
+  const auto code = reader.take_int("code");
+  const auto step = reader.take("step");
+  const auto user_cpu = reader.take_int("user_cpu_ms");
+  const auto system_cpu = reader.take_int("system_cpu_ms");
+  const auto max_rss = reader.take_int("max_rss_bytes");
+  const auto ended_at = reader.take_int("ended_at_ms");
+  if (!kind || !code || !user_cpu || !system_cpu || !max_rss || !ended_at) return std::nullopt;
+
+  AttemptEnd end;
+  end.outcome = {*kind, static_cast<int>(*code), detail_of(reader, step)};
+  end.usage = {*user_cpu, *system_cpu, *max_rss};
+  end.ended_at = WallTime{*ended_at};
+  return end;
+}
+
+std::string read_lock_text(int folder_fd) {
+  return read_file_at(folder_fd, shim::kLockFile, kMaxStatusBytes).value_or("");
+}
+
+}  // namespace
+
+UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number) {
+  const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
+  return bucket ? open_folder_at(bucket.get(), folder_name(task, number)) : UniqueFd();
+}
+
+UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number) {
+  const std::string name = folder_name(task, number);
+  for (int i = 0; i < kMakeTries; ++i) {
+    const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
+    if (!bucket) {
+      if (::mkdirat(attempts_fd, bucket_name(task).c_str(), 0700) != 0 && errno != EEXIST) {
+        throw_errno("make folder " + bucket_name(task));
+      }
+      continue;
+    }
+    if (::mkdirat(bucket.get(), name.c_str(), 0700) != 0 && errno != EEXIST) {
+      if (errno == ENOENT) continue;  // the bucket was just removed
+      throw_errno("make folder " + name);
+    }
+    if (UniqueFd folder = open_folder_at(bucket.get(), name)) return folder;
+  }
+  errno = ENOENT;
+  throw_errno("make folder " + name);
+}
+
+UniqueFd lock_attempt(int folder_fd) {
+  UniqueFd lock(::openat(folder_fd, shim::kLockFile,
+                         O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const bool is_new = static_cast<bool>(lock);
+  if (!lock && errno == EEXIST) {
+    lock.reset(::openat(folder_fd, shim::kLockFile, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
+  }
+  if (!lock) throw_errno("open the attempt's lock");
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) errno = EBUSY;
+    throw_errno("take the attempt's lock");
+  }
+  if (!is_new) {
+    clear_folder(folder_fd, true);
+    if (::ftruncate(lock.get(), 0) != 0) throw_errno("clear the attempt's lock");
+  }
+  return lock;
+}
+
+UniqueFd open_lock(int folder_fd) {
+  UniqueFd lock(::openat(folder_fd, shim::kLockFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!lock && errno != ENOENT) throw_errno("open the attempt's lock");
+  return lock;
+}
+
+bool is_locked_by_other(int lock_fd) {
+  if (::flock(lock_fd, LOCK_SH | LOCK_NB) == 0) return false;
+  if (errno != EWOULDBLOCK) throw_errno("ask for the attempt's lock");
+  return true;
+}
+
+void wait_for_lock(int lock_fd) {
+  while (::flock(lock_fd, LOCK_SH) != 0) {
+    if (errno != EINTR) throw_errno("wait for the attempt's lock");
+  }
+}
+
+LockRecord read_lock_record(int folder_fd) {
+  const std::string text = read_lock_text(folder_fd);
+  LockRecord record;
+  const std::size_t mark_bytes = shim::kShimMark.size();
+  const std::size_t line_end = text.find('\n');
+  if (line_end == std::string::npos || text.compare(0, mark_bytes, shim::kShimMark) != 0) {
+    return record;
+  }
+  const auto pid = parse_int(std::string_view(text).substr(mark_bytes, line_end - mark_bytes));
+  record.shim = static_cast<pid_t>(pid.value_or(0));
+  record.started = text.compare(line_end + 1, shim::kStartedMark.size(), shim::kStartedMark) == 0;
+  return record;
+}
+
+std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key) {
+  if (const auto text = read_file_at(folder_fd, shim::kStatusFile, kMaxStatusBytes)) {
+    if (auto end = parse_status(*text, key)) return end;
+  }
+  // The shim's way out when the disk was full.
+  const std::string lock = read_lock_text(folder_fd);
+  const std::size_t start = lock.find(shim::kStatusFirstLine);
+  if (start == std::string::npos) return std::nullopt;
+  return parse_status(std::string_view(lock).substr(start), key);
+}
+
+void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
+  const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
+  if (!bucket) return;
+  const std::string name = folder_name(task, number);
+  {
+    const UniqueFd folder = open_folder_at(bucket.get(), name);
+    if (!folder) return;
+    remove_at(folder.get(), shim::kStatusFile, 0);
+    remove_at(folder.get(), shim::kStatusTemp, 0);
+    remove_at(folder.get(), shim::kLockFile, 0);
+  }
+  remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);
+}
+
+void remove_attempt_folder(int attempts_fd, TaskId task, int number) {
+  {
+    const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
+    if (!bucket) return;
+    const std::string name = folder_name(task, number);
+    if (const UniqueFd folder = open_folder_at(bucket.get(), name)) {
+      clear_folder(folder.get(), false);
+    }
+    remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);
+  }
+  remove_at(attempts_fd, bucket_name(task).c_str(), AT_REMOVEDIR);
+}
+
+}  // namespace taskd

@@ -1,0 +1,57 @@
+// An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock`, `status` and
+// the output. Only the daemon's user may enter; no path is ever followed through a link.
+//
+// All functions throw std::system_error; "missing" is never an error. Thread-safe for different
+// attempts.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/task/task.h"
+
+namespace taskd {
+
+// What a status file must name to be believed.
+struct AttemptKey {
+  TaskId task = 0;
+  int attempt = 0;
+  std::string token;
+};
+
+// What the lock file tells; see shim/protocol.h.
+struct LockRecord {
+  pid_t shim = 0;        // 0 = not written yet
+  bool started = false;  // false proves, within its boot, that the command never began
+};
+
+// The folder, or an empty descriptor when there is none.
+UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number);
+// Makes the folder where it does not exist yet.
+UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number);
+// Takes the lock for an attempt that is about to start. A folder left by an earlier start of the
+// same attempt that came to nothing is cleared first. EBUSY: its shim is alive.
+UniqueFd lock_attempt(int folder_fd);
+
+// The lock file for asking who holds it; empty when there is none.
+UniqueFd open_lock(int folder_fd);
+// Whether somebody holds the lock. If not, `lock_fd` has a shared one from now on.
+bool is_locked_by_other(int lock_fd);
+// The same, but waits until nobody does.
+void wait_for_lock(int lock_fd);
+// A missing lock file reads as an empty one.
+LockRecord read_lock_record(int folder_fd);
+
+// The recorded end, without the output's tail. Nothing when there is none, or one that is damaged
+// or speaks of something else.
+std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key);
+
+// Removes the lock and status, and the folder if that leaves it empty.
+void settle_attempt_folder(int attempts_fd, TaskId task, int number);
+// Removes the folder and all in it, and the folder of its thousand if that leaves it empty.
+void remove_attempt_folder(int attempts_fd, TaskId task, int number);
+
+}  // namespace taskd

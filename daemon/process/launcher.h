@@ -1,0 +1,64 @@
+// The seam between the engine and processes: start an attempt under its shim, find one again after
+// a restart, wait for it, stop it, read how it ended. PosixLauncher is the real one; tests may have
+// a fake. Fresh and adopted attempts are the same from here on.
+//
+// A Launcher may be used from any thread; one LiveAttempt belongs to one thread, but for stop().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "daemon/task/task.h"
+
+namespace taskd {
+
+// What to start. `token` is the fencing token of the claim that is already committed.
+struct Launch {
+  TaskId task = 0;
+  int attempt = 0;
+  std::string token;
+  std::uint32_t uid = 0;  // run as this user
+  TaskSpec spec;
+};
+
+// An attempt whose shim is alive, or was a moment ago.
+class LiveAttempt {
+ public:
+  virtual ~LiveAttempt() = default;
+  // Becomes readable when the shim has ended. Stays open for this object's life.
+  virtual int pidfd() const = 0;
+  // Asks the shim to stop the whole tree: TERM, grace, KILL. Safe to repeat, from any thread, and
+  // after the end (then it does nothing).
+  virtual void stop() = 0;
+  // Call once pidfd() is readable. Reads the status file; where the shim died without one, kills
+  // what is left of the tree, waits until it is empty and returns `lost`.
+  virtual AttemptEnd reap() = 0;
+};
+
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+
+  // Starts the attempt. On failure nothing runs and an AttemptEnd comes back: spawn_failed for what
+  // the task asks for and cannot have (no such user), not_started when the machine had no room
+  // (EAGAIN, ENOMEM, EMFILE, ENOSPC).
+  virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) = 0;
+
+  // After a restart, for an attempt the store says is running: its recorded end, the live attempt
+  // to adopt, or (no evidence left) `lost` after the tree is dead; `not_started` where this boot
+  // proves that the command never began. Within the boot named by `boot_id` only kernel evidence
+  // decides, never time.
+  virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(
+      const Launch& launch, const std::string& boot_id) = 0;
+
+  // The end is committed: removes the lock and status, and the attempt's folder when it holds no
+  // output. Errors are logged; a leftover is removed with the task.
+  virtual void settle(TaskId task, int attempt) = 0;
+
+  // Removes all attempts' folders of a task that is being deleted. Missing ones are fine.
+  virtual void remove_task(TaskId task, int attempts) = 0;
+};
+
+}  // namespace taskd

@@ -1,0 +1,154 @@
+#include "daemon/process/output.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/base/unique_fd.h"
+
+namespace taskd {
+namespace {
+
+std::string_view name_of(Stream stream) {
+  return stream == Stream::out ? "stdout" : "stderr";
+}
+
+UniqueFd open_folder(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd && errno != ENOENT) throw_errno("open " + path);
+  return fd;
+}
+
+// The first offsets of the stream's files, rising.
+std::vector<std::int64_t> list_segments(const UniqueFd& folder, Stream stream) {
+  std::vector<std::int64_t> starts;
+  if (!folder) return starts;
+  const int fd = ::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return starts;  // removed since it was opened
+  DIR* dir = fd < 0 ? nullptr : ::fdopendir(fd);
+  if (dir == nullptr) {
+    const UniqueFd unused(fd);
+    throw_errno("list an attempt's folder");
+  }
+  const std::string prefix = std::string(name_of(stream)) + ".";
+  while (const dirent* entry = ::readdir(dir)) {
+    const std::string_view name = entry->d_name;
+    if (!name.starts_with(prefix)) continue;
+    if (const auto start = parse_int(name.substr(prefix.size()))) starts.push_back(*start);
+  }
+  ::closedir(dir);
+  std::sort(starts.begin(), starts.end());
+  return starts;
+}
+
+// Empty when the shim has dropped the segment since it was listed.
+UniqueFd open_segment(const UniqueFd& folder, Stream stream, std::int64_t start) {
+  const std::string name = std::string(name_of(stream)) + "." + std::to_string(start);
+  UniqueFd fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && errno != ENOENT) throw_errno("open " + name);
+  return fd;
+}
+
+// Appends what the file has from `position` on until `text` holds `max_bytes`.
+std::int64_t append_from(int fd, std::int64_t position, std::size_t max_bytes, std::string& text) {
+  const std::size_t before = text.size();
+  while (text.size() < max_bytes) {
+    const std::size_t at = text.size();
+    text.resize(std::min(max_bytes, at + 64 * 1024));
+    const ssize_t n = ::pread(fd, text.data() + at, text.size() - at, position);
+    const int error = errno;
+    text.resize(at + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    if (n == 0) break;
+    if (n < 0 && error != EINTR) {
+      errno = error;
+      throw_errno("read output");
+    }
+    if (n > 0) position += n;
+  }
+  return static_cast<std::int64_t>(text.size() - before);
+}
+
+// Reads one segment from chunk.next_offset on. False when it has been dropped.
+bool read_segment(const UniqueFd& folder, Stream stream, std::int64_t start, std::size_t max_bytes,
+                  OutputChunk& chunk) {
+  const UniqueFd file = open_segment(folder, stream, start);
+  if (!file) return false;
+  if (chunk.next_offset < start) {
+    chunk.bytes +=
+        "\n[taskd: " + std::to_string(start - chunk.next_offset) + " bytes of output dropped]\n";
+    chunk.next_offset = start;
+  }
+  chunk.next_offset += append_from(file.get(), chunk.next_offset - start, max_bytes, chunk.bytes);
+  return true;
+}
+
+// Reads on through the segments as they are listed now. False when one of them was dropped under
+// the reader: list again.
+bool read_listed(const UniqueFd& folder, Stream stream, std::size_t max_bytes, OutputChunk& chunk) {
+  const std::vector<std::int64_t> starts = list_segments(folder, stream);
+  auto at = std::upper_bound(starts.begin(), starts.end(), chunk.next_offset);
+  if (at != starts.begin()) --at;
+  for (; at != starts.end() && chunk.bytes.size() < max_bytes; ++at) {
+    if (!read_segment(folder, stream, *at, max_bytes, chunk)) return false;
+  }
+  chunk.at_end = chunk.bytes.size() < max_bytes;
+  return true;
+}
+
+void read_on(const UniqueFd& folder, Stream stream, std::size_t max_bytes, OutputChunk& chunk) {
+  // Each repetition means that the shim dropped a segment meanwhile, for one that is still there.
+  while (!read_listed(folder, stream, max_bytes, chunk)) {
+  }
+}
+
+std::int64_t size_of(const UniqueFd& folder, Stream stream) {
+  for (;;) {
+    const std::vector<std::int64_t> starts = list_segments(folder, stream);
+    if (starts.empty()) return 0;
+    const UniqueFd file = open_segment(folder, stream, starts.back());
+    if (!file) continue;  // dropped meanwhile, for one that is still there
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0) throw_errno("stat output");
+    return starts.back() + info.st_size;
+  }
+}
+
+}  // namespace
+
+std::string attempt_dir(const std::string& attempts_dir, std::int64_t task, int number) {
+  return attempts_dir + "/" + std::to_string(task / 1000) + "/" + std::to_string(task) + "." +
+         std::to_string(number);
+}
+
+OutputChunk read_output(const std::string& attempt_dir, Stream stream, std::int64_t offset,
+                        std::size_t max_bytes) {
+  OutputChunk chunk;
+  chunk.next_offset = std::max<std::int64_t>(offset, 0);
+  read_on(open_folder(attempt_dir), stream, max_bytes, chunk);
+  return chunk;
+}
+
+std::string read_output_tail(const std::string& attempt_dir, Stream stream, std::size_t max_bytes) {
+  const UniqueFd folder = open_folder(attempt_dir);
+  const std::int64_t size = size_of(folder, stream);
+  if (size == 0) return {};
+  OutputChunk chunk;
+  chunk.next_offset = std::max<std::int64_t>(0, size - static_cast<std::int64_t>(max_bytes));
+  // Twice as much, for a marker and for what was written since.
+  read_on(folder, stream, 2 * max_bytes, chunk);
+  if (chunk.bytes.size() > max_bytes) chunk.bytes.erase(0, chunk.bytes.size() - max_bytes);
+  return std::move(chunk.bytes);
+}
+
+std::int64_t output_size(const std::string& attempt_dir, Stream stream) {
+  return size_of(open_folder(attempt_dir), stream);
+}
+
+}  // namespace taskd

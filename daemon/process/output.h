@@ -1,0 +1,35 @@
+// Reading an attempt's output while the shim writes it or long after.
+//
+// A stream is kept in files named by the logical offset of their first byte: "stdout.0" is the
+// head, "stdout.N" are the segments of the tail; what lies between was dropped under the cap.
+// Offsets here are always those of the job's own stream. Thread-safe: no shared state.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace taskd {
+
+enum class Stream { out, err };  // "stdout", "stderr"
+
+struct OutputChunk {
+  std::string bytes;             // a marker line stands in for dropped bytes
+  std::int64_t next_offset = 0;  // where to go on reading
+  bool at_end = false;           // nothing more was there at the time of the call
+};
+
+// The folder of one attempt: <attempts_dir>/<task / 1000>/<task>.<number>
+std::string attempt_dir(const std::string& attempts_dir, std::int64_t task, int number);
+
+// Reads at most `max_bytes` from `offset`. A missing folder or file reads as empty.
+// Throws std::system_error on I/O errors.
+OutputChunk read_output(const std::string& attempt_dir, Stream stream, std::int64_t offset,
+                        std::size_t max_bytes);
+
+// The last `max_bytes` of the stream as it is now.
+std::string read_output_tail(const std::string& attempt_dir, Stream stream, std::size_t max_bytes);
+
+// The logical length of the stream as it is now.
+std::int64_t output_size(const std::string& attempt_dir, Stream stream);
+
+}  // namespace taskd

@@ -1,0 +1,76 @@
+#include "daemon/process/posix_attempt.h"
+
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/log.h"
+#include "daemon/process/leftovers.h"
+#include "daemon/process/output.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::size_t kStderrTailBytes = 4096;
+
+// Missing output is no reason to miss the end.
+std::string stderr_tail(int folder_fd, const AttemptKey& key) {
+  try {
+    return read_output_tail("/proc/self/fd/" + std::to_string(folder_fd), Stream::err,
+                            kStderrTailBytes);
+  } catch (const std::system_error& e) {
+    log::warn("cannot read the end of stderr",
+              {{"task", key.task}, {"attempt", key.attempt}, {"error", e.what()}});
+    return {};
+  }
+}
+
+}  // namespace
+
+AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail) {
+  AttemptEnd end;
+  end.outcome = {kind, code, std::move(detail)};
+  return end;
+}
+
+AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup) {
+  if (!cgroup.empty()) end_cgroup(cgroup);
+  auto end = read_status(folder_fd, key);
+  if (!end && !read_lock_record(folder_fd).started) {
+    return unrecorded_end(OutcomeKind::not_started, 0, "the shim ended before the command began");
+  }
+  if (!end) {
+    kill_processes_with_token(key.token);
+    end = unrecorded_end(OutcomeKind::lost, 0, "the shim died without a status");
+  }
+  end->stderr_tail = stderr_tail(folder_fd, key);
+  return *std::move(end);
+}
+
+PosixAttempt::PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate,
+                           std::string cgroup)
+    : key_(std::move(key)),
+      folder_(std::move(folder)),
+      pidfd_(std::move(pidfd)),
+      gate_(std::move(gate)),
+      cgroup_(std::move(cgroup)) {}
+
+void PosixAttempt::stop() {
+  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGTERM, nullptr, 0) == 0) return;
+  if (errno == ESRCH) return;  // over already
+  log::error("cannot signal the shim", {{"task", key_.task},
+                                        {"attempt", key_.attempt},
+                                        {"error", std::generic_category().message(errno)}});
+}
+
+AttemptEnd PosixAttempt::reap() {
+  siginfo_t info{};
+  // ECHILD: an adopted shim is the child, and the zombie, of somebody else.
+  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0) {
+    if (errno == ECHILD) break;
+    if (errno != EINTR) throw_errno("wait for the shim");
+  }
+  return conclude_attempt(folder_.get(), key_, cgroup_);
+}
+
+}  // namespace taskd

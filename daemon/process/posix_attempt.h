@@ -1,0 +1,35 @@
+// A LiveAttempt whose shim is a real process: started here, or adopted after a restart.
+#pragma once
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/process/attempt_folder.h"
+#include "daemon/process/launcher.h"
+
+namespace taskd {
+
+// An end that no shim recorded.
+AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail);
+
+// How an attempt ended whose shim is dead. Without a status: `not_started` if the lock file proves
+// it, else `lost`, after what is left of the tree is dead. `cgroup` is the attempt's, or "".
+AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup);
+
+class PosixAttempt final : public LiveAttempt {
+ public:
+  // `gate` is empty for an adopted attempt. While it is open, the shim leaves the durable record of
+  // the end to the daemon's COMMIT.
+  PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate, std::string cgroup);
+
+  int pidfd() const override { return pidfd_.get(); }
+  void stop() override;
+  AttemptEnd reap() override;
+
+ private:
+  const AttemptKey key_;
+  const UniqueFd folder_;
+  const UniqueFd pidfd_;
+  const UniqueFd gate_;
+  const std::string cgroup_;
+};
+
+}  // namespace taskd

@@ -1,0 +1,182 @@
+#include "daemon/process/posix_launcher.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/files.h"
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/process/attempt_folder.h"
+#include "daemon/process/leftovers.h"
+#include "daemon/process/new_shim.h"
+#include "daemon/process/posix_attempt.h"
+#include "daemon/process/shim/protocol.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::int64_t kMinOutputCapBytes = 4096;
+
+using LaunchResult = std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd>;
+
+PosixLauncherConfig checked(PosixLauncherConfig config) {
+  config.output_cap_bytes = std::max(config.output_cap_bytes, kMinOutputCapBytes);
+  return config;
+}
+
+// Whether the daemon was given a score that its jobs should not have.
+bool is_shielded_from_oom() {
+  auto score = read_file("/proc/self/oom_score_adj", 16);
+  return score && score->starts_with('-');
+}
+
+AttemptKey key_of(const Launch& launch) {
+  return {launch.task, launch.attempt, launch.token};
+}
+
+void write_whole(int fd, const std::string& text, const char* what) {
+  const ssize_t n = ::write(fd, text.data(), text.size());
+  if (n == static_cast<ssize_t>(text.size())) return;
+  if (n >= 0) errno = ENOSPC;
+  throw_errno(what);
+}
+
+// The shim's own pid, in the lock file and in the shims' cgroup, before it may start anything.
+void record_shim(const NewShim& shim, int lock_fd, const std::string& cgroup_root) {
+  const std::string pid = std::to_string(shim.pid());
+  write_whole(lock_fd, std::string(shim::kShimMark) + pid + "\n", "write the attempt's lock");
+  if (cgroup_root.empty()) return;
+  const std::string path = cgroup_root + "/shims/cgroup.procs";
+  const UniqueFd procs(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!procs) throw_errno("open " + path);
+  write_whole(procs.get(), pid, "move the shim to its cgroup");
+}
+
+// Cleaning up failed: nobody waits for it, and the next cleaner gets another chance.
+void log_leftover(TaskId task, int attempt, const std::system_error& e) {
+  log::warn("cannot clean up after an attempt",
+            {{"task", task}, {"attempt", attempt}, {"error", e.what()}});
+}
+
+}  // namespace
+
+PosixLauncher::PosixLauncher(PosixLauncherConfig config)
+    : config_(checked(std::move(config))), shielded_from_oom_(is_shielded_from_oom()) {
+  make_dirs(config_.attempts_dir, 0700);
+  attempts_.reset(::open(config_.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!attempts_) throw_errno("open " + config_.attempts_dir);
+  if (config_.cgroup_root.empty()) return;
+  make_dirs(config_.cgroup_root + "/shims", 0755);
+  make_dirs(config_.cgroup_root + "/tasks", 0755);
+}
+
+LaunchResult PosixLauncher::launch(const Launch& launch) {
+  try {
+    const bool is_other = launch.uid != ::geteuid();
+    if (is_other && ::geteuid() != 0)
+      return unrecorded_end(OutcomeKind::spawn_failed, EPERM, "user");
+    const std::optional<User> user = find_user(launch.uid, is_other);
+    if (!user) return unrecorded_end(OutcomeKind::spawn_failed, ENOENT, "user");
+    return start(launch, *user);
+  } catch (const std::system_error& e) {
+    return unrecorded_end(OutcomeKind::not_started, e.code().value(), e.what());
+  }
+}
+
+LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
+  const std::string cgroup = cgroup_of(launch.task, launch.attempt);
+  const LaunchSettings settings{.boot_id = config_.boot_id,
+                                .socket = config_.socket,
+                                .output_cap_bytes = config_.output_cap_bytes,
+                                .switch_user = user.uid != ::geteuid(),
+                                .reset_oom_score = shielded_from_oom_};
+  const EncodedSpec spec = encode_spec(launch, user, settings, cgroup);
+  if (spec.error != 0) return unrecorded_end(OutcomeKind::spawn_failed, spec.error, "exec");
+
+  UniqueFd folder = make_attempt_folder(attempts_.get(), launch.task, launch.attempt);
+  // Held before there is a shim, and handed to it: no shim ever lives without it.
+  UniqueFd lock = lock_attempt(folder.get());
+  try {
+    if (!cgroup.empty()) make_cgroup(cgroup);
+    const std::string label = std::to_string(launch.task) + "." + std::to_string(launch.attempt);
+    NewShim shim(config_.shim_path, label, lock.get(), folder.get());
+    record_shim(shim, lock.get(), config_.cgroup_root);
+    lock.reset();  // from here on held by the shim alone
+    shim.open_gate(spec.bytes);
+    NewShim::Handles handles = shim.release();
+    return std::make_unique<PosixAttempt>(key_of(launch), std::move(folder),
+                                          std::move(handles.pidfd), std::move(handles.gate),
+                                          cgroup);
+  } catch (const std::system_error&) {
+    settle(launch.task, launch.attempt);
+    throw;
+  }
+}
+
+LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boot_id) {
+  const AttemptKey key = key_of(launch);
+  UniqueFd folder = open_attempt_folder(attempts_.get(), launch.task, launch.attempt);
+  if (boot_id != config_.boot_id) {
+    // Whatever ran is gone with its boot; only a recorded end can tell more.
+    auto end = folder ? read_status(folder.get(), key) : std::nullopt;
+    return end ? *std::move(end)
+               : unrecorded_end(OutcomeKind::lost, 0, "the machine was restarted");
+  }
+  if (!folder) return unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no folder");
+
+  const std::string cgroup = cgroup_of(launch.task, launch.attempt);
+  const UniqueFd lock = open_lock(folder.get());
+  if (lock && is_locked_by_other(lock.get())) {
+    const pid_t pid = read_lock_record(folder.get()).shim;
+    UniqueFd pidfd(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
+    if (!pidfd && pid > 0 && errno != ESRCH) throw_errno("pidfd_open");
+    // Locked before and after: the pid was the shim's all the while, so the pidfd is too.
+    if (pidfd && is_locked_by_other(lock.get())) {
+      return std::make_unique<PosixAttempt>(key, std::move(folder), std::move(pidfd), UniqueFd(),
+                                            cgroup);
+    }
+    // No pid: a shim whose daemon died before its gate was opened, and it leaves. A pid that is
+    // gone: only a copy on its way to exec still holds the lock. Neither takes long.
+    wait_for_lock(lock.get());
+  }
+  return conclude_attempt(folder.get(), key, cgroup);
+}
+
+void PosixLauncher::settle(TaskId task, int attempt) {
+  try {
+    settle_attempt_folder(attempts_.get(), task, attempt);
+    if (const std::string cgroup = cgroup_of(task, attempt); !cgroup.empty()) end_cgroup(cgroup);
+  } catch (const std::system_error& e) {
+    log_leftover(task, attempt, e);
+  }
+}
+
+void PosixLauncher::remove_task(TaskId task, int attempts) {
+  for (int attempt = 1; attempt <= attempts; ++attempt) {
+    try {
+      remove_attempt_folder(attempts_.get(), task, attempt);
+    } catch (const std::system_error& e) {
+      log_leftover(task, attempt, e);
+    }
+  }
+}
+
+std::string PosixLauncher::cgroup_of(TaskId task, int attempt) const {
+  if (config_.cgroup_root.empty()) return {};
+  return config_.cgroup_root + "/tasks/" + std::to_string(task) + "." + std::to_string(attempt);
+}
+
+void PosixLauncher::make_cgroup(const std::string& path) const {
+  if (::mkdir(path.c_str(), 0755) == 0) return;
+  if (errno != EEXIST) throw_errno("make cgroup " + path);
+  // From an earlier start of the same attempt that came to nothing.
+  end_cgroup(path);
+  if (::mkdir(path.c_str(), 0755) != 0) throw_errno("make cgroup " + path);
+}
+
+}  // namespace taskd

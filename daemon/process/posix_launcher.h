@@ -1,0 +1,49 @@
+// The real Launcher: one taskd-shim per attempt, found again by its lock file.
+//
+// Thread-safe. Requires of its process: SIGPIPE is ignored (a shim may die while it is told what to
+// run) and SIGCHLD is not (shims are waited for).
+#pragma once
+
+#include <string>
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/process/launch_spec.h"
+#include "daemon/process/launcher.h"
+
+namespace taskd {
+
+struct PosixLauncherConfig {
+  std::string attempts_dir;  // made if it is missing
+  std::string shim_path;
+  std::string boot_id;
+  std::string socket;                          // TASKD_SOCKET of the jobs; "" = unset
+  std::int64_t output_cap_bytes = 64LL << 20;  // of each stream; at least 4 KiB is kept
+  // A cgroup v2 folder this process may write, or "". Shims live in its `shims`, outside of the
+  // daemon's own cgroup so that a restart of the service spares them; each command lives in
+  // `tasks/<task>.<attempt>`.
+  std::string cgroup_root;
+};
+
+class PosixLauncher final : public Launcher {
+ public:
+  // Throws std::system_error when the folders cannot be made.
+  explicit PosixLauncher(PosixLauncherConfig config);
+
+  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) override;
+  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(
+      const Launch& launch, const std::string& boot_id) override;
+  void settle(TaskId task, int attempt) override;
+  void remove_task(TaskId task, int attempts) override;
+
+ private:
+  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> start(const Launch& launch,
+                                                               const User& user);
+  std::string cgroup_of(TaskId task, int attempt) const;
+  void make_cgroup(const std::string& path) const;
+
+  const PosixLauncherConfig config_;
+  const bool shielded_from_oom_;
+  UniqueFd attempts_;
+};
+
+}  // namespace taskd

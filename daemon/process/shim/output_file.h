@@ -1,0 +1,45 @@
+// One stream of the command's output, kept in files under a cap.
+//
+// The head file holds the first half of the cap; after it come tail segments of a quarter each, of
+// which the two newest are kept. So never more than the cap is on disk, and of a longer stream the
+// first half cap and at least the last quarter cap survive. Files are named by the logical offset
+// of their first byte; no file exists before the first byte. The reader is output.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "daemon/process/shim/fd.h"
+
+namespace taskd::shim {
+
+class OutputFile {
+ public:
+  // `name` is "stdout" or "stderr" and outlives this, as does the folder's descriptor.
+  OutputFile(int folder, const char* name, std::int64_t cap)
+      : folder_(folder), name_(name), cap_(cap) {}
+
+  // Appends. A failed write costs the bytes, never the job: the stream goes on in a new segment
+  // once there is room again, and the gap shows in the segments' names.
+  void append(const char* data, std::size_t bytes);
+
+  // errno of the first write that failed; 0 = nothing was lost.
+  int error() const { return error_; }
+
+ private:
+  bool next_segment();
+  void remove_segment(std::int64_t start);
+
+  const int folder_;
+  const char* const name_;
+  const std::int64_t cap_;
+  Fd file_;
+  std::int64_t offset_ = 0;     // of the next byte in the command's own stream
+  std::int64_t written_ = 0;    // bytes in the open file
+  std::int64_t room_ = 0;       // bytes that still fit into it
+  std::int64_t current_ = -1;   // start of the growing tail segment
+  std::int64_t previous_ = -1;  // start of the one before it
+  int error_ = 0;
+};
+
+}  // namespace taskd::shim

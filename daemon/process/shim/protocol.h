@@ -1,0 +1,86 @@
+// What the launcher and taskd-shim say to each other: the descriptors the shim is born with, the
+// launch spec it reads from its gate, and the marks both leave in the attempt's folder.
+//
+// The shim of yesterday may meet the daemon of today (an upgrade while jobs run), so the two files
+// in the folder are text with a version, and the daemon keeps reading the versions it ever wrote.
+// The spec lives for a moment between a daemon and the shim it just started; a version it does not
+// know makes the shim leave before anything began.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace taskd::shim {
+
+// The shim's descriptors. 1 and 2 are /dev/null: what it has to say stands in the status file, and
+// a log's descriptor would tie it to the life of the daemon it has to outlive.
+inline constexpr int kGateFd = 0;  // read end; hung up once the daemon is gone
+inline constexpr int kLockFd = 3;  // the locked description of `lock`, held until the shim is dead
+inline constexpr int kFolderFd = 4;  // the attempt's folder
+inline constexpr int kFirstFreeFd = 5;
+
+// The lock file. The launcher locks it, starts the shim and writes kShimMark, the shim's pid and a
+// newline before it opens the gate; the shim adds kStartedMark just before it starts the command.
+// So a lock file without kStartedMark proves, within its boot, that the command never began.
+inline constexpr const char* kLockFile = "lock";
+inline constexpr std::string_view kShimMark = "shim ";
+inline constexpr std::string_view kStartedMark = "started\n";
+
+// The status file: "key value" lines, the first naming the version, the last holding the CRC-32 of
+// all bytes before it as eight hex digits. On a full disk the same text is added to the lock file,
+// whose block is already there.
+inline constexpr const char* kStatusFile = "status";
+inline constexpr const char* kStatusTemp = "status.tmp";
+inline constexpr std::string_view kStatusFirstLine = "taskd-status 1\n";
+inline constexpr std::string_view kStatusCrcKey = "crc ";
+
+// The launch spec: this header, then `groups` ids of 4 bytes, then NUL-terminated strings: token,
+// boot id, working directory, cgroup folder (empty: none), argv…, env….
+inline constexpr std::uint32_t kSpecMagic = 0x54534b44;
+inline constexpr std::uint32_t kSpecVersion = 1;
+inline constexpr std::size_t kMaxSpecBytes = 4 << 20;
+inline constexpr std::uint32_t kMaxSpecStrings = 4096;  // of argv, and of env
+inline constexpr std::uint32_t kMaxSpecGroups = 65536;  // the kernel's NGROUPS_MAX
+
+struct SpecHeader {
+  std::uint32_t magic;
+  std::uint32_t version;
+  std::uint32_t body_bytes;  // all that follows the header
+  std::uint32_t argc;
+  std::uint32_t envc;
+  std::uint32_t groups;
+  std::uint32_t switch_user;  // 1: take uid, gid and groups; 0: stay who the shim is
+  std::uint32_t uid;
+  std::uint32_t gid;
+  std::uint32_t reset_oom_score;  // 1: the daemon is shielded from the OOM killer, its jobs are not
+  std::int64_t task;
+  std::int64_t attempt;
+  std::int64_t timeout_ms;  // 0 = none
+  std::int64_t grace_ms;
+  std::int64_t output_cap_bytes;  // of each stream
+};
+static_assert(sizeof(SpecHeader) == 80);
+
+constexpr std::array<std::uint32_t, 256> make_crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < table.size(); ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320u : 0u);
+    table[i] = value;
+  }
+  return table;
+}
+
+// CRC-32 as in zip and Ethernet.
+constexpr std::uint32_t crc32(std::string_view bytes) {
+  constexpr auto kTable = make_crc_table();
+  std::uint32_t crc = 0xffffffffu;
+  for (const char c : bytes)
+    crc = (crc >> 8) ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
+  return ~crc;
+}
+static_assert(crc32("123456789") == 0xcbf43926u);
+
+}  // namespace taskd::shim

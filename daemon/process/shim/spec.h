@@ -1,0 +1,25 @@
+// The launch spec as the shim holds it: views into one static buffer, no copies.
+#pragma once
+
+#include <sys/types.h>
+
+#include "daemon/process/shim/protocol.h"
+
+namespace taskd::shim {
+
+struct Spec {
+  SpecHeader header;
+  const gid_t* groups;
+  const char* token;
+  const char* boot_id;
+  const char* cwd;
+  const char* cgroup;  // "" = none
+  char** argv;         // both end with a null pointer
+  char** env;
+};
+
+// Reads one whole spec from `fd`, blocking. False when it ends early (the daemon is gone) or is not
+// a spec of this version; then nothing may be started. Call once: the buffer is static.
+bool read_spec(int fd, Spec& spec);
+
+}  // namespace taskd::shim

@@ -1,0 +1,55 @@
+// Runs one command to its end: starts it, moves its output, stops its tree on request, at the
+// timeout and when only stragglers are left. Single-threaded; everything is an event in one poll().
+//
+// It ends only when the whole tree is dead, by the kernel's word: waitpid() says ECHILD and, where
+// there is a cgroup, that is empty.
+#pragma once
+
+#include <poll.h>
+
+#include "daemon/process/shim/cgroup.h"
+#include "daemon/process/shim/command.h"
+#include "daemon/process/shim/output_file.h"
+#include "daemon/process/shim/status.h"
+
+namespace taskd::shim {
+
+class Supervisor {
+ public:
+  // All signals must be blocked. `spec` outlives this.
+  explicit Supervisor(const Spec& spec);
+
+  End run();
+
+ private:
+  // A tree is told to stop once; everything after that only follows through.
+  enum class Phase { running, terminating, killing };
+
+  Failure start();
+  void turn();
+  void on_signals();
+  void reap();
+  void on_timer();
+  void begin_stop(std::string_view outcome);
+  void kill_tree();
+  void arm_timer(std::int64_t ms, std::int64_t interval_ms);
+  void pump(pollfd& slot, Fd& pipe, OutputFile& file);
+  void drain(Fd& pipe, OutputFile& file);
+  End how_it_ended() const;
+
+  const Spec& spec_;
+  Cgroup cgroup_;
+  Fd signals_;
+  Fd timer_;
+  Command command_;
+  OutputFile out_;
+  OutputFile err_;
+  Phase phase_ = Phase::running;
+  std::string_view stop_outcome_;  // why it was stopped; empty: it ended by itself
+  int wait_status_ = 0;
+  bool command_ended_ = false;
+  bool no_children_ = false;
+  bool tree_gone_ = false;
+};
+
+}  // namespace taskd::shim

@@ -1,0 +1,11 @@
+// The shim's descendants. The shim is their subreaper, so whatever they do (setsid, a double fork)
+// each of them has a line of parents that ends at the shim.
+#pragma once
+
+namespace taskd::shim {
+
+// One pass over /proc: sends `signal` to every living descendant of this process. A process born
+// during the pass may be missed, so for SIGKILL repeat until waitpid() says ECHILD.
+void signal_descendants(int signal);
+
+}  // namespace taskd::shim

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <stdexcept>
+
+#include "daemon/base/random.h"
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+// The order comes from here: an UPDATE … RETURNING would answer in the order of rowids.
+std::vector<TaskId> ready_ids(Connection& db, int limit) {
+  Query rows = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
+      " ORDER BY priority DESC, id LIMIT ?1");
+  rows.bind(limit);
+  std::vector<TaskId> ids;
+  while (rows.step()) ids.push_back(rows.int64(0));
+  return ids;
+}
+
+StoredTask must_load(Connection& db, TaskId id) {
+  if (auto task = load_task(db, id)) return *std::move(task);
+  throw std::logic_error("task " + std::to_string(id) + " is listed but has no row");
+}
+
+Claim to_claim(StoredTask task) {
+  Claim claim;
+  claim.task = task.id;
+  claim.attempt = task.row.attempt;
+  claim.token = task.row.token.value();
+  claim.uid = task.spec.user_uid.value_or(task.uid);
+  claim.cancel_requested = task.row.cancel_requested_at.has_value();
+  claim.spec = std::move(task.spec);
+  return claim;
+}
+
+bool is_live(const std::optional<StoredTask>& task, int attempt, const std::string& token) {
+  return task && task->row.state == State::running && task->row.attempt == attempt &&
+         task->row.token == token;
+}
+
+void reject_stale(Transaction& transaction, TaskId task, int attempt, std::string_view what) {
+  transaction.add_event(task, attempt, {.type = "stale_rejected", .detail = std::string(what)});
+}
+
+void expect_one_attempt(int changed, const Finish& finish) {
+  if (changed == 1) return;
+  throw std::logic_error("task " + std::to_string(finish.task) + " has no live attempt " +
+                         std::to_string(finish.attempt));
+}
+
+// The attempt is as if it had never been; its number is used again.
+void forget_attempt(Connection& db, const Finish& finish, TaskRow& row) {
+  expect_one_attempt(db.run("DELETE FROM attempts WHERE task_id = ?1 AND number = ?2 AND"
+                            " token = ?3 AND ended_at_ms IS NULL",
+                            finish.task, finish.attempt, finish.token),
+                     finish);
+  --row.attempt;
+  Query before = db.query("SELECT started_at_ms FROM attempts WHERE task_id = ?1 AND number = ?2");
+  row.started_at = std::nullopt;
+  if (before.bind(finish.task, row.attempt).step()) row.started_at = before.time(0);
+}
+
+void close_attempt(Connection& db, const Finish& finish, WallTime ended_at) {
+  const AttemptEnd& end = finish.end;
+  expect_one_attempt(
+      db.run("UPDATE attempts SET ended_at_ms = ?4, outcome = ?5, code = ?6, detail = ?7,"
+             " user_cpu_ms = ?8, system_cpu_ms = ?9, max_rss_bytes = ?10, stderr_tail = ?11"
+             " WHERE task_id = ?1 AND number = ?2 AND token = ?3 AND ended_at_ms IS NULL",
+             finish.task, finish.attempt, finish.token, ended_at, to_string(end.outcome.kind),
+             end.outcome.code, end.outcome.detail, end.usage.user_cpu_ms, end.usage.system_cpu_ms,
+             end.usage.max_rss_bytes, end.stderr_tail),
+      finish);
+}
+
+std::string_view event_type(const Outcome& outcome, Event event) {
+  if (outcome.kind == OutcomeKind::not_started) return "not_started";
+  if (event == Event::retry_later) return "retry_scheduled";
+  if (event == Event::rerun) return "lost";
+  return "finished";
+}
+
+std::string event_detail(const Outcome& outcome, const EndDecision& decision) {
+  std::string detail = "outcome=" + std::string(to_string(outcome.kind));
+  detail += " code=" + std::to_string(outcome.code);
+  if (decision.reason) detail += " reason=" + std::string(to_string(*decision.reason));
+  return detail;
+}
+
+void record_end(Transaction& transaction, StoredTask& task, const Finish& finish) {
+  const Outcome& outcome = finish.end.outcome;
+  const WallTime ended_at = finish.end.ended_at.value_or(transaction.now());
+  const EndDecision decision =
+      decide_end(task.spec, task.row.tries, task.row.lost, task.row.cancel_requested_at.has_value(),
+                 outcome, random_unit());
+  TaskRow after = task.row;
+  if (outcome.kind == OutcomeKind::not_started) {
+    forget_attempt(transaction.db(), finish, after);
+  } else {
+    close_attempt(transaction.db(), finish, ended_at);
+  }
+  after.token = std::nullopt;
+  after.reason = decision.reason;
+  after.tries += decision.spends_try ? 1 : 0;
+  after.lost += decision.counts_lost ? 1 : 0;
+  after.due_at = std::nullopt;
+  // Going back into the line with a delay is being scheduled.
+  const bool delayed = decision.event == Event::rerun && decision.delay_ms > 0;
+  const Event event = delayed ? Event::retry_later : decision.event;
+  if (event == Event::retry_later) after.due_at = transaction.now() + decision.delay_ms;
+  if (event != Event::retry_later && event != Event::rerun) end_row(after, task.spec, ended_at);
+  transaction.transition(
+      task, event, after,
+      {.type = event_type(outcome, decision.event), .detail = event_detail(outcome, decision)});
+}
+
+bool finish_one(Transaction& transaction, const Finish& finish) {
+  std::optional<StoredTask> task = load_task(transaction.db(), finish.task);
+  if (!is_live(task, finish.attempt, finish.token)) {
+    reject_stale(transaction, finish.task, finish.attempt,
+                 "finish outcome=" + std::string(to_string(finish.end.outcome.kind)));
+    return false;
+  }
+  record_end(transaction, *task, finish);
+  return true;
+}
+
+}  // namespace
+
+void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at) {
+  row.ended_at = ended_at;
+  row.prune_at = ended_at + spec.keep_ms;
+}
+
+std::vector<Claim> claim_tasks(Transaction& transaction, const std::string& boot_id, int limit) {
+  std::vector<Claim> claims;
+  for (const TaskId id : ready_ids(transaction.db(), limit)) {
+    StoredTask task = must_load(transaction.db(), id);
+    TaskRow after = task.row;
+    ++after.attempt;
+    after.token = random_token();
+    after.started_at = transaction.now();
+    transaction.db().run(
+        "INSERT INTO attempts (task_id, number, token, boot_id, started_at_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5)",
+        id, after.attempt, after.token, boot_id, after.started_at);
+    transaction.transition(task, Event::claim, after, {.type = "claimed"});
+    claims.push_back(to_claim(std::move(task)));
+  }
+  return claims;
+}
+
+std::vector<Claim> TaskStore::claim(int limit) {
+  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+    return claim_tasks(transaction, impl_->options.boot_id, limit);
+  });
+}
+
+std::vector<FinishResult> TaskStore::finish(std::span<const Finish> finishes, int claim_limit) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    std::vector<FinishResult> results;
+    for (const Finish& finish : finishes) {
+      results.push_back({finish_one(transaction, finish), {}});
+    }
+    if (claim_limit > 0 && !results.empty() && !transaction.short_of_space()) {
+      results.back().claims = claim_tasks(transaction, impl_->options.boot_id, claim_limit);
+    }
+    return results;
+  });
+}
+
+std::vector<Claim> TaskStore::running_attempts() {
+  return impl_->read([](Connection& db) {
+    std::vector<Claim> claims;
+    Query rows = db.query(
+        "SELECT t.id, a.boot_id FROM tasks t INDEXED BY tasks_running"
+        " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
+        " WHERE t.state = 'running' ORDER BY t.id");
+    while (rows.step()) {
+      claims.push_back(to_claim(must_load(db, rows.int64(0))));
+      claims.back().boot_id = rows.text(1);
+    }
+    return claims;
+  });
+}
+
+void TaskStore::record_adopted(TaskId task, int attempt, const std::string& token) {
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+    if (is_live(load_task(transaction.db(), task), attempt, token)) {
+      transaction.add_event(task, attempt, {.type = "adopted"}, State::running, State::running);
+    } else {
+      reject_stale(transaction, task, attempt, "adopt");
+    }
+  });
+}
+
+}  // namespace taskd

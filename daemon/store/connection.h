@@ -1,0 +1,132 @@
+// One SQLite connection with this project's settings, and its prepared statements.
+//
+// A Connection belongs to one thread at a time. Errors are SQLite::Exception. Only the writer's
+// connection writes and checkpoints.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "daemon/base/clock.h"
+#include "daemon/task/task.h"
+
+namespace SQLite {
+class Database;
+class Exception;
+class Statement;
+}  // namespace SQLite
+
+namespace taskd {
+
+// SQL that lives as long as the program, so that its address can name its prepared statement.
+struct Sql {
+  template <std::size_t N>
+  consteval Sql(const char (&literal)[N]) : text(literal) {}
+  const char* text;
+};
+
+// A prepared statement in use: bind, then step or run, then read columns (from 0). The destructor
+// resets it.
+class Query {
+ public:
+  Query(SQLite::Statement& statement, bool& in_use);
+  ~Query();
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  // Binds ?1, ?2, … in this order; an empty optional is NULL.
+  template <class... Values>
+  Query& bind(const Values&... values) {
+    int index = 0;
+    (put(++index, values), ...);
+    return *this;
+  }
+
+  bool step();  // true: there is a row
+  int run();    // steps to the end; the number of rows changed
+
+  bool is_null(int column) const;
+  std::int64_t int64(int column) const;
+  int integer(int column) const { return static_cast<int>(int64(column)); }
+  std::uint32_t uid(int column) const { return static_cast<std::uint32_t>(int64(column)); }
+  std::string text(int column) const;
+  WallTime time(int column) const { return {int64(column)}; }
+  std::optional<WallTime> optional_time(int column) const;
+  // Throws std::runtime_error where the database holds another word.
+  State state(int column) const;
+
+ private:
+  void put_int(int index, std::int64_t value);
+  void put_null(int index);
+  void put(int index, std::string_view text);
+  template <std::integral T>
+  void put(int index, T value) {
+    put_int(index, static_cast<std::int64_t>(value));
+  }
+  void put(int index, WallTime time) { put_int(index, time.ms); }
+  void put(int index, State state) { put(index, to_string(state)); }
+  void put(int index, Reason reason) { put(index, to_string(reason)); }
+  template <class T>
+  void put(int index, const std::optional<T>& value) {
+    if (value) {
+      put(index, *value);
+    } else {
+      put_null(index);
+    }
+  }
+
+  SQLite::Statement& statement_;
+  bool& in_use_;
+};
+
+class Connection {
+ public:
+  // Creates the file (0600) where it is missing, checks that it is a taskd database, and sets up
+  // WAL with synchronous=FULL, read back. Throws UsageError (65, 73, 78) besides SQLite::Exception.
+  static Connection open_writer(const std::string& path);
+  // May not write. The database must have been opened by a writer before.
+  static Connection open_reader(const std::string& path);
+  Connection(Connection&&) noexcept;
+  ~Connection();
+
+  Query query(Sql sql);
+  template <class... Values>
+  int run(Sql sql, const Values&... values) {
+    return query(sql).bind(values...).run();
+  }
+
+  SQLite::Database& database() { return *database_; }
+  // False also after an error at which SQLite rolled the transaction back by itself.
+  bool in_transaction() const;
+  // Rolls back whatever is open; does nothing outside a transaction.
+  void roll_back();
+
+  // The length of the WAL after the latest commit, in pages.
+  int wal_pages() const { return *wal_pages_; }
+  // Copies what it can from the WAL to the database without waiting for readers. Returns the
+  // length of the WAL.
+  int checkpoint();
+
+ private:
+  explicit Connection(const std::string& path);
+  struct Prepared;
+  std::unique_ptr<SQLite::Database> database_;
+  std::unique_ptr<int> wal_pages_;  // at a fixed address for SQLite's hook
+  std::unordered_map<const char*, std::unique_ptr<Prepared>> prepared_;
+};
+
+// What an SQLite error means for those who write.
+enum class Failure {
+  command,   // this command cannot be done; the connection is fine
+  no_space,  // the disk is full
+  fatal,     // an I/O error or a damaged file: nothing can be relied on any more
+};
+// To be asked before the connection is used again.
+Failure classify(Connection& db, const SQLite::Exception& error);
+
+}  // namespace taskd

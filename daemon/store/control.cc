@@ -1,0 +1,198 @@
+#include <algorithm>
+#include <set>
+
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kBulkChunk = 500;  // some ten milliseconds of the writer's time
+
+enum class Effect { forbidden, none, move, request_cancel, remove };
+
+// What the verb does to a task in this state.
+Effect effect_of(Verb verb, State state) {
+  switch (verb) {
+    case Verb::cancel:
+      if (state == State::cancelled) return Effect::none;
+      if (state == State::running) return Effect::request_cancel;
+      return is_end(state) ? Effect::forbidden : Effect::move;
+    case Verb::retry:
+      return is_end(state) ? Effect::move : Effect::forbidden;
+    case Verb::hold:
+      if (state == State::held) return Effect::none;
+      return next_state(state, Event::hold) ? Effect::move : Effect::forbidden;
+    case Verb::release:
+      return state == State::held ? Effect::move : Effect::forbidden;
+    case Verb::remove:
+      return is_end(state) ? Effect::remove : Effect::forbidden;
+  }
+  return Effect::forbidden;
+}
+
+std::string_view event_type(Verb verb) {
+  switch (verb) {
+    case Verb::cancel:
+      return "cancelled";
+    case Verb::retry:
+      return "retried";
+    case Verb::hold:
+      return "held";
+    case Verb::release:
+      return "released";
+    case Verb::remove:
+      return "removed";
+  }
+  return "";
+}
+
+Event event_of(Verb verb, const TaskRow& row, WallTime now) {
+  switch (verb) {
+    case Verb::cancel:
+      return Event::cancel;
+    case Verb::retry:
+      return Event::retry;
+    case Verb::hold:
+      return Event::hold;
+    case Verb::release:
+    case Verb::remove:
+      break;
+  }
+  return row.due_at && *row.due_at > now ? Event::release_later : Event::release;
+}
+
+void move(Transaction& transaction, StoredTask& task, Verb verb, const Note& note) {
+  TaskRow after = task.row;
+  if (verb == Verb::cancel) end_row(after, task.spec, transaction.now());
+  if (verb == Verb::retry) {
+    after = TaskRow();  // a fresh budget
+    after.attempt = task.row.attempt;
+    after.started_at = task.row.started_at;
+  }
+  transaction.transition(task, event_of(verb, task.row, transaction.now()), after, note);
+}
+
+void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
+  if (task.row.cancel_requested_at) {
+    transaction.add_change(task);  // asked again: whoever stops it is told again
+    return;
+  }
+  TaskRow after = task.row;
+  after.cancel_requested_at = transaction.now();
+  note.type = "cancel_requested";
+  transaction.amend(task, after, note);
+}
+
+ControlChange apply(Transaction& transaction, const ControlRequest& request, StoredTask task) {
+  const Note note{.type = event_type(request.verb), .actor_uid = request.actor.uid};
+  switch (effect_of(request.verb, task.row.state)) {
+    case Effect::move:
+      move(transaction, task, request.verb, note);
+      break;
+    case Effect::request_cancel:
+      request_cancel(transaction, task, note);
+      break;
+    case Effect::remove:
+      transaction.remove(task, note);
+      break;
+    case Effect::none:
+    case Effect::forbidden:
+      break;
+  }
+  return {.id = task.id,
+          .state = task.row.state,
+          .cancel_requested =
+              task.row.state == State::running && task.row.cancel_requested_at.has_value(),
+          .attempts = task.row.attempt};
+}
+
+// All or nothing: everything is looked at before anything changes.
+ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
+                          const std::vector<TaskId>& ids) {
+  for (const TaskId id : ids) {
+    const std::optional<StoredTask> task = load_task(transaction.db(), id);
+    if (!task || !is_visible(request.actor, *task)) return NotFound{id};
+    if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
+      return WrongState{id, task->row.state};
+    }
+  }
+  std::vector<ControlChange> changes;
+  for (const TaskId id : ids) {
+    changes.push_back(apply(transaction, request, load_task(transaction.db(), id).value()));
+  }
+  return changes;
+}
+
+bool is_among(const std::vector<State>& states, State state) {
+  return std::find(states.begin(), states.end(), state) != states.end();
+}
+
+// The filter's states to which the verb applies.
+std::vector<State> states_for(Verb verb, const Filter& filter) {
+  std::vector<State> states;
+  for (const State state : kAllStates) {
+    const Effect effect = effect_of(verb, state);
+    const bool applies = effect != Effect::forbidden && effect != Effect::none;
+    if (applies && (filter.states.empty() || is_among(filter.states, state))) {
+      states.push_back(state);
+    }
+  }
+  return states;
+}
+
+// A task may have changed between its selection by a reader and now; it is looked at again.
+void control_chunk(Transaction& transaction, const ControlRequest& request,
+                   const std::vector<State>& states, const std::vector<TaskId>& ids,
+                   std::vector<ControlChange>& changes) {
+  for (const TaskId id : ids) {
+    std::optional<StoredTask> task = load_task(transaction.db(), id);
+    if (!task || !is_among(states, task->row.state)) continue;
+    changes.push_back(apply(transaction, request, *std::move(task)));
+  }
+}
+
+std::vector<TaskId> without_repeats(const std::vector<TaskId>& ids) {
+  std::vector<TaskId> unique;
+  std::set<TaskId> seen;
+  for (const TaskId id : ids) {
+    if (seen.insert(id).second) unique.push_back(id);
+  }
+  return unique;
+}
+
+}  // namespace
+
+ControlResult TaskStore::control(const ControlRequest& request) {
+  if (request.filter) return control_filter(request);
+  const std::vector<TaskId> ids = without_repeats(request.ids);
+  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+    return control_ids(transaction, request, ids);
+  });
+}
+
+std::vector<ControlChange> TaskStore::control_filter(const ControlRequest& request) {
+  ListRequest selection;
+  selection.actor = request.actor;
+  selection.filter = *request.filter;
+  selection.oldest_first = true;
+  selection.filter.states = states_for(request.verb, *request.filter);
+  selection.limit = kBulkChunk;
+  std::vector<ControlChange> changes;
+  const std::optional<TaskId> newest = last(request.actor);
+  if (selection.filter.states.empty() || !newest) return changes;
+  for (;;) {
+    std::vector<TaskId> ids =
+        impl_->read([&](Connection& db) { return select_ids(db, selection); });
+    while (!ids.empty() && ids.back() > *newest) ids.pop_back();
+    if (ids.empty()) return changes;
+    selection.after = ids.back();
+    const auto chunk = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+      std::vector<ControlChange> changed;
+      control_chunk(transaction, request, selection.filter.states, ids, changed);
+      return changed;
+    });
+    changes.insert(changes.end(), chunk.begin(), chunk.end());
+  }
+}
+
+}  // namespace taskd

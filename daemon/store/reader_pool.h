@@ -1,0 +1,41 @@
+// Connections for reads, opened when needed and kept. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/base/mutex.h"
+#include "daemon/store/connection.h"
+
+namespace taskd {
+
+class ReaderPool {
+ public:
+  explicit ReaderPool(std::string path) : path_(std::move(path)) {}
+
+  // A connection with one read transaction open: everything read through it is of one moment.
+  class Lease {
+   public:
+    explicit Lease(ReaderPool& pool);
+    ~Lease();
+    Lease(const Lease&) = delete;
+    Connection& db() { return *connection_; }
+
+   private:
+    ReaderPool& pool_;
+    std::unique_ptr<Connection> connection_;
+  };
+
+ private:
+  std::unique_ptr<Connection> take();
+  void give_back(std::unique_ptr<Connection> connection);
+
+  const std::string path_;
+  Mutex mutex_;
+  CondVar returned_;
+  std::vector<std::unique_ptr<Connection>> idle_ TASKD_GUARDED_BY(mutex_);
+  int open_ TASKD_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace taskd

@@ -1,0 +1,63 @@
+// What the parts of TaskStore share: the writer, the readers, and the way to call them.
+#pragma once
+
+#include <SQLiteCpp/Exception.h>
+
+#include <optional>
+#include <utility>
+
+#include "daemon/store/reader_pool.h"
+#include "daemon/store/task_store.h"
+#include "daemon/store/transaction.h"
+#include "daemon/store/write_queue.h"
+
+namespace taskd {
+
+struct TaskStore::Impl {
+  Impl(Connection db, const StoreOptions& store_options, std::int64_t daemon_generation)
+      : options(store_options),
+        generation(daemon_generation),
+        writer(std::move(db), store_options, daemon_generation),
+        readers(store_options.path) {}
+
+  // Runs `command(Transaction&)` on the writer thread and returns what it returned, committed.
+  template <class F>
+  auto write(WhenFull when_full, F command) {
+    std::optional<decltype(command(std::declval<Transaction&>()))> result;
+    writer.run(when_full, [&](Transaction& transaction) { result = command(transaction); });
+    return std::move(*result);
+  }
+
+  // Runs `query(Connection&)` in one read transaction.
+  template <class F>
+  auto read(F query) {
+    ReaderPool::Lease lease(readers);
+    try {
+      return query(lease.db());
+    } catch (const SQLite::Exception& error) {
+      if (classify(lease.db(), error) == Failure::fatal) writer.fail(error);
+      throw;
+    }
+  }
+
+  const StoreOptions options;
+  const std::int64_t generation;
+  WriteQueue writer;
+  ReaderPool readers;  // closed before the writer, whose connection must be the last
+};
+
+// Whether the actor may see the task.
+inline bool is_visible(const Actor& actor, const StoredTask& task) {
+  return actor.admin || actor.uid == task.uid;
+}
+
+// The ids of the tasks that a list shows, in its order. Ids alone, so that every row is read once.
+std::vector<TaskId> select_ids(Connection& db, const ListRequest& request);
+
+// An ended task's columns: when it ended and how long it is kept.
+void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at);
+
+// Moves up to `limit` tasks from `queued` to `running`, in the order of (priority, id).
+std::vector<Claim> claim_tasks(Transaction& transaction, const std::string& boot_id, int limit);
+
+}  // namespace taskd

@@ -1,0 +1,219 @@
+// The durable state: every task, attempt and event, in SQLite.
+//
+// Threading: every method may be called from any thread. Writes are commands to the one writer
+// thread, which commits many at once; a write returns after the COMMIT that holds it was synced.
+// Reads use a pool of query_only connections and see everything committed before the call.
+// Durability: WAL, synchronous=FULL. A failed COMMIT or any I/O error ends the process through
+// `StoreOptions::on_fatal`, since after a failed fsync nothing may be acknowledged any more.
+// Errors: what a caller can expect is in the result types; exceptions (SQLite::Exception,
+// std::runtime_error) mean the operation cannot go on and changed nothing. DiskFull (below) is
+// thrown by submit, control and remove; ends of attempts are recorded even then, from the ballast.
+//
+// The seam is narrow on purpose (batch in, batch out, no policy in SQL, no triggers): a second
+// implementation on another database must fit behind it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/task/lifecycle.h"
+#include "daemon/task/task.h"
+
+namespace taskd {
+
+struct DiskFull : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A committed change of one task's state, told to the listener.
+struct Change {
+  TaskId task = 0;
+  State to = State::queued;
+  bool cancel_requested = false;   // of a running task; `to` is running
+  std::optional<WallTime> act_at;  // when time moves it on: due (scheduled), kept until (ended)
+};
+
+struct StoreOptions {
+  std::string path;  // the database file; its folder must exist
+  std::string boot_id;
+  std::int64_t ballast_bytes = 16 << 20;  // kept beside the database, freed when the disk is full
+  int max_batch = 256;                    // commands per COMMIT
+  const Clock* clock = nullptr;           // outlives the store
+  // Called on the writer thread after each COMMIT, before its commands return. Must be quick and
+  // must not call the store.
+  std::function<void(std::span<const Change>)> on_commit;
+  // Called once with a whole sentence when nothing may be acknowledged any more. Must not return.
+  std::function<void(const std::string&)> on_fatal;
+};
+
+// Whose tasks a request may see and touch.
+struct Actor {
+  std::uint32_t uid = 0;
+  bool admin = false;  // root and the daemon's own user: everyone's
+};
+
+struct QueueConfig {
+  std::string name;
+  std::int64_t capacity = 100'000;
+};
+
+// --- submit -----------------------------------------------------------------------------------
+struct SubmitRequest {
+  Actor actor;
+  std::vector<NewTask> tasks;   // all or none
+  std::string idempotency_key;  // "" = none
+  std::string body_digest;      // of the request's body, compared under the same key
+};
+struct Submitted {
+  std::vector<TaskId> ids;
+  bool repeated = false;  // the key was known: these are the earlier tasks
+};
+struct UnknownQueue {
+  std::string queue;
+};
+struct QueueFull {
+  std::string queue;
+  std::int64_t capacity = 0;
+};
+struct KeyReused {};  // same key, other body
+using SubmitResult = std::variant<Submitted, UnknownQueue, QueueFull, KeyReused>;
+
+// --- claim and finish --------------------------------------------------------------------------
+struct Claim {
+  TaskId task = 0;
+  int attempt = 0;
+  std::string token;
+  std::uint32_t uid = 0;  // run as: spec.user_uid or the submitter
+  TaskSpec spec;
+  bool cancel_requested = false;  // only from running_attempts()
+  std::string boot_id;            // only from running_attempts()
+};
+struct Finish {
+  TaskId task = 0;
+  int attempt = 0;
+  std::string token;
+  AttemptEnd end;
+};
+struct FinishResult {
+  bool accepted = false;  // false: the attempt is not this token's any more; nothing changed
+  std::vector<Claim> claims;
+};
+
+// --- control -----------------------------------------------------------------------------------
+enum class Verb { cancel, retry, hold, release, remove };
+std::string_view to_string(Verb);
+
+struct Filter {
+  std::vector<State> states;  // empty = any
+  std::optional<std::string> queue;
+  std::optional<std::string> name;
+  std::optional<std::uint32_t> uid;
+  std::vector<std::pair<std::string, std::string>> labels;  // all must match
+  std::optional<WallTime> since;                            // created at or after
+};
+
+// Either ids (all or nothing) or a filter: whatever the verb applies to among the tasks that were
+// there when the call began. A filter is worked off in commits of some hundred tasks, so that it
+// does not hold up the ends and starts of others; after an exception the first of them may stand,
+// and repeating the call does the rest.
+struct ControlRequest {
+  Actor actor;
+  Verb verb = Verb::cancel;
+  std::vector<TaskId> ids;
+  std::optional<Filter> filter;
+};
+struct ControlChange {
+  TaskId id = 0;
+  State state = State::queued;    // afterwards; for `remove`, before
+  bool cancel_requested = false;  // running: it will end once the tree is dead
+  int attempts = 0;               // how many it has had
+};
+struct NotFound {
+  TaskId id = 0;
+};
+struct WrongState {
+  TaskId id = 0;
+  State state = State::queued;
+};  // the verb does not apply
+using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState>;
+
+// --- reads -------------------------------------------------------------------------------------
+struct ListRequest {
+  Actor actor;
+  Filter filter;
+  bool oldest_first = false;    // else the newest first
+  std::optional<TaskId> after;  // go on after this id, in the list's order
+  int limit = 100;
+};
+struct QueueStats {
+  std::string name;
+  std::int64_t capacity = 0;
+  std::int64_t counts[8] = {};  // by State
+};
+
+class TaskStore {
+ public:
+  // Opens or creates the database, checks it, migrates it, counts the start (generation) and
+  // starts the writer. Throws UsageError with a sysexits code and a sentence naming the file: not
+  // a taskd database or damaged (65), schema of a newer taskd (78), unreadable, read-only or on a
+  // full disk (73).
+  static std::unique_ptr<TaskStore> open(StoreOptions options);
+  ~TaskStore();  // finishes the commands already given, then closes
+
+  // Which start of the daemon on this database this is, from 1. Stamped on every event.
+  std::int64_t generation() const;
+
+  // Makes these queues exist with these capacities; others stay as they are.
+  void configure_queues(std::span<const QueueConfig> queues);
+
+  SubmitResult submit(const SubmitRequest& request);
+
+  // Up to `limit` of the tasks that may start, in order of (priority, id), now running.
+  std::vector<Claim> claim(int limit);
+  // Records the ends (guarded by task, attempt and token) and claims up to `claim_limit` tasks in
+  // the same commit. One result per finish; the claims are in the last one's.
+  std::vector<FinishResult> finish(std::span<const Finish> finishes, int claim_limit);
+  // Everything in `running`, by id: for recovery.
+  std::vector<Claim> running_attempts();
+  // Notes in the events that an attempt was adopted by this generation.
+  void record_adopted(TaskId task, int attempt, const std::string& token);
+
+  ControlResult control(const ControlRequest& request);
+
+  // Moves tasks that are due to `queued`, at most `limit`; returns when the next one is due.
+  std::optional<WallTime> promote(WallTime now, int limit);
+  // Deletes ended tasks whose keep time is over, at most `limit`, old keys, and old events; the
+  // deleted ones come back with their number of attempts so that their files can be removed.
+  struct Pruned {
+    TaskId id = 0;
+    int attempts = 0;
+  };
+  struct PruneResult {
+    std::vector<Pruned> tasks;
+    std::optional<WallTime> next;  // when the next task's keep time is over
+  };
+  PruneResult prune(WallTime now, int limit);
+
+  std::optional<Task> get(const Actor& actor, TaskId id);
+  std::vector<Task> list(const ListRequest& request);
+  // The newest id visible to the actor: what `last` means.
+  std::optional<TaskId> last(const Actor& actor);
+  std::vector<Attempt> attempts(TaskId id);
+  std::vector<QueueStats> stats();
+
+ private:
+  struct Impl;
+  std::vector<ControlChange> control_filter(const ControlRequest& request);
+  explicit TaskStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace taskd

@@ -1,0 +1,154 @@
+#include "daemon/store/transaction.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+std::optional<Reason> read_reason(const Query& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  const std::string word = row.text(column);
+  if (const auto reason = parse_reason(word)) return reason;
+  throw std::runtime_error("the database holds an unknown reason: " + word);
+}
+
+// Inside the writer a row cannot have changed since it was read.
+void expect_one_row(int changed, TaskId task, const char* what) {
+  if (changed == 1) return;
+  throw std::logic_error(std::string(what) + " of task " + std::to_string(task) + " changed " +
+                         std::to_string(changed) + " rows");
+}
+
+}  // namespace
+
+std::optional<StoredTask> load_task(Connection& db, TaskId id) {
+  Query row = db.query(
+      "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, s.spec, t.state, t.reason,"
+      " t.attempt, t.tries, t.lost, t.token, t.due_at_ms, t.started_at_ms, t.ended_at_ms,"
+      " t.cancel_requested_at_ms, t.prune_at_ms"
+      " FROM tasks t CROSS JOIN task_specs s ON s.task_id = t.id WHERE t.id = ?1");
+  if (!row.bind(id).step()) return std::nullopt;
+  StoredTask task;
+  task.id = id;
+  task.uid = row.uid(0);
+  spec_from_stored(row.text(5), task.spec);
+  task.spec.queue = row.text(1);
+  task.spec.name = row.text(2);
+  task.spec.priority = row.integer(3);
+  task.created_at = row.time(4);
+  task.row.state = row.state(6);
+  task.row.reason = read_reason(row, 7);
+  task.row.attempt = row.integer(8);
+  task.row.tries = row.integer(9);
+  task.row.lost = row.integer(10);
+  if (!row.is_null(11)) task.row.token = row.text(11);
+  task.row.due_at = row.optional_time(12);
+  task.row.started_at = row.optional_time(13);
+  task.row.ended_at = row.optional_time(14);
+  task.row.cancel_requested_at = row.optional_time(15);
+  task.row.prune_at = row.optional_time(16);
+  return task;
+}
+
+void Transaction::insert(StoredTask& task, const std::string& stored_spec, const Note& note) {
+  const TaskSpec& spec = task.spec;
+  Query row = db_.query(
+      "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id");
+  row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
+           task.row.due_at);
+  if (!row.step()) throw std::logic_error("an INSERT returned no id");
+  task.id = row.int64(0);
+  row.run();
+  db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
+  for (const auto& [key, value] : spec.labels) {
+    db_.run("INSERT INTO task_labels (task_id, key, value) VALUES (?1, ?2, ?3)", task.id, key,
+            value);
+  }
+  queues_.add(spec.queue, task.row.state, 1);
+  add_event(task.id, std::nullopt, note, std::nullopt, task.row.state);
+  add_change(task);
+}
+
+void Transaction::transition(StoredTask& task, Event event, TaskRow after, const Note& note) {
+  const TaskRow before = task.row;
+  const std::optional<State> to = next_state(before.state, event);
+  if (!to) {
+    throw std::logic_error("task " + std::to_string(task.id) + " is " +
+                           std::string(to_string(before.state)) + ": no " +
+                           std::string(to_string(event)) + " from there");
+  }
+  after.state = *to;
+  update(task, after);
+  queues_.add(task.spec.queue, before.state, -1);
+  queues_.add(task.spec.queue, after.state, 1);
+  add_event(task.id, std::max(before.attempt, after.attempt), note, before.state, after.state);
+  add_change(task);
+}
+
+void Transaction::amend(StoredTask& task, const TaskRow& after, const Note& note) {
+  if (after.state != task.row.state) throw std::logic_error("amend() cannot change a state");
+  update(task, after);
+  add_event(task.id, after.attempt, note, after.state, after.state);
+  add_change(task);
+}
+
+void Transaction::update(StoredTask& task, const TaskRow& after) {
+  const TaskRow& before = task.row;
+  const int changed = db_.run(
+      "UPDATE tasks SET state = ?5, reason = ?6, attempt = ?7, tries = ?8, lost = ?9, token = ?10,"
+      " due_at_ms = ?11, started_at_ms = ?12, ended_at_ms = ?13, cancel_requested_at_ms = ?14,"
+      " prune_at_ms = ?15 WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND token IS ?4",
+      task.id, before.state, before.attempt, before.token, after.state, after.reason, after.attempt,
+      after.tries, after.lost, after.token, after.due_at, after.started_at, after.ended_at,
+      after.cancel_requested_at, after.prune_at);
+  expect_one_row(changed, task.id, "an UPDATE");
+  task.row = after;
+}
+
+void Transaction::remove(const StoredTask& task, const Note& note) {
+  const int changed = db_.run("DELETE FROM tasks WHERE id = ?1 AND state = ?2 AND attempt = ?3",
+                              task.id, task.row.state, task.row.attempt);
+  expect_one_row(changed, task.id, "a DELETE");
+  queues_.add(task.spec.queue, task.row.state, -1);
+  add_event(task.id, task.row.attempt, note, task.row.state);
+}
+
+void Transaction::add_event(std::optional<TaskId> task, std::optional<int> attempt,
+                            const Note& note, std::optional<State> from, std::optional<State> to) {
+  const std::optional<std::string_view> detail =
+      note.detail.empty() ? std::nullopt : std::optional<std::string_view>(note.detail);
+  db_.run(
+      "INSERT INTO events (at_ms, generation, task_id, attempt, type, from_state, to_state,"
+      " actor_uid, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+      now_, generation_, task, attempt, note.type, from, to, note.actor_uid, detail);
+}
+
+void Transaction::add_change(const StoredTask& task) {
+  Change change;
+  change.task = task.id;
+  change.to = task.row.state;
+  if (task.row.state == State::running) {
+    change.cancel_requested = task.row.cancel_requested_at.has_value();
+  } else if (task.row.state == State::scheduled) {
+    change.act_at = task.row.due_at;
+  } else if (is_end(task.row.state)) {
+    change.act_at = task.row.prune_at;
+  }
+  changes_.push_back(change);
+}
+
+void Transaction::begin_command() {
+  queues_.begin_command();
+  command_begin_ = changes_.size();
+}
+
+void Transaction::undo_command() {
+  queues_.undo();
+  changes_.resize(command_begin_);
+}
+
+}  // namespace taskd

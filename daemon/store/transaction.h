@@ -1,0 +1,100 @@
+// What a command works with on the writer thread: the open transaction, and the one way to change a
+// task. Every change is a guarded UPDATE together with its event, its counts and its Change.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/store/connection.h"
+#include "daemon/store/queue_table.h"
+#include "daemon/store/task_store.h"
+#include "daemon/task/lifecycle.h"
+
+namespace taskd {
+
+// The columns of a task that transitions change.
+struct TaskRow {
+  State state = State::queued;
+  std::optional<Reason> reason;
+  int attempt = 0;
+  int tries = 0;
+  int lost = 0;
+  std::optional<std::string> token;  // set exactly while running
+  std::optional<WallTime> due_at;
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> ended_at;
+  std::optional<WallTime> cancel_requested_at;
+  std::optional<WallTime> prune_at;
+};
+
+struct StoredTask {
+  TaskId id = 0;
+  std::uint32_t uid = 0;
+  WallTime created_at;
+  TaskSpec spec;
+  TaskRow row;
+};
+
+std::optional<StoredTask> load_task(Connection& db, TaskId id);
+
+// What the event row of a change says besides the change itself.
+struct Note {
+  std::string_view type;
+  std::optional<std::uint32_t> actor_uid = std::nullopt;  // the person, where one asked
+  std::string detail = {};
+};
+
+class Transaction {
+ public:
+  Transaction(Connection& db, QueueTable& queues, WallTime now, std::int64_t generation,
+              bool short_of_space = false)
+      : db_(db),
+        queues_(queues),
+        now_(now),
+        generation_(generation),
+        short_of_space_(short_of_space) {}
+
+  Connection& db() { return db_; }
+  QueueTable& queues() { return queues_; }
+  WallTime now() const { return now_; }
+  // The ballast is given up: nothing new may begin.
+  bool short_of_space() const { return short_of_space_; }
+  const std::vector<Change>& changes() const { return changes_; }
+
+  // Adds a task in its first state; sets `task.id`. `stored_spec` is spec_to_stored(task.spec).
+  void insert(StoredTask& task, const std::string& stored_spec, const Note& note);
+
+  // Moves the task along `event` and gives it the columns of `after`, whose state is filled in
+  // here. Throws std::logic_error where the table of states forbids it.
+  void transition(StoredTask& task, Event event, TaskRow after, const Note& note);
+
+  // Changes columns of a task that stays in its state.
+  void amend(StoredTask& task, const TaskRow& after, const Note& note);
+
+  // Deletes an ended task with everything that hangs on it.
+  void remove(const StoredTask& task, const Note& note);
+
+  void add_event(std::optional<TaskId> task, std::optional<int> attempt, const Note& note,
+                 std::optional<State> from = std::nullopt, std::optional<State> to = std::nullopt);
+  void add_change(const StoredTask& task);
+
+  // Around one command; undo_command() forgets its changes and counts, not its SQL.
+  void begin_command();
+  void undo_command();
+
+ private:
+  void update(StoredTask& task, const TaskRow& after);
+
+  Connection& db_;
+  QueueTable& queues_;
+  const WallTime now_;
+  const std::int64_t generation_;
+  const bool short_of_space_;
+  std::vector<Change> changes_;
+  std::size_t command_begin_ = 0;
+};
+
+}  // namespace taskd

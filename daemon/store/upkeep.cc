@@ -1,0 +1,100 @@
+// What time alone does to tasks: the due ones are queued, the old ones deleted.
+#include <stdexcept>
+
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+constexpr std::int64_t kKeepEventsMs = 30 * kDayMs;
+constexpr std::int64_t kKeepKeysMs = 7 * kDayMs;
+constexpr int kEventsPerTask = 10;  // deleted with each: more than a usual life writes
+
+std::vector<TaskId> read_ids(Query& rows) {
+  std::vector<TaskId> ids;
+  while (rows.step()) ids.push_back(rows.int64(0));
+  return ids;
+}
+
+StoredTask must_load(Connection& db, TaskId id) {
+  if (auto task = load_task(db, id)) return *std::move(task);
+  throw std::logic_error("task " + std::to_string(id) + " is in an index but has no row");
+}
+
+std::vector<TaskId> due_ids(Connection& db, WallTime now, int limit) {
+  Query rows = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled' AND due_at_ms <= ?1"
+      " ORDER BY due_at_ms, id LIMIT ?2");
+  rows.bind(now, limit);
+  return read_ids(rows);
+}
+
+std::optional<WallTime> next_due(Connection& db) {
+  Query row = db.query(
+      "SELECT due_at_ms FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled'"
+      " ORDER BY due_at_ms LIMIT 1");
+  if (!row.step()) return std::nullopt;
+  return row.time(0);
+}
+
+std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
+  Query rows = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms <= ?1"
+      " ORDER BY prune_at_ms, id LIMIT ?2");
+  rows.bind(now, limit);
+  return read_ids(rows);
+}
+
+std::optional<WallTime> next_prunable(Connection& db) {
+  Query row = db.query(
+      "SELECT prune_at_ms FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms IS NOT NULL"
+      " ORDER BY prune_at_ms LIMIT 1");
+  if (!row.step()) return std::nullopt;
+  return row.time(0);
+}
+
+void prune_keys(Connection& db, WallTime now, int limit) {
+  db.run(
+      "DELETE FROM idempotency_keys WHERE (uid, key) IN (SELECT uid, key FROM idempotency_keys"
+      " WHERE created_at_ms <= ?1 ORDER BY created_at_ms LIMIT ?2)",
+      now + -kKeepKeysMs, limit);
+}
+
+// From the low end, so that what is left has no holes; the newest stays whatever its age.
+void prune_events(Connection& db, WallTime now, int limit) {
+  db.run(
+      "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at_ms FROM events"
+      " ORDER BY seq LIMIT ?2) WHERE at_ms <= ?1) AND seq < (SELECT max(seq) FROM events)",
+      now + -kKeepEventsMs, limit);
+}
+
+}  // namespace
+
+std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    for (const TaskId id : due_ids(transaction.db(), now, limit)) {
+      StoredTask task = must_load(transaction.db(), id);
+      transaction.transition(task, Event::due, task.row, {.type = "due"});
+    }
+    return next_due(transaction.db());
+  });
+}
+
+TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    Connection& db = transaction.db();
+    PruneResult result;
+    for (const TaskId id : prunable_ids(db, now, limit)) {
+      const StoredTask task = must_load(db, id);
+      transaction.remove(task, {.type = "pruned"});
+      result.tasks.push_back({task.id, task.row.attempt});
+    }
+    prune_keys(db, now, limit);
+    prune_events(db, now, limit * kEventsPerTask);
+    result.next = next_prunable(db);
+    return result;
+  });
+}
+
+}  // namespace taskd

@@ -1,0 +1,211 @@
+#include "daemon/store/write_queue.h"
+
+#include <SQLiteCpp/Exception.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace taskd {
+namespace {
+
+// A WAL of this length is copied into the database between two commits: long enough that pages
+// changed again and again are copied once, short enough to take milliseconds. On a full disk the
+// copy may need as much room again; at 8 MiB that is half the ballast.
+constexpr int kCheckpointPages = 2000;
+// While the ballast is given up its room has to last: the WAL is used again from its beginning.
+constexpr int kCheckpointPagesWhenFull = 50;
+
+std::exception_ptr disk_full() {
+  return std::make_exception_ptr(DiskFull("the disk that holds the database is full"));
+}
+
+}  // namespace
+
+WriteQueue::WriteQueue(Connection db, const StoreOptions& options, std::int64_t generation)
+    : options_(options),
+      generation_(generation),
+      db_(std::move(db)),
+      ballast_(options.path + ".ballast", options.ballast_bytes) {
+  queues_.load(db_);
+  ballast_.restore();
+  thread_ = std::thread([this] { loop(); });
+}
+
+WriteQueue::~WriteQueue() {
+  {
+    const MutexLock lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void WriteQueue::run(WhenFull when_full, const Command& command) {
+  std::future<std::exception_ptr> done;
+  {
+    const MutexLock lock(mutex_);
+    if (!stopped_.empty()) throw std::runtime_error(stopped_);
+    waiting_.push_back({when_full, &command, {}, {}});
+    done = waiting_.back().done.get_future();
+  }
+  wake_.notify_one();
+  if (const std::exception_ptr error = done.get()) std::rethrow_exception(error);
+}
+
+void WriteQueue::fail(const SQLite::Exception& error) {
+  const std::string reason = "The database " + options_.path + " cannot be relied on any more (" +
+                             error.what() +
+                             "). Nothing is acknowledged from here on. Check the disk, then start "
+                             "taskd again; if it still fails, restore a backup.";
+  {
+    const MutexLock lock(mutex_);
+    if (!stopped_.empty()) return;
+    stopped_ = reason;
+  }
+  options_.on_fatal(reason);
+}
+
+std::exception_ptr WriteQueue::stopped_error() {
+  const MutexLock lock(mutex_);
+  if (stopped_.empty()) return nullptr;
+  return std::make_exception_ptr(std::runtime_error(stopped_));
+}
+
+void WriteQueue::loop() {
+  for (;;) {
+    Batch batch = next_batch();
+    if (batch.empty()) return;
+    settle_batch(batch);
+    checkpoint_when_long();
+  }
+}
+
+// Empty when the queue closes and everything given is done.
+WriteQueue::Batch WriteQueue::next_batch() {
+  const MutexLock lock(mutex_);
+  while (waiting_.empty() && !closing_) wake_.wait(mutex_);
+  Batch batch;
+  while (!waiting_.empty() && std::cmp_less(batch.size(), options_.max_batch)) {
+    batch.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  return batch;
+}
+
+void WriteQueue::settle_batch(std::span<Item> batch) {
+  if (try_batch(batch) == Result::settled) return;
+  // The disk is full for all of them together: each for itself then, since one may fit, and one
+  // that must be recorded is not to fail for another's sake.
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const std::span<Item> alone = batch.subspan(i, 1);
+    if (batch.size() > 1 && try_batch(alone) == Result::settled) continue;
+    if (alone[0].when_full == WhenFull::use_ballast && ballast_.give_up() &&
+        try_batch(alone) == Result::settled) {
+      continue;
+    }
+    alone[0].error = disk_full();
+    complete(alone);
+  }
+}
+
+// Settled: the commands are committed or have their errors, and their callers know. No space: as if
+// they had never been run.
+WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch) {
+  for (Item& item : batch) item.error = stopped_error();
+  if (batch[0].error) {
+    complete(batch);
+    return Result::settled;
+  }
+  Transaction transaction(db_, queues_, options_.clock->wall_now(), generation_,
+                          !ballast_.in_place());
+  bool committing = false;
+  try {
+    db_.run("BEGIN IMMEDIATE");
+    for (Item& item : batch) run_command(item, transaction, batch.size() == 1);
+    if (db_.in_transaction()) {
+      queues_.flush(db_);
+      committing = true;
+      db_.run("COMMIT");
+    }
+  } catch (const SQLite::Exception& error) {
+    return give_up_batch(batch, error, committing);
+  }
+  if (!transaction.changes().empty()) options_.on_commit(transaction.changes());
+  complete(batch);
+  return Result::settled;
+}
+
+// Gives the item its error, or throws SQLite::Exception when the whole transaction is lost. A
+// command without company needs no savepoint: the transaction serves.
+void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
+  if (item.when_full == WhenFull::refuse && !ballast_.restore()) {
+    item.error = disk_full();
+    return;
+  }
+  transaction.begin_command();
+  if (!alone) db_.run("SAVEPOINT command");
+  try {
+    (*item.command)(transaction);
+  } catch (const SQLite::Exception& error) {
+    if (classify(db_, error) != Failure::command || !db_.in_transaction()) throw;
+    item.error = std::current_exception();
+  } catch (...) {
+    item.error = std::current_exception();
+  }
+  if (item.error) {
+    transaction.undo_command();
+    if (alone) {
+      db_.roll_back();
+    } else {
+      db_.run("ROLLBACK TO command");
+    }
+  }
+  if (!alone) db_.run("RELEASE command");
+}
+
+WriteQueue::Result WriteQueue::give_up_batch(std::span<Item> batch, const SQLite::Exception& error,
+                                             bool committing) {
+  Failure failure = classify(db_, error);
+  // Whatever else stops a COMMIT, it is not known any more what the disk holds.
+  if (committing && failure == Failure::command) failure = Failure::fatal;
+  try {
+    if (failure != Failure::fatal) roll_back();
+  } catch (const SQLite::Exception&) {
+    failure = Failure::fatal;
+  }
+  if (failure == Failure::no_space) return Result::no_space;
+  if (failure == Failure::fatal) fail(error);
+  for (Item& item : batch) {
+    item.error = stopped_error();
+    if (!item.error) {
+      item.error = std::make_exception_ptr(SQLite::Exception(error.what(), error.getErrorCode()));
+    }
+  }
+  complete(batch);
+  return Result::settled;
+}
+
+void WriteQueue::roll_back() {
+  db_.roll_back();
+  queues_.load(db_);
+}
+
+void WriteQueue::complete(std::span<Item> batch) {
+  for (Item& item : batch) item.done.set_value(std::move(item.error));
+}
+
+// After the acknowledgements, so nobody waits for it but the next batch. PASSIVE waits for no
+// reader; what a reader held back is copied the next time.
+void WriteQueue::checkpoint_when_long() {
+  const int pages = db_.wal_pages();
+  if (pages < checkpointed_pages_) checkpointed_pages_ = 0;  // it began anew
+  const int limit = ballast_.in_place() ? kCheckpointPages : kCheckpointPagesWhenFull;
+  if (pages - checkpointed_pages_ < limit) return;
+  try {
+    checkpointed_pages_ = db_.checkpoint();
+  } catch (const SQLite::Exception& error) {
+    if (classify(db_, error) == Failure::fatal) fail(error);
+  }
+}
+
+}  // namespace taskd

@@ -1,0 +1,85 @@
+// The one writer: a thread that runs commands and commits as many at once as wait for it.
+//
+// run() may be called from any thread and blocks until the COMMIT that holds its command was
+// synced. One waiting command is committed at once; while it syncs, the others gather into the next
+// transaction, where each has its own savepoint: one that fails is rolled back alone.
+// A COMMIT that fails, an I/O error or a damaged file stop the writer for good: on_fatal is called,
+// and no command is acknowledged any more.
+#pragma once
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <future>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/base/mutex.h"
+#include "daemon/store/ballast.h"
+#include "daemon/store/connection.h"
+#include "daemon/store/queue_table.h"
+#include "daemon/store/transaction.h"
+
+namespace taskd {
+
+// What becomes of a command when the disk is full.
+enum class WhenFull {
+  refuse,       // DiskFull, also as long as the ballast is not back
+  use_ballast,  // it must be recorded: the ballast is given up for it; DiskFull only after that
+};
+
+class WriteQueue {
+ public:
+  // Runs on the writer thread inside the transaction. After a full disk it may be run again, on
+  // a database where its first run never happened.
+  using Command = std::function<void(Transaction&)>;
+
+  // `generation` goes into every event. Uses path, boot_id … of `options` as described there.
+  WriteQueue(Connection db, const StoreOptions& options, std::int64_t generation);
+  ~WriteQueue();  // finishes the commands already given
+
+  // Throws what the command threw, DiskFull, or std::runtime_error once the writer has stopped.
+  void run(WhenFull when_full, const Command& command);
+
+  // Stops the writer for an error found elsewhere, by a reader.
+  void fail(const SQLite::Exception& error);
+
+ private:
+  struct Item {
+    WhenFull when_full;
+    const Command* command;  // the caller keeps it until `done`
+    std::exception_ptr error;
+    std::promise<std::exception_ptr> done;  // takes `error` along: the caller alone owns it then
+  };
+  using Batch = std::vector<Item>;
+  enum class Result { settled, no_space };
+
+  void loop();
+  Batch next_batch();
+  void settle_batch(std::span<Item> batch);
+  Result try_batch(std::span<Item> batch);
+  void run_command(Item& item, Transaction& transaction, bool alone);
+  Result give_up_batch(std::span<Item> batch, const SQLite::Exception& error, bool committing);
+  void roll_back();
+  void complete(std::span<Item> batch);
+  void checkpoint_when_long();
+  std::exception_ptr stopped_error();
+
+  const StoreOptions options_;
+  const std::int64_t generation_;
+  Connection db_;      // of the writer thread
+  QueueTable queues_;  // of the writer thread
+  Ballast ballast_;    // of the writer thread
+  int checkpointed_pages_ = 0;
+
+  Mutex mutex_;
+  CondVar wake_;
+  std::deque<Item> waiting_ TASKD_GUARDED_BY(mutex_);
+  bool closing_ TASKD_GUARDED_BY(mutex_) = false;
+  std::string stopped_ TASKD_GUARDED_BY(mutex_);  // why; "" while all is well
+  std::thread thread_;
+};
+
+}  // namespace taskd

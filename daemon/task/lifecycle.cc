@@ -1,0 +1,175 @@
+#include "daemon/task/lifecycle.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace taskd {
+namespace {
+
+struct Transition {
+  State from;
+  Event event;
+  State to;
+};
+
+// The whole life of a task. What is not here is forbidden.
+constexpr Transition kTransitions[] = {
+    {State::scheduled, Event::due, State::queued},
+    {State::scheduled, Event::cancel, State::cancelled},
+    {State::scheduled, Event::hold, State::held},
+
+    {State::blocked, Event::unblocked, State::queued},
+    {State::blocked, Event::doomed, State::failed},
+    {State::blocked, Event::cancel, State::cancelled},
+    {State::blocked, Event::hold, State::held},
+
+    {State::held, Event::release, State::queued},
+    {State::held, Event::release_later, State::scheduled},
+    {State::held, Event::release_blocked, State::blocked},
+    {State::held, Event::cancel, State::cancelled},
+
+    {State::queued, Event::claim, State::running},
+    {State::queued, Event::cancel, State::cancelled},
+    {State::queued, Event::hold, State::held},
+
+    {State::running, Event::succeed, State::succeeded},
+    {State::running, Event::retry_later, State::scheduled},
+    {State::running, Event::give_up, State::failed},
+    {State::running, Event::rerun, State::queued},
+    {State::running, Event::cancel, State::cancelled},
+
+    {State::succeeded, Event::retry, State::queued},
+    {State::failed, Event::retry, State::queued},
+    {State::cancelled, Event::retry, State::queued},
+};
+
+bool matches(const RetryMatch& match, Reason reason, const Outcome& outcome) {
+  if (match.exit_code) {
+    return outcome.kind == OutcomeKind::exited && outcome.code == *match.exit_code;
+  }
+  return match.reason == reason;
+}
+
+bool any_match(const std::vector<RetryMatch>& matches_of_spec, Reason reason,
+               const Outcome& outcome) {
+  return std::any_of(matches_of_spec.begin(), matches_of_spec.end(),
+                     [&](const RetryMatch& match) { return matches(match, reason, outcome); });
+}
+
+// Whether the task's owner wants this failure tried again at all.
+bool is_retryable(const TaskSpec& spec, Reason reason, const Outcome& outcome) {
+  if (any_match(spec.no_retry_on, reason, outcome)) return false;
+  if (!spec.retry_on.empty()) return any_match(spec.retry_on, reason, outcome);
+  return reason != Reason::spawn;  // what could not be started once will not start later
+}
+
+EndDecision decide_failure(const TaskSpec& spec, int tries, bool cancel_requested, Reason reason,
+                           const Outcome& outcome, double unit) {
+  const bool again = tries + 1 < spec.max_attempts && is_retryable(spec, reason, outcome);
+  if (cancel_requested || !again)
+    return {.event = Event::give_up, .reason = reason, .spends_try = true};
+  return {.event = Event::retry_later,
+          .delay_ms = backoff_delay_ms(spec.backoff, tries, unit),
+          .spends_try = true};
+}
+
+EndDecision decide_lost(const TaskSpec& spec, int lost, bool cancel_requested) {
+  if (cancel_requested) return {.event = Event::cancel, .counts_lost = true};
+  if (spec.on_lost == OnLost::fail)
+    return {.event = Event::give_up, .reason = Reason::lost, .counts_lost = true};
+  if (lost >= spec.max_lost)
+    return {.event = Event::give_up, .reason = Reason::poison, .counts_lost = true};
+  return {.event = Event::rerun, .counts_lost = true};
+}
+
+EndDecision decide_not_started(bool cancel_requested, const Outcome& outcome) {
+  constexpr std::int64_t kNoRoomDelayMs = 1000;
+  if (cancel_requested) return {.event = Event::cancel};
+  if (outcome.code == 0) return {.event = Event::rerun};
+  return {.event = Event::retry_later, .delay_ms = kNoRoomDelayMs};
+}
+
+}  // namespace
+
+std::string_view to_string(Event event) {
+  switch (event) {
+    case Event::due:
+      return "due";
+    case Event::unblocked:
+      return "unblocked";
+    case Event::doomed:
+      return "doomed";
+    case Event::claim:
+      return "claim";
+    case Event::succeed:
+      return "succeed";
+    case Event::retry_later:
+      return "retry_later";
+    case Event::give_up:
+      return "give_up";
+    case Event::rerun:
+      return "rerun";
+    case Event::cancel:
+      return "cancel";
+    case Event::hold:
+      return "hold";
+    case Event::release:
+      return "release";
+    case Event::release_later:
+      return "release_later";
+    case Event::release_blocked:
+      return "release_blocked";
+    case Event::retry:
+      return "retry";
+  }
+  return "";
+}
+
+std::optional<State> next_state(State from, Event event) {
+  for (const Transition& t : kTransitions) {
+    if (t.from == from && t.event == event) return t.to;
+  }
+  return std::nullopt;
+}
+
+EndDecision decide_end(const TaskSpec& spec, int tries, int lost, bool cancel_requested,
+                       const Outcome& outcome, double unit) {
+  const auto failure = [&](Reason reason) {
+    return decide_failure(spec, tries, cancel_requested, reason, outcome, unit);
+  };
+  switch (outcome.kind) {
+    case OutcomeKind::exited:
+      if (outcome.code == 0) return {.event = Event::succeed, .spends_try = true};
+      return failure(Reason::exit);
+    case OutcomeKind::signaled:
+      return failure(Reason::signal);
+    case OutcomeKind::timed_out:
+      return failure(Reason::timeout);
+    case OutcomeKind::oom_killed:
+      return failure(Reason::oom);
+    case OutcomeKind::spawn_failed:
+      return failure(Reason::spawn);
+    case OutcomeKind::reported:
+      return failure(Reason::reported);
+    case OutcomeKind::lost:
+      return decide_lost(spec, lost, cancel_requested);
+    case OutcomeKind::cancelled:
+      if (!cancel_requested) return decide_lost(spec, lost, false);
+      return {.event = Event::cancel, .spends_try = true};
+    case OutcomeKind::not_started:
+      return decide_not_started(cancel_requested, outcome);
+  }
+  return {.event = Event::give_up, .reason = Reason::lost};
+}
+
+std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit) {
+  // In doubles: they saturate where integers would overflow, and are exact far beyond max_ms.
+  const auto initial = static_cast<double>(backoff.initial_ms);
+  double delay = initial;
+  if (backoff.kind == BackoffKind::linear) delay = initial * (tries + 1.0);
+  if (backoff.kind == BackoffKind::exponential) delay = std::ldexp(initial, tries);
+  delay = std::min(delay, static_cast<double>(backoff.max_ms));
+  return std::llround(delay * (1 - backoff.jitter + 2 * backoff.jitter * unit));
+}
+
+}  // namespace taskd

@@ -1,0 +1,73 @@
+// The life of a task as one pure table, and the decision at an attempt's end. No clock, no SQL.
+//
+// Every change of a task's state anywhere in the daemon is a cell of this table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "daemon/task/task.h"
+
+namespace taskd {
+
+enum class Event {
+  due,              // its time has come
+  unblocked,        // the last dependency is met
+  doomed,           // a dependency failed
+  claim,            // a worker takes it
+  succeed,          // the attempt exited 0
+  retry_later,      // the attempt failed (or had no room to start) and is tried again after a delay
+  give_up,          // the attempt failed and is not tried again
+  rerun,            // the attempt was lost (or never began) and goes back into its line at once
+  cancel,           // before a start: at once; running: once the tree is dead
+  hold,             // a person says wait
+  release,          // a held task may go on: at once, or …
+  release_later,    // … when its time has come, or …
+  release_blocked,  // … when its dependencies are met
+  retry,            // a person asks for a fresh budget
+};
+inline constexpr Event kAllEvents[] = {
+    Event::due,         Event::unblocked,     Event::doomed,          Event::claim,  Event::succeed,
+    Event::retry_later, Event::give_up,       Event::rerun,           Event::cancel, Event::hold,
+    Event::release,     Event::release_later, Event::release_blocked, Event::retry};
+
+std::string_view to_string(Event);
+
+// The state after `event`, or nothing where the table forbids it.
+std::optional<State> next_state(State from, Event event);
+
+// What an attempt's end means for its task.
+struct EndDecision {
+  Event event;                        // succeed, retry_later, give_up, rerun or cancel
+  std::optional<Reason> reason = {};  // with give_up
+  std::int64_t delay_ms = 0;          // with retry_later
+  bool spends_try = false;            // counts against max_attempts
+  bool counts_lost = false;           // counts against max_lost
+};
+
+// `tries` and `lost` are the task's counts before this end. `unit` is a random number in [0, 1)
+// for the jitter.
+//
+// exited 0               succeed, even when a cancel came too late
+// other failures         retry_later while tries are left and retry_on / no_retry_on allow it, else
+//                        give_up. What could not be spawned is given up at once, unless retry_on
+//                        names "spawn".
+// lost                   on_lost fail: give_up(lost). Else rerun, at most max_lost times; the
+//                        next loss is give_up(poison). Spends no try.
+// not_started            rerun; with a code (the errno of a machine without room) retry_later after
+//                        a second. Spends nothing.
+// cancelled              cancel when that was requested; else something else stopped the attempt (a
+//                        shutdown), and it counts as lost
+//
+// A task whose cancel was requested is never run again: what would have been a retry or rerun ends
+// as it stands (failed with its real reason; a lost or never begun one: cancelled).
+EndDecision decide_end(const TaskSpec& spec, int tries, int lost, bool cancel_requested,
+                       const Outcome& outcome, double unit);
+
+// The delay before try number `tries + 2`, after `tries` earlier ones and the one that has just
+// failed: exponential initial * 2^tries, linear initial * (tries + 1), or constant; capped at
+// max_ms, then multiplied by 1 - jitter + 2 * jitter * unit.
+std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit);
+
+}  // namespace taskd

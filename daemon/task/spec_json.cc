@@ -1,0 +1,427 @@
+#include "daemon/task/spec_json.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
+
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kMaxGraceMs = 24LL * 3600 * 1000;
+constexpr std::int64_t kMaxUid = 4'294'967'294;  // the next one, (uid_t)-1, means "no user"
+constexpr std::size_t kMaxRetryMatches = 260;    // every exit code and every reason once
+constexpr std::size_t kMaxQueueBytes = 64;
+
+bool has_nul(std::string_view text) {
+  return text.find('\0') != std::string_view::npos;
+}
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// `name` as one step of a JSON pointer inside a URI fragment.
+std::string pointer_step(std::string_view name) {
+  std::string out = "/";
+  for (const char c : name) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else if (is_letter_or_digit(c) ||
+               std::string_view("-._!$&'()*+,;=:@?").find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out.append(1, '%').append(to_hex({&c, 1}));
+    }
+  }
+  return out;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);  // distances from a's prefix to each prefix of b
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// Whether somebody who wrote `written` may have meant `known`.
+bool is_close(std::string_view written, std::string_view known) {
+  const std::size_t shorter = std::min(written.size(), known.size());
+  if (std::max(written.size(), known.size()) - shorter > 3 || shorter < 3) return false;
+  std::string text(written);
+  for (char& c : text) {
+    if (c == '-') c = '_';
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text + "_ms" == known || edit_distance(text, known) <= (shorter > 4 ? 2 : 1);
+}
+
+// Reads values and collects what is wrong with them. `at` is always the value's pointer.
+class Reader {
+ public:
+  FieldErrors take_errors() { return std::move(errors_); }
+  bool ok() const { return errors_.empty(); }
+
+  void complain(std::string at, std::string detail) {
+    if (errors_.size() < kMaxFieldErrors) errors_.push_back({std::move(at), std::move(detail)});
+  }
+
+  void wrong_type(const json& value, const std::string& at, std::string_view wanted) {
+    complain(at,
+             value.is_null() ? "must not be null; leave it out" : "must be " + std::string(wanted));
+  }
+
+  // The string inside, or null after a complaint.
+  const std::string* string(const json& value, const std::string& at) {
+    const auto* text = value.get_ptr<const std::string*>();
+    if (text == nullptr) wrong_type(value, at, "a string");
+    return text;
+  }
+
+  // A string that goes to the kernel: no NUL, at most `max_bytes`.
+  const std::string* c_string(const json& value, const std::string& at, std::size_t max_bytes) {
+    const std::string* text = string(value, at);
+    if (text == nullptr) return nullptr;
+    if (has_nul(*text)) {
+      complain(at, "must not contain NUL");
+    } else if (text->size() > max_bytes) {
+      complain(at, "must have at most " + std::to_string(max_bytes) + " bytes");
+    } else {
+      return text;
+    }
+    return nullptr;
+  }
+
+  // Text that people will see in tables and logs.
+  bool plain(std::string_view text, const std::string& at) {
+    if (text.size() > kMaxNameBytes) {
+      complain(at, "must have at most " + std::to_string(kMaxNameBytes) + " bytes");
+    } else if (!is_plain_text(text)) {
+      complain(at, "must not contain control, invisible or direction-changing characters");
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  // Exactly an integer: 5.0, true and "5" are none.
+  template <class Integer>
+  void integer(const json& value, const std::string& at, std::int64_t min, std::int64_t max,
+               Integer& out) {
+    if (!value.is_number_integer()) return wrong_type(value, at, "an integer");
+    const bool huge = value.is_number_unsigned() &&
+                      value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
+    const auto number = huge ? 0 : value.get<std::int64_t>();
+    if (huge || number < min || number > max)
+      return complain(at, "must be from " + std::to_string(min) + " to " + std::to_string(max));
+    out = static_cast<Integer>(number);
+  }
+
+  void duration(const json& value, const std::string& at, std::int64_t& out) {
+    integer(value, at, 0, kMaxDurationMs, out);
+  }
+
+  void boolean(const json& value, const std::string& at, bool& out) {
+    if (!value.is_boolean()) return wrong_type(value, at, "true or false");
+    out = value.get<bool>();
+  }
+
+ private:
+  FieldErrors errors_;
+};
+
+// A field of an object and how it is read into a Target.
+template <class Target>
+struct Field {
+  std::string_view name;
+  void (*read)(Reader&, const json& value, const std::string& at, Target&);
+};
+
+template <class Target, std::size_t N>
+void read_fields(Reader& reader, const json& object, const std::string& at,
+                 const Field<Target> (&fields)[N], Target& target) {
+  for (const auto& [name, value] : object.items()) {
+    const std::string place = at + pointer_step(name);
+    const auto field = std::find_if(std::begin(fields), std::end(fields),
+                                    [&key = name](const auto& f) { return f.name == key; });
+    if (field != std::end(fields)) {
+      field->read(reader, value, place, target);
+      continue;
+    }
+    const auto meant = std::find_if(std::begin(fields), std::end(fields),
+                                    [&key = name](const auto& f) { return is_close(key, f.name); });
+    std::string detail = "unknown field";
+    if (meant != std::end(fields))
+      detail.append("; did you mean \"").append(meant->name).append("\"?");
+    reader.complain(place, detail);
+  }
+}
+
+void read_argv(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (!value.is_array()) return reader.wrong_type(value, at, "an array of strings");
+  if (value.empty() || value.size() > kMaxArgs)
+    return reader.complain(at, "must have 1 to " + std::to_string(kMaxArgs) + " items");
+  task.spec.argv.reserve(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const auto* arg = reader.c_string(value[i], at + "/" + std::to_string(i), kMaxArgBytes);
+    if (arg != nullptr) task.spec.argv.push_back(*arg);
+  }
+  if (value[0] == "") reader.complain(at + "/0", "must not be empty");
+}
+
+void read_shell(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = reader.c_string(value, at, kMaxArgBytes);
+  if (text == nullptr) return;
+  if (text->empty()) return reader.complain(at, "must not be empty");
+  task.spec.shell = *text;
+}
+
+void read_name(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = reader.string(value, at);
+  if (text != nullptr && reader.plain(*text, at)) task.spec.name = *text;
+}
+
+void read_queue(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = reader.string(value, at);
+  if (text == nullptr) return;
+  if (!is_valid_queue_name(*text)) {
+    return reader.complain(
+        at, "must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit");
+  }
+  task.spec.queue = *text;
+}
+
+void read_priority(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (value.is_number_integer()) {
+    using Limits = std::numeric_limits<std::int32_t>;
+    return reader.integer(value, at, Limits::min(), Limits::max(), task.spec.priority);
+  }
+  const auto* text = value.get_ptr<const std::string*>();
+  const bool is_word = text != nullptr && !text->empty() && text->front() >= 'a';
+  const auto priority = is_word ? parse_priority(*text) : std::nullopt;
+  if (!priority)
+    return reader.wrong_type(value, at, "an integer or \"low\", \"normal\", \"high\", \"urgent\"");
+  task.spec.priority = *priority;
+}
+
+void read_env(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
+  if (value.size() > kMaxEnv)
+    return reader.complain(at, "must have at most " + std::to_string(kMaxEnv) + " variables");
+  std::size_t bytes = 0;
+  for (const auto& [name, item] : value.items()) {
+    const std::string place = at + pointer_step(name);
+    if (name.empty() || name.find('=') != std::string::npos || has_nul(name))
+      reader.complain(place, "the variable's name must not be empty or contain '=' or NUL");
+    const auto* text = reader.c_string(item, place, kMaxEnvBytes);
+    if (text == nullptr) continue;
+    bytes += name.size() + text->size();
+    task.spec.env.emplace_hint(task.spec.env.end(), name, *text);
+  }
+  if (bytes > kMaxEnvBytes)
+    reader.complain(at, "must have at most " + std::to_string(kMaxEnvBytes) + " bytes in all");
+}
+
+void read_cwd(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = reader.c_string(value, at, kMaxCwdBytes);
+  if (text == nullptr) return;
+  if (!text->starts_with('/')) return reader.complain(at, "must be an absolute path");
+  task.spec.cwd = *text;
+}
+
+void read_user(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (value.is_number_integer()) {
+    std::int64_t uid = -1;
+    reader.integer(value, at, 0, kMaxUid, uid);
+    if (uid >= 0) task.spec.user_uid = static_cast<std::uint32_t>(uid);
+    return;
+  }
+  const auto* text = value.get_ptr<const std::string*>();
+  if (text == nullptr) return reader.wrong_type(value, at, "a user name or an integer");
+  if (text->empty()) return reader.complain(at, "must not be empty");
+  if (reader.plain(*text, at)) task.spec.user_name = *text;
+}
+
+void read_labels(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
+  if (value.size() > kMaxLabels)
+    return reader.complain(at, "must have at most " + std::to_string(kMaxLabels) + " labels");
+  for (const auto& [name, item] : value.items()) {
+    const std::string place = at + pointer_step(name);
+    // A filter is written key=value.
+    if (name.empty() || name.find('=') != std::string::npos)
+      reader.complain(place, "the label's key must not be empty or contain '='");
+    const auto* text = reader.string(item, place);
+    if (reader.plain(name, place) && text != nullptr && reader.plain(*text, place))
+      task.spec.labels.emplace_hint(task.spec.labels.end(), name, *text);
+  }
+}
+
+void read_delay(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  reader.duration(value, at, task.delay_ms.emplace());
+}
+
+void read_run_at(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = reader.string(value, at);
+  if (text == nullptr) return;
+  task.run_at = parse_rfc3339(*text);
+  if (!task.run_at)
+    reader.complain(at, "must be an RFC 3339 time stamp such as \"2026-03-01T12:00:00Z\"");
+}
+
+constexpr Field<Backoff> kBackoffFields[] = {
+    {"kind",
+     [](Reader& reader, const json& value, const std::string& at, Backoff& backoff) {
+       const auto* text = value.get_ptr<const std::string*>();
+       const auto kind = text != nullptr ? parse_backoff_kind(*text) : std::nullopt;
+       if (!kind)
+         return reader.wrong_type(value, at, "\"exponential\", \"linear\" or \"constant\"");
+       backoff.kind = *kind;
+     }},
+    {"initial_ms", [](Reader& reader, const json& value, const std::string& at,
+                      Backoff& backoff) { reader.duration(value, at, backoff.initial_ms); }},
+    {"max_ms", [](Reader& reader, const json& value, const std::string& at,
+                  Backoff& backoff) { reader.duration(value, at, backoff.max_ms); }},
+    {"jitter",
+     [](Reader& reader, const json& value, const std::string& at, Backoff& backoff) {
+       if (!value.is_number()) return reader.wrong_type(value, at, "a number from 0 to 1");
+       const auto jitter = value.get<double>();
+       if (jitter < 0 || jitter > 1) return reader.complain(at, "must be from 0 to 1");
+       backoff.jitter = jitter;
+     }},
+};
+
+void read_backoff(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object");
+  read_fields(reader, value, at, kBackoffFields, task.spec.backoff);
+}
+
+void read_retry_match(Reader& reader, const json& value, const std::string& at,
+                      std::vector<RetryMatch>& out) {
+  if (value.is_number_integer()) {
+    int code = 0;
+    reader.integer(value, at, 1, 255, code);
+    if (code != 0) out.push_back({.exit_code = code, .reason = {}});
+    return;
+  }
+  // Only what a command can do by itself: the other reasons are never tried again, or not a try.
+  const auto* text = value.get_ptr<const std::string*>();
+  const auto reason = text != nullptr ? parse_reason(*text) : std::nullopt;
+  if (!reason || *reason > Reason::spawn) {
+    return reader.wrong_type(
+        value, at,
+        "an exit code from 1 to 255, or \"exit\", \"signal\", \"timeout\", \"oom\" or \"spawn\"");
+  }
+  out.push_back({.exit_code = {}, .reason = reason});
+}
+
+void read_retry_matches(Reader& reader, const json& value, const std::string& at,
+                        std::vector<RetryMatch>& out) {
+  if (!value.is_array()) return reader.wrong_type(value, at, "an array");
+  if (value.size() > kMaxRetryMatches)
+    return reader.complain(at, "must have at most " + std::to_string(kMaxRetryMatches) + " items");
+  for (std::size_t i = 0; i < value.size(); ++i)
+    read_retry_match(reader, value[i], at + "/" + std::to_string(i), out);
+}
+
+void read_on_lost(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = value.get_ptr<const std::string*>();
+  const auto on_lost = text != nullptr ? parse_on_lost(*text) : std::nullopt;
+  if (!on_lost) return reader.wrong_type(value, at, "\"rerun\" or \"fail\"");
+  task.spec.on_lost = *on_lost;
+}
+
+constexpr Field<NewTask> kTaskFields[] = {
+    {"argv", read_argv},
+    {"shell", read_shell},
+    {"name", read_name},
+    {"queue", read_queue},
+    {"priority", read_priority},
+    {"env", read_env},
+    {"cwd", read_cwd},
+    {"user", read_user},
+    {"labels", read_labels},
+    {"delay_ms", read_delay},
+    {"run_at", read_run_at},
+    {"backoff", read_backoff},
+    {"on_lost", read_on_lost},
+    {"hold", [](Reader& reader, const json& value, const std::string& at,
+                NewTask& task) { reader.boolean(value, at, task.hold); }},
+    {"timeout_ms", [](Reader& reader, const json& value, const std::string& at,
+                      NewTask& task) { reader.duration(value, at, task.spec.timeout_ms); }},
+    {"grace_ms",
+     [](Reader& reader, const json& value, const std::string& at, NewTask& task) {
+       reader.integer(value, at, 0, kMaxGraceMs, task.spec.grace_ms);
+     }},
+    {"max_attempts",
+     [](Reader& reader, const json& value, const std::string& at, NewTask& task) {
+       reader.integer(value, at, 1, kMaxAttempts, task.spec.max_attempts);
+     }},
+    {"max_lost", [](Reader& reader, const json& value, const std::string& at,
+                    NewTask& task) { reader.integer(value, at, 0, kMaxLost, task.spec.max_lost); }},
+    {"keep_ms", [](Reader& reader, const json& value, const std::string& at,
+                   NewTask& task) { reader.duration(value, at, task.spec.keep_ms); }},
+    {"retry_on", [](Reader& reader, const json& value, const std::string& at,
+                    NewTask& task) { read_retry_matches(reader, value, at, task.spec.retry_on); }},
+    {"no_retry_on",
+     [](Reader& reader, const json& value, const std::string& at, NewTask& task) {
+       read_retry_matches(reader, value, at, task.spec.no_retry_on);
+     }},
+};
+
+}  // namespace
+
+bool is_valid_queue_name(std::string_view text) {
+  const auto fits = [](char c) {
+    return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+  };
+  return !text.empty() && text.size() <= kMaxQueueBytes && is_letter_or_digit(text[0]) &&
+         std::all_of(text.begin(), text.end(), fits);
+}
+
+std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
+                                                      const std::string& pointer_prefix) {
+  Reader reader;
+  NewTask task;
+  if (!body.is_object()) {
+    reader.complain(pointer_prefix, "must be an object");
+    return reader.take_errors();
+  }
+  read_fields(reader, body, pointer_prefix, kTaskFields, task);
+  if (body.contains("argv") == body.contains("shell"))
+    reader.complain(pointer_prefix, "exactly one of \"argv\" and \"shell\" is needed");
+  if (body.contains("delay_ms") && body.contains("run_at"))
+    reader.complain(pointer_prefix, "only one of \"delay_ms\" and \"run_at\" can be given");
+  if (!reader.ok()) return reader.take_errors();
+  return task;
+}
+
+json to_json(const NewTask& task) {
+  const TaskSpec defaults;
+  const TaskSpec& spec = task.spec;
+  json out = json::parse(spec_to_stored(spec));  // the same fields under the same names
+  if (!spec.name.empty()) out["name"] = spec.name;
+  if (spec.queue != defaults.queue) out["queue"] = spec.queue;
+  if (spec.priority != defaults.priority) out["priority"] = spec.priority;
+  if (!spec.user_name.empty()) out["user"] = spec.user_name;
+  if (task.delay_ms) out["delay_ms"] = *task.delay_ms;
+  if (task.run_at) out["run_at"] = format_rfc3339(*task.run_at);
+  if (task.hold) out["hold"] = true;
+  return out;
+}
+
+}  // namespace taskd

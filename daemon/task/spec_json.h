@@ -1,0 +1,61 @@
+// JSON <-> TaskSpec / NewTask: the one reader for the API's bodies and the one writer for the
+// store's spec column and the API's answers. Pure functions.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/task/task.h"
+
+namespace taskd {
+
+// One complaint about a JSON document. `pointer` is an RFC 6901 fragment, percent-encoded to plain
+// ASCII: "#/argv/0", "#/env/A%20B".
+struct FieldError {
+  std::string pointer;
+  std::string detail;
+};
+using FieldErrors = std::vector<FieldError>;
+
+// Reads JSON text without mercy: one object; no duplicate keys; depth at most 32; valid UTF-8
+// without lone surrogates or \u0000; integers that fit 64 bits. On failure the error says how far
+// it came.
+struct JsonError {
+  std::size_t offset_bytes = 0;
+  std::string detail;
+};
+std::variant<nlohmann::json, JsonError> parse_strict_json(std::string_view text);
+
+// Limits on a submit, from the threat model.
+inline constexpr std::size_t kMaxNameBytes = 200;
+inline constexpr std::size_t kMaxArgs = 1000;
+inline constexpr std::size_t kMaxArgBytes = 131'071;  // MAX_ARG_STRLEN less its NUL
+inline constexpr std::size_t kMaxEnv = 1000;
+inline constexpr std::size_t kMaxEnvBytes = 131'072;  // all names and values together
+inline constexpr std::size_t kMaxLabels = 64;
+inline constexpr std::size_t kMaxCwdBytes = 4096;
+inline constexpr int kMaxAttempts = 1000;
+inline constexpr int kMaxLost = 100;
+inline constexpr std::size_t kMaxFieldErrors = 100;  // no more are reported
+
+// 1 to 64 letters, digits, '.', '_' and '-'; the first a letter or digit.
+bool is_valid_queue_name(std::string_view name);
+
+// A submit body. Every wrong field is reported, unknown ones too; `pointer_prefix` stands before
+// each pointer ("#" or "#/tasks/3").
+std::variant<NewTask, FieldErrors> new_task_from_json(const nlohmann::json& body,
+                                                      const std::string& pointer_prefix = "#");
+// The submit body for `task`: only what differs from the defaults. All strings must be valid UTF-8.
+nlohmann::json to_json(const NewTask& task);
+
+// The stored form: only what differs from the defaults. queue, name and priority have columns of
+// their own; user_name is not stored. All strings must be valid UTF-8.
+std::string spec_to_stored(const TaskSpec& spec);
+// Reads the stored form into a `spec` that is fresh but for queue, name and priority.
+// Throws std::runtime_error when the text is not one spec_to_stored() wrote.
+void spec_from_stored(std::string_view text, TaskSpec& spec);
+
+}  // namespace taskd

@@ -1,0 +1,291 @@
+// The stored form of a spec. A submit and a claim each pass here once, so the writer builds its
+// text directly. The reader checks types, not limits: rows outlive the limits they were accepted
+// under.
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+// Appends compact JSON. The caller sees to it that the calls make a document.
+class JsonWriter {
+ public:
+  std::string take() { return std::move(out_); }
+
+  void begin(char bracket) {
+    separate();
+    out_ += bracket;
+  }
+  void end(char bracket) { out_ += bracket; }
+  void key(std::string_view name) {
+    string(name);
+    out_ += ':';
+  }
+
+  void string(std::string_view text) {
+    separate();
+    out_ += '"';
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+      out_.append(text, done, i - done);
+      done = i + 1;
+      escape(byte);
+    }
+    out_.append(text, done);
+    out_ += '"';
+  }
+
+  template <class Number>
+  void number(Number value) {
+    separate();
+    std::array<char, 32> buffer;  // any int64, and any double in its shortest exact form
+    const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+    out_.append(buffer.data(), result.ptr);
+  }
+
+ private:
+  // A comma where the next token follows a finished value.
+  void separate() {
+    if (!out_.empty() && out_.back() != '{' && out_.back() != '[' && out_.back() != ':')
+      out_ += ',';
+  }
+
+  void escape(unsigned char byte) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    out_ += '\\';
+    if (byte == '"' || byte == '\\') {
+      out_ += static_cast<char>(byte);
+    } else if (byte == '\n') {
+      out_ += 'n';
+    } else {
+      out_.append("u00").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 0xF]);
+    }
+  }
+
+  std::string out_;
+};
+
+void write_strings(JsonWriter& writer, const std::map<std::string, std::string>& strings) {
+  writer.begin('{');
+  for (const auto& [name, value] : strings) {
+    writer.key(name);
+    writer.string(value);
+  }
+  writer.end('}');
+}
+
+void write_matches(JsonWriter& writer, const std::vector<RetryMatch>& matches) {
+  writer.begin('[');
+  for (const RetryMatch& match : matches) {
+    if (match.exit_code) {
+      writer.number(*match.exit_code);
+    } else if (match.reason) {
+      writer.string(to_string(*match.reason));
+    }
+  }
+  writer.end(']');
+}
+
+void write_backoff(JsonWriter& writer, const Backoff& backoff) {
+  const Backoff defaults;
+  writer.begin('{');
+  if (backoff.kind != defaults.kind) {
+    writer.key("kind");
+    writer.string(to_string(backoff.kind));
+  }
+  if (backoff.initial_ms != defaults.initial_ms) {
+    writer.key("initial_ms");
+    writer.number(backoff.initial_ms);
+  }
+  if (backoff.max_ms != defaults.max_ms) {
+    writer.key("max_ms");
+    writer.number(backoff.max_ms);
+  }
+  if (backoff.jitter != defaults.jitter) {
+    writer.key("jitter");
+    writer.number(backoff.jitter);
+  }
+  writer.end('}');
+}
+
+void write_command(JsonWriter& writer, const TaskSpec& spec) {
+  if (!spec.argv.empty()) {
+    writer.key("argv");
+    writer.begin('[');
+    for (const std::string& arg : spec.argv) writer.string(arg);
+    writer.end(']');
+  }
+  if (!spec.shell.empty()) {
+    writer.key("shell");
+    writer.string(spec.shell);
+  }
+}
+
+[[noreturn]] void refuse(std::string_view key) {
+  throw std::runtime_error("a stored spec has a wrong \"" + std::string(key) + "\"");
+}
+
+const std::string& string_of(std::string_view key, const json& value) {
+  const auto* text = value.get_ptr<const std::string*>();
+  if (text == nullptr) refuse(key);
+  return *text;
+}
+
+template <class Integer>
+Integer integer_of(std::string_view key, const json& value) {
+  using Limits = std::numeric_limits<Integer>;
+  if (!value.is_number_integer()) refuse(key);
+  const auto number = value.get<std::int64_t>();
+  if (number < std::int64_t{Limits::min()} || number > std::int64_t{Limits::max()}) refuse(key);
+  return static_cast<Integer>(number);
+}
+
+template <class Enum>
+Enum enum_of(std::string_view key, const json& value,
+             std::optional<Enum> (*parse)(std::string_view)) {
+  const auto parsed = parse(string_of(key, value));
+  if (!parsed) refuse(key);
+  return *parsed;
+}
+
+void read_strings(std::string_view key, const json& value,
+                  std::map<std::string, std::string>& out) {
+  if (!value.is_object()) refuse(key);
+  for (const auto& [name, item] : value.items())
+    out.emplace_hint(out.end(), name, string_of(key, item));
+}
+
+void read_matches(std::string_view key, const json& value, std::vector<RetryMatch>& out) {
+  if (!value.is_array()) refuse(key);
+  for (const json& item : value) {
+    if (item.is_string()) {
+      out.push_back({.exit_code = {}, .reason = enum_of(key, item, parse_reason)});
+    } else {
+      out.push_back({.exit_code = integer_of<int>(key, item), .reason = {}});
+    }
+  }
+}
+
+void read_backoff(std::string_view key, const json& value, Backoff& out) {
+  if (!value.is_object()) refuse(key);
+  for (const auto& [name, item] : value.items()) {
+    if (name == "kind") {
+      out.kind = enum_of(name, item, parse_backoff_kind);
+    } else if (name == "initial_ms") {
+      out.initial_ms = integer_of<std::int64_t>(name, item);
+    } else if (name == "max_ms") {
+      out.max_ms = integer_of<std::int64_t>(name, item);
+    } else if (name == "jitter" && item.is_number()) {
+      out.jitter = item.get<double>();
+    } else {
+      refuse(name);
+    }
+  }
+}
+
+void read_member(const std::string& key, const json& value, TaskSpec& spec) {
+  if (key == "argv") {
+    if (!value.is_array()) refuse(key);
+    for (const json& arg : value) spec.argv.push_back(string_of(key, arg));
+  } else if (key == "shell") {
+    spec.shell = string_of(key, value);
+  } else if (key == "env") {
+    read_strings(key, value, spec.env);
+  } else if (key == "cwd") {
+    spec.cwd = string_of(key, value);
+  } else if (key == "user") {
+    spec.user_uid = integer_of<std::uint32_t>(key, value);
+  } else if (key == "labels") {
+    read_strings(key, value, spec.labels);
+  } else if (key == "timeout_ms") {
+    spec.timeout_ms = integer_of<std::int64_t>(key, value);
+  } else if (key == "grace_ms") {
+    spec.grace_ms = integer_of<std::int64_t>(key, value);
+  } else if (key == "max_attempts") {
+    spec.max_attempts = integer_of<int>(key, value);
+  } else if (key == "backoff") {
+    read_backoff(key, value, spec.backoff);
+  } else if (key == "retry_on") {
+    read_matches(key, value, spec.retry_on);
+  } else if (key == "no_retry_on") {
+    read_matches(key, value, spec.no_retry_on);
+  } else if (key == "on_lost") {
+    spec.on_lost = enum_of(key, value, parse_on_lost);
+  } else if (key == "max_lost") {
+    spec.max_lost = integer_of<int>(key, value);
+  } else if (key == "keep_ms") {
+    spec.keep_ms = integer_of<std::int64_t>(key, value);
+  } else {
+    refuse(key);
+  }
+}
+
+}  // namespace
+
+std::string spec_to_stored(const TaskSpec& spec) {
+  static const TaskSpec defaults;
+  JsonWriter writer;
+  const auto number_unless = [&](std::string_view key, std::int64_t value, std::int64_t usual) {
+    if (value == usual) return;
+    writer.key(key);
+    writer.number(value);
+  };
+  const auto matches_unless_empty = [&](std::string_view key, const std::vector<RetryMatch>& list) {
+    if (list.empty()) return;
+    writer.key(key);
+    write_matches(writer, list);
+  };
+  writer.begin('{');
+  write_command(writer, spec);
+  if (!spec.env.empty()) {
+    writer.key("env");
+    write_strings(writer, spec.env);
+  }
+  if (!spec.cwd.empty()) {
+    writer.key("cwd");
+    writer.string(spec.cwd);
+  }
+  if (spec.user_uid) {
+    writer.key("user");
+    writer.number(*spec.user_uid);
+  }
+  if (!spec.labels.empty()) {
+    writer.key("labels");
+    write_strings(writer, spec.labels);
+  }
+  number_unless("timeout_ms", spec.timeout_ms, defaults.timeout_ms);
+  number_unless("grace_ms", spec.grace_ms, defaults.grace_ms);
+  number_unless("max_attempts", spec.max_attempts, defaults.max_attempts);
+  if (spec.backoff != defaults.backoff) {
+    writer.key("backoff");
+    write_backoff(writer, spec.backoff);
+  }
+  matches_unless_empty("retry_on", spec.retry_on);
+  matches_unless_empty("no_retry_on", spec.no_retry_on);
+  if (spec.on_lost != defaults.on_lost) {
+    writer.key("on_lost");
+    writer.string(to_string(spec.on_lost));
+  }
+  number_unless("max_lost", spec.max_lost, defaults.max_lost);
+  number_unless("keep_ms", spec.keep_ms, defaults.keep_ms);
+  writer.end('}');
+  return writer.take();
+}
+
+void spec_from_stored(std::string_view text, TaskSpec& spec) {
+  const json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) throw std::runtime_error("a stored spec is not a JSON object");
+  for (const auto& [key, value] : document.items()) read_member(key, value, spec);
+}
+
+}  // namespace taskd

@@ -1,0 +1,91 @@
+#include "daemon/task/task.h"
+
+#include <limits>
+
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+// Spellings by enumerator value.
+constexpr std::string_view kStates[] = {"scheduled", "blocked",   "held",   "queued",
+                                        "running",   "succeeded", "failed", "cancelled"};
+constexpr std::string_view kReasons[] = {"exit", "signal", "timeout",    "oom",     "spawn",
+                                         "lost", "poison", "dependency", "expired", "reported"};
+constexpr std::string_view kOutcomeKinds[] = {"exited",     "signaled",     "timed_out",
+                                              "oom_killed", "spawn_failed", "lost",
+                                              "cancelled",  "reported",     "not_started"};
+constexpr std::string_view kBackoffKinds[] = {"exponential", "linear", "constant"};
+constexpr std::string_view kOnLost[] = {"rerun", "fail"};
+
+static_assert(std::size(kStates) == static_cast<std::size_t>(State::cancelled) + 1);
+static_assert(std::size(kReasons) == static_cast<std::size_t>(Reason::reported) + 1);
+static_assert(std::size(kOutcomeKinds) == static_cast<std::size_t>(OutcomeKind::not_started) + 1);
+static_assert(std::size(kBackoffKinds) == static_cast<std::size_t>(BackoffKind::constant) + 1);
+static_assert(std::size(kOnLost) == static_cast<std::size_t>(OnLost::fail) + 1);
+
+template <class Enum, std::size_t N>
+std::optional<Enum> parse(const std::string_view (&spellings)[N], std::string_view text) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (spellings[i] == text) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(State s) {
+  return kStates[static_cast<std::size_t>(s)];
+}
+std::string_view to_string(Reason r) {
+  return kReasons[static_cast<std::size_t>(r)];
+}
+std::string_view to_string(OutcomeKind k) {
+  return kOutcomeKinds[static_cast<std::size_t>(k)];
+}
+std::string_view to_string(BackoffKind k) {
+  return kBackoffKinds[static_cast<std::size_t>(k)];
+}
+std::string_view to_string(OnLost o) {
+  return kOnLost[static_cast<std::size_t>(o)];
+}
+
+std::optional<State> parse_state(std::string_view text) {
+  return parse<State>(kStates, text);
+}
+std::optional<Reason> parse_reason(std::string_view text) {
+  return parse<Reason>(kReasons, text);
+}
+std::optional<OutcomeKind> parse_outcome_kind(std::string_view text) {
+  return parse<OutcomeKind>(kOutcomeKinds, text);
+}
+std::optional<BackoffKind> parse_backoff_kind(std::string_view text) {
+  return parse<BackoffKind>(kBackoffKinds, text);
+}
+std::optional<OnLost> parse_on_lost(std::string_view text) {
+  return parse<OnLost>(kOnLost, text);
+}
+
+std::optional<int> parse_priority(std::string_view text) {
+  if (text == "low") return -10;
+  if (text == "normal") return 0;
+  if (text == "high") return 10;
+  if (text == "urgent") return 100;
+  const auto number = parse_int(text);
+  if (!number || *number < std::numeric_limits<std::int32_t>::min() ||
+      *number > std::numeric_limits<std::int32_t>::max())
+    return std::nullopt;
+  return static_cast<int>(*number);
+}
+
+std::string command_line(const TaskSpec& spec) {
+  if (spec.argv.empty()) return spec.shell;
+  std::string line;
+  for (const std::string& arg : spec.argv) {
+    if (!line.empty()) line += ' ';
+    line += shell_quote(arg);
+  }
+  return line;
+}
+
+}  // namespace taskd

@@ -1,0 +1,176 @@
+// The values everything else is about: tasks, attempts, outcomes. Plain data without behaviour,
+// shared by the daemon and taskctl. The words are those of DESIGN.md, section "Words".
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/clock.h"
+
+namespace taskd {
+
+using TaskId = std::int64_t;  // from 1, never reused
+
+enum class State { scheduled, blocked, held, queued, running, succeeded, failed, cancelled };
+inline constexpr State kAllStates[] = {State::scheduled, State::blocked,  State::held,
+                                       State::queued,    State::running,  State::succeeded,
+                                       State::failed,    State::cancelled};
+inline bool is_end(State s) {
+  return s == State::succeeded || s == State::failed || s == State::cancelled;
+}
+
+// Why a task is `failed`.
+enum class Reason {
+  exit,
+  signal,
+  timeout,
+  oom,
+  spawn,
+  lost,
+  poison,
+  dependency,
+  expired,
+  reported
+};
+
+// How one attempt ended. `not_started`: the shim proves that the command never began.
+enum class OutcomeKind {
+  exited,        // code = exit code
+  signaled,      // code = signal number
+  timed_out,     // ran into timeout_ms and was stopped
+  oom_killed,    // the kernel killed it for its memory limit
+  spawn_failed,  // code = errno; detail names the step ("exec", "chdir", …)
+  lost,          // no evidence of its end survived
+  cancelled,     // stopped on request
+  reported,      // an outside worker said so; detail = its error
+  not_started,
+};
+
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::lost;
+  int code = 0;
+  std::string detail;
+  bool operator==(const Outcome&) const = default;
+};
+
+struct Usage {
+  std::int64_t user_cpu_ms = 0;
+  std::int64_t system_cpu_ms = 0;
+  std::int64_t max_rss_bytes = 0;
+  bool operator==(const Usage&) const = default;
+};
+
+enum class BackoffKind { exponential, linear, constant };
+enum class OnLost { rerun, fail };
+
+struct Backoff {
+  BackoffKind kind = BackoffKind::exponential;
+  std::int64_t initial_ms = 10'000;
+  std::int64_t max_ms = 3'600'000;
+  double jitter = 0.1;  // the delay is multiplied by a factor from 1 - jitter to 1 + jitter
+  bool operator==(const Backoff&) const = default;
+};
+
+// One entry of retry_on / no_retry_on: an exit code (1 to 255), or a reason such as "timeout".
+struct RetryMatch {
+  std::optional<int> exit_code;
+  std::optional<Reason> reason;
+  bool operator==(const RetryMatch&) const = default;
+};
+
+// What a submit asks for. Never changes while the task runs.
+struct TaskSpec {
+  std::string name;  // "" = none; shown instead of the command
+  std::string queue = "default";
+  int priority = 0;               // higher first
+  std::vector<std::string> argv;  // exactly one of argv and shell is set
+  std::string shell;              // run by /bin/sh -c
+  std::map<std::string, std::string> env;
+  std::string cwd;                        // absolute; "" = the user's home
+  std::optional<std::uint32_t> user_uid;  // run as this uid; empty = the submitter
+  // A submit's "user" when it is a name. Never stored: the API resolves it to user_uid and clears
+  // it before the store sees the task.
+  std::string user_name;
+  std::map<std::string, std::string> labels;
+  std::int64_t timeout_ms = 0;  // 0 = none
+  std::int64_t grace_ms = 10'000;
+  int max_attempts = 1;  // lost attempts do not count
+  Backoff backoff;
+  std::vector<RetryMatch> retry_on;     // if not empty, only these are retried
+  std::vector<RetryMatch> no_retry_on;  // these never are
+  OnLost on_lost = OnLost::rerun;
+  int max_lost = 3;  // re-runs after a loss; the next loss is poison
+  std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
+  bool operator==(const TaskSpec&) const = default;
+};
+
+// A submit: the spec and when it may start. At most one of delay_ms and run_at is set.
+struct NewTask {
+  TaskSpec spec;
+  std::optional<std::int64_t> delay_ms;
+  std::optional<WallTime> run_at;
+  bool hold = false;
+};
+
+// A task as it is stored.
+struct Task {
+  TaskId id = 0;
+  std::uint32_t uid = 0;  // who submitted it
+  TaskSpec spec;
+  State state = State::queued;
+  std::optional<Reason> reason;  // set exactly when failed
+  int attempt = 0;               // number of the latest attempt; 0 = none yet
+  int tries = 0;                 // attempts spent of the present budget of max_attempts
+  int lost = 0;                  // attempts lost in the present budget of max_lost
+  WallTime created_at;
+  std::optional<WallTime> due_at;      // not before this
+  std::optional<WallTime> started_at;  // of the latest attempt
+  std::optional<WallTime> ended_at;    // set exactly in the three ends
+  std::optional<WallTime> cancel_requested_at;
+  std::optional<Outcome> last_outcome;  // of the latest attempt, once it has ended
+};
+
+// One execution of a task. (task, number, token) fences every later write about it.
+struct Attempt {
+  TaskId task = 0;
+  int number = 0;  // from 1, without gaps
+  std::string token;
+  std::string boot_id;
+  WallTime started_at;
+  std::optional<WallTime> ended_at;
+  std::optional<Outcome> outcome;
+  Usage usage;
+  std::string stderr_tail;  // at most 4 KiB
+};
+
+// Everything known about an attempt that is over.
+struct AttemptEnd {
+  Outcome outcome;
+  Usage usage;
+  std::string stderr_tail;           // at most 4 KiB
+  std::optional<WallTime> ended_at;  // empty: take the time of recording
+};
+
+// The stable spellings used in SQL, JSON and the CLI. parse_* return nothing for other text.
+std::string_view to_string(State);
+std::string_view to_string(Reason);
+std::string_view to_string(OutcomeKind);
+std::string_view to_string(BackoffKind);
+std::string_view to_string(OnLost);
+std::optional<State> parse_state(std::string_view);
+std::optional<Reason> parse_reason(std::string_view);
+std::optional<OutcomeKind> parse_outcome_kind(std::string_view);
+std::optional<BackoffKind> parse_backoff_kind(std::string_view);
+std::optional<OnLost> parse_on_lost(std::string_view);
+
+// "low" -10, "normal" 0, "high" 10, "urgent" 100, or a decimal 32-bit number.
+std::optional<int> parse_priority(std::string_view);
+
+// The command as one line a person could type: the quoted argv, or the shell text.
+std::string command_line(const TaskSpec&);
+
+}  // namespace taskd

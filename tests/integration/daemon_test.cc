@@ -1,0 +1,175 @@
+#include "tests/support/daemon.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "daemon/base/unique_fd.h"
+
+using namespace taskd::test;
+
+namespace {
+
+RunResult run_taskd(std::vector<std::string> args, const RunOptions& options = {}) {
+  args.insert(args.begin(), taskd_path());
+  return run(args, options);
+}
+
+// A configuration file of our own keeps the machine's out of the test.
+std::vector<std::string> flags_for(const TempDir& dir) {
+  write_text(dir / "empty.toml", "");
+  return {"--config", dir / "empty.toml", "--state-dir", dir / "state", "--socket", dir / "sock"};
+}
+
+RunResult start_on(const TempDir& dir, std::vector<std::string> more = {}) {
+  std::vector<std::string> args = flags_for(dir);
+  args.insert(args.end(), more.begin(), more.end());
+  return run_taskd(args);
+}
+
+// A socket file as a killed daemon leaves it.
+void leave_stale_socket(const std::string& path) {
+  const taskd::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a second daemon on the same state gives up at once and leaves the first alone") {
+  const TestDaemon daemon;
+  write_text(daemon.dir() / "second.toml", "");
+  const RunResult second = run_taskd({"--config", daemon.dir() / "second.toml", "--state-dir",
+                                      daemon.state_dir(), "--socket", daemon.socket()});
+  CHECK(second.exit_code == 75);
+  CHECK(second.err.find(std::to_string(daemon.pid())) != std::string::npos);
+  CHECK(daemon.wait(daemon.submit({"--", "true"})).at("state") == "succeeded");
+}
+
+TEST_CASE("a socket left behind by a killed daemon is replaced") {
+  TestDaemon daemon;
+  daemon.kill9();
+  struct stat st {};
+  CHECK(::stat(daemon.socket().c_str(), &st) == 0);
+  daemon.start();
+  CHECK(daemon.ctl({"stats"}).exit_code == 0);
+  daemon.stop();
+  CHECK(::stat(daemon.socket().c_str(), &st) != 0);
+  leave_stale_socket(daemon.socket());
+  daemon.start();
+}
+
+TEST_CASE("something else in the socket's place is refused and left alone") {
+  const TempDir dir;
+  write_text(dir / "sock", "precious");
+  const RunResult result = start_on(dir);
+  CHECK(result.exit_code == 73);
+  CHECK(result.err.find(dir / "sock") != std::string::npos);
+  CHECK(read_text(dir / "sock") == "precious");
+}
+
+TEST_CASE("a socket path over 107 bytes is refused with its length") {
+  const TempDir dir;
+  const RunResult result =
+      run_taskd({"--state-dir", dir / "state", "--socket", dir / std::string(120, 's')});
+  CHECK(result.exit_code == 78);
+  CHECK(result.err.find("107") != std::string::npos);
+}
+
+TEST_CASE("a foreign file as database is refused and not changed") {
+  const TempDir dir;
+  REQUIRE(::mkdir((dir / "state").c_str(), 0700) == 0);
+  const std::string text = "Dear diary, " + std::string(4096, '.');
+  write_text(dir / "state/taskd.db", text);
+  const RunResult result = start_on(dir);
+  CHECK(result.exit_code == 65);
+  CHECK(result.err.find("taskd.db") != std::string::npos);
+  CHECK(read_text(dir / "state/taskd.db") == text);
+}
+
+TEST_CASE("the configuration is checked: each wrong setting is named with its place") {
+  const TempDir dir;
+  struct Case {
+    std::string text;
+    std::string names;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"workers = 0\n", "workers"},
+           {"workers = \"many\"\n", "workers"},
+           {"\nwrokers = 2\n", ":2"},
+           {"state_dir = \"relative\"\n", "state_dir"},
+           {"output_cap = \"1 parsec\"\n", "output_cap"},
+           {"socket_mode = \"0999\"\n", "socket_mode"},
+           {"log_level = \"loud\"\n", "log_level"},
+           {"[queues.mail]\ncapacity = -1\n", "capacity"},
+           {"[queues.\"bad name\"]\n", "bad name"},
+           {"workers = 1\nworkers = 2\n", ":2"},
+           {"this is no toml\n", ":1"},
+       }) {
+    write_text(dir / "taskd.toml", c.text);
+    const RunResult result = run_taskd({"--config", dir / "taskd.toml", "--check-config"});
+    CAPTURE(c.text);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 78);
+    CHECK(result.err.find(c.names) != std::string::npos);
+  }
+  CHECK(run_taskd({"--config", dir / "missing.toml", "--check-config"}).exit_code == 78);
+  CHECK(run_taskd({"--no-such-flag"}).exit_code == 64);
+  CHECK(run_taskd({"--workers", "-1"}).exit_code == 64);
+}
+
+TEST_CASE("a flag wins over a variable, and a variable over the file") {
+  const TempDir dir;
+  write_text(dir / "taskd.toml",
+             "workers = 3\nlog_level = \"warn\"\n[queues.mail]\ncapacity = 9\n");
+  RunOptions options;
+  CHECK(run_taskd({"--config", dir / "taskd.toml", "--check-config"}).out.find("workers = 3") !=
+        std::string::npos);
+  options.env["TASKD_WORKERS"] = "5";
+  const RunResult variable = run_taskd({"--config", dir / "taskd.toml", "--check-config"}, options);
+  CHECK(variable.out.find("workers = 5") != std::string::npos);
+  CHECK(variable.out.find("log_level = \"warn\"") != std::string::npos);
+  CHECK(variable.out.find("[queues.mail]\ncapacity = 9") != std::string::npos);
+  const RunResult flag =
+      run_taskd({"--config", dir / "taskd.toml", "--workers", "7", "--check-config"}, options);
+  CHECK(flag.out.find("workers = 7") != std::string::npos);
+  options.env["TASKD_WORKERS"] = "lots";
+  const RunResult wrong = run_taskd({"--config", dir / "taskd.toml", "--check-config"}, options);
+  CHECK(wrong.exit_code == 78);
+  CHECK(wrong.err.find("TASKD_WORKERS") != std::string::npos);
+}
+
+TEST_CASE("SIGTERM ends the daemon cleanly and leaves running jobs to the next one") {
+  TestDaemon daemon;
+  const std::string gate = daemon.dir() / "gate";
+  REQUIRE(run({"mkfifo", gate}).exit_code == 0);
+  const std::string ready = daemon.dir() / "ready";
+  const std::string id =
+      daemon.submit({"--shell", "echo one; touch " + ready + "; cat " + gate + "; exit 6"});
+  wait_for_file(ready);
+  CHECK(daemon.stop().exit_code == 0);
+  daemon.start();
+  CHECK(daemon.state(id) == "running");
+  write_text(gate, "two\n");
+  const auto task = daemon.wait(id);
+  CHECK(task.at("exit_code") == 6);
+  CHECK(task.at("attempt") == 1);
+  CHECK(daemon.ctl({"logs", id}).out == "one\ntwo\n");
+}
+
+TEST_CASE("the state is private to the daemon's user") {
+  const TestDaemon daemon;
+  struct stat st {};
+  REQUIRE(::stat(daemon.state_dir().c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0700);
+  REQUIRE(::stat((daemon.state_dir() + "/taskd.db").c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0600);
+  REQUIRE(::stat(daemon.socket().c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0600);
+}

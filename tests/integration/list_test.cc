@@ -1,0 +1,71 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/support/daemon.h"
+
+using namespace taskd::test;
+
+namespace {
+
+std::vector<int> ids(const nlohmann::json& list) {
+  std::vector<int> result;
+  for (const auto& task : list.at("tasks")) result.push_back(task.at("id"));
+  return result;
+}
+
+bool is_first_byte_of_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+
+}  // namespace
+
+TEST_CASE("list shows the newest first and filters by state, queue, name and label") {
+  const TestDaemon daemon({.workers = 2, .config = "[queues.mail]\n"});
+  daemon.submit({"--hold", "--name", "one", "--label", "team=red", "--", "true"});
+  daemon.submit({"--hold", "--queue", "mail", "--label", "team=blue", "--", "true"});
+  daemon.wait(daemon.submit({"--name", "three", "--", "false"}));
+  CHECK(ids(daemon.ctl_json({"list"})) == std::vector{3, 2, 1});
+  CHECK(ids(daemon.ctl_json({"list", "--state", "held"})) == std::vector{2, 1});
+  CHECK(ids(daemon.ctl_json({"list", "--state", "held,failed"})) == std::vector{3, 2, 1});
+  CHECK(ids(daemon.ctl_json({"list", "--queue", "mail"})) == std::vector{2});
+  CHECK(ids(daemon.ctl_json({"list", "--label", "team=red"})) == std::vector{1});
+  CHECK(ids(daemon.ctl_json({"list", "--name", "three"})) == std::vector{3});
+  CHECK(ids(daemon.ctl_json({"list", "--state", "running"})).empty());
+}
+
+TEST_CASE("list goes on over pages and stops at its limit") {
+  const TestDaemon daemon;
+  for (int i = 0; i < 7; ++i) daemon.submit({"--hold", "--", "true"});
+  CHECK(ids(daemon.ctl_json({"list", "--limit", "3"})) == std::vector{7, 6, 5});
+  CHECK(ids(daemon.ctl_json({"list", "--limit", "50"})).size() == 7);
+}
+
+TEST_CASE("names from others cannot steer the terminal") {
+  const TestDaemon daemon;
+  daemon.submit({"--hold", "--", "printf", "\x1b[31mred\x1b]0;title\x07 \xe2\x80\xae"});
+  const RunResult table = daemon.ctl({"list"});
+  CHECK(table.exit_code == 0);
+  CHECK(table.out.find('\x1b') == std::string::npos);
+  CHECK(table.out.find("\xe2\x80\xae") == std::string::npos);
+}
+
+TEST_CASE("the table fits a narrow terminal and has no colours when asked for none") {
+  const TestDaemon daemon;
+  daemon.submit({"--hold", "--name", std::string(150, 'n'), "--", "true"});
+  RunOptions narrow;
+  narrow.env["COLUMNS"] = "60";
+  const RunResult table = daemon.ctl({"list", "--color", "never"}, narrow);
+  std::istringstream lines(table.out);
+  for (std::string line; std::getline(lines, line);) {
+    CHECK(std::count_if(line.begin(), line.end(), is_first_byte_of_character) <= 60);
+  }
+  CHECK(daemon.ctl({"list", "--color", "always"}).out.find("\x1b[") != std::string::npos);
+}
+
+TEST_CASE("a wrong filter is refused and named") {
+  const TestDaemon daemon;
+  const RunResult state = daemon.ctl({"list", "--state", "sleeping"});
+  CHECK(state.exit_code == 64);
+  CHECK(state.err.find("sleeping") != std::string::npos);
+  CHECK(daemon.ctl({"list", "--limit", "0"}).exit_code == 64);
+  CHECK(daemon.ctl({"list", "--label", "noequals"}).exit_code == 64);
+}

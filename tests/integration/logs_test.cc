@@ -1,0 +1,61 @@
+#include <doctest/doctest.h>
+
+#include "tests/support/daemon.h"
+
+using namespace taskd::test;
+
+TEST_CASE("logs keeps the two streams apart") {
+  const TestDaemon daemon;
+  const std::string id = daemon.submit({"--shell", "echo out; echo err >&2"});
+  daemon.wait(id);
+  const RunResult both = daemon.ctl({"logs", id});
+  CHECK(both.out == "out\n");
+  CHECK(both.err == "err\n");
+  CHECK(daemon.ctl({"logs", id, "--stderr"}).out.empty());
+  CHECK(daemon.ctl({"logs", id, "--stdout"}).err.empty());
+}
+
+TEST_CASE("each attempt keeps its own output, and the latest is shown first") {
+  const TestDaemon daemon;
+  const std::string id = daemon.submit({"--max-attempts", "2", "--retry-delay", "1ms", "--shell",
+                                        "echo try $TASKD_ATTEMPT; exit 1"});
+  daemon.wait(id);
+  CHECK(daemon.ctl({"logs", id}).out == "try 2\n");
+  CHECK(daemon.ctl({"logs", id, "--attempt", "1"}).out == "try 1\n");
+  CHECK(daemon.ctl({"logs", id, "--attempt", "3"}).exit_code == 66);
+}
+
+TEST_CASE("logs --follow shows output as it comes and ends with the attempt") {
+  const TestDaemon daemon;
+  const std::string gate = daemon.dir() / "gate";
+  REQUIRE(run({"mkfifo", gate}).exit_code == 0);
+  const std::string id = daemon.submit({"--shell", "echo before; cat " + gate + "; echo after"});
+  RunOptions options;
+  options.env["TASKD_SOCKET"] = daemon.socket();
+  Child follower({taskctl_path(), "logs", "--follow", id}, options);
+  follower.wait_for_output("before");
+  write_text(gate, "middle\n");
+  const RunResult result = follower.wait();
+  CHECK(result.exit_code == 0);
+  CHECK(result.out == "before\nmiddle\nafter\n");
+}
+
+TEST_CASE("output over the cap keeps head and tail with a marker between") {
+  const TestDaemon daemon({.workers = 2, .config = "output_cap = \"64KiB\"\n"});
+  const std::string id = daemon.submit({"--shell", "seq 1 100000"});
+  CHECK(daemon.wait(id).at("state") == "succeeded");
+  const std::string out = daemon.ctl({"logs", id}).out;
+  CHECK(out.starts_with("1\n2\n3\n"));
+  CHECK(out.ends_with("99999\n100000\n"));
+  CHECK(out.size() < 66 * 1024);
+  CHECK(out.size() > 40 * 1024);
+  CHECK(out.find("dropped") != std::string::npos);
+}
+
+TEST_CASE("logs of a large output comes whole") {
+  const TestDaemon daemon;
+  const std::string id = daemon.submit({"--shell", "head -c 20000000 /dev/zero | tr '\\0' x"});
+  daemon.wait(id);
+  CHECK(daemon.ctl({"logs", id}).out.size() == 20'000'000);
+  CHECK(daemon.ctl({"logs", id, "--tail", "10"}).out == std::string(10, 'x'));
+}

@@ -1,0 +1,117 @@
+// Every migration starts from the schema before it, kept in fixtures/ under the migration's name;
+// the first starts from nothing.
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "daemon/base/errors.h"
+#include "daemon/store/migrator.h"
+
+namespace taskd {
+namespace {
+
+const int kReadWrite = SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
+
+std::vector<std::string> schema_of(SQLite::Database& db) {
+  SQLite::Statement rows(db, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name");
+  std::vector<std::string> schema;
+  while (rows.executeStep()) schema.push_back(rows.getColumn(0).getString());
+  return schema;
+}
+
+std::string fixture_before(const Migration& migration) {
+  const std::string path =
+      std::string(TASKD_SOURCE_DIR) + "/tests/migrations/fixtures/" + migration.name + ".sql";
+  std::ifstream file(path);
+  REQUIRE_MESSAGE(file.good(), path, " is missing: each migration comes with the schema before it");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+SQLite::Database database_before(const Migration& migration) {
+  SQLite::Database db(":memory:", kReadWrite);
+  db.exec("PRAGMA foreign_keys = ON");
+  if (migration.version == 1) return db;
+  SQLite::Database fresh(":memory:", kReadWrite);
+  migrate(fresh, "fresh");
+  db.exec(fixture_before(migration));
+  db.exec("PRAGMA application_id = " + fresh.execAndGet("PRAGMA application_id").getString());
+  db.exec("PRAGMA user_version = " + std::to_string(migration.version - 1));
+  return db;
+}
+
+TEST_CASE("from every earlier schema comes the schema of a fresh database") {
+  SQLite::Database fresh(":memory:", kReadWrite);
+  migrate(fresh, "fresh");
+  for (const Migration& migration : embedded_migrations()) {
+    CAPTURE(migration.name);
+    CHECK((migration.version > 1 || fixture_before(migration).empty()));
+    SQLite::Database db = database_before(migration);
+    migrate(db, "old");
+    CHECK(schema_of(db) == schema_of(fresh));
+    CHECK(db.execAndGet("PRAGMA user_version").getInt() ==
+          static_cast<int>(embedded_migrations().size()));
+    CHECK(db.execAndGet("PRAGMA foreign_keys").getInt() == 1);
+    CHECK(db.execAndGet("PRAGMA integrity_check").getString() == "ok");
+    CHECK_FALSE(SQLite::Statement(db, "PRAGMA foreign_key_check").executeStep());
+  }
+}
+
+TEST_CASE("migrating again changes nothing") {
+  SQLite::Database db(":memory:", kReadWrite);
+  migrate(db, "db");
+  const int before = db.getTotalChanges();
+  migrate(db, "db");
+  CHECK(db.getTotalChanges() == before);
+}
+
+const std::vector<Migration> kTwo = {{1, "0001_one", "CREATE TABLE one (a INTEGER PRIMARY KEY)"},
+                                     {2, "0002_two",
+                                      "CREATE TABLE two (one REFERENCES one);"
+                                      "INSERT INTO one VALUES (1); INSERT INTO two VALUES (1)"}};
+
+TEST_CASE("a migration that fails leaves the schema before it, and runs again later") {
+  SQLite::Database db(":memory:", kReadWrite);
+  std::vector<Migration> broken = kTwo;
+  broken[1].sql += "; INSERT INTO three VALUES (1)";
+  CHECK_THROWS_AS(migrate(db, "db", broken), SQLite::Exception);
+  CHECK(schema_of(db).size() == 1);
+  CHECK(db.execAndGet("PRAGMA user_version").getInt() == 1);
+  CHECK(db.execAndGet("SELECT count(*) FROM one").getInt() == 0);
+  migrate(db, "db", kTwo);
+  CHECK(schema_of(db).size() == 2);
+}
+
+TEST_CASE("a migration may not leave rows that point nowhere") {
+  SQLite::Database db(":memory:", kReadWrite);
+  std::vector<Migration> dangling = kTwo;
+  dangling[1].sql += "; DELETE FROM one";
+  CHECK_THROWS_WITH(migrate(db, "db", dangling),
+                    "migration 0002_two leaves rows that point nowhere");
+  CHECK(db.execAndGet("PRAGMA user_version").getInt() == 1);
+}
+
+TEST_CASE("a newer schema and a foreign database are refused") {
+  SQLite::Database db(":memory:", kReadWrite);
+  migrate(db, "db", kTwo);
+  try {
+    migrate(db, "/some/db", {kTwo.front()});
+    FAIL("the newer schema was accepted");
+  } catch (const UsageError& error) {
+    CHECK(error.exit_code == 78);
+    CHECK(std::string(error.what()).find("/some/db") == 0);
+  }
+  SQLite::Database foreign(":memory:", kReadWrite);
+  foreign.exec("CREATE TABLE theirs (a)");
+  try {
+    migrate(foreign, "/some/db");
+    FAIL("the foreign database was accepted");
+  } catch (const UsageError& error) {
+    CHECK(error.exit_code == 65);
+  }
+  CHECK(schema_of(foreign).size() == 1);
+}
+
+}  // namespace
+}  // namespace taskd

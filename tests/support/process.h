@@ -1,0 +1,72 @@
+// Running programs from a test, with everything they say. Not thread-safe per object.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace taskd::test {
+
+// A folder of the test's own, removed with everything in it at the end.
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+struct RunResult {
+  int exit_code = -1;  // 128 + n for a signal
+  std::string out;
+  std::string err;
+};
+
+struct RunOptions {
+  std::map<std::string, std::string> env;  // added to the test's own
+  std::string input;                       // given on stdin
+  std::string output_file;                 // stdout and stderr go here, not into pipes
+};
+
+// A child with its stdout and stderr in pipes. SIGKILLed by the destructor if it still runs.
+class Child {
+ public:
+  Child(const std::vector<std::string>& argv, const RunOptions& options = {});
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  pid_t pid() const { return pid_; }
+  void kill(int signal);
+  // Reads until stderr or stdout holds `text`; fails the test when the child ends first.
+  void wait_for_output(const std::string& text);
+  // True once it has ended (and is not reaped yet), or after `timeout_ms`.
+  bool ended_within(int timeout_ms) const;
+  // Reads everything to the end and reaps.
+  RunResult wait();
+
+ private:
+  bool read_some();  // false at the end of both streams
+
+  pid_t pid_ = -1;
+  int out_fd_ = -1;
+  int err_fd_ = -1;
+  RunResult result_;
+};
+
+RunResult run(const std::vector<std::string>& argv, const RunOptions& options = {});
+
+std::string read_text(const std::string& path);  // "" when missing
+void write_text(const std::string& path, const std::string& text);
+
+// Blocks until `path` exists (inotify on its folder); gives up with a failed test after a minute.
+void wait_for_file(const std::string& path);
+
+}  // namespace taskd::test

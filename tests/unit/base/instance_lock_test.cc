@@ -1,0 +1,63 @@
+#include "daemon/base/instance_lock.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "daemon/base/errors.h"
+
+using namespace taskd;
+
+namespace {
+
+struct Folder {
+  Folder() {
+    char pattern[] = "/tmp/taskd-lock-XXXXXX";
+    path = ::mkdtemp(pattern);
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+}  // namespace
+
+TEST_CASE("a lock whose owner lives is refused at once, naming the owner") {
+  const Folder folder;
+  const InstanceLock first(folder.path + "/lock");
+  try {
+    const InstanceLock second(folder.path + "/lock");
+    FAIL("a second lock was given");
+  } catch (const UsageError& e) {
+    CHECK(e.exit_code == EX_TEMPFAIL);
+    CHECK(std::string(e.what()).find(std::to_string(::getpid())) != std::string::npos);
+  }
+}
+
+TEST_CASE("a lock that outlives its dead owner by an instant is waited for") {
+  const Folder folder;
+  const std::string path = folder.path + "/lock";
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  REQUIRE(::waitpid(dead, nullptr, 0) == dead);
+  std::ofstream(path) << dead << "\n";
+  UniqueFd left_behind(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE(::flock(left_behind.get(), LOCK_EX | LOCK_NB) == 0);
+  std::thread exec([&] {
+    ::usleep(30'000);  // the time a child takes to its exec
+    left_behind.reset();
+  });
+  const InstanceLock next(path);
+  exec.join();
+  std::ifstream file(path);
+  pid_t owner = 0;
+  file >> owner;
+  CHECK(owner == ::getpid());
+}

@@ -1,0 +1,132 @@
+// The sources themselves under test: which folder may use which, and who may touch time.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Include {
+  std::string from;  // path below the root
+  std::string what;  // as written, without quotes or brackets
+};
+
+std::vector<fs::path> sources(const std::string& folder) {
+  std::vector<fs::path> result;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(TASKD_SOURCE_DIR) / folder)) {
+    const auto extension = entry.path().extension();
+    if (extension == ".cc" || extension == ".h") result.push_back(entry.path());
+  }
+  return result;
+}
+
+std::string below_root(const fs::path& path) {
+  return fs::relative(path, TASKD_SOURCE_DIR);
+}
+
+std::vector<Include> includes(const std::string& folder) {
+  std::vector<Include> result;
+  for (const fs::path& path : sources(folder)) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+      if (!line.starts_with("#include ")) continue;
+      result.push_back({below_root(path), line.substr(10, line.size() - 11)});
+    }
+  }
+  return result;
+}
+
+// The layer a path belongs to: "daemon/store/x.cc" -> "daemon/store"; api/wire is its own, since
+// taskctl shares it.
+std::string layer_of(const std::string& path) {
+  if (path.starts_with("daemon/api/wire.")) return "daemon/api/wire";
+  if (path.starts_with("daemon/process/shim/")) return "daemon/process/shim";
+  if (path.starts_with("ctl/")) return "ctl";
+  const auto slash = path.find('/', std::string("daemon/").size());
+  return slash == std::string::npos ? "daemon" : path.substr(0, slash);
+}
+
+}  // namespace
+
+TEST_CASE("every include follows the allowed edges between the layers") {
+  const std::map<std::string, std::set<std::string>> allowed = {
+      {"daemon/base", {}},
+      {"daemon/task", {"daemon/base"}},
+      {"daemon/store", {"daemon/base", "daemon/task"}},
+      {"daemon/process", {"daemon/base", "daemon/task", "daemon/process/shim"}},
+      {"daemon/process/shim", {}},
+      {"daemon/engine", {"daemon/base", "daemon/task", "daemon/store", "daemon/process"}},
+      {"daemon/api/wire", {"daemon/base", "daemon/task"}},
+      {"daemon/api",
+       {"daemon/base", "daemon/task", "daemon/store", "daemon/process", "daemon/engine",
+        "daemon/api/wire"}},
+      {"daemon",
+       {"daemon/base", "daemon/task", "daemon/store", "daemon/process", "daemon/engine",
+        "daemon/api"}},
+      {"ctl", {"daemon/base", "daemon/task", "daemon/api/wire", "daemon"}},
+  };
+  std::vector<Include> all = includes("daemon");
+  const std::vector<Include> ctl = includes("ctl");
+  all.insert(all.end(), ctl.begin(), ctl.end());
+  REQUIRE(all.size() > 100);
+  for (const Include& include : all) {
+    const bool ours = include.what.starts_with("daemon/") || include.what.starts_with("ctl/");
+    if (!ours) continue;
+    const std::string from = layer_of(include.from);
+    const std::string to = layer_of(include.what);
+    // The version is generated and belongs to nobody.
+    const bool fine =
+        from == to || allowed.at(from).contains(to) || include.what == "daemon/version.h";
+    CHECK_MESSAGE(fine, include.from, " includes ", include.what);
+  }
+}
+
+TEST_CASE("each library is named only where it may be") {
+  const std::map<std::string, std::vector<std::string>> homes = {
+      {"SQLiteCpp/", {"daemon/store/"}},
+      {"sqlite3.h", {"daemon/store/"}},
+      {"httplib.h", {"daemon/api/"}},
+      {"spdlog/", {"daemon/base/log.cc"}},
+      {"CLI/", {"daemon/config", "ctl/args.cc"}},
+      {"toml++/", {"daemon/config"}},
+      {"systemd/", {"daemon/service_manager.cc"}},
+  };
+  std::vector<Include> all = includes("daemon");
+  const std::vector<Include> ctl = includes("ctl");
+  all.insert(all.end(), ctl.begin(), ctl.end());
+  for (const Include& include : all) {
+    for (const auto& [library, places] : homes) {
+      if (!include.what.starts_with(library)) continue;
+      bool at_home = false;
+      for (const std::string& place : places) at_home |= include.from.starts_with(place);
+      CHECK_MESSAGE(at_home, include.from, " includes ", include.what);
+    }
+  }
+}
+
+TEST_CASE("the daemon reads the clocks in one file and never sleeps") {
+  for (const fs::path& path : sources("daemon")) {
+    const std::string where = below_root(path);
+    if (where.starts_with("daemon/process/shim/")) continue;  // a program of its own
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+      if (line.find("sleep_for") != std::string::npos ||
+          line.find("usleep(") != std::string::npos ||
+          line.find("nanosleep(") != std::string::npos) {
+        FAIL_CHECK(where << " sleeps: " << line);
+      }
+      if (where == "daemon/base/clock.cc") continue;
+      if (line.find("clock_gettime(") != std::string::npos ||
+          line.find("system_clock::now") != std::string::npos ||
+          line.find("::time(") != std::string::npos) {
+        FAIL_CHECK(where << " reads a clock: " << line);
+      }
+    }
+  }
+}

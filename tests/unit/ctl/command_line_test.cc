@@ -1,0 +1,210 @@
+// From the command line and the environment to a request: verbs, sockets, submit's options.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "ctl/client.h"
+#include "ctl/submit_options.h"
+#include "ctl/verbs.h"
+#include "daemon/base/errors.h"
+
+using namespace taskd;
+using namespace taskd::ctl;
+
+namespace {
+
+struct Sent {
+  NewTask task;
+  int code = 0;  // of the UsageError, if there was one
+};
+
+// What these options of submit ask for, in this environment.
+Sent submit(const Words& argv, std::vector<const char*> environment = {}) {
+  environment.push_back(nullptr);
+  const SystemClock clock;
+  const UniqueFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  Context context{Environment(environment.data()), Output(null.get()), clock};
+  SubmitOptions options;
+  Args args("submit", {"", "", ""});
+  options.declare(args);
+  Sent sent;
+  try {
+    REQUIRE(args.parse(argv, context.out));
+    sent.task = options.to_task(context);
+  } catch (const UsageError& e) {
+    sent.code = e.exit_code;
+  }
+  return sent;
+}
+
+std::string socket_of(std::vector<const char*> environment,
+                      const std::optional<std::string>& option = {}) {
+  environment.push_back(nullptr);
+  try {
+    return find_socket(option, Environment(environment.data()));
+  } catch (const UsageError& e) {
+    return std::to_string(e.exit_code);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the daemon is looked for where the words say, then where daemons are") {
+  CHECK(socket_of({}) == "/run/taskd/taskd.sock");
+  CHECK(socket_of({"TASKD_SOCKET=/a/b"}) == "/a/b");
+  CHECK(socket_of({"TASKD_SOCKET=/a/b"}, "/c") == "/c");
+  CHECK(socket_of({"XDG_RUNTIME_DIR=/nonexistent"}) == "/run/taskd/taskd.sock");
+  CHECK(socket_of({"TASKD_SOCKETS=/a/b"}) == "/run/taskd/taskd.sock");
+
+  char name[] = "/tmp/taskctl-xdg-XXXXXX";
+  REQUIRE(::mkdtemp(name) != nullptr);
+  const std::string folder = name;
+  std::filesystem::create_directory(folder + "/taskd");
+  const std::string variable = "XDG_RUNTIME_DIR=" + folder;
+  CHECK(socket_of({variable.c_str()}) == "/run/taskd/taskd.sock");
+  std::ofstream(folder + "/taskd/taskd.sock") << "x";
+  CHECK(socket_of({variable.c_str()}) == folder + "/taskd/taskd.sock");
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a path that no socket can have is refused by whoever wrote it") {
+  const std::string longest(107, 'x');
+  const std::string too_long(108, 'x');
+  CHECK(socket_of({}, longest) == longest);
+  CHECK(socket_of({}, too_long) == "64");
+  CHECK(socket_of({}, "") == "64");
+  CHECK(socket_of({("TASKD_SOCKET=" + too_long).c_str()}) == "78");
+  CHECK(socket_of({"TASKD_SOCKET="}) == "78");
+}
+
+TEST_CASE("every option of submit reaches its field") {
+  const Sent sent = submit({"--name",  "n",
+                            "-q",      "q",
+                            "-p",      "high",
+                            "--delay", "1m",
+                            "--hold",  "--timeout",
+                            "2m",      "--grace",
+                            "3s",      "--max-attempts",
+                            "4",       "--retry-delay",
+                            "5s",      "--retry-max-delay",
+                            "6m",      "--backoff",
+                            "linear",  "--retry-on",
+                            "1,2",     "--retry-on",
+                            "timeout", "--no-retry-on",
+                            "signal",  "--on-lost",
+                            "fail",    "--max-lost",
+                            "7",       "--env",
+                            "A=1=2",   "--env",
+                            "B=",      "--cwd",
+                            "/srv",    "--label",
+                            "k=v=w",   "--keep",
+                            "8d",      "--user",
+                            "www",     "--",
+                            "cmd",     "[a,b]"});
+  CHECK(sent.code == 0);
+  const TaskSpec& spec = sent.task.spec;
+  CHECK(spec.argv == Words{"cmd", "[a,b]"});
+  CHECK(spec.name == "n");
+  CHECK(spec.queue == "q");
+  CHECK(spec.priority == 10);
+  CHECK(sent.task.delay_ms == 60'000);
+  CHECK(sent.task.hold);
+  CHECK(spec.timeout_ms == 120'000);
+  CHECK(spec.grace_ms == 3000);
+  CHECK(spec.max_attempts == 4);
+  CHECK(spec.backoff.kind == BackoffKind::linear);
+  CHECK(spec.backoff.initial_ms == 5000);
+  CHECK(spec.backoff.max_ms == 360'000);
+  REQUIRE(spec.retry_on.size() == 3);
+  CHECK(spec.retry_on[1].exit_code == 2);
+  CHECK(spec.retry_on[2].reason == Reason::timeout);
+  REQUIRE(spec.no_retry_on.size() == 1);
+  CHECK(spec.on_lost == OnLost::fail);
+  CHECK(spec.max_lost == 7);
+  CHECK(spec.env == std::map<std::string, std::string>{{"A", "1=2"}, {"B", ""}});
+  CHECK(spec.cwd == "/srv");
+  CHECK(spec.labels == std::map<std::string, std::string>{{"k", "v=w"}});
+  CHECK(spec.keep_ms == 8LL * 86'400'000);
+  CHECK(spec.user_name == "www");
+}
+
+TEST_CASE("the environment sent is small unless all of it is asked for") {
+  const std::vector<const char*> here = {"PATH=/bin", "LC_ALL=C", "HOME=/root", "TERM=xterm",
+                                         "SECRET=1",  "TZ=UTC0",  "LANG=C",     "=odd"};
+  using Env = std::map<std::string, std::string>;
+  const Env small = {{"PATH", "/bin"}, {"LC_ALL", "C"}, {"TZ", "UTC0"}, {"LANG", "C"}};
+  CHECK(submit({"--", "x"}, here).task.spec.env == small);
+  CHECK(submit({"--env-all", "--", "x"}, here).task.spec.env.size() == 7);
+  CHECK(submit({"--env", "SECRET", "--env", "PATH=/x", "--", "x"}, here).task.spec.env ==
+        Env{{"PATH", "/x"}, {"LC_ALL", "C"}, {"TZ", "UTC0"}, {"LANG", "C"}, {"SECRET", "1"}});
+  CHECK(submit({"--env", "MISSING", "--", "x"}, here).code == 64);
+}
+
+TEST_CASE("the folder is this one, or the one named from here") {
+  const std::string here = std::filesystem::current_path();
+  CHECK(submit({"--", "x"}).task.spec.cwd == here);
+  CHECK(submit({"--cwd", "sub", "--", "x"}).task.spec.cwd == here + "/sub");
+  CHECK(submit({"--cwd", "", "--", "x"}).code == 64);
+}
+
+TEST_CASE("what JSON cannot carry is refused, not bent") {
+  CHECK(submit({"--", "a\xff"}).code == 65);
+  CHECK(submit({"--", "ok", "\xed\xa0\x80"}).code == 65);
+  CHECK(submit({"--shell", "\xff"}).code == 65);
+  CHECK(submit({"--name", "\xff", "--", "x"}).code == 65);
+  CHECK(submit({"--env", "A=\xff", "--", "x"}).code == 65);
+  CHECK(submit({"--cwd", "/\xff", "--", "x"}).code == 65);
+  CHECK(submit({"--label", "a=\xff", "--", "x"}).code == 65);
+  CHECK(submit({"--", "x"}, {"PATH=\xff", "LANG=C"}).task.spec.env.size() == 1);
+}
+
+TEST_CASE("a submit that makes no sense is a usage error") {
+  for (const Words& argv : std::vector<Words>{{},
+                                              {"--"},
+                                              {"--", ""},
+                                              {"--shell", ""},
+                                              {"--shell", "x", "--", "y"},
+                                              {"--delay", "1s", "--at", "12:00", "--", "x"},
+                                              {"--priority", "big", "--", "x"},
+                                              {"--max-attempts", "many", "--", "x"},
+                                              {"--max-attempts", "99999999999", "--", "x"},
+                                              {"--retry-on", "256", "--", "x"},
+                                              {"--retry-on", "1,", "--", "x"},
+                                              {"--backoff", "random", "--", "x"},
+                                              {"--on-lost", "cry", "--", "x"},
+                                              {"--label", "k", "--", "x"},
+                                              {"--timeout", "-5s", "--", "x"}}) {
+    CAPTURE(argv);
+    CHECK(submit(argv).code == 64);
+  }
+}
+
+TEST_CASE("a mistyped verb is recognised") {
+  CHECK(nearest_verb("lits") == "list");
+  CHECK(nearest_verb("sumbit") == "submit");
+  CHECK(nearest_verb("canc") == "cancel");
+  CHECK(nearest_verb("relase") == "release");
+  CHECK(nearest_verb("xyzzy") == "");
+  CHECK(nearest_verb("") == "");
+  CHECK(nearest_verb(std::string(100'000, 'a')) == "");
+  CHECK(find_verb("submit") != nullptr);
+  CHECK(find_verb("sub") == nullptr);
+}
+
+TEST_CASE("every verb has a help of its own") {
+  for (const Verb& verb : all_verbs()) {
+    const UniqueFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    const SystemClock clock;
+    const char* const nothing[] = {nullptr};
+    Context context{Environment(nothing), Output(null.get()), clock};
+    CAPTURE(verb.name);
+    CHECK(run_taskctl(context, {std::string(verb.name), "--help"}) == 0);
+    CHECK(run_taskctl(context, {"help", std::string(verb.name)}) == 0);
+  }
+}

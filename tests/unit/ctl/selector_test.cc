@@ -1,0 +1,116 @@
+#include "ctl/selector.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/base/errors.h"
+
+using namespace taskd;
+using namespace taskd::ctl;
+
+namespace {
+
+constexpr WallTime kNow{1'700'000'000'000};
+
+Selection of_words(std::vector<std::string> words) {
+  SelectorOptions options;
+  options.words = std::move(words);
+  return parse_selection(options, kNow);
+}
+
+int code_of(const SelectorOptions& options) {
+  try {
+    parse_selection(options, kNow);
+  } catch (const UsageError& e) {
+    return e.exit_code;
+  }
+  return 0;
+}
+
+int code_of_word(const std::string& word) {
+  SelectorOptions options;
+  options.words = {word};
+  return code_of(options);
+}
+
+}  // namespace
+
+TEST_CASE("ids, ranges, commas and last make one list without repetitions") {
+  const Selection selection = of_words({"12", "15-17,3", "16", "last", "12"});
+  CHECK(selection.ids == std::vector<TaskId>{12, 15, 16, 17, 3});
+  CHECK(selection.last);
+  CHECK(selection.by_id());
+  CHECK_FALSE(selection.by_filter());
+  CHECK(of_words({"5-5"}).ids == std::vector<TaskId>{5});
+  CHECK(of_words({"9223372036854775806-9223372036854775807"}).ids.size() == 2);
+}
+
+TEST_CASE("what is no id is refused with the word in question") {
+  for (const char* word :
+       {"0", "-1", "abc", "", "1,", ",", "1-", "-", "1--2", "20-15", "1e3", "01", " 1", "１",
+        "9223372036854775808", "1;2", "last-3", "1-9223372036854775807"}) {
+    CAPTURE(word);
+    CHECK(code_of_word(word) == 64);
+  }
+}
+
+TEST_CASE("no more ids than a request may carry") {
+  CHECK(of_words({"1-10000"}).ids.size() == kMaxSelectedIds);
+  CHECK(code_of_word("1-10001") == 64);
+  SelectorOptions options;
+  options.words = {"1-9999", "20000-20005"};
+  CHECK(code_of(options) == 64);
+}
+
+TEST_CASE("a filter goes to the API in its own words") {
+  SelectorOptions options;
+  options.states = {"failed,cancelled", "failed"};
+  options.labels = {"team=web", "empty=", "eq=a=b"};
+  options.queue = "night ly";
+  options.user = "0";
+  options.since = "1h";
+  const Selection selection = parse_selection(options, kNow);
+  CHECK(selection.by_filter());
+  CHECK_FALSE(selection.by_id());
+  CHECK(filter_to_json(selection) ==
+        nlohmann::json::parse(R"({"state":["failed","cancelled"],"queue":"night ly","user":"0",
+            "labels":{"team":"web","empty":"","eq":"a=b"},"since":"2023-11-14T21:13:20.000Z"})"));
+  CHECK(filter_to_query(selection) ==
+        "state=failed&state=cancelled&label=team%3Dweb&label=empty%3D&label=eq%3Da%3Db&"
+        "queue=night%20ly&user=0&since=2023-11-14T21%3A13%3A20.000Z");
+}
+
+TEST_CASE("nothing selects nothing") {
+  const Selection selection = of_words({});
+  CHECK_FALSE(selection.by_id());
+  CHECK_FALSE(selection.by_filter());
+  CHECK(filter_to_json(selection) == nlohmann::json::object());
+  CHECK(filter_to_query(selection).empty());
+}
+
+TEST_CASE("ids and a filter together are a mistake") {
+  SelectorOptions options;
+  options.words = {"1"};
+  options.states = {"failed"};
+  CHECK(code_of(options) == 64);
+  options.words = {"last"};
+  CHECK(code_of(options) == 64);
+}
+
+TEST_CASE("wrong filters are refused before anybody is asked") {
+  SelectorOptions options;
+  options.states = {"done"};
+  CHECK(code_of(options) == 64);
+  options = {};
+  options.labels = {"novalue"};
+  CHECK(code_of(options) == 64);
+  options.labels = {"=v"};
+  CHECK(code_of(options) == 64);
+  options = {};
+  options.since = "yesterday";
+  CHECK(code_of(options) == 64);
+  options = {};
+  options.queue = "\xff";
+  CHECK(code_of(options) == 65);
+}

@@ -1,0 +1,198 @@
+// The two seams, for the engine's tests: a clock that is set by hand and a launcher whose attempts
+// end when the test says so. The store under them is the real one.
+#pragma once
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/process/launcher.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd::test {
+
+class FakeClock final : public Clock {
+ public:
+  WallTime wall_now() const override { return {wall_ms.load()}; }
+  BootTime boot_now() const override { return {boot_ms.load()}; }
+  std::atomic<std::int64_t> wall_ms{1'700'000'000'000};
+  std::atomic<std::int64_t> boot_ms{1'000'000};
+};
+
+// Attempts live until end() is called for their task.
+class FakeLauncher final : public Launcher {
+ public:
+  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) override {
+    const std::lock_guard lock(mutex_);
+    started_.push_back(launch);
+    changed_.notify_all();
+    if (refuse_) return *refuse_;
+    return std::make_unique<Live>(*this, launch.task);
+  }
+
+  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(const Launch& launch,
+                                                                 const std::string&) override {
+    const std::lock_guard lock(mutex_);
+    if (const auto it = recorded_.find(launch.task); it != recorded_.end()) return it->second;
+    return std::make_unique<Live>(*this, launch.task);
+  }
+
+  void settle(TaskId task, int) override {
+    const std::lock_guard lock(mutex_);
+    settled_.push_back(task);
+    changed_.notify_all();
+  }
+
+  void remove_task(TaskId task, int) override {
+    const std::lock_guard lock(mutex_);
+    removed_.push_back(task);
+  }
+
+  // Ends the task's live attempt with `code`.
+  void end(TaskId task, int code) {
+    const std::lock_guard lock(mutex_);
+    codes_[task] = code;
+    raise(events_.at(task));
+  }
+
+  void wait_until_started(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return started_.size() >= count; });
+  }
+  void wait_until_settled(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return settled_.size() >= count; });
+  }
+  void wait_until_stopped(TaskId task) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopped_.contains(task); });
+  }
+
+  std::vector<Launch> started() const {
+    const std::lock_guard lock(mutex_);
+    return started_;
+  }
+  std::vector<TaskId> removed() const {
+    const std::lock_guard lock(mutex_);
+    return removed_;
+  }
+
+  // Every launch ends at once like this.
+  void refuse_with(AttemptEnd end) {
+    const std::lock_guard lock(mutex_);
+    refuse_ = std::move(end);
+  }
+  // What recover() finds on disk for a task; others are adopted.
+  void record(TaskId task, Outcome outcome) {
+    const std::lock_guard lock(mutex_);
+    recorded_[task].outcome = std::move(outcome);
+  }
+
+ private:
+  class Live final : public LiveAttempt {
+   public:
+    // With the launcher's mutex held.
+    Live(FakeLauncher& launcher, TaskId task)
+        : launcher_(launcher), task_(task), event_(::eventfd(0, EFD_CLOEXEC)) {
+      launcher_.events_[task] = event_.get();
+    }
+    int pidfd() const override { return event_.get(); }
+    void stop() override {
+      const std::lock_guard lock(launcher_.mutex_);
+      launcher_.stopped_[task_] = true;
+      raise(event_.get());
+      launcher_.changed_.notify_all();
+    }
+    AttemptEnd reap() override {
+      const std::lock_guard lock(launcher_.mutex_);
+      AttemptEnd end;
+      if (launcher_.stopped_.contains(task_)) {
+        end.outcome = {OutcomeKind::cancelled, 0, ""};
+      } else {
+        end.outcome = {OutcomeKind::exited, launcher_.codes_.at(task_), ""};
+      }
+      return end;
+    }
+
+   private:
+    FakeLauncher& launcher_;
+    const TaskId task_;
+    const UniqueFd event_;
+  };
+
+  static void raise(int fd) {
+    const std::uint64_t one = 1;
+    if (::write(fd, &one, sizeof one) != sizeof one) std::abort();
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Launch> started_;
+  std::vector<TaskId> settled_;
+  std::vector<TaskId> removed_;
+  std::map<TaskId, int> events_;
+  std::map<TaskId, int> codes_;
+  std::map<TaskId, bool> stopped_;
+  std::map<TaskId, AttemptEnd> recorded_;
+  std::optional<AttemptEnd> refuse_;
+};
+
+// A store in a folder of its own.
+class StoreFixture {
+ public:
+  StoreFixture() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "taskd-engine-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    folder_ = pattern;
+    open();
+  }
+  ~StoreFixture() {
+    store.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  void open() {
+    store.reset();
+    StoreOptions options;
+    options.path = folder_ + "/taskd.db";
+    options.boot_id = "boot";
+    options.ballast_bytes = 4096;
+    options.clock = &clock;
+    options.on_commit = [this](std::span<const Change> changes) {
+      if (on_commit) on_commit(changes);
+    };
+    options.on_fatal = [](const std::string&) { std::abort(); };
+    store = TaskStore::open(options);
+  }
+  TaskId submit(NewTask task = {}) {
+    if (task.spec.argv.empty()) task.spec.argv = {"true"};
+    SubmitRequest request;
+    request.actor = kActor;
+    request.tasks.push_back(std::move(task));
+    return std::get<Submitted>(store->submit(request)).ids.front();
+  }
+  void cancel(TaskId id) {
+    store->control({.actor = kActor, .verb = Verb::cancel, .ids = {id}, .filter = {}});
+  }
+  Task get(TaskId id) { return store->get(kActor, id).value(); }
+
+  static constexpr Actor kActor{0, true};
+  FakeClock clock;
+  std::function<void(std::span<const Change>)> on_commit;  // set before the first write
+  std::unique_ptr<TaskStore> store;
+
+ private:
+  std::string folder_;
+};
+
+}  // namespace taskd::test

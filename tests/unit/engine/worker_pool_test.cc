@@ -1,0 +1,117 @@
+#include "daemon/engine/worker_pool.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "daemon/engine/running_set.h"
+#include "tests/unit/engine/fakes.h"
+
+using namespace taskd;
+using namespace taskd::test;
+
+namespace {
+
+struct PoolFixture : StoreFixture {
+  explicit PoolFixture(int workers)
+      : pool(*store, launcher, running, workers, [](const std::string&) { std::abort(); }) {
+    on_commit = [this](std::span<const Change> changes) {
+      running.publish(changes);
+      pool.publish(changes);
+    };
+  }
+  ~PoolFixture() { pool.stop(); }
+  FakeLauncher launcher;
+  RunningSet running;
+  WorkerPool pool;
+};
+
+}  // namespace
+
+TEST_CASE("idle workers are woken by a submit and never run more than their number") {
+  PoolFixture f(2);
+  f.pool.start({});
+  for (int i = 0; i < 3; ++i) f.submit();
+  f.launcher.wait_until_started(2);
+  CHECK(f.running.busy() == 2);
+  CHECK(f.get(3).state == State::queued);
+  f.launcher.end(1, 0);
+  f.launcher.wait_until_started(3);
+  CHECK(f.get(1).state == State::succeeded);
+  f.launcher.end(2, 0);
+  f.launcher.end(3, 5);
+  f.launcher.wait_until_settled(3);
+  CHECK(f.get(3).reason == Reason::exit);
+  CHECK(f.running.busy() == 0);
+}
+
+TEST_CASE("a cancel stops the live attempt of its task and no other") {
+  PoolFixture f(2);
+  f.pool.start({});
+  f.submit();
+  f.submit();
+  f.launcher.wait_until_started(2);
+  f.cancel(2);
+  f.launcher.wait_until_settled(1);
+  CHECK(f.get(2).state == State::cancelled);
+  CHECK(f.get(1).state == State::running);
+  f.launcher.end(1, 0);
+  f.launcher.wait_until_settled(2);
+  CHECK(f.get(1).state == State::succeeded);
+}
+
+TEST_CASE("stopping claims nothing more and leaves what runs to the next daemon") {
+  PoolFixture f(1);
+  f.pool.start({});
+  f.submit();
+  f.submit();
+  f.launcher.wait_until_started(1);
+  f.pool.stop();
+  CHECK(f.get(1).state == State::running);
+  CHECK(f.get(2).state == State::queued);
+}
+
+TEST_CASE("adopted attempts beyond the number of workers all finish before anything is claimed") {
+  PoolFixture f(1);
+  for (int i = 0; i < 4; ++i) f.submit();
+  f.store->claim(3);  // as a daemon with three workers left them
+  Recovery recovery = recover(*f.store, f.launcher);
+  REQUIRE(recovery.adopted.size() == 3);
+  f.pool.start(std::move(recovery.adopted));
+  f.launcher.end(2, 0);
+  f.launcher.end(3, 4);
+  f.launcher.wait_until_settled(2);
+  CHECK(f.get(3).last_outcome->code == 4);
+  CHECK(f.get(4).state == State::queued);
+  f.launcher.end(1, 0);
+  f.launcher.wait_until_started(1);
+  CHECK(f.launcher.started().front().task == 4);
+  f.launcher.end(4, 0);
+  f.launcher.wait_until_settled(4);
+}
+
+TEST_CASE("what cannot be started is reported as it was refused") {
+  PoolFixture f(1);
+  AttemptEnd refusal;
+  refusal.outcome = {OutcomeKind::spawn_failed, ENOENT, "user"};
+  f.launcher.refuse_with(refusal);
+  f.pool.start({});
+  f.submit();
+  f.launcher.wait_until_settled(1);
+  CHECK(f.get(1).state == State::failed);
+  CHECK(f.get(1).reason == Reason::spawn);
+}
+
+TEST_CASE("a machine without room puts the task back and spends none of its tries") {
+  PoolFixture f(1);
+  AttemptEnd refusal;
+  refusal.outcome = {OutcomeKind::not_started, EAGAIN, "fork"};
+  f.launcher.refuse_with(refusal);
+  f.pool.start({});
+  f.submit();
+  f.launcher.wait_until_settled(1);
+  const Task task = f.get(1);
+  CHECK(task.state == State::scheduled);
+  CHECK(task.attempt == 0);
+  CHECK(task.tries == 0);
+}

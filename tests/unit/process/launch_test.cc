@@ -1,0 +1,254 @@
+// What a job gets, and what comes back from it.
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "tests/unit/process/fixture.h"
+
+namespace taskd {
+namespace {
+
+std::size_t open_fds() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a command that exits is exited with its code") {
+  for (const int code : {0, 1, 42, 255}) {
+    const AttemptEnd end = run(shell("exit " + std::to_string(code)));
+    CHECK(end.outcome == Outcome{OutcomeKind::exited, code, ""});
+    CHECK(end.ended_at.has_value());
+    PosixLauncher(config).settle(1, 1);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a command that a signal ends is signaled with its number") {
+  CHECK(run(shell("kill -9 $$")).outcome == Outcome{OutcomeKind::signaled, SIGKILL, ""});
+  CHECK(run(shell("kill -15 $$")).outcome == Outcome{OutcomeKind::signaled, SIGTERM, ""});
+  CHECK(run(shell("kill -11 $$")).outcome.code == SIGSEGV);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a program that does not exist fails to spawn at exec") {
+  CHECK(run(argv({"no-such-program"})).outcome ==
+        Outcome{OutcomeKind::spawn_failed, ENOENT, "exec"});
+  CHECK(run(argv({"/etc/passwd"})).outcome == Outcome{OutcomeKind::spawn_failed, EACCES, "exec"});
+  CHECK(run(argv({"/etc"})).outcome.kind == OutcomeKind::spawn_failed);
+  CHECK(run(argv({""})).outcome == Outcome{OutcomeKind::spawn_failed, ENOENT, "exec"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a folder that does not exist fails to spawn at chdir") {
+  Launch launch = shell("true");
+  launch.spec.cwd = "/no/such/folder";
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, ENOENT, "chdir"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "arguments arrive exactly as they were given") {
+  const std::vector<std::string> odd = {"",  " ",  "a b", "'",       "\"$HOME\"",
+                                        "*", "\n", "\\",  "\xff\x01"};
+  std::vector<std::string> words = {"printf", "<%s>"};
+  words.insert(words.end(), odd.begin(), odd.end());
+  const Launch launch = argv(words);
+  REQUIRE(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  std::string expected;
+  for (const std::string& word : odd) expected += "<" + word + ">";
+  CHECK(out(launch) == expected);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a command as large as the limits allow passes the gate") {
+  std::vector<std::string> words = {"/bin/sh", "-c", "printf %s $# ${#1}", "sh"};
+  while (words.size() < 1000) words.push_back(std::string(words.size() == 4 ? 131'071 : 1000, 'x'));
+  const Launch launch = argv(words);
+  REQUIRE(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) == "996131071");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a command beyond the limits is refused, not cut") {
+  CHECK(refused(argv(std::vector<std::string>(5000, "x"))).outcome ==
+        Outcome{OutcomeKind::spawn_failed, E2BIG, "exec"});
+  CHECK(run(argv({"true", std::string(140'000, 'x')})).outcome ==
+        Outcome{OutcomeKind::spawn_failed, E2BIG, "exec"});
+  CHECK(refused(argv({"true", std::string("a\0b", 3)})).outcome ==
+        Outcome{OutcomeKind::spawn_failed, EINVAL, "exec"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job sees its own environment and nothing of the daemon's") {
+  ::setenv("TASKD_TEST_LEAK", "1", 1);
+  Launch launch = argv({"env"});
+  launch.spec.env = {{"COLOUR", "blue"}, {"TASKD_ATTEMPT", "99"}, {"HOME", "/elsewhere"}};
+  launch.spec.queue = "nightly";
+  REQUIRE(run(launch).outcome.code == 0);
+  const std::string env = "\n" + out(launch);
+  for (const std::string& line :
+       {std::string("COLOUR=blue"), std::string("HOME=/elsewhere"), std::string("TASKD_TASK_ID=1"),
+        std::string("TASKD_ATTEMPT=1"), std::string("TASKD_QUEUE=nightly"),
+        std::string("TASKD_SOCKET=/run/taskd.sock"), "TASKD_TOKEN=" + launch.token}) {
+    CHECK_MESSAGE(env.find("\n" + line + "\n") != std::string::npos, line);
+  }
+  CHECK(env.find("\nPATH=/") != std::string::npos);
+  CHECK(env.find("\nUSER=") != std::string::npos);
+  CHECK(env.find("\nSHELL=/") != std::string::npos);
+  CHECK(env.find("TASKD_TEST_LEAK") == std::string::npos);
+  CHECK(std::count(env.begin(), env.end(), '\n') == 12);
+}
+
+TEST_CASE_FIXTURE(Fixture, "programs are searched in the job's own PATH") {
+  const std::string program = dir.path() + "/only-here";
+  {
+    const UniqueFd fd(::open(program.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
+    const std::string text = "echo found $1\n";  // no "#!": /bin/sh runs it
+    REQUIRE(::write(fd.get(), text.data(), text.size()) > 0);
+  }
+  Launch launch = argv({"only-here", "you"});
+  launch.spec.env = {{"PATH", "/nowhere:" + dir.path()}};
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) == "found you\n");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job starts clean: three descriptors, no stdin, no blocked signals") {
+  const Launch launch = shell(
+      "ls -l /proc/self/fd | wc -l; cat | wc -c; umask; pwd;"
+      "grep -E '^Sig(Blk|Cgt)' /proc/self/status; grep ^SigIgn /proc/$$/status");
+  REQUIRE(run(launch).outcome.code == 0);
+  std::string text = out(launch);
+  CHECK(text.find("5\n0\n0022\n/\n") == 0);  // "total", 0, 1, 2 and the one ls itself reads
+  CHECK(text.find("SigBlk:\t0000000000000000\n") != std::string::npos);
+  // SIGPIPE, ignored in this process, is not; the two above 31 are glibc's own.
+  const std::size_t ignored = text.find("SigIgn:\t");
+  REQUIRE(ignored != std::string::npos);
+  CHECK((std::stoull(text.substr(ignored + 8), nullptr, 16) << 33) == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "both streams are kept apart and the end of stderr is reported") {
+  const Launch launch = shell("echo out; echo err >&2");
+  const AttemptEnd end = run(launch);
+  CHECK(out(launch) == "out\n");
+  CHECK(out(launch, Stream::err) == "err\n");
+  CHECK(end.stderr_tail == "err\n");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what the whole tree used is reported") {
+  const AttemptEnd end = run(shell("(i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done) & wait"));
+  CHECK(end.usage.user_cpu_ms + end.usage.system_cpu_ms > 0);
+  CHECK(end.usage.max_rss_bytes > 100'000);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a task of another user runs as that user with that user's groups") {
+  if (!is_root()) return;
+  Launch launch = shell("id -u; id -ru; id -G; grep -E '^Cap(Prm|Eff)' /proc/self/status");
+  launch.uid = kNobody;
+  REQUIRE(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) ==
+        "65534\n65534\n65534\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a task's user must exist, and be our own unless we are root") {
+  Launch launch = shell("true");
+  launch.uid = 3'000'000'017;
+  const int error = is_root() ? ENOENT : EPERM;
+  CHECK(refused(launch).outcome == Outcome{OutcomeKind::spawn_failed, error, "user"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a working folder is entered as the task's user") {
+  if (!is_root()) return;
+  const std::string closed = dir.path() + "/closed";
+  REQUIRE(::mkdir(closed.c_str(), 0700) == 0);
+  Launch launch = shell("true");
+  launch.uid = kNobody;
+  launch.spec.cwd = closed;
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, EACCES, "chdir"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a missing shim starts nothing and leaves nothing") {
+  config.shim_path = "/no/such/shim";
+  const Launch launch = shell("true");
+  const AttemptEnd end = refused(launch);
+  CHECK(end.outcome.kind == OutcomeKind::not_started);
+  CHECK(end.outcome.code == ENOENT);
+  CHECK_FALSE(std::filesystem::exists(folder(launch)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "no room for another process starts nothing") {
+  if (!is_root()) return;
+  REQUIRE(::mkdir(config.attempts_dir.c_str(), 0700) == 0);
+  REQUIRE(::chown(config.attempts_dir.c_str(), kNobody, kNobody) == 0);
+  const Helper helper([&] {
+    const rlimit one{1, 1};
+    if (::setresgid(kNobody, kNobody, kNobody) != 0 || ::setrlimit(RLIMIT_NPROC, &one) != 0 ||
+        ::setresuid(kNobody, kNobody, kNobody) != 0) {
+      return false;
+    }
+    const AttemptEnd end = refused(shell("true"));
+    return end.outcome.kind == OutcomeKind::not_started && end.outcome.code == EAGAIN;
+  });
+}
+
+#ifndef __SANITIZE_ADDRESS__  // the sanitizers need descriptors of their own
+TEST_CASE_FIXTURE(Fixture, "no descriptor left starts nothing") {
+  PosixLauncher launcher(config);
+  rlimit old{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &old) == 0);
+  for (rlim_t room = 1; room < 8; ++room) {
+    const rlimit tight{open_fds() - 1 + room, old.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    auto result = launcher.launch(shell("true"));
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &old) == 0);
+    // Here, or in the shim, which inherits the limit.
+    auto* live = std::get_if<std::unique_ptr<LiveAttempt>>(&result);
+    const AttemptEnd end = live != nullptr ? finish(**live) : std::get<AttemptEnd>(result);
+    if (end.outcome.kind == OutcomeKind::exited) continue;
+    CHECK(end.outcome.kind == OutcomeKind::not_started);
+    CHECK(end.outcome.code == EMFILE);
+  }
+}
+#endif
+
+TEST_CASE_FIXTURE(Fixture, "many attempts at once leave no zombie and no descriptor behind") {
+  PosixLauncher launcher(config);
+  const std::size_t before = open_fds();
+  std::vector<std::thread> workers;
+  std::atomic<int> good = 0;
+  for (int worker = 0; worker < 4; ++worker) {
+    workers.emplace_back([&, worker] {
+      for (int i = 0; i < 25; ++i) {
+        Launch launch = shell("exit 7");
+        launch.task = 1000 * worker + i + 1;
+        auto result = launcher.launch(launch);
+        auto* live = std::get_if<std::unique_ptr<LiveAttempt>>(&result);
+        if (live == nullptr) continue;
+        pollfd slot{(*live)->pidfd(), POLLIN, 0};
+        ::poll(&slot, 1, kPatienceMs);
+        if ((*live)->reap().outcome == Outcome{OutcomeKind::exited, 7, ""}) ++good;
+        launcher.settle(launch.task, launch.attempt);
+      }
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  CHECK(good == 100);
+  CHECK(open_fds() == before);
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+  CHECK(errno == ECHILD);
+}
+
+TEST_CASE_FIXTURE(Fixture, "settling keeps the output and removing takes everything") {
+  PosixLauncher launcher(config);
+  const Launch quiet = shell("true");
+  run(quiet);
+  launcher.settle(1, 1);
+  CHECK_FALSE(std::filesystem::exists(folder(quiet)));
+
+  Launch loud = shell("echo hello");
+  loud.attempt = 2;
+  run(loud);
+  launcher.settle(1, 2);
+  CHECK(out(loud) == "hello\n");
+  CHECK_FALSE(std::filesystem::exists(folder(loud) + "/lock"));
+  CHECK_FALSE(std::filesystem::exists(folder(loud) + "/status"));
+  launcher.remove_task(1, 3);
+  CHECK(std::filesystem::is_empty(config.attempts_dir));
+}
+
+}  // namespace
+}  // namespace taskd

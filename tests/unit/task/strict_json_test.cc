@@ -1,0 +1,143 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "daemon/base/text.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+json parsed(std::string_view text) {
+  auto result = parse_strict_json(text);
+  const auto* error = std::get_if<JsonError>(&result);
+  if (error != nullptr) FAIL(error->detail << " at " << error->offset_bytes);
+  return std::get<json>(std::move(result));
+}
+
+JsonError refused(std::string_view text) {
+  CAPTURE(text);
+  auto result = parse_strict_json(text);
+  REQUIRE(std::holds_alternative<JsonError>(result));
+  auto error = std::get<JsonError>(std::move(result));
+  CHECK_FALSE(error.detail.empty());
+  CHECK(is_plain_text(error.detail));
+  CHECK(error.offset_bytes <= text.size());
+  return error;
+}
+
+bool mentions(const JsonError& error, std::string_view word) {
+  return error.detail.find(word) != std::string::npos;
+}
+
+TEST_CASE("a document comes out as it was written") {
+  const json document = parsed(
+      R"({"a":[1,-2,[],{}],"b":{"c":"x\ny","d":null,"e":true},"f":0.5,"g":[[{"h":[false]}],"i"]})");
+  CHECK(
+      document.dump() ==
+      R"({"a":[1,-2,[],{}],"b":{"c":"x\ny","d":null,"e":true},"f":0.5,"g":[[{"h":[false]}],"i"]})");
+  CHECK(parsed(" {} \n") == json::object());
+  CHECK(parsed("{\"\xC3\xA4\":\"\\ud83d\\ude00\"}")["\xC3\xA4"] == "\xF0\x9F\x98\x80");
+  CHECK(parsed(R"({"a":18446744073709551615,"b":-9223372036854775808})")["a"].is_number_integer());
+}
+
+TEST_CASE("only one object is a document") {
+  for (const char* text :
+       {"", " ", "[]", "1", "\"a\"", "null", "true", "{}{}", "{} x", "{}]", "[{}]", "1.5"}) {
+    refused(text);
+  }
+  CHECK(mentions(refused("[]"), "must be one object"));
+}
+
+TEST_CASE("loose syntax is refused") {
+  for (const char* text : {"{",
+                           "}",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":1,}",
+                           "{\"a\":[1,]}",
+                           "{a:1}",
+                           "{'a':1}",
+                           "{\"a\":1 \"b\":2}",
+                           "{\"a\":01}",
+                           "{\"a\":+1}",
+                           "{\"a\":.5}",
+                           "{\"a\":1.}",
+                           "{\"a\":NaN}",
+                           "{\"a\":Infinity}",
+                           "{\"a\":tru}",
+                           "{\"a\":\"x}",
+                           "{\"a\":\"\\q\"}",
+                           "{\"a\":\"\n\"}",
+                           "{\"a\":1}//x",
+                           "/**/{}",
+                           "{\"a\":0x10}"}) {
+    refused(text);
+  }
+}
+
+TEST_CASE("a field that stands twice is refused by its name") {
+  const JsonError error = refused(R"({"queue":"a","name":"b","queue":"c"})");
+  CHECK(mentions(error, "duplicate field \"queue\""));
+  CHECK(error.offset_bytes == 31);
+  CHECK(mentions(refused(R"({"env":{"A":"1","A":"1"}})"), "\"A\""));
+  CHECK(mentions(refused("{\"a\":1,\"\\u0061\":2}"), "\"a\""));
+  CHECK(parsed(R"({"a":{"x":1},"b":{"x":1}})").size() == 2);
+}
+
+TEST_CASE("nesting is bounded at 32 levels") {
+  const auto nested = [](std::size_t arrays) {
+    return "{\"a\":" + std::string(arrays, '[') + std::string(arrays, ']') + "}";
+  };
+  CHECK(parsed(nested(31)).size() == 1);
+  CHECK(mentions(refused(nested(32)), "32 levels"));
+  CHECK(mentions(refused(nested(100'000)), "32 levels"));
+  CHECK(mentions(refused("{\"a\":" + std::string(500'000, '[')), "32 levels"));
+}
+
+TEST_CASE("text that is not Unicode, or holds NUL, is refused") {
+  for (const char* text : {"{\"a\":\"\xFF\"}", "{\"a\":\"\xC3\"}", "{\"a\":\"\xED\xA0\x80\"}",
+                           "{\"\xC0\xAF\":1}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}",
+                           "{\"a\":\"\\ud800\\u0041\"}", "{\xFF}", "\xFF"}) {
+    refused(text);
+  }
+  CHECK(mentions(refused(R"({"a":"x\u0000y"})"), "u0000"));
+  CHECK(mentions(refused(R"({"\u0000":1})"), "u0000"));
+  refused(std::string_view("{\"a\":\"\0\"}", 9));
+  refused(std::string_view("{}\0", 3));
+  CHECK(refused(std::string_view("{}\0{}", 5)).offset_bytes == 2);
+}
+
+TEST_CASE("numbers that do not fit are refused") {
+  CHECK(mentions(refused(R"({"a":18446744073709551616})"), "too large"));
+  CHECK(mentions(refused(R"({"a":-9223372036854775809})"), "too large"));
+  refused(R"({"a":1e999})");
+  CHECK(parsed(R"({"a":1e3})")["a"].is_number_float());
+}
+
+TEST_CASE("the error says how far the reader came") {
+  CHECK(refused("{\"a\":tru }").offset_bytes == 8);
+  CHECK(refused("{\"a\":").offset_bytes == 5);
+  CHECK(refused("").offset_bytes == 0);
+  CHECK(mentions(refused("{\"a\":tru }"), "line 1, column 9"));
+}
+
+TEST_CASE("no cut and no changed byte of a document does harm") {
+  const std::string good = R"({"argv":["a\u00e4",1,-2.5e3],"env":{"K":"v"},"n":null,"t":[true]})";
+  for (std::size_t length = 0; length < good.size(); ++length) refused(good.substr(0, length));
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(byte);
+      const auto result = parse_strict_json(bad);
+      const auto* document = std::get_if<json>(&result);
+      if (document != nullptr) CHECK(document->is_object());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace taskd
