@@ -333,7 +333,9 @@ std::string resolve_cgroup(const std::string& cgroup) {
   if (!path.ends_with("/taskd.service")) return "";
   path.resize(path.rfind('/') + 1);
   path = "/sys/fs/cgroup" + path + "taskd-jobs.service";
-  return ::access((path + "/cgroup.procs").c_str(), W_OK) == 0 ? path : "";
+  const bool usable = ::access((path + "/cgroup.procs").c_str(), W_OK) == 0 &&
+                      ::access((path + "/cgroup.kill").c_str(), W_OK) == 0;  // Linux 5.14
+  return usable ? path : "";
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 // Builds the daemon's parts, wires them together, and takes them down again. Nothing is global.
 
+#include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -37,6 +41,28 @@ namespace {
   std::_Exit(EX_IOERR);
 }
 
+// A socket must never become somebody's stderr.
+void open_standard_fds() {
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+    if (fd < 0)
+      throw UsageError(EX_OSERR, std::string("cannot open /dev/null: ") + std::strerror(errno));
+  } while (fd <= STDERR_FILENO);
+  ::close(fd);
+}
+
+// Every client and every running job takes a few descriptors.
+void raise_fd_limit() {
+  constexpr rlim_t kWanted = 16384;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+  limit.rlim_cur = std::min(kWanted, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    log::warn("cannot raise the limit of open files", {{"error", std::strerror(errno)}});
+  }
+}
+
 // Everything blocks these; the main thread takes them with sigtimedwait().
 sigset_t block_signals() {
   sigset_t set;
@@ -47,8 +73,16 @@ sigset_t block_signals() {
   return set;
 }
 
-// Waits for a signal to stop, feeding the watchdog if there is one. The ping goes through the
-// store's writer, so it proves that commits still happen.
+// A turn of the store's writer: it does not hang in a sync.
+void check_writer(TaskStore& store) {
+  try {
+    store.claim(0);
+  } catch (const DiskFull&) {
+    // It answered; a full disk is told to those who ask for something.
+  }
+}
+
+// Waits for a signal to stop, feeding the watchdog if there is one.
 void wait_for_stop(const sigset_t& signals, TaskStore& store) {
   const auto interval_ms = service_manager::watchdog_interval_ms();
   for (;;) {
@@ -58,7 +92,7 @@ void wait_for_stop(const sigset_t& signals, TaskStore& store) {
                              static_cast<long>(*interval_ms % 1000 * 1'000'000)};
       signal = ::sigtimedwait(&signals, nullptr, &timeout);
       if (signal < 0 && errno == EAGAIN) {
-        store.claim(0);
+        check_writer(store);
         service_manager::notify_alive();
       }
     } else {
@@ -198,7 +232,11 @@ int run(int argc, char** argv) {
       (config.log_to == Config::LogTo::automatic && service_manager::stderr_is_journal());
   log::configure(config.log_level, to_journal);
   ::umask(077);
+  open_standard_fds();
+  raise_fd_limit();
   const sigset_t signals = block_signals();
+  // Many threads that each allocate little: an arena for each would be kept for good.
+  ::mallopt(M_ARENA_MAX, 2);
   std::optional<UniqueFd> socket = service_manager::adopt_socket();
   if (::access(config.shim.c_str(), X_OK) != 0) {
     throw UsageError(EX_CONFIG, "cannot run the shim " + config.shim + ": " + std::strerror(errno) +

@@ -203,7 +203,7 @@ int show_command(Context& context, const Words& argv) {
   for (const TaskId id : ids) {
     const std::string target = "/v1/tasks/" + std::to_string(id);
     nlohmann::json task = client.get(target);
-    nlohmann::json attempts = client.get(target + "/attempts");
+    nlohmann::json attempts = client.get(target + "/attempts?limit=1000");
     if (json) {
       task["attempts"] = attempts["attempts"];
       documents.push_back(std::move(task));

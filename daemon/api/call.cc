@@ -3,15 +3,9 @@
 #include <nlohmann/json.hpp>
 
 namespace taskd {
-namespace {
-
-// Names and commands were checked when they came in; what a job wrote (a tail of stderr) may be
-// anything.
 std::string dump(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
-
-}  // namespace
 
 Reply json_reply(int status, const nlohmann::json& body) {
   Reply reply;

@@ -43,6 +43,10 @@ struct Reply {
   std::function<bool(const StreamWriter&)> stream;
 };
 
+// `json` as text. Names and commands were checked when they came in; what a job wrote (a tail of
+// stderr) may be anything, so broken UTF-8 is replaced.
+std::string dump(const nlohmann::json& json);
+
 Reply json_reply(int status, const nlohmann::json& body);
 Reply problem_reply(const Problem& problem);
 

@@ -22,6 +22,7 @@ constexpr std::uint64_t kTimer = 2;
 constexpr std::uint64_t kFirstConnection = 3;
 
 constexpr int kRequestsPerTurn = 16;  // of one client that pipelines, before others have a turn
+constexpr int kShareOfOneUser = 4;    // nobody but root may hold more than a fourth of the waits
 constexpr std::int64_t kAcceptPauseMs = 250;
 constexpr std::int64_t kLastOutputMs = 1'000;  // patience with a slow reader when stopping
 // Answers that wait for slow readers; beyond it such a reader is cut off.
@@ -163,18 +164,23 @@ void ConnectionPool::join_ended() {
   for (std::thread& thread : ended) thread.join();
 }
 
-ConnectionPool::WaitSlot::WaitSlot(ConnectionPool& pool) : pool_(pool) {
+ConnectionPool::WaitSlot::WaitSlot(ConnectionPool& pool, const Actor& actor)
+    : pool_(pool), uid_(actor.uid) {
   const MutexLock lock(pool_.mutex_);
-  const bool has_room = pool_.waiting_ < pool_.limits_.max_streams;
+  const int all = pool_.limits_.max_streams;
+  const int share = actor.admin ? all : std::max(1, all / kShareOfOneUser);
+  const bool has_room = pool_.waiting_ < all && pool_.waiting_of_user_[uid_] < share;
   if (!has_room || (pool_.idle_ == 0 && !pool_.spawn())) {
     throw ProblemError(503, "too_many_requests", "too many requests wait or follow an output");
   }
+  ++pool_.waiting_of_user_[uid_];
   ++pool_.waiting_;
   --pool_.busy_;
 }
 
 ConnectionPool::WaitSlot::~WaitSlot() {
   const MutexLock lock(pool_.mutex_);
+  if (--pool_.waiting_of_user_[uid_] == 0) pool_.waiting_of_user_.erase(uid_);
   --pool_.waiting_;
   ++pool_.busy_;
 }

@@ -46,16 +46,18 @@ class ConnectionPool {
   void stop();
 
   // While one lives, its thread may wait for as long as it likes. Throws ProblemError
-  // too_many_requests beyond max_streams or when there is no thread to take its place.
+  // too_many_requests beyond max_streams, beyond a user's share of them, or when there is no thread
+  // to take its place.
   class WaitSlot {
    public:
-    explicit WaitSlot(ConnectionPool& pool);
+    WaitSlot(ConnectionPool& pool, const Actor& actor);
     ~WaitSlot();
     WaitSlot(const WaitSlot&) = delete;
     WaitSlot& operator=(const WaitSlot&) = delete;
 
    private:
     ConnectionPool& pool_;
+    const std::uint32_t uid_;
   };
 
   // Readable once stop() was called.
@@ -81,7 +83,6 @@ class ConnectionPool {
   void handle(EntryId id);
   void accept_one();
   std::optional<UniqueFd> accept_or_pause();
-  void pause_accepting(int error);
   void listen_again() TASKD_REQUIRES(mutex_);
   void serve_connection(EntryId id, Connection& connection);
   Next advance(Connection& connection);
@@ -124,6 +125,7 @@ class ConnectionPool {
   int idle_ TASKD_GUARDED_BY(mutex_) = 0;     // threads in epoll_wait
   int busy_ TASKD_GUARDED_BY(mutex_) = 0;     // threads that answer
   int waiting_ TASKD_GUARDED_BY(mutex_) = 0;  // threads with a WaitSlot
+  std::unordered_map<std::uint32_t, int> waiting_of_user_ TASKD_GUARDED_BY(mutex_);  // by uid
 };
 
 }  // namespace taskd

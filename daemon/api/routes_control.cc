@@ -131,10 +131,11 @@ Reply control_task(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = verb;
   request.ids = {task_id_of(context, call)};
-  control(context, request);
+  const std::vector<ControlChange> changes = control(context, request);
   const auto task = context.store.get(call.actor, request.ids.front());
-  if (!task) no_such_task(request.ids.front());
-  return json_reply(200, task_to_json(*task));
+  if (task) return json_reply(200, task_to_json(*task));
+  // Kept for no time at all, it is gone again; what was done to it still was.
+  return json_reply(200, {{"id", changes.front().id}, {"state", to_string(changes.front().state)}});
 }
 
 template Reply control_task<Verb::cancel>(const ApiContext&, const Call&);

@@ -63,7 +63,7 @@ class Follower {
         task_(task),
         number_(number),
         ticket_(context.watch.watch(task)),
-        slot_(call.pool) {}
+        slot_(call.pool, call.actor) {}
 
   bool run(const StreamWriter& write) {
     bool ended = false;

@@ -94,7 +94,7 @@ void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec
   if (spec.user_uid && !uid_exists(uid)) unknown("with uid " + std::to_string(uid));
 }
 
-// The tasks as they are now. Ids given out together are consecutive.
+// The earlier tasks of a repeated key, as they are now. Ids given out together are consecutive.
 std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
                             const std::vector<TaskId>& ids) {
   std::vector<Task> tasks;
@@ -121,7 +121,9 @@ std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
 
 Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted,
              bool batch) {
-  const std::vector<Task> tasks = read_back(context, actor, submitted.ids);
+  const std::vector<Task> tasks = submitted.repeated
+                                      ? read_back(context, actor, submitted.ids)
+                                      : submitted.tasks;
   const int status = submitted.repeated ? 200 : 201;
   if (batch) {
     json list = json::array();

@@ -9,6 +9,9 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kReadAtOnce = 50;
+constexpr std::size_t kMaxPageBytes = 8 << 20;  // a page ends early once it is this long
+
 std::vector<State> take_states(Query& query) {
   std::vector<State> states;
   for (const std::string& text : query.take_all("state")) {
@@ -66,6 +69,12 @@ bool take_oldest_first(Query& query) {
   return order == "oldest";
 }
 
+Reply page(const std::string& items, const json& next_cursor) {
+  Reply reply;
+  reply.body = "{\"tasks\":[" + items + "],\"next_cursor\":" + next_cursor.dump() + "}\n";
+  return reply;
+}
+
 }  // namespace
 
 Reply list_tasks(const ApiContext& context, const Call& call) {
@@ -78,15 +87,23 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
   if (const auto cursor = call.query.take("cursor")) request.after = parse_cursor(*cursor, list);
   call.query.finish();
 
-  request.limit = static_cast<int>(limit) + 1;  // one more tells whether this is the end
-  const std::vector<Task> tasks = context.store.list(request);
-  json items = json::array();
-  for (std::size_t i = 0; i < tasks.size() && i < limit; ++i) {
-    items.push_back(task_to_json(tasks[i]));
+  // Read in small pieces: a task may be a megabyte, and a page of them must not be a gigabyte.
+  std::string items;
+  std::size_t count = 0;
+  for (;;) {
+    request.limit = static_cast<int>(std::min(limit - count, kReadAtOnce)) + 1;
+    std::vector<Task> tasks = context.store.list(request);
+    const bool more = tasks.size() == static_cast<std::size_t>(request.limit);
+    if (more) tasks.pop_back();  // it only told that this is not the end
+    for (const Task& task : tasks) {
+      if (items.size() >= kMaxPageBytes) return page(items, make_cursor(*request.after, list));
+      if (count++ > 0) items += ',';
+      items += dump(task_to_json(task));
+      request.after = task.id;
+    }
+    if (!more) return page(items, nullptr);
+    if (count == limit) return page(items, make_cursor(*request.after, list));
   }
-  json next = nullptr;
-  if (tasks.size() > limit) next = make_cursor(tasks[limit - 1].id, list);
-  return json_reply(200, {{"tasks", std::move(items)}, {"next_cursor", std::move(next)}});
 }
 
 Reply show_task(const ApiContext& context, const Call& call) {
@@ -95,13 +112,22 @@ Reply show_task(const ApiContext& context, const Call& call) {
 }
 
 Reply show_attempts(const ApiContext& context, const Call& call) {
+  const auto limit = static_cast<std::size_t>(call.query.take_int("limit", 1, 1000, 100));
+  const auto cursor = call.query.take("cursor");
   call.query.finish();
   const Task task = task_of(context, call);
-  json items = json::array();
-  for (const Attempt& attempt : context.store.attempts(task.id)) {
-    items.push_back(attempt_to_json(attempt));
+  const std::string list = "attempts of " + std::to_string(task.id);
+  const auto after = static_cast<int>(cursor ? parse_cursor(*cursor, list) : 0);
+  std::vector<Attempt> attempts =
+      context.store.attempts(task.id, after, static_cast<int>(limit) + 1);
+  json next = nullptr;
+  if (attempts.size() > limit) {
+    attempts.pop_back();
+    next = make_cursor(attempts.back().number, list);
   }
-  return json_reply(200, {{"attempts", std::move(items)}, {"next_cursor", nullptr}});
+  json items = json::array();
+  for (const Attempt& attempt : attempts) items.push_back(attempt_to_json(attempt));
+  return json_reply(200, {{"attempts", std::move(items)}, {"next_cursor", std::move(next)}});
 }
 
 }  // namespace taskd

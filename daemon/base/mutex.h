@@ -45,11 +45,6 @@ class TASKD_SCOPED MutexLock {
 class CondVar {
  public:
   void wait(Mutex& mutex) TASKD_REQUIRES(mutex) { cv_.wait(mutex); }
-  // Returns false when `deadline` passed first.
-  template <class Deadline>
-  bool wait_until(Mutex& mutex, const Deadline& deadline) TASKD_REQUIRES(mutex) {
-    return cv_.wait_until(mutex, deadline) == std::cv_status::no_timeout;
-  }
   void notify_one() { cv_.notify_one(); }
   void notify_all() { cv_.notify_all(); }
 

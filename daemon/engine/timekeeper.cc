@@ -75,17 +75,10 @@ void Timekeeper::publish(std::span<const Change> changes) {
 
 std::optional<WallTime> Timekeeper::run_once() {
   const WallTime now = clock_.wall_now();
-  std::optional<WallTime> due;
-  do {
-    due = store_.promote(now, kBatch);
-  } while (due && *due <= now);
-
-  TaskStore::PruneResult pruned;
-  do {
-    pruned = store_.prune(now, kBatch);
-    for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
-    if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
-  } while (pruned.next && *pruned.next <= now);
+  const std::optional<WallTime> due = store_.promote(now, kBatch);
+  const TaskStore::PruneResult pruned = store_.prune(now, kBatch);
+  for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
+  if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
   return earlier(due, pruned.next);
 }
 

@@ -32,7 +32,8 @@ class Timekeeper {
   // Wakes the thread when a change brings its next moment forward.
   void publish(std::span<const Change> changes);
 
-  // One round, without the thread: does everything due now and returns the next moment, if any.
+  // One round, without the thread: a batch of each work that is due, so that neither holds up the
+  // other. Returns the next moment, if any; one that is not in the future means: go on at once.
   std::optional<WallTime> run_once();
 
  private:

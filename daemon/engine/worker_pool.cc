@@ -13,6 +13,7 @@ namespace taskd {
 namespace {
 
 constexpr int kDiskFullPauseMs = 1000;
+constexpr int kNoRoomPauseMs = 100;
 
 void log_end(const Finish& finish) {
   const Outcome& outcome = finish.end.outcome;
@@ -169,9 +170,26 @@ std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& liv
   running_.detach(claim.task);
   if (ready < 0) throw std::system_error(error, std::generic_category(), "poll on an attempt");
   if ((fds[0].revents & POLLIN) == 0) return std::nullopt;  // stopping; the shim goes on
-  Finish finish{claim.task, claim.attempt, claim.token, live.reap()};
+  std::optional<AttemptEnd> end = reap(claim, live);
+  if (!end) return std::nullopt;
+  Finish finish{claim.task, claim.attempt, claim.token, std::move(*end)};
   log_end(finish);
   return finish;
+}
+
+// The end lies on disk, so a machine that is out of descriptors or memory only delays it.
+std::optional<AttemptEnd> WorkerPool::reap(const Claim& claim, LiveAttempt& live) {
+  for (;;) {
+    try {
+      return live.reap();
+    } catch (const std::system_error& e) {
+      const int error = e.code().value();
+      if (error != EMFILE && error != ENFILE && error != ENOMEM) throw;
+      log::warn("an end cannot be read yet",
+                {{"task", claim.task}, {"attempt", claim.attempt}, {"error", e.what()}});
+    }
+    if (!pause(kNoRoomPauseMs)) return std::nullopt;
+  }
 }
 
 std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {

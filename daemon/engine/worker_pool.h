@@ -56,6 +56,7 @@ class WorkerPool {
   // Launches and waits. Nothing when the pool stops first.
   std::optional<Finish> execute(const Claim& claim);
   std::optional<Finish> supervise(const Claim& claim, LiveAttempt& live);
+  std::optional<AttemptEnd> reap(const Claim& claim, LiveAttempt& live);
   // Reports the end, durably, and claims the next.
   std::optional<Claim> report(const Finish& finish, int claim_limit);
   // False when the pool stops first.

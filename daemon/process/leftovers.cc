@@ -70,6 +70,10 @@ void wait_readable(int fd, short events) {
 
 }  // namespace
 
+void wait_for_exit(int pidfd) {
+  wait_readable(pidfd, POLLIN);
+}
+
 void kill_processes_with_token(const std::string& token) {
   const std::string entry = "TASKD_TOKEN=" + token;
   for (int empty_passes = 0; empty_passes < kEmptyPasses;) {
@@ -79,7 +83,7 @@ void kill_processes_with_token(const std::string& token) {
     for (const UniqueFd& pidfd : found) {
       ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
     }
-    for (const UniqueFd& pidfd : found) wait_readable(pidfd.get(), POLLIN);
+    for (const UniqueFd& pidfd : found) wait_for_exit(pidfd.get());
   }
 }
 

@@ -5,6 +5,9 @@
 
 namespace taskd {
 
+// Waits until the process is dead and has let go of all it held. Throws std::system_error.
+void wait_for_exit(int pidfd);
+
 // Kills every process that carries this token in its environment, and waits until there is none.
 // The command itself died with its shim (PR_SET_PDEATHSIG); this finds its children. A child that
 // wiped its environment is found only through the cgroup. Throws std::system_error.

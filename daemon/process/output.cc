@@ -27,10 +27,10 @@ UniqueFd open_folder(const std::string& path) {
 }
 
 // The first offsets of the stream's files, rising.
-std::vector<std::int64_t> list_segments(const UniqueFd& folder, Stream stream) {
+std::vector<std::int64_t> list_segments(int folder, Stream stream) {
   std::vector<std::int64_t> starts;
-  if (!folder) return starts;
-  const int fd = ::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return starts;
+  const int fd = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return starts;  // removed since it was opened
   DIR* dir = fd < 0 ? nullptr : ::fdopendir(fd);
   if (dir == nullptr) {
@@ -49,9 +49,9 @@ std::vector<std::int64_t> list_segments(const UniqueFd& folder, Stream stream) {
 }
 
 // Empty when the shim has dropped the segment since it was listed.
-UniqueFd open_segment(const UniqueFd& folder, Stream stream, std::int64_t start) {
+UniqueFd open_segment(int folder, Stream stream, std::int64_t start) {
   const std::string name = std::string(name_of(stream)) + "." + std::to_string(start);
-  UniqueFd fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd && errno != ENOENT) throw_errno("open " + name);
   return fd;
 }
@@ -76,7 +76,7 @@ std::int64_t append_from(int fd, std::int64_t position, std::size_t max_bytes, s
 }
 
 // Reads one segment from chunk.next_offset on. False when it has been dropped.
-bool read_segment(const UniqueFd& folder, Stream stream, std::int64_t start, std::size_t max_bytes,
+bool read_segment(int folder, Stream stream, std::int64_t start, std::size_t max_bytes,
                   OutputChunk& chunk) {
   const UniqueFd file = open_segment(folder, stream, start);
   if (!file) return false;
@@ -91,7 +91,7 @@ bool read_segment(const UniqueFd& folder, Stream stream, std::int64_t start, std
 
 // Reads on through the segments as they are listed now. False when one of them was dropped under
 // the reader: list again.
-bool read_listed(const UniqueFd& folder, Stream stream, std::size_t max_bytes, OutputChunk& chunk) {
+bool read_listed(int folder, Stream stream, std::size_t max_bytes, OutputChunk& chunk) {
   const std::vector<std::int64_t> starts = list_segments(folder, stream);
   auto at = std::upper_bound(starts.begin(), starts.end(), chunk.next_offset);
   if (at != starts.begin()) --at;
@@ -102,13 +102,13 @@ bool read_listed(const UniqueFd& folder, Stream stream, std::size_t max_bytes, O
   return true;
 }
 
-void read_on(const UniqueFd& folder, Stream stream, std::size_t max_bytes, OutputChunk& chunk) {
+void read_on(int folder, Stream stream, std::size_t max_bytes, OutputChunk& chunk) {
   // Each repetition means that the shim dropped a segment meanwhile, for one that is still there.
   while (!read_listed(folder, stream, max_bytes, chunk)) {
   }
 }
 
-std::int64_t size_of(const UniqueFd& folder, Stream stream) {
+std::int64_t size_of(int folder, Stream stream) {
   for (;;) {
     const std::vector<std::int64_t> starts = list_segments(folder, stream);
     if (starts.empty()) return 0;
@@ -131,24 +131,23 @@ OutputChunk read_output(const std::string& attempt_dir, Stream stream, std::int6
                         std::size_t max_bytes) {
   OutputChunk chunk;
   chunk.next_offset = std::max<std::int64_t>(offset, 0);
-  read_on(open_folder(attempt_dir), stream, max_bytes, chunk);
+  read_on(open_folder(attempt_dir).get(), stream, max_bytes, chunk);
   return chunk;
 }
 
-std::string read_output_tail(const std::string& attempt_dir, Stream stream, std::size_t max_bytes) {
-  const UniqueFd folder = open_folder(attempt_dir);
-  const std::int64_t size = size_of(folder, stream);
+std::string read_output_tail(int attempt_fd, Stream stream, std::size_t max_bytes) {
+  const std::int64_t size = size_of(attempt_fd, stream);
   if (size == 0) return {};
   OutputChunk chunk;
   chunk.next_offset = std::max<std::int64_t>(0, size - static_cast<std::int64_t>(max_bytes));
   // Twice as much, for a marker and for what was written since.
-  read_on(folder, stream, 2 * max_bytes, chunk);
+  read_on(attempt_fd, stream, 2 * max_bytes, chunk);
   if (chunk.bytes.size() > max_bytes) chunk.bytes.erase(0, chunk.bytes.size() - max_bytes);
   return std::move(chunk.bytes);
 }
 
 std::int64_t output_size(const std::string& attempt_dir, Stream stream) {
-  return size_of(open_folder(attempt_dir), stream);
+  return size_of(open_folder(attempt_dir).get(), stream);
 }
 
 }  // namespace taskd

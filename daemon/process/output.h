@@ -26,8 +26,8 @@ std::string attempt_dir(const std::string& attempts_dir, std::int64_t task, int 
 OutputChunk read_output(const std::string& attempt_dir, Stream stream, std::int64_t offset,
                         std::size_t max_bytes);
 
-// The last `max_bytes` of the stream as it is now.
-std::string read_output_tail(const std::string& attempt_dir, Stream stream, std::size_t max_bytes);
+// The last `max_bytes` of the stream as it is now; `attempt_fd` is the attempt's open folder.
+std::string read_output_tail(int attempt_fd, Stream stream, std::size_t max_bytes);
 
 // The logical length of the stream as it is now.
 std::int64_t output_size(const std::string& attempt_dir, Stream stream);

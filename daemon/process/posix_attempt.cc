@@ -1,7 +1,8 @@
 #include "daemon/process/posix_attempt.h"
 
+#include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"
@@ -16,8 +17,7 @@ constexpr std::size_t kStderrTailBytes = 4096;
 // Missing output is no reason to miss the end.
 std::string stderr_tail(int folder_fd, const AttemptKey& key) {
   try {
-    return read_output_tail("/proc/self/fd/" + std::to_string(folder_fd), Stream::err,
-                            kStderrTailBytes);
+    return read_output_tail(folder_fd, Stream::err, kStderrTailBytes);
   } catch (const std::system_error& e) {
     log::warn("cannot read the end of stderr",
               {{"task", key.task}, {"attempt", key.attempt}, {"error", e.what()}});
@@ -64,12 +64,7 @@ void PosixAttempt::stop() {
 }
 
 AttemptEnd PosixAttempt::reap() {
-  siginfo_t info{};
-  // ECHILD: an adopted shim is the child, and the zombie, of somebody else.
-  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0) {
-    if (errno == ECHILD) break;
-    if (errno != EINTR) throw_errno("wait for the shim");
-  }
+  wait_for_exit(pidfd_.get());
   return conclude_attempt(folder_.get(), key_, cgroup_);
 }
 

@@ -13,7 +13,6 @@
 #include "daemon/base/text.h"
 #include "daemon/process/attempt_folder.h"
 #include "daemon/process/leftovers.h"
-#include "daemon/process/new_shim.h"
 #include "daemon/process/posix_attempt.h"
 #include "daemon/process/shim/protocol.h"
 
@@ -46,15 +45,22 @@ void write_whole(int fd, const std::string& text, const char* what) {
   throw_errno(what);
 }
 
-// The shim's own pid, in the lock file and in the shims' cgroup, before it may start anything.
-void record_shim(const NewShim& shim, int lock_fd, const std::string& cgroup_root) {
-  const std::string pid = std::to_string(shim.pid());
-  write_whole(lock_fd, std::string(shim::kShimMark) + pid + "\n", "write the attempt's lock");
-  if (cgroup_root.empty()) return;
-  const std::string path = cgroup_root + "/shims/cgroup.procs";
-  const UniqueFd procs(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!procs) throw_errno("open " + path);
-  write_whole(procs.get(), pid, "move the shim to its cgroup");
+// Before the gate opens, so that whoever finds the lock held by a shim that may start something
+// also finds the shim.
+void record_shim(pid_t pid, int lock_fd) {
+  write_whole(lock_fd, std::string(shim::kShimMark) + std::to_string(pid) + "\n",
+              "write the attempt's lock");
+}
+
+// Makes what is missing in the cgroup root and returns the folder the shims are born in.
+UniqueFd open_shims_cgroup(const std::string& root) {
+  if (root.empty()) return UniqueFd();
+  const std::string path = root + "/shims";
+  make_dirs(path, 0755);
+  make_dirs(root + "/tasks", 0755);
+  UniqueFd shims(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!shims) throw_errno("open " + path);
+  return shims;
 }
 
 // Cleaning up failed: nobody waits for it, and the next cleaner gets another chance.
@@ -66,13 +72,12 @@ void log_leftover(TaskId task, int attempt, const std::system_error& e) {
 }  // namespace
 
 PosixLauncher::PosixLauncher(PosixLauncherConfig config)
-    : config_(checked(std::move(config))), shielded_from_oom_(is_shielded_from_oom()) {
+    : config_(checked(std::move(config))),
+      shielded_from_oom_(is_shielded_from_oom()),
+      server_(config_.shim_path, open_shims_cgroup(config_.cgroup_root)) {
   make_dirs(config_.attempts_dir, 0700);
   attempts_.reset(::open(config_.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!attempts_) throw_errno("open " + config_.attempts_dir);
-  if (config_.cgroup_root.empty()) return;
-  make_dirs(config_.cgroup_root + "/shims", 0755);
-  make_dirs(config_.cgroup_root + "/tasks", 0755);
 }
 
 LaunchResult PosixLauncher::launch(const Launch& launch) {
@@ -104,18 +109,27 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
   try {
     if (!cgroup.empty()) make_cgroup(cgroup);
     const std::string label = std::to_string(launch.task) + "." + std::to_string(launch.attempt);
-    NewShim shim(config_.shim_path, label, lock.get(), folder.get());
-    record_shim(shim, lock.get(), config_.cgroup_root);
+    NewShim shim = server_.fork(label, lock.get(), folder.get());
+    record_shim(shim.pid, lock.get());
     lock.reset();  // from here on held by the shim alone
-    shim.open_gate(spec.bytes);
-    NewShim::Handles handles = shim.release();
-    return std::make_unique<PosixAttempt>(key_of(launch), std::move(folder),
-                                          std::move(handles.pidfd), std::move(handles.gate),
-                                          cgroup);
+    open_gate(shim.gate.get(), spec.bytes);
+    return std::make_unique<PosixAttempt>(key_of(launch), std::move(folder), std::move(shim.pidfd),
+                                          std::move(shim.gate), cgroup);
   } catch (const std::system_error&) {
-    settle(launch.task, launch.attempt);
+    lock.reset();
+    abandon(launch, folder.get());
     throw;
   }
+}
+
+// After a start that failed, its gate closed: the shim, if there is one, is on its way out.
+void PosixLauncher::abandon(const Launch& launch, int folder_fd) {
+  try {
+    if (const UniqueFd lock = open_lock(folder_fd)) wait_for_lock(lock.get());
+  } catch (const std::system_error& e) {
+    log_leftover(launch.task, launch.attempt, e);
+  }
+  settle(launch.task, launch.attempt);
 }
 
 LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boot_id) {
@@ -140,8 +154,9 @@ LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boo
       return std::make_unique<PosixAttempt>(key, std::move(folder), std::move(pidfd), UniqueFd(),
                                             cgroup);
     }
-    // No pid: a shim whose daemon died before its gate was opened, and it leaves. A pid that is
-    // gone: only a copy on its way to exec still holds the lock. Neither takes long.
+    // No pid: the daemon died before it opened the gate; the fork server or the shim still has the
+    // lock, and both leave. A pid that is gone: only a copy on its way to exec still holds the
+    // lock. Neither takes long.
     wait_for_lock(lock.get());
   }
   return conclude_attempt(folder.get(), key, cgroup);

@@ -1,12 +1,13 @@
 // The real Launcher: one taskd-shim per attempt, found again by its lock file.
 //
 // Thread-safe. Requires of its process: SIGPIPE is ignored (a shim may die while it is told what to
-// run) and SIGCHLD is not (shims are waited for).
+// run) and SIGCHLD is not (see fork_server.h).
 #pragma once
 
 #include <string>
 
 #include "daemon/base/unique_fd.h"
+#include "daemon/process/fork_server.h"
 #include "daemon/process/launch_spec.h"
 #include "daemon/process/launcher.h"
 
@@ -18,9 +19,9 @@ struct PosixLauncherConfig {
   std::string boot_id;
   std::string socket;                          // TASKD_SOCKET of the jobs; "" = unset
   std::int64_t output_cap_bytes = 64LL << 20;  // of each stream; at least 4 KiB is kept
-  // A cgroup v2 folder this process may write, or "". Shims live in its `shims`, outside of the
+  // A cgroup v2 folder this process may write, or "". Shims are born in its `shims`, outside of the
   // daemon's own cgroup so that a restart of the service spares them; each command lives in
-  // `tasks/<task>.<attempt>`.
+  // `tasks/<task>.<attempt>`. The fork server, which ends with the daemon, stays with the daemon.
   std::string cgroup_root;
 };
 
@@ -38,12 +39,14 @@ class PosixLauncher final : public Launcher {
  private:
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> start(const Launch& launch,
                                                                const User& user);
+  void abandon(const Launch& launch, int folder_fd);
   std::string cgroup_of(TaskId task, int attempt) const;
   void make_cgroup(const std::string& path) const;
 
   const PosixLauncherConfig config_;
   const bool shielded_from_oom_;
   UniqueFd attempts_;
+  ForkServer server_;
 };
 
 }  // namespace taskd

@@ -1,13 +1,15 @@
 // A file beside the database that only takes up room. When the disk is full it is given up, so that
 // the ends of running attempts can still be recorded; new work waits until it is back.
 //
-// Used by the writer thread alone.
+// Used by one thread at a time: whoever opens the store, then the writer.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 namespace taskd {
+
+inline constexpr const char* kBallastSuffix = ".ballast";  // to the database's path
 
 class Ballast {
  public:

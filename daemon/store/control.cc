@@ -160,12 +160,17 @@ std::vector<TaskId> without_repeats(const std::vector<TaskId>& ids) {
   return unique;
 }
 
+// What frees space, or stops the job that fills the disk, must work on a full one.
+WhenFull when_full(Verb verb) {
+  return verb == Verb::cancel || verb == Verb::remove ? WhenFull::use_ballast : WhenFull::refuse;
+}
+
 }  // namespace
 
 ControlResult TaskStore::control(const ControlRequest& request) {
   if (request.filter) return control_filter(request);
   const std::vector<TaskId> ids = without_repeats(request.ids);
-  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+  return impl_->write(when_full(request.verb), [&](Transaction& transaction) {
     return control_ids(transaction, request, ids);
   });
 }
@@ -186,7 +191,7 @@ std::vector<ControlChange> TaskStore::control_filter(const ControlRequest& reque
     while (!ids.empty() && ids.back() > *newest) ids.pop_back();
     if (ids.empty()) return changes;
     selection.after = ids.back();
-    const auto chunk = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+    const auto chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
       std::vector<ControlChange> changed;
       control_chunk(transaction, request, selection.filter.states, ids, changed);
       return changed;

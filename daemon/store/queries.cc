@@ -179,13 +179,15 @@ std::optional<TaskId> TaskStore::last(const Actor& actor) {
   });
 }
 
-std::vector<Attempt> TaskStore::attempts(TaskId id) {
+std::vector<Attempt> TaskStore::attempts(TaskId id, int after, int limit) {
   return impl_->read([&](Connection& db) {
     std::vector<Attempt> attempts;
     Query rows = db.query(
         "SELECT number, token, boot_id, started_at_ms, ended_at_ms, user_cpu_ms, system_cpu_ms,"
-        " max_rss_bytes, stderr_tail FROM attempts WHERE task_id = ?1 ORDER BY number");
-    rows.bind(id);
+        " max_rss_bytes, stderr_tail FROM attempts WHERE task_id = ?1 AND number > ?2 ORDER BY "
+        "number"
+        " LIMIT ?3");
+    rows.bind(id, after, limit);
     while (rows.step()) {
       attempts.push_back(read_attempt(rows, id));
       attempts.back().outcome = load_outcome(db, id, attempts.back().number);

@@ -57,14 +57,20 @@ TaskRow first_row(const NewTask& task, WallTime now) {
   return row;
 }
 
-TaskId insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
+Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
   StoredTask task;
   task.uid = request.actor.uid;
   task.created_at = transaction.now();
   task.spec = prepared.task->spec;
   task.row = first_row(*prepared.task, transaction.now());
   transaction.insert(task, prepared.spec, {.type = "submitted", .actor_uid = request.actor.uid});
-  return task.id;
+  Task stored;  // its spec is the request's
+  stored.id = task.id;
+  stored.uid = task.uid;
+  stored.state = task.row.state;
+  stored.created_at = task.created_at;
+  stored.due_at = task.row.due_at;
+  return stored;
 }
 
 SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
@@ -73,7 +79,8 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
   if (auto refused = refuse(transaction.queues(), request)) return *std::move(refused);
   Submitted submitted;
   for (const Prepared& task : tasks) {
-    submitted.ids.push_back(insert(transaction, request, task));
+    submitted.tasks.push_back(insert(transaction, request, task));
+    submitted.ids.push_back(submitted.tasks.back().id);
   }
   remember_key(transaction, request, submitted.ids);
   return submitted;
@@ -85,9 +92,15 @@ SubmitResult TaskStore::submit(const SubmitRequest& request) {
   if (request.tasks.empty()) return Submitted{};
   std::vector<Prepared> tasks;  // written out here, on the caller's thread: the writer is shared
   for (const NewTask& task : request.tasks) tasks.push_back({&task, spec_to_stored(task.spec)});
-  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+  SubmitResult result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return submit_all(transaction, request, tasks);
   });
+  if (auto* submitted = std::get_if<Submitted>(&result)) {
+    for (std::size_t i = 0; i < submitted->tasks.size(); ++i) {
+      submitted->tasks[i].spec = request.tasks[i].spec;
+    }
+  }
+  return result;
 }
 
 }  // namespace taskd

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "daemon/base/errors.h"
+#include "daemon/store/ballast.h"
 #include "daemon/store/migrator.h"
 #include "daemon/store/store_impl.h"
 
@@ -53,6 +54,18 @@ std::int64_t count_start(Connection& db, const StoreOptions& options) {
   return generation;
 }
 
+// Running jobs need their daemon on a full disk too: the ballast pays for its start.
+std::int64_t count_start_on_any_disk(Connection& db, const StoreOptions& options) {
+  try {
+    return count_start(db, options);
+  } catch (const SQLite::Exception& error) {
+    if (error.getErrorCode() != SQLITE_FULL) throw;
+    if (db.in_transaction()) db.run("ROLLBACK");
+    if (!Ballast(options.path + kBallastSuffix, options.ballast_bytes).give_up()) throw;
+  }
+  return count_start(db, options);
+}
+
 }  // namespace
 
 std::string_view to_string(Verb verb) {
@@ -75,7 +88,7 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
   try {
     Connection db = Connection::open_writer(options.path);
     migrate(db.database(), options.path);
-    const std::int64_t generation = count_start(db, options);
+    const std::int64_t generation = count_start_on_any_disk(db, options);
     auto impl = std::make_unique<Impl>(std::move(db), options, generation);
     // A reader that cannot be opened is to show now, not at the first request.
     impl->read([](Connection& reader) { return reader.in_transaction(); });
@@ -99,7 +112,8 @@ std::int64_t TaskStore::generation() const {
 }
 
 void TaskStore::configure_queues(std::span<const QueueConfig> queues) {
-  impl_->writer.run(WhenFull::refuse, [&](Transaction& transaction) {
+  if (queues.empty()) return;
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     Connection& db = transaction.db();
     for (const QueueConfig& queue : queues) {
       db.run(

@@ -6,8 +6,10 @@
 // Durability: WAL, synchronous=FULL. A failed COMMIT or any I/O error ends the process through
 // `StoreOptions::on_fatal`, since after a failed fsync nothing may be acknowledged any more.
 // Errors: what a caller can expect is in the result types; exceptions (SQLite::Exception,
-// std::runtime_error) mean the operation cannot go on and changed nothing. DiskFull (below) is
-// thrown by submit, control and remove; ends of attempts are recorded even then, from the ballast.
+// std::runtime_error) mean the operation cannot go on and changed nothing. DiskFull (below)
+// may be thrown by every write. Until the disk has room again submit, claim, retry, hold and
+// release refuse with it; ends of attempts, cancels and removals go on from the ballast, while it
+// lasts.
 //
 // The seam is narrow on purpose (batch in, batch out, no policy in SQL, no triggers): a second
 // implementation on another database must fit behind it.
@@ -74,7 +76,8 @@ struct SubmitRequest {
 };
 struct Submitted {
   std::vector<TaskId> ids;
-  bool repeated = false;  // the key was known: these are the earlier tasks
+  bool repeated = false;    // the key was known: these are the earlier tasks
+  std::vector<Task> tasks;  // as they were stored; empty when repeated
 };
 struct UnknownQueue {
   std::string queue;
@@ -206,7 +209,8 @@ class TaskStore {
   std::vector<Task> list(const ListRequest& request);
   // The newest id visible to the actor: what `last` means.
   std::optional<TaskId> last(const Actor& actor);
-  std::vector<Attempt> attempts(TaskId id);
+  // Up to `limit` attempts of the task numbered above `after`, in order.
+  std::vector<Attempt> attempts(TaskId id, int after = 0, int limit = 1000);
   std::vector<QueueStats> stats();
 
  private:

@@ -25,7 +25,7 @@ WriteQueue::WriteQueue(Connection db, const StoreOptions& options, std::int64_t 
     : options_(options),
       generation_(generation),
       db_(std::move(db)),
-      ballast_(options.path + ".ballast", options.ballast_bytes) {
+      ballast_(options.path + kBallastSuffix, options.ballast_bytes) {
   queues_.load(db_);
   ballast_.restore();
   thread_ = std::thread([this] { loop(); });

@@ -109,8 +109,6 @@ bool make_pipe(Fd& read_end, Fd& write_end) {
 }  // namespace
 
 Failure start_command(const Spec& spec, int cgroup_fd, Command& command) {
-  const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null) return {"open /dev/null", errno};
   Fd out;
   Fd err;
   Fd report;
@@ -118,11 +116,17 @@ Failure start_command(const Spec& spec, int cgroup_fd, Command& command) {
       !make_pipe(command.report, report)) {
     return {"pipe", errno};
   }
+  // Else `echo x >/dev/stderr` fails: opening it checks the owner of the pipe.
+  const SpecHeader& header = spec.header;
+  if (header.switch_user != 0 && (::fchown(out.get(), header.uid, header.gid) != 0 ||
+                                  ::fchown(err.get(), header.uid, header.gid) != 0)) {
+    return {"chown", errno};
+  }
   const pid_t shim = ::getpid();
   command.pid = fork_into(cgroup_fd);
   if (command.pid < 0) return {"fork", errno};
   if (command.pid == 0) {
-    become_command(spec, {null.get(), out.get(), err.get()}, report.get(), shim);
+    become_command(spec, {kNullFd, out.get(), err.get()}, report.get(), shim);
   }
   return {};
 }

@@ -1,9 +1,10 @@
 // taskd-shim: supervises one attempt of a task and outlives the daemon that started it.
 //
-// Born from the launcher with the descriptors of protocol.h, its lock already held. It waits at its
-// gate for a whole launch spec; if the daemon dies before that, it leaves, and the lock file
-// without kStartedMark is the proof that nothing ran. Then it runs the command to the end of its
-// whole tree (supervisor.h), writes the status file and goes. SIGTERM asks it to stop the tree.
+// The launcher execs it once, as the fork server (fork_server.h); the shims are forks of that one,
+// each born with the descriptors of protocol.h, its lock already held. A shim waits at its gate for
+// a whole launch spec; if the daemon dies before that, it leaves, and the lock file without
+// kStartedMark is the proof that nothing ran. Then it runs the command to the end of its whole tree
+// (supervisor.h), writes the status file and goes. SIGTERM asks it to stop the tree.
 //
 // Durability: while the daemon lives, its COMMIT is the durable record of the end and the status
 // file need not be; syncing it would only cost every task a disk write. A hung up gate says that
@@ -13,24 +14,15 @@
 // Static, no exceptions, no third-party code, hardly any allocation; its environment is empty.
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 
+#include "daemon/process/shim/fork_server.h"
 #include "daemon/process/shim/supervisor.h"
 
 namespace taskd::shim {
 namespace {
 
-enum ExitCode { kDone = 0, kCannotSetUp = 2, kNothingStarted = 3 };
-
-bool set_up() {
-  // All of them: SIGCHLD and SIGTERM are read from a descriptor, the others stay pending forever.
-  sigset_t all;
-  sigfillset(&all);
-  return ::sigprocmask(SIG_SETMASK, &all, nullptr) == 0 &&
-         ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && ::fcntl(kLockFd, F_SETFD, FD_CLOEXEC) == 0 &&
-         ::fcntl(kFolderFd, F_SETFD, FD_CLOEXEC) == 0 && ::chdir("/") == 0;  // holds no mount busy
-}
+enum ExitCode { kDone = 0, kCannotSetUp = 2, kNothingStarted = 3, kUsage = 64 };
 
 bool is_daemon_gone() {
   pollfd gate{kGateFd, 0, 0};
@@ -38,7 +30,7 @@ bool is_daemon_gone() {
 }
 
 int run() {
-  if (!set_up()) return kCannotSetUp;
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return kCannotSetUp;
   Spec spec;
   if (!read_spec(kGateFd, spec)) return kNothingStarted;
   Supervisor supervisor(spec);
@@ -47,9 +39,18 @@ int run() {
   return kDone;
 }
 
+int serve(int argc, char** argv) {
+  if (argc != 2 || argv[1] != kServerArgument) {
+    constexpr std::string_view kText = "taskd-shim is started by taskd, not by hand\n";
+    [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, kText.data(), kText.size());
+    return kUsage;
+  }
+  serve_forks(argv[1], run);
+}
+
 }  // namespace
 }  // namespace taskd::shim
 
-int main() {
-  return taskd::shim::run();
+int main(int argc, char** argv) {
+  return taskd::shim::serve(argc, argv);
 }

@@ -1,10 +1,12 @@
-// What the launcher and taskd-shim say to each other: the descriptors the shim is born with, the
-// launch spec it reads from its gate, and the marks both leave in the attempt's folder.
+// What the launcher and taskd-shim say to each other: how the fork server is asked for a shim, the
+// descriptors the shim is born with, the launch spec it reads from its gate, and the marks both
+// leave in the attempt's folder.
 //
 // The shim of yesterday may meet the daemon of today (an upgrade while jobs run), so the two files
 // in the folder are text with a version, and the daemon keeps reading the versions it ever wrote.
-// The spec lives for a moment between a daemon and the shim it just started; a version it does not
-// know makes the shim leave before anything began.
+// The fork server lives and dies with its daemon. Both may still be of different versions, when
+// the program was replaced under a running daemon: a spec of a version it does not know makes the
+// shim leave before anything began.
 #pragma once
 
 #include <array>
@@ -14,12 +16,33 @@
 
 namespace taskd::shim {
 
+// The fork server. Only it is exec'ed; shims are its forks, which spares each of them the start of
+// a program. It is born in a session of its own, with all signals blocked, an empty environment,
+// its end of a SOCK_SEQPACKET socket pair as descriptor 0, and 1 and 2 on /dev/null.
+//
+// A request is a label of 1 to kMaxLabelBytes (ps shows it as the shim's argument), and with it as
+// SCM_RIGHTS the descriptors of RequestFd in that order. Into the empty places 3, 4, … they come
+// just as a shim needs them. The answer is a ForkReply, with the shim's pidfd if there is a shim.
+// Between them the request, the server or the shim hold the lock: it is never free meanwhile.
+inline constexpr int kServerSocketFd = 0;
+inline constexpr std::string_view kServerArgument = "fork-server                     ";
+inline constexpr std::size_t kMaxLabelBytes = kServerArgument.size();  // it is written over it
+
+enum RequestFd { kRequestLock, kRequestFolder, kRequestGate, kRequestCgroup };
+inline constexpr int kMinRequestFds = 3;  // without a cgroup for the shims
+inline constexpr int kMaxRequestFds = 4;
+
+struct ForkReply {
+  std::int32_t pid;    // 0 = there is no shim
+  std::int32_t error;  // errno, if there is none
+};
+
 // The shim's descriptors. 1 and 2 are /dev/null: what it has to say stands in the status file, and
 // a log's descriptor would tie it to the life of the daemon it has to outlive.
 inline constexpr int kGateFd = 0;  // read end; hung up once the daemon is gone
+inline constexpr int kNullFd = 1;
 inline constexpr int kLockFd = 3;  // the locked description of `lock`, held until the shim is dead
 inline constexpr int kFolderFd = 4;  // the attempt's folder
-inline constexpr int kFirstFreeFd = 5;
 
 // The lock file. The launcher locks it, starts the shim and writes kShimMark, the shim's pid and a
 // newline before it opens the gate; the shim adds kStartedMark just before it starts the command.

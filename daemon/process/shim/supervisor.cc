@@ -154,7 +154,9 @@ void Supervisor::kill_tree() {
     phase_ = Phase::killing;
     arm_timer(kKillAgainMs, kKillAgainMs);
   }
-  if (!cgroup_.kill()) signal_descendants(SIGKILL);
+  cgroup_.kill();
+  // Also what was moved out of the cgroup (by a login, a container engine): it is ours all the same.
+  signal_descendants(SIGKILL);
 }
 
 void Supervisor::arm_timer(std::int64_t ms, std::int64_t interval_ms) {

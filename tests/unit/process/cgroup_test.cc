@@ -41,6 +41,17 @@ TEST_CASE_FIXTURE(CgroupFixture, "a command lives in its own cgroup and its shim
   CHECK_FALSE(std::filesystem::exists(config.cgroup_root + "/tasks/1.1"));
 }
 
+TEST_CASE_FIXTURE(CgroupFixture, "the shims' cgroup holds shims and nothing else") {
+  if (absent()) return;
+  Fifo go = fifo("go");
+  const Launch launch = shell("read x < " + go.path());
+  const auto live = start(launch);
+  CHECK(read_file(config.cgroup_root + "/shims/cgroup.procs", 4096) == shim_pid(launch) + "\n");
+  go.write_line("now");
+  finish(*live);
+  CHECK(read_file(config.cgroup_root + "/shims/cgroup.procs", 4096) == "");
+}
+
 TEST_CASE_FIXTURE(CgroupFixture, "a stop kills everything in the cgroup") {
   if (absent()) return;
   Fifo told = fifo("told");

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,17 @@ inline constexpr std::uint32_t kNobody = 65534;
 
 inline bool is_root() {
   return ::geteuid() == 0;
+}
+
+inline std::size_t open_fds(const std::string& pid = "self") {
+  const std::filesystem::directory_iterator all("/proc/" + pid + "/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+inline std::string parent_of(const std::string& pid) {
+  const std::string stat = read_file("/proc/" + pid + "/stat", 4096).value();
+  const std::size_t after_state = stat.rfind(')') + 4;
+  return stat.substr(after_state, stat.find(' ', after_state) - after_state);
 }
 
 inline void wait_readable(int fd) {
@@ -96,13 +108,16 @@ class Witness {
  public:
   explicit Witness(const std::string& pid)
       : pidfd_(static_cast<int>(::syscall(SYS_pidfd_open, std::stoi(pid), 0))) {
-    REQUIRE(pidfd_);
+    REQUIRE((pidfd_ || errno == ESRCH));
   }
   bool is_dead() const {
+    if (!pidfd_) return true;  // it was gone before anybody could look
     pollfd slot{pidfd_.get(), POLLIN, 0};
     return ::poll(&slot, 1, 0) == 1;
   }
-  void wait_for_death() const { wait_readable(pidfd_.get()); }
+  void wait_for_death() const {
+    if (pidfd_) wait_readable(pidfd_.get());
+  }
   void kill() const { ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }
 
  private:
@@ -121,7 +136,7 @@ struct Fixture {
 
   Fixture() {
     std::signal(SIGPIPE, SIG_IGN);
-    // Shims whose "daemon" was a child of the test come back to the test.
+    // Shims whose fork server is gone come back to the test.
     REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
   }
   // After a failed check no process stays behind; and no zombie of one test meets the next.
@@ -131,6 +146,7 @@ struct Fixture {
       shim.kill();
       kill_processes_with_token(token);
     }
+    stop_daemon();
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
   }
@@ -153,10 +169,16 @@ struct Fixture {
     return launch;
   }
 
+  // The test's own daemon, so to speak. It takes `config` as it is at the first use.
+  PosixLauncher& launcher() const {
+    if (!launcher_) launcher_ = std::make_unique<PosixLauncher>(config);
+    return *launcher_;
+  }
+  void stop_daemon() const { launcher_.reset(); }
+
   // Starts what must be startable.
   std::unique_ptr<LiveAttempt> start(const Launch& launch) const {
-    PosixLauncher launcher(config);
-    auto result = launcher.launch(launch);
+    auto result = launcher().launch(launch);
     if (const auto* end = std::get_if<AttemptEnd>(&result)) FAIL(end->outcome.detail);
     started_.emplace_back(Witness(shim_pid(launch)), launch.token);
     return std::move(std::get<std::unique_ptr<LiveAttempt>>(result));
@@ -169,23 +191,22 @@ struct Fixture {
 
   // What a start that must fail says.
   AttemptEnd refused(const Launch& launch) const {
-    PosixLauncher launcher(config);
-    auto result = launcher.launch(launch);
+    auto result = launcher().launch(launch);
     REQUIRE(std::holds_alternative<AttemptEnd>(result));
     return std::get<AttemptEnd>(result);
   }
 
   // What a new daemon makes of the attempt.
   AttemptEnd recover(const Launch& launch, const std::string& boot) const {
-    PosixLauncher launcher(config);
-    auto result = launcher.recover(launch, boot);
+    PosixLauncher next(config);
+    auto result = next.recover(launch, boot);
     if (auto* live = std::get_if<std::unique_ptr<LiveAttempt>>(&result)) return finish(**live);
     return std::get<AttemptEnd>(result);
   }
   AttemptEnd recover(const Launch& launch) const { return recover(launch, boot_id); }
   bool is_adopted(const Launch& launch) const {
-    PosixLauncher launcher(config);
-    return std::holds_alternative<std::unique_ptr<LiveAttempt>>(launcher.recover(launch, boot_id));
+    PosixLauncher next(config);
+    return std::holds_alternative<std::unique_ptr<LiveAttempt>>(next.recover(launch, boot_id));
   }
 
   std::string folder(const Launch& launch) const {
@@ -212,6 +233,7 @@ struct Fixture {
   Fifo fifo(const std::string& name) const { return Fifo(dir.path() + "/" + name); }
 
  private:
+  mutable std::unique_ptr<PosixLauncher> launcher_;
   mutable std::vector<std::pair<Witness, std::string>> started_;
 };
 

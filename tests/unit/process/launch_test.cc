@@ -3,25 +3,18 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "tests/unit/process/fixture.h"
 
 namespace taskd {
 namespace {
 
-std::size_t open_fds() {
-  const std::filesystem::directory_iterator all("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
 TEST_CASE_FIXTURE(Fixture, "a command that exits is exited with its code") {
   for (const int code : {0, 1, 42, 255}) {
     const AttemptEnd end = run(shell("exit " + std::to_string(code)));
     CHECK(end.outcome == Outcome{OutcomeKind::exited, code, ""});
     CHECK(end.ended_at.has_value());
-    PosixLauncher(config).settle(1, 1);
+    launcher().settle(1, 1);
   }
 }
 
@@ -187,15 +180,15 @@ TEST_CASE_FIXTURE(Fixture, "no room for another process starts nothing") {
 
 #ifndef __SANITIZE_ADDRESS__  // the sanitizers need descriptors of their own
 TEST_CASE_FIXTURE(Fixture, "no descriptor left starts nothing") {
-  PosixLauncher launcher(config);
+  launcher();
   rlimit old{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &old) == 0);
   for (rlim_t room = 1; room < 8; ++room) {
     const rlimit tight{open_fds() - 1 + room, old.rlim_max};
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
-    auto result = launcher.launch(shell("true"));
+    auto result = launcher().launch(shell("true"));
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &old) == 0);
-    // Here, or in the shim, which inherits the limit.
+    // Here, or in the fork server or the shim, which inherit the limit.
     auto* live = std::get_if<std::unique_ptr<LiveAttempt>>(&result);
     const AttemptEnd end = live != nullptr ? finish(**live) : std::get<AttemptEnd>(result);
     if (end.outcome.kind == OutcomeKind::exited) continue;
@@ -205,48 +198,20 @@ TEST_CASE_FIXTURE(Fixture, "no descriptor left starts nothing") {
 }
 #endif
 
-TEST_CASE_FIXTURE(Fixture, "many attempts at once leave no zombie and no descriptor behind") {
-  PosixLauncher launcher(config);
-  const std::size_t before = open_fds();
-  std::vector<std::thread> workers;
-  std::atomic<int> good = 0;
-  for (int worker = 0; worker < 4; ++worker) {
-    workers.emplace_back([&, worker] {
-      for (int i = 0; i < 25; ++i) {
-        Launch launch = shell("exit 7");
-        launch.task = 1000 * worker + i + 1;
-        auto result = launcher.launch(launch);
-        auto* live = std::get_if<std::unique_ptr<LiveAttempt>>(&result);
-        if (live == nullptr) continue;
-        pollfd slot{(*live)->pidfd(), POLLIN, 0};
-        ::poll(&slot, 1, kPatienceMs);
-        if ((*live)->reap().outcome == Outcome{OutcomeKind::exited, 7, ""}) ++good;
-        launcher.settle(launch.task, launch.attempt);
-      }
-    });
-  }
-  for (std::thread& worker : workers) worker.join();
-  CHECK(good == 100);
-  CHECK(open_fds() == before);
-  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
-  CHECK(errno == ECHILD);
-}
-
 TEST_CASE_FIXTURE(Fixture, "settling keeps the output and removing takes everything") {
-  PosixLauncher launcher(config);
   const Launch quiet = shell("true");
   run(quiet);
-  launcher.settle(1, 1);
+  launcher().settle(1, 1);
   CHECK_FALSE(std::filesystem::exists(folder(quiet)));
 
   Launch loud = shell("echo hello");
   loud.attempt = 2;
   run(loud);
-  launcher.settle(1, 2);
+  launcher().settle(1, 2);
   CHECK(out(loud) == "hello\n");
   CHECK_FALSE(std::filesystem::exists(folder(loud) + "/lock"));
   CHECK_FALSE(std::filesystem::exists(folder(loud) + "/status"));
-  launcher.remove_task(1, 3);
+  launcher().remove_task(1, 3);
   CHECK(std::filesystem::is_empty(config.attempts_dir));
 }
 

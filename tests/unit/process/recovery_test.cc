@@ -1,6 +1,5 @@
 // What a new daemon makes of the attempts of the one before it.
 
-#include "daemon/process/new_shim.h"
 #include "tests/unit/process/fixture.h"
 
 namespace taskd {
@@ -19,10 +18,10 @@ void start_at_gate(const PosixLauncherConfig& config, const Launch& launch, std:
   const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const UniqueFd folder = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
   UniqueFd lock = lock_attempt(folder.get());
-  NewShim shim(config.shim_path, "test", lock.get(), folder.get());
+  ForkServer server(config.shim_path, UniqueFd());
+  const NewShim shim = server.fork("test", lock.get(), folder.get());
   lock.reset();
-  shim.open_gate(spec);
-  static_cast<void>(shim.release());
+  open_gate(shim.gate.get(), spec);
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -86,6 +86,7 @@ TEST_CASE_FIXTURE(StopFixture, "a tree that forks while it dies is killed to the
   told.read_line();
   live->stop();
   CHECK(finish(*live).outcome.kind == OutcomeKind::cancelled);
+  stop_daemon();
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);  // nothing was left to come to us
 }
 

@@ -1,0 +1,57 @@
+// The launcher's end of the fork server (shim/fork_server.h): where shims come from. It is started
+// at the first launch, once more whenever it is found dead, and ends with this object or with the
+// daemon. Its shims are children of it or, once it is gone, of init: never of the daemon.
+//
+// Thread-safe. Requires of its process that SIGCHLD is not ignored: the server is waited for.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/base/mutex.h"
+#include "daemon/base/unique_fd.h"
+
+namespace taskd {
+
+// A shim that waits at its gate. It starts nothing until it has read a whole spec; when the gate
+// closes before that, it leaves by itself.
+struct NewShim {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+  UniqueFd gate;  // its write end
+};
+
+// Blocks while the pipe is full and the shim alive. Throws std::system_error; then the shim has not
+// got a whole spec. Requires that SIGPIPE is ignored.
+void open_gate(int gate_fd, std::string_view spec);
+
+class ForkServer {
+ public:
+  // `shims_cgroup` is the cgroup folder the shims are born in, or empty: then it is the daemon's.
+  ForkServer(std::string shim_path, UniqueFd shims_cgroup);
+  ~ForkServer();
+  ForkServer(const ForkServer&) = delete;
+  ForkServer& operator=(const ForkServer&) = delete;
+
+  // A shim with the attempt's lock and folder; `label` is what ps shows of it. Throws
+  // std::system_error. Then no shim of this call ever starts anything, but one may be on its way
+  // out: wait for the lock to know that it is gone.
+  NewShim fork(const std::string& label, int lock_fd, int folder_fd) TASKD_EXCLUDES(mutex_);
+
+ private:
+  std::optional<NewShim> ask(const std::string& label, int lock_fd, int folder_fd)
+      TASKD_REQUIRES(mutex_);
+  void start() TASKD_REQUIRES(mutex_);
+  void end() TASKD_REQUIRES(mutex_);
+
+  const std::string path_;
+  const UniqueFd shims_cgroup_;
+  Mutex mutex_;
+  UniqueFd socket_ TASKD_GUARDED_BY(mutex_);  // empty = there is no server
+  pid_t pid_ TASKD_GUARDED_BY(mutex_) = -1;
+};
+
+}  // namespace taskd
