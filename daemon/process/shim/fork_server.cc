@@ -124,7 +124,7 @@ bool set_up() {
   // others stay pending forever) and a working folder that holds no mount busy.
   sigset_t all;
   sigfillset(&all);
-  return ::sigprocmask(SIG_SETMASK, &all, nullptr) == 0 && handle_sigchld(SIG_IGN) &&
+  return ::pthread_sigmask(SIG_SETMASK, &all, nullptr) == 0 && handle_sigchld(SIG_IGN) &&
          ::chdir("/") == 0;
 }
 
