@@ -321,9 +321,19 @@ void read_config_file(const std::string& file, bool required, Config& config) {
   read_file_settings(file, *text, config);
 }
 
+// cgroup.kill came with Linux 5.14.
+bool can_hold_jobs(const std::string& cgroup) {
+  return ::access((cgroup + "/cgroup.procs").c_str(), W_OK) == 0 &&
+         ::access((cgroup + "/cgroup.kill").c_str(), W_OK) == 0;
+}
+
 std::string resolve_cgroup(const std::string& cgroup) {
   if (cgroup == "off") return "";
-  if (cgroup != "auto") return cgroup;
+  if (cgroup != "auto") {
+    if (can_hold_jobs(cgroup)) return cgroup;
+    throw UsageError(EX_CONFIG, "cgroup = \"" + escape_for_humans(cgroup) +
+                                    "\": not a cgroup v2 folder that this user may write");
+  }
   // Our own unit's neighbour: /system.slice/taskd.service -> /system.slice/taskd-jobs.service
   const auto own = read_file("/proc/self/cgroup", 4096);
   if (!own) return "";
@@ -333,9 +343,7 @@ std::string resolve_cgroup(const std::string& cgroup) {
   if (!path.ends_with("/taskd.service")) return "";
   path.resize(path.rfind('/') + 1);
   path = "/sys/fs/cgroup" + path + "taskd-jobs.service";
-  const bool usable = ::access((path + "/cgroup.procs").c_str(), W_OK) == 0 &&
-                      ::access((path + "/cgroup.kill").c_str(), W_OK) == 0;  // Linux 5.14
-  return usable ? path : "";
+  return can_hold_jobs(path) ? path : "";
 }
 
 }  // namespace

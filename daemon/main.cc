@@ -208,7 +208,7 @@ class Daemon {
 };
 
 std::string folder_of(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
+  return path.rfind('/') == 0 ? "/" : path.substr(0, path.rfind('/'));
 }
 
 int run(int argc, char** argv) {
@@ -249,7 +249,10 @@ int run(int argc, char** argv) {
   make_folder(config.state_dir + "/attempts", 0700);
   const bool own_socket = !socket;
   if (own_socket) {
-    make_folder(folder_of(config.socket), 0755);
+    check_socket_path(config.socket);
+    if (const std::string folder = folder_of(config.socket); folder != "/") {
+      make_folder(folder, 0755);
+    }
     socket = listen_unix(config.socket, config.socket_mode);
   }
   {

@@ -19,11 +19,9 @@ constexpr int kBacklog = 4096;
 }
 
 sockaddr_un address_of(const std::string& path) {
+  check_socket_path(path);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) {
-    throw UsageError(EX_CONFIG, "the socket's path must have 1 to 107 bytes: " + path);
-  }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
 }
@@ -53,6 +51,12 @@ void remove_stale(const std::string& path, const sockaddr_un& address) {
 }
 
 }  // namespace
+
+void check_socket_path(const std::string& path) {
+  if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
+    throw UsageError(EX_CONFIG, "the socket's path must have 1 to 107 bytes: " + path);
+  }
+}
 
 UniqueFd listen_unix(const std::string& path, unsigned mode) {
   const sockaddr_un address = address_of(path);

@@ -98,6 +98,11 @@ void read_targets(const json& body, ControlRequest& request) {
     }
   }
   if (request.ids.empty() == !request.filter) invalid_request("#", "needs either ids or a filter");
+  const auto filter = body.find("filter");
+  if (request.verb == Verb::remove && filter != body.end() && filter->empty()) {
+    invalid_request("#/filter",
+                    "must name something: an empty filter would delete every ended task");
+  }
 }
 
 // What was changed; a removed task's output is gone too.

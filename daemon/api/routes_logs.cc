@@ -21,7 +21,7 @@ struct LogQuery {
 };
 
 LogQuery take_log_query(Query& query) {
-  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kMax = std::int64_t{1} << 53;  // beyond any file, within JSON
   LogQuery log;
   const auto stream = query.take("stream").value_or("stdout");
   if (stream != "stdout" && stream != "stderr") bad_query("stream", "must be stdout or stderr");

@@ -121,9 +121,8 @@ std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
 
 Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted,
              bool batch) {
-  const std::vector<Task> tasks = submitted.repeated
-                                      ? read_back(context, actor, submitted.ids)
-                                      : submitted.tasks;
+  const std::vector<Task> tasks =
+      submitted.repeated ? read_back(context, actor, submitted.ids) : submitted.tasks;
   const int status = submitted.repeated ? 200 : 201;
   if (batch) {
     json list = json::array();

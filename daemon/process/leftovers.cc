@@ -74,10 +74,12 @@ void wait_for_exit(int pidfd) {
   wait_readable(pidfd, POLLIN);
 }
 
-void kill_processes_with_token(const std::string& token) {
+bool kill_processes_with_token(const std::string& token) {
   const std::string entry = "TASKD_TOKEN=" + token;
+  bool any = false;
   for (int empty_passes = 0; empty_passes < kEmptyPasses;) {
     const std::vector<UniqueFd> found = find_processes(entry);
+    any |= !found.empty();
     empty_passes = found.empty() ? empty_passes + 1 : 0;
     // Fails only for a process that is gone, or that became another user's and ends by itself.
     for (const UniqueFd& pidfd : found) {
@@ -85,6 +87,7 @@ void kill_processes_with_token(const std::string& token) {
     }
     for (const UniqueFd& pidfd : found) wait_for_exit(pidfd.get());
   }
+  return any;
 }
 
 void end_cgroup(const std::string& path) {

@@ -141,9 +141,14 @@ LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boo
     return end ? *std::move(end)
                : unrecorded_end(OutcomeKind::lost, 0, "the machine was restarted");
   }
-  if (!folder) return unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no folder");
-
   const std::string cgroup = cgroup_of(launch.task, launch.attempt);
+  if (!folder) {
+    // Never made, or removed by somebody while the job ran: the processes themselves know.
+    if (!cgroup.empty()) end_cgroup(cgroup);
+    return kill_processes_with_token(launch.token)
+               ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's folder is gone")
+               : unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no folder");
+  }
   const UniqueFd lock = open_lock(folder.get());
   if (lock && is_locked_by_other(lock.get())) {
     const pid_t pid = read_lock_record(folder.get()).shim;

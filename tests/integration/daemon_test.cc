@@ -82,6 +82,13 @@ TEST_CASE("a socket path over 107 bytes is refused with its length") {
   CHECK(result.err.find("107") != std::string::npos);
 }
 
+TEST_CASE("a cgroup that cannot hold jobs is refused at once") {
+  const TempDir dir;
+  const RunResult result = start_on(dir, {"--cgroup", dir.path()});
+  CHECK(result.exit_code == 78);
+  CHECK(result.err.find(dir.path()) != std::string::npos);
+}
+
 TEST_CASE("a foreign file as database is refused and not changed") {
   const TempDir dir;
   REQUIRE(::mkdir((dir / "state").c_str(), 0700) == 0);

@@ -137,6 +137,15 @@ TEST_CASE_FIXTURE(Fixture, "a task of another user runs as that user with that u
         "65534\n65534\n65534\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a task of another user may open its own stdout and stderr") {
+  if (!is_root()) return;
+  Launch launch = shell("echo one >/dev/stdout && echo two >/dev/stderr");
+  launch.uid = kNobody;
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) == "one\n");
+  CHECK(out(launch, Stream::err) == "two\n");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a task's user must exist, and be our own unless we are root") {
   Launch launch = shell("true");
   launch.uid = 3'000'000'017;

@@ -157,6 +157,16 @@ TEST_CASE_FIXTURE(Fixture, "a claim that never came to a folder was not started"
   CHECK(recover(shell("true"), kOtherBoot).outcome.kind == OutcomeKind::lost);
 }
 
+TEST_CASE_FIXTURE(Fixture, "an attempt whose folder was removed is lost, and its job is ended") {
+  Fifo told = fifo("told");
+  const Launch launch = shell("echo $$ > " + told.path() + "; exec sleep 1000");
+  start(launch).reset();
+  const Witness command(told.read_line());
+  std::filesystem::remove_all(folder(launch));
+  CHECK(recover(launch).outcome.kind == OutcomeKind::lost);
+  command.wait_for_death();
+}
+
 TEST_CASE_FIXTURE(Fixture, "an attempt number that came to nothing can be started again") {
   const Launch launch = shell("echo once; exit 2");
   start_at_gate(config, launch, "");
