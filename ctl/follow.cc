@@ -119,9 +119,10 @@ void AttemptFollower::on_answer_end(Stream& stream) {
 // ones are asked for again and again.
 void AttemptFollower::on_no_attempt(Stream& stream) {
   const Task task = get_task(client_, task_);
-  stream.done = is_end(task.state);
+  const bool begun = task.attempt >= attempt_;  // since the daemon was asked
+  stream.done = is_end(task.state) && !begun;
   stream.numbered = attempt_ != 1 || task.attempt != 0;
-  if (stream.numbered) retry_later(stream);
+  if (stream.numbered && !begun) retry_later(stream);
 }
 
 void AttemptFollower::retry_later(Stream& stream) {

@@ -303,8 +303,9 @@ void read_config_file(const std::string& file, bool required, Config& config) {
   try {
     struct stat st {};
     if (::stat(file.c_str(), &st) == 0) {
-      if (!S_ISREG(st.st_mode)) throw UsageError(EX_CONFIG, file + " is not a regular file");
-      if ((st.st_mode & S_IWOTH) != 0) {
+      if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+        throw UsageError(EX_CONFIG, file + " is not a file");
+      if (S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) != 0) {
         throw UsageError(EX_CONFIG, file + " may be written by everybody: chmod o-w it first");
       }
     }

@@ -14,6 +14,13 @@ TEST_CASE("run shows both streams and exits with the job's code") {
   CHECK(result.err.find("err\n") != std::string::npos);
 }
 
+TEST_CASE("run misses no output of a job that is over at once") {
+  const TestDaemon daemon;
+  for (int i = 0; i < 50; ++i) {
+    REQUIRE(daemon.ctl({"run", "--shell", "echo quick"}).out == "quick\n");
+  }
+}
+
 TEST_CASE("run of a missing program says so and exits 127, as a shell does") {
   const TestDaemon daemon;
   const RunResult result = daemon.ctl({"run", "--", "no-such-program"});
