@@ -22,10 +22,10 @@ struct Call {
   std::string_view method;
   std::string_view path;
   std::string_view parameter;  // what stands where the route has {id}
-  Query& query;
+  HttpQuery& query;
   std::string_view body;
   const std::optional<std::string>& idempotency_key;
-  const Connection& connection;
+  const HttpConnection& connection;
   ConnectionPool& pool;
 };
 

@@ -41,7 +41,7 @@ void clear_buffer(std::string& buffer, std::size_t& offset) {
 
 }  // namespace
 
-Connection::Connection(UniqueFd fd, const ServerLimits& limits, BootTime now)
+HttpConnection::HttpConnection(UniqueFd fd, const ServerLimits& limits, BootTime now)
     : fd_(std::move(fd)), limits_(limits), phase_since_(now) {
   socklen_t length = sizeof peer_;
   if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &peer_, &length) != 0) {
@@ -49,7 +49,7 @@ Connection::Connection(UniqueFd fd, const ServerLimits& limits, BootTime now)
   }
 }
 
-bool Connection::receive(BootTime now) {
+bool HttpConnection::receive(BootTime now) {
   input_.erase(0, std::exchange(used_, 0));
   const std::size_t max_bytes = limits_.max_head_bytes + limits_.max_body_bytes;
   std::array<char, kReadBytes> buffer;
@@ -69,7 +69,7 @@ bool Connection::receive(BootTime now) {
   return true;
 }
 
-std::optional<HttpRequest> Connection::next_request(BootTime now) {
+std::optional<HttpRequest> HttpConnection::next_request(BootTime now) {
   const std::string_view rest = std::string_view(input_).substr(used_);
   if (!head_) {
     if (rest.empty()) return std::nullopt;
@@ -84,13 +84,13 @@ std::optional<HttpRequest> Connection::next_request(BootTime now) {
   return HttpRequest{*head_, rest.substr(head_->head_bytes, head_->body_bytes)};
 }
 
-void Connection::continue_if_expected() {
+void HttpConnection::continue_if_expected() {
   if (!head_->expects_continue || std::exchange(said_continue_, true)) return;
   // A client that does not read it sends its body all the same, after a while.
   send_from(fd(), "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-void Connection::consume(BootTime now) {
+void HttpConnection::consume(BootTime now) {
   used_ += head_->head_bytes + head_->body_bytes;
   if (!head_->keep_alive) closing_ = true;
   head_.reset();
@@ -99,7 +99,7 @@ void Connection::consume(BootTime now) {
   if (used_ == input_.size()) clear_buffer(input_, used_);
 }
 
-bool Connection::send_some(BootTime now) {
+bool HttpConnection::send_some(BootTime now) {
   while (has_output()) {
     const ssize_t n = send_from(fd(), std::string_view(output_).substr(sent_));
     if (n < 0) return would_block(errno);
@@ -110,7 +110,7 @@ bool Connection::send_some(BootTime now) {
   return true;
 }
 
-bool Connection::send_all(std::int64_t patience_ms, int cancel_fd) {
+bool HttpConnection::send_all(std::int64_t patience_ms, int cancel_fd) {
   for (;;) {
     if (!send_some(phase_since_)) return false;
     if (!has_output()) return true;
@@ -120,7 +120,7 @@ bool Connection::send_all(std::int64_t patience_ms, int cancel_fd) {
   }
 }
 
-void Connection::start_lingering(BootTime now) {
+void HttpConnection::start_lingering(BootTime now) {
   // Fails only when the client is gone, which drain() sees.
   ::shutdown(fd(), SHUT_WR);
   input_.clear();
@@ -130,7 +130,7 @@ void Connection::start_lingering(BootTime now) {
   phase_since_ = now;
 }
 
-bool Connection::drain() {
+bool HttpConnection::drain() {
   std::array<char, kReadBytes> buffer;
   for (int reads = 0; reads < 64; ++reads) {
     const ssize_t n = receive_into(fd(), buffer, buffer.size());
@@ -139,7 +139,7 @@ bool Connection::drain() {
   return true;
 }
 
-BootTime Connection::deadline() const {
+BootTime HttpConnection::deadline() const {
   if (lingering_) return phase_since_ + kLingerMs;
   if (has_output()) return phase_since_ + limits_.write_time_ms;
   if (head_) return phase_since_ + limits_.body_time_ms;

@@ -23,10 +23,10 @@ struct HttpRequest {
   std::string_view body;
 };
 
-class Connection {
+class HttpConnection {
  public:
   // Throws std::system_error when the kernel does not tell the peer.
-  Connection(UniqueFd fd, const ServerLimits& limits, BootTime now);
+  HttpConnection(UniqueFd fd, const ServerLimits& limits, BootTime now);
 
   int fd() const { return fd_.get(); }
   const ucred& peer() const { return peer_; }

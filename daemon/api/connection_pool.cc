@@ -112,7 +112,7 @@ void ConnectionPool::work(bool stays) {
 void ConnectionPool::handle(EntryId id) {
   if (id == kListener) return accept_one();
   if (id == kTimer) return sweep();
-  if (Connection* connection = take(id)) serve_connection(id, *connection);
+  if (HttpConnection* connection = take(id)) serve_connection(id, *connection);
 }
 
 void ConnectionPool::become_busy() {
@@ -191,8 +191,8 @@ void ConnectionPool::accept_one() {
   auto fd = accept_or_pause();
   if (!fd) return;
   try {
-    auto owned = std::make_unique<Connection>(std::move(*fd), limits_, clock_.boot_now());
-    Connection& connection = *owned;
+    auto owned = std::make_unique<HttpConnection>(std::move(*fd), limits_, clock_.boot_now());
+    HttpConnection& connection = *owned;
     // A client usually writes right after it connects: often the request is here already.
     serve_connection(add(std::move(owned)), connection);
   } catch (const std::exception& error) {
@@ -226,7 +226,7 @@ void ConnectionPool::listen_again() {
 
 // --- one connection -----------------------------------------------------------------------------
 
-void ConnectionPool::serve_connection(EntryId id, Connection& connection) {
+void ConnectionPool::serve_connection(EntryId id, HttpConnection& connection) {
   try {
     const Next next = advance(connection);
     if (next.events != 0 && !stopping_.load()) return park(id, next);
@@ -237,7 +237,7 @@ void ConnectionPool::serve_connection(EntryId id, Connection& connection) {
   close(id);
 }
 
-ConnectionPool::Next ConnectionPool::advance(Connection& connection) {
+ConnectionPool::Next ConnectionPool::advance(HttpConnection& connection) {
   constexpr Next kClose{};
   const BootTime now = clock_.boot_now();
   if (connection.lingering()) return connection.drain() ? Next{EPOLLIN} : kClose;
@@ -251,7 +251,7 @@ ConnectionPool::Next ConnectionPool::advance(Connection& connection) {
 }
 
 // In the order they came in, each answer sent before the next request is looked at.
-ConnectionPool::Next ConnectionPool::answer_requests(Connection& connection) {
+ConnectionPool::Next ConnectionPool::answer_requests(HttpConnection& connection) {
   constexpr Next kClose{};
   for (int turn = 0; turn < kRequestsPerTurn; ++turn) {
     bool readable = true;
@@ -279,7 +279,7 @@ ConnectionPool::Next ConnectionPool::answer_requests(Connection& connection) {
 
 // --- parking ------------------------------------------------------------------------------------
 
-ConnectionPool::EntryId ConnectionPool::add(std::unique_ptr<Connection> connection) {
+ConnectionPool::EntryId ConnectionPool::add(std::unique_ptr<HttpConnection> connection) {
   const MutexLock lock(mutex_);
   if (entries_.size() >= limits_.max_connections) evict_oldest();
   const EntryId id = next_id_++;
@@ -288,7 +288,7 @@ ConnectionPool::EntryId ConnectionPool::add(std::unique_ptr<Connection> connecti
 }
 
 // Nothing when the connection was closed before its event was heard.
-Connection* ConnectionPool::take(EntryId id) {
+HttpConnection* ConnectionPool::take(EntryId id) {
   const MutexLock lock(mutex_);
   const auto entry = entries_.find(id);
   if (entry == entries_.end() || !entry->second.parked) return nullptr;
@@ -299,7 +299,7 @@ Connection* ConnectionPool::take(EntryId id) {
 void ConnectionPool::park(EntryId id, Next next) {
   const MutexLock lock(mutex_);
   Entry& entry = entries_.at(id);
-  Connection& connection = *entry.connection;
+  HttpConnection& connection = *entry.connection;
   if (parked_output_bytes_ + connection.output_bytes() > kMaxParkedOutputBytes) {
     log::warn("a slow reader is cut off: too many answers wait", {{"uid", connection.peer().uid}});
     entries_.erase(id);

@@ -32,9 +32,9 @@ class ConnectionPool {
   class Answerer {
    public:
     virtual ~Answerer() = default;
-    virtual void answer(Connection& connection, const HttpRequest& request) noexcept = 0;
+    virtual void answer(HttpConnection& connection, const HttpRequest& request) noexcept = 0;
     // The answer to a request that cannot be read; the connection closes after it.
-    virtual void refuse(Connection& connection, const ProblemError& error) noexcept = 0;
+    virtual void refuse(HttpConnection& connection, const ProblemError& error) noexcept = 0;
   };
 
   // `answerer` and `clock` outlive the pool.
@@ -65,7 +65,7 @@ class ConnectionPool {
 
  private:
   struct Entry {
-    std::unique_ptr<Connection> connection;
+    std::unique_ptr<HttpConnection> connection;
     bool parked = false;
     bool registered = false;         // with epoll
     std::uint64_t parked_order = 0;  // rises with every parking
@@ -84,12 +84,12 @@ class ConnectionPool {
   void accept_one();
   std::optional<UniqueFd> accept_or_pause();
   void listen_again() TASKD_REQUIRES(mutex_);
-  void serve_connection(EntryId id, Connection& connection);
-  Next advance(Connection& connection);
-  Next answer_requests(Connection& connection);
+  void serve_connection(EntryId id, HttpConnection& connection);
+  Next advance(HttpConnection& connection);
+  Next answer_requests(HttpConnection& connection);
 
-  Connection* take(EntryId id);
-  EntryId add(std::unique_ptr<Connection> connection);
+  HttpConnection* take(EntryId id);
+  EntryId add(std::unique_ptr<HttpConnection> connection);
   void park(EntryId id, Next next);
   void close(EntryId id);
   void unpark(Entry& entry) TASKD_REQUIRES(mutex_);

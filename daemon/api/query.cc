@@ -45,7 +45,7 @@ void bad_query(const std::string& name, const std::string& detail) {
   throw ProblemError(400, "bad_query", in_quotes(name) + " " + detail);
 }
 
-Query::Query(std::string_view text) {
+HttpQuery::HttpQuery(std::string_view text) {
   while (!text.empty()) {
     const auto ampersand = text.find('&');
     const auto pair = text.substr(0, ampersand);
@@ -57,20 +57,20 @@ Query::Query(std::string_view text) {
   }
 }
 
-std::vector<std::string> Query::take_all(const std::string& name) {
+std::vector<std::string> HttpQuery::take_all(const std::string& name) {
   auto node = parameters_.extract(name);
   return node.empty() ? std::vector<std::string>{} : std::move(node.mapped());
 }
 
-std::optional<std::string> Query::take(const std::string& name) {
+std::optional<std::string> HttpQuery::take(const std::string& name) {
   auto values = take_all(name);
   if (values.empty()) return std::nullopt;
   if (values.size() > 1) bad_query(name, "is given twice");
   return std::move(values.front());
 }
 
-std::int64_t Query::take_int(const std::string& name, std::int64_t min, std::int64_t max,
-                             std::int64_t fallback) {
+std::int64_t HttpQuery::take_int(const std::string& name, std::int64_t min, std::int64_t max,
+                                 std::int64_t fallback) {
   const auto text = take(name);
   if (!text) return fallback;
   const auto value = parse_int(*text);
@@ -81,13 +81,13 @@ std::int64_t Query::take_int(const std::string& name, std::int64_t min, std::int
   return *value;
 }
 
-bool Query::take_bool(const std::string& name) {
+bool HttpQuery::take_bool(const std::string& name) {
   const auto text = take(name);
   if (text && *text != "true" && *text != "false") bad_query(name, "must be true or false");
   return text == "true";
 }
 
-void Query::finish() const {
+void HttpQuery::finish() const {
   if (!parameters_.empty()) bad_query(parameters_.begin()->first, "is not known here");
 }
 

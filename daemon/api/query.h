@@ -14,11 +14,11 @@
 namespace taskd {
 
 // The parameters of one request. Routes take what they know and then call finish().
-class Query {
+class HttpQuery {
  public:
   // Percent escapes are decoded; a '+' is a '+'. bad_query: a broken escape, a control character,
   // text that is not UTF-8, a parameter without '='.
-  explicit Query(std::string_view text);
+  explicit HttpQuery(std::string_view text);
 
   // bad_query when it is given twice.
   std::optional<std::string> take(const std::string& name);

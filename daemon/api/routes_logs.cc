@@ -20,7 +20,7 @@ struct LogQuery {
   bool follow = false;
 };
 
-LogQuery take_log_query(Query& query) {
+LogQuery take_log_query(HttpQuery& query) {
   constexpr std::int64_t kMax = std::int64_t{1} << 53;  // beyond any file, within JSON
   LogQuery log;
   const auto stream = query.take("stream").value_or("stdout");
@@ -122,7 +122,7 @@ class Follower {
 
   const ApiContext& context_;
   const Actor actor_;
-  const Connection& connection_;
+  const HttpConnection& connection_;
   const LogQuery log_;
   const TaskId task_;
   int number_;  // 0: the first attempt, which has not begun

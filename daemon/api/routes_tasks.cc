@@ -12,7 +12,7 @@ using nlohmann::json;
 constexpr std::size_t kReadAtOnce = 50;
 constexpr std::size_t kMaxPageBytes = 8 << 20;  // a page ends early once it is this long
 
-std::vector<State> take_states(Query& query) {
+std::vector<State> take_states(HttpQuery& query) {
   std::vector<State> states;
   for (const std::string& text : query.take_all("state")) {
     std::string_view rest = text;
@@ -28,7 +28,7 @@ std::vector<State> take_states(Query& query) {
   return states;
 }
 
-Filter take_filter(Query& query) {
+Filter take_filter(HttpQuery& query) {
   Filter filter;
   filter.states = take_states(query);
   filter.queue = query.take("queue");
@@ -63,7 +63,7 @@ std::string describe(const Filter& filter, bool oldest_first) {
   return list.dump();
 }
 
-bool take_oldest_first(Query& query) {
+bool take_oldest_first(HttpQuery& query) {
   const auto order = query.take("order").value_or("newest");
   if (order != "newest" && order != "oldest") bad_query("order", "must be newest or oldest");
   return order == "oldest";

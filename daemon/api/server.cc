@@ -14,7 +14,7 @@ namespace {
 // in memory, and the answer waits in the connection until the pool sends it.
 class HeadStream final : public httplib::Stream {
  public:
-  HeadStream(std::string_view head, Connection& connection)
+  HeadStream(std::string_view head, HttpConnection& connection)
       : head_(head), connection_(connection) {}
 
   bool is_readable() const override { return true; }
@@ -35,12 +35,12 @@ class HeadStream final : public httplib::Stream {
 
  private:
   std::string_view head_;
-  Connection& connection_;
+  HttpConnection& connection_;
 };
 
 // One answer in the making.
 struct Exchange {
-  Connection& connection;
+  HttpConnection& connection;
   std::function<Reply(const httplib::Request&)> make_reply;
   bool chunked = true;
   std::int64_t write_time_ms = 0;
@@ -152,7 +152,7 @@ struct ApiServer::Impl final : ConnectionPool::Answerer {
         limits(server_limits),
         pool(*this, context.clock, limits) {}
 
-  void answer(Connection& connection, const HttpRequest& request) noexcept override {
+  void answer(HttpConnection& connection, const HttpRequest& request) noexcept override {
     const HttpHead& head = request.head;
     Exchange exchange{
         connection, {}, head.minor_version == 1, limits.write_time_ms, pool.stop_fd()};
@@ -162,7 +162,7 @@ struct ApiServer::Impl final : ConnectionPool::Answerer {
     write(head.method + ' ' + head.path + " HTTP/1.1\r\n\r\n", !head.keep_alive, exchange);
   }
 
-  void refuse(Connection& connection, const ProblemError& error) noexcept override {
+  void refuse(HttpConnection& connection, const ProblemError& error) noexcept override {
     Exchange exchange{connection, {}, true, limits.write_time_ms, pool.stop_fd()};
     exchange.make_reply = [&](const httplib::Request&) { return reply_to(error); };
     write("GET / HTTP/1.1\r\n\r\n", /*close=*/true, exchange);
@@ -177,11 +177,11 @@ struct ApiServer::Impl final : ConnectionPool::Answerer {
     exchange.connection.close_after_output();
   }
 
-  Reply reply_of(Connection& connection, const HttpRequest& request,
+  Reply reply_of(HttpConnection& connection, const HttpRequest& request,
                  const httplib::Request& parsed) {
     Reply reply;
     try {
-      Query query(request.head.query);
+      HttpQuery query(request.head.query);
       const Call call{
           actor_of(connection.peer()),  parsed.method, parsed.path, {}, query, request.body,
           request.head.idempotency_key, connection,    pool};

@@ -44,7 +44,7 @@ void OutputWatch::watch_deepest() {
   }
 }
 
-Wakeup wait_for_any(const Connection& connection, int first, int second,
+Wakeup wait_for_any(const HttpConnection& connection, int first, int second,
                     std::optional<std::int64_t> timeout_ms) {
   constexpr std::int64_t kMax = std::numeric_limits<int>::max();
   const int timeout =

@@ -40,7 +40,7 @@ struct Wakeup {
 
 // Blocks until one of the descriptors is readable (-1: none), the client is gone, or the time is
 // over (nothing: never).
-Wakeup wait_for_any(const Connection& connection, int first, int second,
+Wakeup wait_for_any(const HttpConnection& connection, int first, int second,
                     std::optional<std::int64_t> timeout_ms);
 
 }  // namespace taskd

@@ -130,3 +130,23 @@ TEST_CASE("the daemon reads the clocks in one file and never sleeps") {
     }
   }
 }
+
+// One namespace for all layers: the linker would silently merge two classes of one name.
+TEST_CASE("no two headers define a class of the same name") {
+  std::map<std::string, std::string> homes;
+  for (const fs::path& path : sources("daemon")) {
+    const std::string where = below_root(path);
+    if (path.extension() != ".h" || where.starts_with("daemon/process/shim/")) continue;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+      const bool is_class = line.starts_with("class ") || line.starts_with("struct ");
+      if (!is_class || line.find('{') == std::string::npos) continue;
+      const auto begin = line.find(' ') + 1;
+      const std::string name = line.substr(begin, line.find_first_of(" {", begin) - begin);
+      if (name.starts_with("TASKD_") || name.find("::") != name.npos) continue;
+      const auto [home, is_new] = homes.emplace(name, where);
+      CHECK_MESSAGE(is_new, name, " is defined in ", home->second, " and in ", where);
+    }
+  }
+  CHECK(homes.size() > 50);
+}
