@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 namespace taskd {
+
 std::string dump(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
