@@ -58,7 +58,7 @@ void clear_folder(int folder_fd, bool keep_lock) {
   }
 }
 
-// The lines of a status file, taken one by one in the order the shim writes them.
+// The lines of a status, taken one by one in the order the shim writes them.
 class StatusReader {
  public:
   explicit StatusReader(std::string_view text) : text_(text) {}
@@ -212,10 +212,6 @@ LockRecord read_lock_record(int folder_fd) {
 }
 
 std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key) {
-  if (const auto text = read_file_at(folder_fd, shim::kStatusFile, kMaxStatusBytes)) {
-    if (auto end = parse_status(*text, key)) return end;
-  }
-  // The shim's way out when the disk was full.
   const std::string lock = read_lock_text(folder_fd);
   const std::size_t start = lock.find(shim::kStatusFirstLine);
   if (start == std::string::npos) return std::nullopt;
@@ -229,8 +225,6 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
   {
     const UniqueFd folder = open_folder_at(bucket.get(), name);
     if (!folder) return;
-    remove_at(folder.get(), shim::kStatusFile, 0);
-    remove_at(folder.get(), shim::kStatusTemp, 0);
     remove_at(folder.get(), shim::kLockFile, 0);
   }
   remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);

@@ -1,5 +1,5 @@
-// An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock`, `status` and
-// the output. Only the daemon's user may enter; no path is ever followed through a link.
+// An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock` (which the
+// status is added to) and the output. Only the daemon's user may enter; no path is ever followed through a link.
 //
 // All functions throw std::system_error; "missing" is never an error. Thread-safe for different
 // attempts.
@@ -15,7 +15,7 @@
 
 namespace taskd {
 
-// What a status file must name to be believed.
+// What a status must name to be believed.
 struct AttemptKey {
   TaskId task = 0;
   int attempt = 0;
@@ -49,7 +49,7 @@ LockRecord read_lock_record(int folder_fd);
 // or speaks of something else.
 std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key);
 
-// Removes the lock and status, and the folder if that leaves it empty.
+// Removes the lock file, and the folder if that leaves it empty.
 void settle_attempt_folder(int attempts_fd, TaskId task, int number);
 // Removes the folder and all in it, and the folder of its thousand if that leaves it empty.
 void remove_attempt_folder(int attempts_fd, TaskId task, int number);

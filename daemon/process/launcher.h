@@ -32,7 +32,7 @@ class LiveAttempt {
   // Asks the shim to stop the whole tree: TERM, grace, KILL. Safe to repeat, from any thread, and
   // after the end (then it does nothing).
   virtual void stop() = 0;
-  // Call once pidfd() is readable. Reads the status file; where the shim died without one, kills
+  // Call once pidfd() is readable. Reads the status; where the shim died without one, kills
   // what is left of the tree, waits until it is empty and returns `lost`.
   virtual AttemptEnd reap() = 0;
 };
@@ -53,7 +53,7 @@ class Launcher {
   virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(
       const Launch& launch, const std::string& boot_id) = 0;
 
-  // The end is committed: removes the lock and status, and the attempt's folder when it holds no
+  // The end is committed: removes the lock file, and the attempt's folder when it holds no
   // output. Errors are logged; a leftover is removed with the task.
   virtual void settle(TaskId task, int attempt) = 0;
 

@@ -4,11 +4,11 @@
 // each born with the descriptors of protocol.h, its lock already held. A shim waits at its gate for
 // a whole launch spec; if the daemon dies before that, it leaves, and the lock file without
 // kStartedMark is the proof that nothing ran. Then it runs the command to the end of its whole tree
-// (supervisor.h), writes the status file and goes. SIGTERM asks it to stop the tree.
+// (supervisor.h), adds the status to its lock file and goes. SIGTERM asks it to stop the tree.
 //
 // Durability: while the daemon lives, its COMMIT is the durable record of the end and the status
-// file need not be; syncing it would only cost every task a disk write. A hung up gate says that
-// the daemon is gone: then the file is synced before the shim leaves. A shim that was adopted by a
+// need not be; syncing it would only cost every task a disk write. A hung up gate says that
+// the daemon is gone: then it is synced before the shim leaves. A shim that was adopted by a
 // later daemon has no gate to that one and always syncs.
 //
 // Static, no exceptions, no third-party code, hardly any allocation; its environment is empty.

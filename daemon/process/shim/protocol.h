@@ -2,8 +2,8 @@
 // descriptors the shim is born with, the launch spec it reads from its gate, and the marks both
 // leave in the attempt's folder.
 //
-// The shim of yesterday may meet the daemon of today (an upgrade while jobs run), so the two files
-// in the folder are text with a version, and the daemon keeps reading the versions it ever wrote.
+// The shim of yesterday may meet the daemon of today (an upgrade while jobs run), so the lock file
+// is text with a version, and the daemon keeps reading the versions it ever wrote.
 // The fork server lives and dies with its daemon. Both may still be of different versions, when
 // the program was replaced under a running daemon: a spec of a version it does not know makes the
 // shim leave before anything began.
@@ -37,8 +37,8 @@ struct ForkReply {
   std::int32_t error;  // errno, if there is none
 };
 
-// The shim's descriptors. 1 and 2 are /dev/null: what it has to say stands in the status file, and
-// a log's descriptor would tie it to the life of the daemon it has to outlive.
+// The shim's descriptors. 1 and 2 are /dev/null: what it has to say stands in the lock file, and a
+// log's descriptor would tie it to the life of the daemon it has to outlive.
 inline constexpr int kGateFd = 0;  // read end; hung up once the daemon is gone
 inline constexpr int kNullFd = 1;
 inline constexpr int kLockFd = 3;  // the locked description of `lock`, held until the shim is dead
@@ -51,11 +51,9 @@ inline constexpr const char* kLockFile = "lock";
 inline constexpr std::string_view kShimMark = "shim ";
 inline constexpr std::string_view kStartedMark = "started\n";
 
-// The status file: "key value" lines, the first naming the version, the last holding the CRC-32 of
-// all bytes before it as eight hex digits. On a full disk the same text is added to the lock file,
-// whose block is already there.
-inline constexpr const char* kStatusFile = "status";
-inline constexpr const char* kStatusTemp = "status.tmp";
+// The status, which the shim adds to the lock file at the end: "key value" lines, the first naming
+// the version, the last holding the CRC-32 of all bytes before it as eight hex digits. In the lock
+// file since its block is already there: no end is lost to a full disk, and no file made for it.
 inline constexpr std::string_view kStatusFirstLine = "taskd-status 1\n";
 inline constexpr std::string_view kStatusCrcKey = "crc ";
 

@@ -52,23 +52,15 @@ bool write_once(int fd, std::string_view text) {
   return ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
-bool write_file(std::string_view text, bool durable) {
-  const Fd file(::openat(kFolderFd, kStatusTemp,
-                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  return file && write_once(file.get(), text) && (!durable || ::fdatasync(file.get()) == 0) &&
-         ::renameat(kFolderFd, kStatusTemp, kFolderFd, kStatusFile) == 0;
-}
-
 }  // namespace
 
 void write_status(const Spec& spec, const End& end, bool durable) {
   const StatusText text = compose(spec, end);
-  if (!write_file(text.view(), durable)) {
-    // No room for a file. The lock file has its block; if even this fails, the attempt is lost.
-    if (!write_once(kLockFd, text.view())) return;
-    if (durable) ::fdatasync(kLockFd);
-  }
-  if (durable) ::fsync(kFolderFd);
+  // One write, and the lock file has its block even when the disk is full. If it fails all the
+  // same, the attempt is lost.
+  if (!write_once(kLockFd, text.view()) || !durable) return;
+  ::fsync(kLockFd);
+  ::fsync(kFolderFd);
 }
 
 }  // namespace taskd::shim

@@ -1,4 +1,4 @@
-// The attempt's last word: the status file.
+// The attempt's last word: the status in its lock file.
 #pragma once
 
 #include <sys/resource.h>
@@ -17,7 +17,7 @@ struct End {
   rusage usage = {};         // of the whole tree
 };
 
-// Leaves the status in the attempt's folder, whole or not at all. Where `durable`, it survives a
+// Adds the status to the lock file; a torn one is known by its checksum. Where `durable`, it survives a
 // power cut once this returns.
 void write_status(const Spec& spec, const End& end, bool durable);
 

@@ -219,7 +219,6 @@ TEST_CASE_FIXTURE(Fixture, "settling keeps the output and removing takes everyth
   launcher().settle(1, 2);
   CHECK(out(loud) == "hello\n");
   CHECK_FALSE(std::filesystem::exists(folder(loud) + "/lock"));
-  CHECK_FALSE(std::filesystem::exists(folder(loud) + "/status"));
   launcher().remove_task(1, 3);
   CHECK(std::filesystem::is_empty(config.attempts_dir));
 }

@@ -129,7 +129,6 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(end.outcome.code == 9);
   CHECK(end.outcome.detail.find("output lost") == 0);
   CHECK(output_size(folder(launch), Stream::out) > 0);
-  CHECK_FALSE(std::filesystem::exists(folder(launch) + "/status"));  // it was in the lock file
   CHECK(::umount2(config.attempts_dir.c_str(), MNT_DETACH) == 0);
 }
 

@@ -80,11 +80,13 @@ TEST_CASE_FIXTURE(Fixture,
   const Launch launch = shell("exit 4");
   auto live = start(launch);
   wait_readable(live->pidfd());
-  const std::string path = folder(launch) + "/status";
+  const std::string path = folder(launch) + "/lock";
   const std::string status = read_file(path, 8192).value();
+  const std::size_t start = status.find("taskd-status");
+  REQUIRE(start != std::string::npos);
   REQUIRE(recover(launch, kOtherBoot).outcome.kind == OutcomeKind::exited);
 
-  for (std::size_t i = 0; i < status.size(); ++i) {
+  for (std::size_t i = start; i < status.size(); ++i) {
     std::string damaged = status;
     damaged[i] = static_cast<char>(damaged[i] ^ 1);
     overwrite(path, damaged);
@@ -172,7 +174,6 @@ TEST_CASE_FIXTURE(Fixture, "an attempt number that came to nothing can be starte
   start_at_gate(config, launch, "");
   REQUIRE(recover(launch).outcome.kind == OutcomeKind::not_started);
   overwrite(folder(launch) + "/stdout.0", "stale");
-  overwrite(folder(launch) + "/status", "stale");
   CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 2, ""});
   CHECK(out(launch) == "once\n");
 }
