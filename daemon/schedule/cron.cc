@@ -1,0 +1,216 @@
+#include "daemon/schedule/cron.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+using Names = std::vector<std::string_view>;
+
+const Names kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
+                       "jul", "aug", "sep", "oct", "nov", "dec"};
+const Names kWeekdays = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+
+struct Field {
+  std::string_view title;
+  int first;
+  int last;
+  const Names* names;  // of first, first + 1, …; null = none
+};
+
+constexpr int kMinute = 0;
+constexpr int kHour = 1;
+constexpr int kDay = 2;
+constexpr int kMonth = 3;
+constexpr int kWeekday = 4;
+
+const std::array<Field, 5> kFields = {{{"minute", 0, 59, nullptr},
+                                       {"hour", 0, 23, nullptr},
+                                       {"day of month", 1, 31, nullptr},
+                                       {"month", 1, 12, &kMonths},
+                                       {"day of week", 0, 7, &kWeekdays}}};
+
+struct Word {
+  std::string_view word;
+  std::string_view line;
+};
+constexpr Word kWords[] = {{"@yearly", "0 0 1 1 *"},  {"@annually", "0 0 1 1 *"},
+                           {"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
+                           {"@daily", "0 0 * * *"},   {"@midnight", "0 0 * * *"},
+                           {"@hourly", "0 * * * *"}};
+
+[[noreturn]] void refuse(const Field& field, std::string detail) {
+  throw CronError{std::string(field.title), std::move(detail)};
+}
+
+std::string quoted(std::string_view text) {
+  return "\"" + escape_for_humans(text) + "\"";
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::vector<std::string_view> split_fields(std::string_view text) {
+  std::vector<std::string_view> fields;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t start = text.find_first_not_of(" \t", i);
+    if (start == std::string_view::npos) break;
+    i = std::min(text.find_first_of(" \t", start), text.size());
+    fields.push_back(text.substr(start, i - start));
+  }
+  return fields;
+}
+
+// Crontabs write 05 for 5.
+std::optional<int> parse_number(std::string_view text) {
+  if (text.empty() || text.size() > 4) return std::nullopt;
+  int value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+int parse_value(const Field& field, std::string_view text) {
+  if (field.names != nullptr) {
+    const auto name = std::find(field.names->begin(), field.names->end(), lower(text));
+    if (name != field.names->end()) {
+      return field.first + static_cast<int>(name - field.names->begin());
+    }
+  }
+  const std::optional<int> value = parse_number(text);
+  if (!value) refuse(field, quoted(text) + " is not a number" + (field.names ? " or a name" : ""));
+  if (*value < field.first || *value > field.last) {
+    refuse(field, std::to_string(*value) + " is not in " + std::to_string(field.first) + "-" +
+                      std::to_string(field.last));
+  }
+  return *value;
+}
+
+struct Range {
+  int first;
+  int last;
+};
+
+Range parse_range(const Field& field, std::string_view text, bool has_step) {
+  if (text == "*") return {field.first, field.last};
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) {
+    const int value = parse_value(field, text);
+    if (has_step) refuse(field, "a step needs a range or '*', not " + quoted(text));
+    return {value, value};
+  }
+  Range range{parse_value(field, text.substr(0, dash)), parse_value(field, text.substr(dash + 1))};
+  // A week may end with its Sunday: fri-sun.
+  if (field.names == &kWeekdays && range.last == 0 && range.first > 0) range.last = 7;
+  if (range.first > range.last) refuse(field, "the range " + quoted(text) + " goes backwards");
+  return range;
+}
+
+template <std::size_t N>
+void parse_field(const Field& field, std::string_view text, std::bitset<N>& set) {
+  for (const std::string_view part : split(text, ',')) {
+    const std::size_t slash = part.find('/');
+    const bool has_step = slash != std::string_view::npos;
+    const Range range = parse_range(field, part.substr(0, slash), has_step);
+    int step = 1;
+    if (has_step) {
+      const auto given = parse_number(part.substr(slash + 1));
+      if (!given || *given == 0) {
+        refuse(field, quoted(part.substr(slash + 1)) + " is not a step of 1 or more");
+      }
+      step = *given;
+    }
+    // Sunday is 0 and 7.
+    for (int i = range.first; i <= range.last; i += step) {
+      set.set(static_cast<std::size_t>(N == 7 ? i % 7 : i));
+    }
+  }
+}
+
+bool ever_comes(const Cron& cron) {
+  if (!cron.any_weekday) return true;  // weekdays come in every month
+  constexpr int kLongest[] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  for (std::size_t month = 1; month <= 12; ++month) {
+    for (int day = 1; cron.months[month] && day <= kLongest[month]; ++day) {
+      if (cron.days[static_cast<std::size_t>(day)]) return true;
+    }
+  }
+  return false;
+}
+
+Cron parse_line(std::string_view text) {
+  const std::vector<std::string_view> fields = split_fields(text);
+  if (fields.size() != kFields.size()) {
+    throw CronError{"", "expected 5 fields (minute, hour, day of month, month, day of week), not " +
+                            std::to_string(fields.size())};
+  }
+  Cron cron;
+  parse_field(kFields[kMinute], fields[kMinute], cron.minutes);
+  parse_field(kFields[kHour], fields[kHour], cron.hours);
+  parse_field(kFields[kDay], fields[kDay], cron.days);
+  parse_field(kFields[kMonth], fields[kMonth], cron.months);
+  parse_field(kFields[kWeekday], fields[kWeekday], cron.weekdays);
+  cron.every_hour = fields[kHour].front() == '*';
+  cron.any_day = fields[kDay].front() == '*';
+  cron.any_weekday = fields[kWeekday].front() == '*';
+  if (!ever_comes(cron)) {
+    throw CronError{"day of month", "no month given has such a day: this never fires"};
+  }
+  return cron;
+}
+
+std::string_view line_of(std::string_view text) {
+  if (text.empty() || text.front() != '@') return text;
+  std::string known;
+  for (const Word& word : kWords) {
+    if (word.word == lower(text)) return word.line;
+    known += known.empty() ? "" : " ";
+    known += word.word;
+  }
+  throw CronError{"", quoted(text) + " is not one of " + known};
+}
+
+}  // namespace
+
+bool Cron::matches_day(int month, int day, int weekday) const {
+  if (!months[static_cast<std::size_t>(month)]) return false;
+  const bool day_matches = days[static_cast<std::size_t>(day)];
+  const bool weekday_matches = weekdays[static_cast<std::size_t>(weekday)];
+  if (any_day || any_weekday) return day_matches && weekday_matches;
+  return day_matches || weekday_matches;
+}
+
+std::variant<Cron, CronError> parse_cron(std::string_view text) {
+  if (text.size() > kMaxCronBytes) {
+    return CronError{"", "longer than " + std::to_string(kMaxCronBytes) + " bytes"};
+  }
+  try {
+    return parse_line(line_of(text));
+  } catch (CronError& error) {
+    return std::move(error);
+  }
+}
+
+}  // namespace taskd
