@@ -16,7 +16,6 @@ namespace taskd::ctl {
 namespace {
 
 constexpr char kSystemSocket[] = "/run/taskd/taskd.sock";
-constexpr int kAnswerMs = 60'000;
 constexpr int kMaxDepth = 64;
 constexpr std::int64_t kPatienceMs = 15'000;
 constexpr int kRetryMs = 200;
@@ -31,11 +30,22 @@ const std::string& checked_path(const std::string& path, int exit_code, std::str
   return path;
 }
 
+// What is in a socket's place, or "": connect() says of everything else that it refuses, or, of
+// what we may not write to, that we may not.
+std::string_view not_a_socket(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0 || S_ISSOCK(info.st_mode)) return "";
+  if (S_ISDIR(info.st_mode)) return "a folder, ";
+  return S_ISREG(info.st_mode) ? "an ordinary file, " : "a special file, ";
+}
+
 DaemonAway explain(const ConnectFailed& e) {
   const std::string at = "no daemon at " + escape_for_humans(e.what()) + ": ";
   const std::string remedy =
       "; start one with \"systemctl start taskd\" (as root) or \"taskd &\" (your own), or name its "
       "socket with --socket or TASKD_SOCKET";
+  if (const std::string_view other = not_a_socket(e.what()); !other.empty())
+    return {kExitNoDaemon, at + "it is " + std::string(other) + "not a socket" + remedy};
   switch (e.error) {
     case EACCES:
     case EPERM:
@@ -45,8 +55,6 @@ DaemonAway explain(const ConnectFailed& e) {
       return {kExitNoDaemon, at + "there is no such socket" + remedy};
     case ECONNREFUSED:
       return {kExitNoDaemon, at + "the socket is there, but nobody listens" + remedy};
-    case ENOTSOCK:
-      return {kExitNoDaemon, at + "it is not a socket" + remedy};
     case EAGAIN:
       return {kExitTryLater, "the daemon at " + escape_for_humans(e.what()) +
                                  " is too busy to take a connection; try again"};
@@ -147,7 +155,7 @@ int exit_code_of(const Problem& problem) {
 
 nlohmann::json Client::call(const HttpRequest& request) const {
   Exchange exchange = begin(request);
-  finish(exchange, kAnswerMs);
+  finish(exchange, answer_ms_);
   return result_of(exchange);
 }
 

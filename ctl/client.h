@@ -38,9 +38,13 @@ std::string find_socket(const std::optional<std::string>& option, const Environm
 // The exit code that stands for a problem document.
 int exit_code_of(const Problem& problem);
 
+inline constexpr int kAnswerMs = 60'000;
+
 class Client {
  public:
-  explicit Client(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  // call(), get() and post() give up with Failure (75) when the daemon is silent for `answer_ms`.
+  explicit Client(std::string socket_path, int answer_ms = kAnswerMs)
+      : socket_path_(std::move(socket_path)), answer_ms_(answer_ms) {}
   const std::string& socket_path() const { return socket_path_; }
 
   // Asks and reads the JSON of a 2xx. Throws Refused, DaemonAway or Failure.
@@ -61,6 +65,7 @@ class Client {
 
  private:
   std::string socket_path_;
+  int answer_ms_;
 };
 
 // How long a waiting verb puts up with a daemon that restarts: 15 s from the first failure,

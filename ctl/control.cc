@@ -46,7 +46,7 @@ int run_control(Context& context, const Words& argv, const ControlVerb& verb) {
   args.words(selector.words);
   add_filter_options(args, selector);
   args.flag("--json", json, "print what changed as JSON");
-  args.flag("-q,--quiet", quiet, "do not say how many changed");
+  args.flag("--quiet", quiet, "do not say how many changed");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 

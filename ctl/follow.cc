@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kFirstRetryMs = 20;
 constexpr int kMaxRetryMs = 500;
-constexpr int kAnswerMs = 60'000;
 
 std::int64_t read_next_offset(const Exchange& exchange) {
   const std::string* const header = exchange.answer().header("taskd-next-offset");

@@ -14,7 +14,7 @@ namespace taskd::ctl {
 namespace {
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
-constexpr int kMaxColumns = 10'000;
+constexpr int kMaxTerminal = 10'000;
 
 std::string_view sgr(Color color) {
   switch (color) {
@@ -36,6 +36,12 @@ std::string_view sgr(Color color) {
       return "\x1b[36m";
   }
   return "";
+}
+
+// The value of LINES or COLUMNS; 0 when there is none, or none that a terminal could have.
+int size_from(const char* variable) {
+  const auto size = variable != nullptr ? parse_int(variable) : std::nullopt;
+  return size && *size > 0 && *size <= kMaxTerminal ? static_cast<int>(*size) : 0;
 }
 
 }  // namespace
@@ -76,14 +82,19 @@ bool Output::is_tty() const {
 }
 
 int terminal_columns(int fd, const char* columns_variable) {
-  if (columns_variable != nullptr) {
-    const auto columns = parse_int(columns_variable);
-    if (columns && *columns > 0 && *columns <= kMaxColumns) return static_cast<int>(*columns);
-  }
+  if (const int columns = size_from(columns_variable)) return columns;
   if (::isatty(fd) != 1) return 0;
   winsize size{};
   if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;
+}
+
+int terminal_lines(int fd, const char* lines_variable) {
+  if (::isatty(fd) != 1) return 0;
+  if (const int lines = size_from(lines_variable)) return lines;
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) return size.ws_row;
+  return 24;
 }
 
 std::string Painter::operator()(Color color, std::string_view text) const {

@@ -31,6 +31,10 @@ int write_all(int fd, std::string_view bytes);
 // the value of COLUMNS: when it is a sensible number it wins, even where there is no terminal.
 int terminal_columns(int fd, const char* columns_variable);
 
+// The lines of the terminal behind `fd`; 0 = not a terminal. `lines_variable` is the value of
+// LINES: on a terminal a sensible number wins.
+int terminal_lines(int fd, const char* lines_variable);
+
 enum class Color { none, bold, dim, red, green, yellow, blue, cyan };
 
 // Paints text with SGR sequences, or leaves it alone.

@@ -94,7 +94,7 @@ void add_filter_options(Args& args, SelectorOptions& options) {
             "only tasks in this state: scheduled, blocked, held,\n"
             "queued, running, succeeded, failed or cancelled;\n"
             "several with commas");
-  args.option("--queue", "NAME", options.queue, "only tasks of this queue");
+  args.option("-q,--queue", "NAME", options.queue, "only tasks of this queue");
   args.option("--name", "NAME", options.name, "only tasks of this name");
   args.list("--label", "K=V", options.labels, "only tasks with this label; all given must match");
   args.option("--user", "USER", options.user, "only tasks of this user (name or uid)");

@@ -34,6 +34,8 @@ Stats read_stats(const nlohmann::json& json) {
             item.at("counts").value(std::string(to_string(state)), std::int64_t{0});
       stats.queues.push_back(std::move(queue));
     }
+    if (const auto disk = json.find("disk"); disk != json.end())
+      stats.disk = {disk->at("free_bytes").get<std::int64_t>(), disk->at("writable").get<bool>()};
   } catch (const nlohmann::json::exception&) {
     throw Failure(kExitBadAnswer, "the daemon's statistics are not what this version reads");
   }

@@ -21,12 +21,19 @@ struct QueueCounts {
   std::int64_t waiting() const;
 };
 
+// The file system under the daemon's state directory.
+struct DiskRoom {
+  std::int64_t free_bytes = 0;
+  bool writable = false;
+};
+
 struct Stats {
   std::string daemon_version;
   std::optional<WallTime> started_at;
   std::int64_t workers_total = 0;
   std::int64_t workers_busy = 0;
   std::vector<QueueCounts> queues;
+  std::optional<DiskRoom> disk;  // an older daemon does not tell
   std::int64_t total(State state) const;
 };
 

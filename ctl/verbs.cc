@@ -1,8 +1,9 @@
 #include "ctl/verbs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <exception>
-#include <numeric>
 
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
@@ -29,22 +30,6 @@ constexpr Verb kVerbs[] = {
 };
 
 constexpr std::size_t kMaxTypos = 2;
-
-// How many single changes lead from one word to the other (Levenshtein).
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 bool takes_value(std::string_view option) {
   return option == "--socket" || option == "--color";
@@ -135,7 +120,11 @@ Client connect(const Context& context, const CommonOptions& common) {
 }
 
 Painter make_painter(const Context& context, const CommonOptions& common) {
-  return Painter(use_color(common.color.value_or("auto"), context.out.is_tty(),
+  return make_painter(context, common, context.out.fd());
+}
+
+Painter make_painter(const Context& context, const CommonOptions& common, int fd) {
+  return Painter(use_color(common.color.value_or("auto"), ::isatty(fd) == 1,
                            context.env.get("NO_COLOR"), context.env.get("TERM")));
 }
 

@@ -35,8 +35,9 @@ int run_taskctl(Context& context, const Words& argv);
 
 // `client` for the socket that --socket and the environment name.
 Client connect(const Context& context, const CommonOptions& common);
-// As --color and the environment want it for stdout.
+// As --color and the environment want it for stdout, or for `fd`.
 Painter make_painter(const Context& context, const CommonOptions& common);
+Painter make_painter(const Context& context, const CommonOptions& common, int fd);
 
 int submit_command(Context& context, const Words& argv);
 int run_command(Context& context, const Words& argv);

@@ -105,11 +105,34 @@ void wait_for_stop(const sigset_t& signals, TaskStore& store) {
   }
 }
 
+std::string database_in(const std::string& state_dir) {
+  return state_dir + "/taskd.db";
+}
+
 void make_folder(const std::string& path, unsigned mode) {
   try {
     make_dirs(path, mode);
   } catch (const std::system_error& e) {
     throw UsageError(EX_CANTCREAT, std::string("cannot create a folder: ") + e.what());
+  }
+}
+
+// Who may write there can give the daemon any task for any user.
+void check_state_dir(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    throw UsageError(EX_CANTCREAT, "cannot look at " + path + ": " + std::strerror(errno));
+  }
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    throw UsageError(EX_CONFIG, "the state directory " + path + " belongs to another user (uid " +
+                                    std::to_string(info.st_uid) +
+                                    "), who could change every task: chown it, or name another "
+                                    "(setting: state_dir)");
+  }
+  for (const std::string& entry : {path, database_in(path)}) {
+    if (::stat(entry.c_str(), &info) != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) continue;
+    log::warn("the state may be written by others, who could change every task: chmod go-w it",
+              {{"path", entry}});
   }
 }
 
@@ -126,7 +149,7 @@ class Daemon {
                    .socket = config.socket,
                    .output_cap_bytes = config.output_cap_bytes,
                    .cgroup_root = config.cgroup}),
-        pool_(*store_, launcher_, running_, config.workers, die),
+        pool_(*store_, launcher_, running_, clock_, config.workers, die),
         timekeeper_(*store_, launcher_, clock_, die),
         server_(ApiContext{.store = *store_,
                            .watch = watch_,
@@ -167,7 +190,7 @@ class Daemon {
  private:
   StoreOptions store_options(const Config& config) {
     StoreOptions options;
-    options.path = config.state_dir + "/taskd.db";
+    options.path = database_in(config.state_dir);
     options.boot_id = boot_id_;
     options.ballast_bytes = config.ballast_bytes;
     options.clock = &clock_;
@@ -244,6 +267,7 @@ int run(int argc, char** argv) {
   }
 
   make_folder(config.state_dir, 0700);
+  check_state_dir(config.state_dir);
   sync_parents(config.state_dir);  // a first start: nothing durable may lie in a lost folder
   const InstanceLock lock(config.state_dir + "/lock");
   make_folder(config.state_dir + "/attempts", 0700);

@@ -19,14 +19,19 @@ constexpr HelpText kHelp{
     .usage = "[OPTIONS]",
     .paragraph =
         R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
-the versions agree, whether queues are full or stand still, and what failed lately.
-Every line says ok, warn or fail, and what to do. Exits 1 if something failed.)",
+the versions agree, whether it has room on its disk, whether queues are full or stand
+still, and what failed lately. Every line says ok, warn or fail, and what to do. A
+daemon that is silent for 5 seconds has failed. Exits 1 if something failed.)",
     .examples = R"(  taskctl doctor
   taskctl doctor --json | jq '.checks[] | select(.result != "ok")'
 )"};
 
 constexpr std::int64_t kRecentMs = 24LL * 3600 * 1000;
 constexpr std::size_t kManyFailures = 1000;  // no more are counted
+constexpr int kPatienceMs = 5000;            // with each answer
+// Below the first a daemon whose disk was full still refuses submits, to get its reserve back.
+constexpr std::int64_t kTooLittleBytes = 32LL << 20;
+constexpr std::int64_t kLittleBytes = 512LL << 20;
 
 struct Check {
   std::string_view result;  // ok, warn or fail
@@ -42,12 +47,12 @@ class Doctor {
   std::vector<Check> examine() {
     if (!look_at_socket()) return std::move(checks_);
     look_at_folder();
-    if (!look_at_health()) return std::move(checks_);
-    const Stats stats = read_stats(client_.get("/v1/stats"));
-    look_at_version(stats);
-    look_at_queues(stats);
-    look_at_workers(stats);
-    look_at_failures();
+    try {
+      look_at_daemon();
+    } catch (const Failure& failure) {
+      add("fail", "daemon", failure.what(),
+          "look at its log: journalctl -u taskd, or where it was started");
+    }
     return std::move(checks_);
   }
 
@@ -112,18 +117,17 @@ class Doctor {
     return ::stat(client_.socket_path().c_str(), &info) == 0 ? info.st_uid : 0;
   }
 
-  bool look_at_health() {
-    try {
-      const BootTime before = context_.clock.boot_now();
-      client_.get("/v1/healthz");
-      add("ok", "daemon",
-          "answers within " + std::to_string(context_.clock.boot_now() - before) + " ms");
-      return true;
-    } catch (const Failure& failure) {
-      add("fail", "daemon", failure.what(),
-          "look at its log: journalctl -u taskd, or where it was started");
-      return false;
-    }
+  void look_at_daemon() {
+    const BootTime before = context_.clock.boot_now();
+    client_.get("/v1/healthz");
+    add("ok", "daemon",
+        "answers within " + std::to_string(context_.clock.boot_now() - before) + " ms");
+    const Stats stats = read_stats(client_.get("/v1/stats"));
+    look_at_version(stats);
+    if (stats.disk) look_at_disk(*stats.disk);
+    look_at_queues(stats);
+    look_at_workers(stats);
+    look_at_failures();
   }
 
   void look_at_version(const Stats& stats) {
@@ -133,6 +137,19 @@ class Doctor {
       add("ok", "version", versions);
     else
       add("warn", "version", versions, "restart the daemon, or install the same version of both");
+  }
+
+  void look_at_disk(const DiskRoom& disk) {
+    const std::string room = std::to_string(disk.free_bytes >> 20) + " MiB are free";
+    if (!disk.writable)
+      add("fail", "disk", "the daemon cannot write to its state directory",
+          "see whether that is still there, and mounted read-write; then restart the daemon");
+    else if (disk.free_bytes < kTooLittleBytes)
+      add("fail", "disk", room + ": it is full", "make room, for instance with taskctl rm");
+    else if (disk.free_bytes < kLittleBytes)
+      add("warn", "disk", room, "make room, for instance with taskctl rm");
+    else
+      add("ok", "disk", room);
   }
 
   void look_at_queues(const Stats& stats) {
@@ -239,7 +256,8 @@ int doctor_command(Context& context, const Words& argv) {
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Painter paint = make_painter(context, common);
-  const std::vector<Check> checks = Doctor(context, connect(context, common)).examine();
+  const Client client(find_socket(common.socket, context.env), kPatienceMs);
+  const std::vector<Check> checks = Doctor(context, client).examine();
   if (json)
     print_checks_json(context, checks);
   else

@@ -13,14 +13,16 @@ namespace taskd::ctl {
 namespace {
 
 constexpr std::size_t kDefaultLimit = 50;
+constexpr int kOtherLines = 3;            // of a terminal: the titles, what is left out, the prompt
+constexpr std::size_t kMaxCounted = 100;  // of the tasks that do not fit
 
 constexpr HelpText kHelp{
     .usage = "[OPTIONS] [ID… | FILTER]",
     .paragraph =
         R"(Lists tasks, the newest first. TIME is how long a task waits ("in 5m": until it may
 start), how long it has been running, or how long its last attempt took. REASON is
-how it failed. On a terminal the table is cut to fit, and shows queues and
-priorities only if some are unusual; elsewhere it is complete.)",
+how it failed. On a terminal the table is cut to fit, as many tasks as fit are shown,
+queues and priorities only if some are unusual, and users' ids if they differ.)",
     .examples =
         R"(  taskctl list
   taskctl list --state running,queued
@@ -51,10 +53,12 @@ std::string time_cell(const Task& task, WallTime now) {
 struct Shown {
   bool queue = true;
   bool priority = true;
+  bool user = false;
 };
 
 std::vector<Column> columns_of(const Shown& shown) {
   std::vector<Column> columns = {{"ID", true, false}, {"STATE", false, false}};
+  if (shown.user) columns.push_back({"UID", true, false});
   if (shown.queue) columns.push_back({"QUEUE", false, true});
   if (shown.priority) columns.push_back({"PRI", true, false});
   columns.push_back({"ATTEMPT", true, false});
@@ -70,6 +74,7 @@ std::vector<Cell> row_of(const Task& task, const Shown& shown, WallTime now) {
   if (task.spec.max_attempts > 1) attempt += "/" + std::to_string(task.spec.max_attempts);
   const Color color = color_of(task.state);
   std::vector<Cell> row = {{std::to_string(task.id)}, {std::string(to_string(task.state)), color}};
+  if (shown.user) row.push_back({std::to_string(task.uid)});
   if (shown.queue) row.push_back({escape_for_humans(task.spec.queue)});
   if (shown.priority) row.push_back({std::to_string(task.spec.priority)});
   row.push_back({attempt});
@@ -116,6 +121,8 @@ void print_table(Context& context, const Painter& paint,
                               [](const Task& task) { return task.spec.queue != TaskSpec().queue; });
     shown.priority = std::any_of(tasks.begin(), tasks.end(),
                                  [](const Task& task) { return task.spec.priority != 0; });
+    shown.user = std::any_of(tasks.begin(), tasks.end(),
+                             [&](const Task& task) { return task.uid != tasks.front().uid; });
   }
   Table table(columns_of(shown));
   const WallTime now = context.clock.wall_now();
@@ -135,7 +142,9 @@ int list_command(Context& context, const Words& argv) {
   Args args("list", kHelp);
   args.words(selector.words);
   add_filter_options(args, selector);
-  args.option("-n,--limit", "N", limit_text, "at most N tasks (default: 50)");
+  args.option("-n,--limit", "N", limit_text,
+              "at most N tasks (default: what fits on the\n"
+              "terminal, 50 elsewhere)");
   args.flag("--all", all, "all tasks, however many");
   args.flag("--oldest", oldest, "the oldest first");
   args.flag("--json", json, "{\"version\":1,\"tasks\":[…],\"next_cursor\":…}");
@@ -143,7 +152,10 @@ int list_command(Context& context, const Words& argv) {
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Selection selection = parse_selection(selector, context.clock.wall_now());
-  const std::size_t limit = parse_limit(limit_text, all);
+  const int lines = terminal_lines(context.out.fd(), context.env.get("LINES"));
+  const bool fitted = lines > 0 && !json && !limit_text && !all && !selection.by_id();
+  const auto fitting = static_cast<std::size_t>(std::max(lines - kOtherLines, 1));
+  const std::size_t limit = fitted ? fitting + kMaxCounted : parse_limit(limit_text, all);
   const Painter paint = make_painter(context, common);
   const Client client = connect(context, common);
   std::vector<nlohmann::json> tasks;
@@ -157,8 +169,13 @@ int list_command(Context& context, const Words& argv) {
     context.say(selection.by_filter() ? "no task matches" : "there are no tasks");
     return kExitOk;
   }
+  const std::size_t left_out = fitted && tasks.size() > fitting ? tasks.size() - fitting : 0;
+  tasks.resize(tasks.size() - left_out);
   print_table(context, paint, tasks);
-  if (!cursor.empty())
+  if (left_out > 0)
+    context.say((cursor.empty() ? "… " : "… more than ") + std::to_string(left_out) +
+                " more (--limit N, --all)");
+  else if (!cursor.empty())
     context.say("these are " + std::to_string(tasks.size()) + "; there are more: --limit N, --all");
   return kExitOk;
 }

@@ -137,7 +137,9 @@ class Runner {
 
   int finish(const Task& task) {
     output_.finish();
-    const bool own_code = task.last_outcome && task.last_outcome->kind == OutcomeKind::exited;
+    // A code of the command's own needs no words; its last attempt may have left one, and the task
+    // have been cancelled since.
+    const bool own_code = task.state == State::failed && task.reason == Reason::exit;
     if (task.state != State::succeeded && !own_code) {
       const std::string reason = describe_reason(task);
       context_.say("task " + std::to_string(id_) + " " + std::string(to_string(task.state)) +
@@ -169,10 +171,12 @@ int run_command(Context& context, const Words& argv) {
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
-  make_painter(context, common);  // checks --color
+  const Painter paint = make_painter(context, common, STDERR_FILENO);
   const NewTask task = options.to_task(context);
   const Client client = connect(context, common);
   const TaskId id = read_task(options.send(client, task)).id;
+  if (::isatty(STDERR_FILENO) == 1)
+    write_all(STDERR_FILENO, paint(Color::dim, "task " + std::to_string(id)) + "\n");
   JobOutput output(context, raw, common.color.value_or("auto") != "never");
   return Runner(context, client, id, output).run();
 }

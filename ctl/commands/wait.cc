@@ -18,8 +18,9 @@ constexpr HelpText kHelp{
         R"(Waits until the tasks have ended. For one task the exit code is its own: its
 command's, 128+n for signal n, 124 for its timeout, 125 if it was cancelled, lost or
 never ran. For several it is 0 if all succeeded, else 1. A filter means the tasks
-that match and have not ended now. An interrupt leaves the tasks alone, and a
-restart of the daemon is waited out.)",
+that match and have not ended now, so --state takes no state that is an end: look at
+ended tasks by "taskctl list". An interrupt leaves the tasks alone, and a restart of
+the daemon is waited out.)",
     .examples =
         R"(  taskctl wait 12 && echo good
   taskctl wait 12-20 --timeout 10m
@@ -29,6 +30,16 @@ restart of the daemon is waited out.)",
 
 const std::vector<State> kUnfinished = {State::scheduled, State::blocked, State::held,
                                         State::queued, State::running};
+
+// Tasks that have ended are no part of what a filter means; to wait for none would look like
+// success.
+void check_states(const std::vector<State>& states) {
+  for (const State state : states) {
+    if (is_end(state))
+      throw UsageError(kExitUsage, "--state: a filter means tasks that have not ended, and " +
+                                       std::string(to_string(state)) + " is an end");
+  }
+}
 
 int exit_code_of_all(const std::vector<nlohmann::json>& answers) {
   if (answers.size() == 1) return exit_code_of(read_task(answers[0]));
@@ -72,7 +83,7 @@ int wait_command(Context& context, const Words& argv) {
   add_filter_options(args, selector);
   args.option("--timeout", "TIME", timeout, "give up after this long (exit code 75)");
   args.flag("--json", json, "print the ended tasks as JSON");
-  args.flag("-q,--quiet", quiet, "no progress, no word about failures");
+  args.flag("--quiet", quiet, "no progress, no word about failures");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -81,6 +92,7 @@ int wait_command(Context& context, const Words& argv) {
     throw UsageError(kExitUsage, "--all goes with neither ids nor a filter");
   if (!all && !selection.by_id() && !selection.by_filter())
     throw UsageError(kExitUsage, "which tasks? Name ids, a filter such as --queue, or --all");
+  check_states(selection.states);
   if (all) selection.user = std::to_string(::getuid());
   WaitOptions options{.timeout_ms = {}, .progress = !quiet};
   if (timeout) options.timeout_ms = duration_flag("--timeout", *timeout);

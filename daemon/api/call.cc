@@ -16,10 +16,10 @@ Reply json_reply(int status, const nlohmann::json& body) {
   return reply;
 }
 
-Reply problem_reply(const Problem& problem) {
+Reply problem_reply(const Problem& problem, bool passes_by_itself) {
   Reply reply = json_reply(problem.status, problem_to_json(problem));
   reply.content_type = "application/problem+json";
-  if (problem.status == 503) reply.headers.emplace_back("Retry-After", "1");
+  if (problem.status == 503 && passes_by_itself) reply.headers.emplace_back("Retry-After", "1");
   return reply;
 }
 

@@ -48,7 +48,8 @@ struct Reply {
 std::string dump(const nlohmann::json& json);
 
 Reply json_reply(int status, const nlohmann::json& body);
-Reply problem_reply(const Problem& problem);
+// A 503 has a Retry-After, unless waiting does not help.
+Reply problem_reply(const Problem& problem, bool passes_by_itself = true);
 
 using Route = Reply (*)(const ApiContext&, const Call&);
 

@@ -1,7 +1,6 @@
 #include "daemon/api/connection_pool.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -48,11 +47,9 @@ ConnectionPool::ConnectionPool(Answerer& answerer, const Clock& clock, const Ser
       limits_(limits),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
-      stop_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       next_id_(kFirstConnection) {
   if (!epoll_) throw_errno("epoll_create1");
   if (!timer_) throw_errno("timerfd_create");
-  if (!stop_event_) throw_errno("eventfd");
   epoll_set(epoll_.get(), EPOLL_CTL_ADD, stop_event_.get(), EPOLLIN, kStop);
   epoll_set(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), EPOLLIN | EPOLLET, kTimer);
 }
@@ -90,9 +87,7 @@ void ConnectionPool::serve(int listen_fd) {
 
 void ConnectionPool::stop() {
   stopping_.store(true);
-  const std::uint64_t one = 1;
-  // Can only fail when it is readable already.
-  [[maybe_unused]] const ssize_t n = ::write(stop_event_.get(), &one, sizeof one);
+  stop_event_.raise();
 }
 
 // --- threads ------------------------------------------------------------------------------------
@@ -169,7 +164,9 @@ ConnectionPool::WaitSlot::WaitSlot(ConnectionPool& pool, const Actor& actor)
   const MutexLock lock(pool_.mutex_);
   const int all = pool_.limits_.max_streams;
   const int share = actor.admin ? all : std::max(1, all / kShareOfOneUser);
-  const bool has_room = pool_.waiting_ < all && pool_.waiting_of_user_[uid_] < share;
+  const auto of_user = pool_.waiting_of_user_.find(uid_);
+  const int used = of_user == pool_.waiting_of_user_.end() ? 0 : of_user->second;
+  const bool has_room = pool_.waiting_ < all && used < share;
   if (!has_room || (pool_.idle_ == 0 && !pool_.spawn())) {
     throw ProblemError(503, "too_many_requests", "too many requests wait or follow an output");
   }

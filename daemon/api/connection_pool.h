@@ -21,6 +21,7 @@
 #include "daemon/api/connection.h"
 #include "daemon/api/problem.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/event_fd.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/unique_fd.h"
 
@@ -109,7 +110,7 @@ class ConnectionPool {
   const ServerLimits limits_;
   UniqueFd epoll_;
   UniqueFd timer_;
-  UniqueFd stop_event_;
+  EventFd stop_event_;
   int listen_fd_ = -1;
   std::atomic<bool> stopping_{false};
 

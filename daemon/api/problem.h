@@ -15,7 +15,8 @@ struct ProblemError : std::exception {
   const char* what() const noexcept override { return problem.detail.c_str(); }
 
   Problem problem;
-  std::string allow;  // the methods of a 405
+  std::string allow;             // the methods of a 405
+  bool passes_by_itself = true;  // a 503 then has a Retry-After
 };
 
 // Foreign text made safe and short enough to stand in a `detail`.

@@ -79,6 +79,22 @@ Reply dispatch(const ApiContext& context, const Call& call) {
   throw ProblemError(404, "no_such_path", "there is nothing at " + in_quotes(call.path));
 }
 
+void queue_full(const QueueFull& full) {
+  const std::string queue = "queue " + in_quotes(full.queue);
+  ProblemError error(503, "queue_full",
+                     queue + " holds its " + std::to_string(full.capacity) + " waiting tasks");
+  if (full.capacity == 0) {
+    error.problem.detail = queue + " takes nothing: its capacity is 0";
+    error.passes_by_itself = false;
+  }
+  if (full.changed > 0) {
+    error.problem.detail += "; " + std::to_string(full.changed) +
+                            (full.changed == 1 ? " task was" : " tasks were") +
+                            " put back before that";
+  }
+  throw error;
+}
+
 void no_such_task(TaskId id) {
   throw ProblemError(404, "no_such_task", "there is no task " + std::to_string(id));
 }

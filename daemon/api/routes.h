@@ -26,6 +26,7 @@ Reply show_health(const ApiContext& context, const Call& call);
 // --- what they share ----------------------------------------------------------------------------
 
 [[noreturn]] void no_such_task(TaskId id);
+[[noreturn]] void queue_full(const QueueFull& full);
 // The task that {id} names; it may be `last`. bad_id, no_such_task.
 TaskId task_id_of(const ApiContext& context, const Call& call);
 Task task_of(const ApiContext& context, const Call& call);

@@ -106,7 +106,14 @@ void read_targets(const json& body, ControlRequest& request) {
 }
 
 // What was changed; a removed task's output is gone too.
-std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request) {
+std::vector<ControlChange> control(const ApiContext& context, ControlRequest request) {
+  if (request.verb == Verb::remove) {
+    request.on_commit = [&](std::span<const ControlChange> removed) {
+      for (const ControlChange& task : removed) {
+        context.launcher.remove_task(task.id, task.attempts);
+      }
+    };
+  }
   ControlResult result = context.store.control(request);
   if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
   if (const auto* wrong = std::get_if<WrongState>(&result)) {
@@ -115,13 +122,8 @@ std::vector<ControlChange> control(const ApiContext& context, const ControlReque
                            std::to_string(wrong->id) + ": it is " +
                            std::string(to_string(wrong->state)));
   }
-  auto changes = std::get<std::vector<ControlChange>>(std::move(result));
-  if (request.verb == Verb::remove) {
-    for (const ControlChange& change : changes) {
-      context.launcher.remove_task(change.id, change.attempts);
-    }
-  }
-  return changes;
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  return std::get<std::vector<ControlChange>>(std::move(result));
 }
 
 }  // namespace
@@ -139,7 +141,7 @@ Reply control_task(const ApiContext& context, const Call& call) {
   const std::vector<ControlChange> changes = control(context, request);
   const auto task = context.store.get(call.actor, request.ids.front());
   if (task) return json_reply(200, task_to_json(*task));
-  // Kept for no time at all, it is gone again; what was done to it still was.
+  // Removed by somebody meanwhile; what was done to it still was.
   return json_reply(200, {{"id", changes.front().id}, {"state", to_string(changes.front().state)}});
 }
 

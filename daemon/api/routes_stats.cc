@@ -1,3 +1,6 @@
+#include <sys/statvfs.h>
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/routes.h"
@@ -14,6 +17,17 @@ json counts_to_json(const std::int64_t (&counts)[std::size(kAllStates)]) {
     object[to_string(state)] = counts[static_cast<std::size_t>(state)];
   }
   return object;
+}
+
+// Of the file system that takes the jobs' output, and nearly always the database too. Zeros when it
+// cannot be asked. What is kept for root does not count as free.
+json disk_to_json(const std::string& attempts_dir) {
+  struct statvfs info {};
+  const bool known = ::statvfs(attempts_dir.c_str(), &info) == 0;
+  const bool writable = known && ::access(attempts_dir.c_str(), W_OK | X_OK) == 0;
+  return {{"total_bytes", std::uint64_t{info.f_blocks} * info.f_frsize},
+          {"free_bytes", std::uint64_t{info.f_bavail} * info.f_frsize},
+          {"writable", writable}};
 }
 
 }  // namespace
@@ -33,7 +47,8 @@ Reply show_stats(const ApiContext& context, const Call& call) {
                           {"started_at", format_rfc3339(context.started_at)},
                           {"workers", {{"total", workers.total}, {"busy", workers.busy}}},
                           {"counts", counts_to_json(total)},
-                          {"queues", std::move(queues)}});
+                          {"queues", std::move(queues)},
+                          {"disk", disk_to_json(context.attempts_dir)}});
 }
 
 Reply show_health(const ApiContext& context, const Call& call) {

@@ -172,11 +172,7 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
     refuse_queue(*unknown, request, batch);
   }
-  if (const auto* full = std::get_if<QueueFull>(&result)) {
-    throw ProblemError(503, "queue_full",
-                       "queue " + in_quotes(full->queue) + " holds its " +
-                           std::to_string(full->capacity) + " waiting tasks");
-  }
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   if (std::holds_alternative<KeyReused>(result)) {
     throw ProblemError(422, "idempotency_key_reused",
                        "this Idempotency-Key was used with another body");

@@ -115,7 +115,7 @@ class HttpLibrary final : private httplib::Server {
 };
 
 Reply reply_to(const ProblemError& error) {
-  Reply reply = problem_reply(error.problem);
+  Reply reply = problem_reply(error.problem, error.passes_by_itself);
   if (!error.allow.empty()) reply.headers.emplace_back("Allow", error.allow);
   return reply;
 }

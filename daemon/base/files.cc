@@ -1,10 +1,12 @@
 #include "daemon/base/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "daemon/base/errors.h"
 
@@ -58,6 +60,20 @@ std::optional<std::string> read_file_at(int dir_fd, const std::string& name,
 
 std::optional<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   return read_file_at(AT_FDCWD, path, max_bytes);
+}
+
+std::vector<std::string> list_folder_at(int dir_fd, const std::string& name) {
+  const int fd = ::openat(dir_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return {};
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(fd < 0 ? nullptr : ::fdopendir(fd), ::closedir);
+  if (!dir) {
+    const UniqueFd unused(fd);
+    throw_errno("list folder " + name);
+  }
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(dir.get())) names.emplace_back(entry->d_name);
+  std::erase_if(names, [](const std::string& entry) { return entry == "." || entry == ".."; });
+  return names;
 }
 
 void make_dirs(const std::string& path, unsigned mode) {

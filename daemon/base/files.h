@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/unique_fd.h"
 
@@ -11,6 +12,9 @@ namespace taskd {
 // The whole file, or nothing when it does not exist. At most `max_bytes` are read.
 std::optional<std::string> read_file(const std::string& path, std::size_t max_bytes);
 std::optional<std::string> read_file_at(int dir_fd, const std::string& name, std::size_t max_bytes);
+
+// What lies in the folder, in no order. A missing folder reads as empty; a link is not followed.
+std::vector<std::string> list_folder_at(int dir_fd, const std::string& name);
 
 // Creates `path` and its missing parents with `mode`, whatever the umask. An existing folder is
 // left as it is.

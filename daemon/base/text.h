@@ -2,6 +2,7 @@
 // makes foreign text safe to show on a terminal or in a log line. Pure functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,5 +42,9 @@ bool is_plain_text(std::string_view text);
 std::string shell_quote(std::string_view text);
 
 std::string to_hex(std::string_view bytes);
+
+// How many single bytes must be added, left out or replaced to turn one into the other
+// (Levenshtein). Takes time in proportion to the product of the sizes.
+std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace taskd

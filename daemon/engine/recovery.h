@@ -10,7 +10,7 @@
 
 namespace taskd {
 
-// An attempt that outlived the daemon before us.
+// An attempt that outlived the daemon before us, or of which something may.
 struct Adopted {
   Claim claim;
   std::unique_ptr<LiveAttempt> live;
@@ -20,10 +20,12 @@ struct Recovery {
   std::vector<Adopted> adopted;
   int ended = 0;        // their end was on disk and is recorded now
   int not_started = 0;  // claimed, but the command never began
-  int lost = 0;
+  int lost = 0;         // with an earlier boot of the machine
 };
 
-// Call once, under the instance lock, before serving or claiming. Durable when it returns.
+// Call once, under the instance lock, before serving or claiming. What it counts is durable when it
+// returns. Waits for no process: what an attempt without its shim left is among the adopted ones,
+// and the worker that gets it ends it. Until then its task is running, so no attempt starts beside.
 Recovery recover(TaskStore& store, Launcher& launcher);
 
 }  // namespace taskd

@@ -1,25 +1,8 @@
 #include "daemon/engine/task_watch.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include "daemon/base/errors.h"
-
 namespace taskd {
-namespace {
 
-void raise_event(int fd) {
-  const std::uint64_t one = 1;
-  // Can only fail with EAGAIN at a count of 2^64 - 2, and then the fd is readable already.
-  [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof one);
-}
-
-}  // namespace
-
-TaskWatch::Ticket::Ticket(TaskWatch& watch, TaskId task)
-    : watch_(watch), task_(task), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!event_) throw_errno("eventfd");
-}
+TaskWatch::Ticket::Ticket(TaskWatch& watch, TaskId task) : watch_(watch), task_(task) {}
 
 TaskWatch::Ticket::~Ticket() {
   const MutexLock lock(watch_.mutex_);
@@ -34,17 +17,16 @@ TaskWatch::Ticket::~Ticket() {
 
 void TaskWatch::Ticket::clear() {
   if (watch_.closed()) return;
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t n = ::read(event_.get(), &count, sizeof count);
+  event_.clear();
   // close() may have raised it between the check and the read: raise it again.
-  if (watch_.closed()) raise_event(event_.get());
+  if (watch_.closed()) event_.raise();
 }
 
 std::unique_ptr<TaskWatch::Ticket> TaskWatch::watch(TaskId task) {
   std::unique_ptr<Ticket> ticket(new Ticket(*this, task));
   const MutexLock lock(mutex_);
   tickets_.emplace(task, ticket.get());
-  if (closed()) raise_event(ticket->fd());
+  if (closed()) ticket->event_.raise();
   return ticket;
 }
 
@@ -53,14 +35,14 @@ void TaskWatch::publish(std::span<const Change> changes) {
   if (tickets_.empty()) return;
   for (const Change& change : changes) {
     const auto [begin, end] = tickets_.equal_range(change.task);
-    for (auto it = begin; it != end; ++it) raise_event(it->second->fd());
+    for (auto it = begin; it != end; ++it) it->second->event_.raise();
   }
 }
 
 void TaskWatch::close() {
   const MutexLock lock(mutex_);
   closed_.store(true);
-  for (const auto& [task, ticket] : tickets_) raise_event(ticket->fd());
+  for (const auto& [task, ticket] : tickets_) ticket->event_.raise();
 }
 
 }  // namespace taskd

@@ -9,8 +9,8 @@
 #include <span>
 #include <unordered_map>
 
+#include "daemon/base/event_fd.h"
 #include "daemon/base/mutex.h"
-#include "daemon/base/unique_fd.h"
 #include "daemon/store/task_store.h"
 
 namespace taskd {
@@ -31,7 +31,7 @@ class TaskWatch {
     Ticket(TaskWatch& watch, TaskId task);
     TaskWatch& watch_;
     const TaskId task_;
-    UniqueFd event_;
+    EventFd event_;
   };
 
   // Throws std::system_error when no descriptor is to be had.

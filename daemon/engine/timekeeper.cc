@@ -1,7 +1,6 @@
 #include "daemon/engine/timekeeper.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -17,13 +16,7 @@ constexpr int kBatch = 500;  // small enough not to hold up submits behind one c
 constexpr std::int64_t kDiskFullPauseMs = 5000;
 constexpr WallTime kNever{std::numeric_limits<std::int64_t>::max()};
 
-void signal_event(int fd) {
-  const std::uint64_t one = 1;
-  // Fails only at a count of 2^64 - 2, when the event is readable anyway.
-  [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof one);
-}
-
-// Empties a timerfd or eventfd. ECANCELED is how a timerfd reports a jump of the clock.
+// Empties a timerfd. ECANCELED is how it reports a jump of the clock.
 void drain(int fd) {
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t n = ::read(fd, &count, sizeof count);
@@ -43,9 +36,8 @@ Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
       clock_(clock),
       on_fatal_(std::move(on_fatal)),
       timer_(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      sweep_(store, launcher) {
   if (!timer_) throw_errno("timerfd_create");
-  if (!wake_) throw_errno("eventfd");
 }
 
 Timekeeper::~Timekeeper() {
@@ -61,7 +53,7 @@ void Timekeeper::stop() {
     const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  signal_event(wake_.get());
+  wake_.raise();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -70,7 +62,7 @@ void Timekeeper::publish(std::span<const Change> changes) {
   for (const Change& change : changes) first = earlier(first, change.act_at);
   if (!first) return;
   const MutexLock lock(mutex_);
-  if (*first < armed_) signal_event(wake_.get());
+  if (*first < armed_) wake_.raise();
 }
 
 std::optional<WallTime> Timekeeper::run_once() {
@@ -123,11 +115,12 @@ void Timekeeper::wait(std::optional<WallTime> next) {
   pollfd fds[] = {{timer_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
   int ready = 0;
   do {
-    ready = ::poll(fds, 2, -1);
-  } while (ready < 0 && errno == EINTR);
+    ready = ::poll(fds, 2, sweep_.done() ? -1 : 0);
+    if (ready == 0) sweep_.step();
+  } while (ready == 0 || (ready < 0 && errno == EINTR));
   if (ready < 0) throw_errno("poll on the timekeeper's clock");
   drain(timer_.get());
-  drain(wake_.get());
+  wake_.clear();
 }
 
 }  // namespace taskd

@@ -1,6 +1,7 @@
 // The one thread that acts on the calendar: it moves due tasks into their line (the promoter) and
 // deletes ended ones whose keep time is over (the pruner). Sleeps until the nearest such moment; a
-// jump of the wall clock wakes it, and nothing fires twice since firing changes the state.
+// jump of the wall clock wakes it, and nothing fires twice since firing changes the state. When it
+// first has nothing to do, it looks for files that belong to no task (OrphanSweep).
 //
 // Threading: start() and stop() from one thread; publish() from the store's writer.
 #pragma once
@@ -12,8 +13,10 @@
 #include <thread>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/event_fd.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/engine/orphan_sweep.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
 
@@ -45,7 +48,8 @@ class Timekeeper {
   const Clock& clock_;
   const std::function<void(const std::string&)> on_fatal_;
   UniqueFd timer_;  // CLOCK_REALTIME
-  UniqueFd wake_;
+  EventFd wake_;
+  OrphanSweep sweep_;
   Mutex mutex_;
   bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
   // The thread wakes at this moment by itself; only an earlier one needs a nudge. While a round is

@@ -1,8 +1,6 @@
 #include "daemon/engine/worker_pool.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -26,16 +24,15 @@ void log_end(const Finish& finish) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, int workers,
+WorkerPool::WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running,
+                       const Clock& clock, int workers,
                        std::function<void(const std::string&)> on_fatal)
     : store_(store),
       launcher_(launcher),
       running_(running),
       workers_(workers),
       on_fatal_(std::move(on_fatal)),
-      stop_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!stop_event_) throw_errno("eventfd");
-}
+      refusals_(clock) {}
 
 WorkerPool::~WorkerPool() {
   stop();
@@ -60,9 +57,7 @@ void WorkerPool::stop() {
     stopping_ = true;
     work_.notify_all();
   }
-  const std::uint64_t one = 1;
-  // Fails only at a count of 2^64 - 2, when the event is readable anyway.
-  [[maybe_unused]] const ssize_t n = ::write(stop_event_.get(), &one, sizeof one);
+  stop_event_.raise();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }
@@ -148,11 +143,7 @@ void WorkerPool::wait_for_work(std::uint64_t seen) {
 std::optional<Finish> WorkerPool::execute(const Claim& claim) {
   auto launched = launcher_.launch({claim.task, claim.attempt, claim.token, claim.uid, claim.spec});
   if (auto* end = std::get_if<AttemptEnd>(&launched)) {
-    log::warn("attempt could not be started", {{"task", claim.task},
-                                               {"attempt", claim.attempt},
-                                               {"outcome", to_string(end->outcome.kind)},
-                                               {"error", end->outcome.detail},
-                                               {"code", end->outcome.code}});
+    log_refusal(claim, end->outcome);
     return Finish{claim.task, claim.attempt, claim.token, std::move(*end)};
   }
   log::info("attempt started", {{"task", claim.task}, {"attempt", claim.attempt}});
@@ -175,6 +166,16 @@ std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& liv
   Finish finish{claim.task, claim.attempt, claim.token, std::move(*end)};
   log_end(finish);
   return finish;
+}
+
+// What the machine refuses comes again with every try; what the task itself lacks ends it.
+void WorkerPool::log_refusal(const Claim& claim, const Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::not_started && !refusals_.is_news(outcome.code)) return;
+  log::warn("attempt could not be started", {{"task", claim.task},
+                                             {"attempt", claim.attempt},
+                                             {"outcome", to_string(outcome.kind)},
+                                             {"error", outcome.detail},
+                                             {"code", outcome.code}});
 }
 
 // The end lies on disk, so a machine that is out of descriptors or memory only delays it.
@@ -208,7 +209,7 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
     } catch (const DiskFull& e) {
       log::error("an end cannot be recorded yet",
                  {{"task", finish.task}, {"attempt", finish.attempt}, {"error", e.what()}});
-      // When stopping, the status file keeps the end for the next daemon.
+      // When stopping, the status keeps the end for the next daemon.
       if (!pause(kDiskFullPauseMs)) return std::nullopt;
     }
   }

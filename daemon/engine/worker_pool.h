@@ -14,9 +14,11 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/base/clock.h"
+#include "daemon/base/event_fd.h"
 #include "daemon/base/mutex.h"
-#include "daemon/base/unique_fd.h"
 #include "daemon/engine/recovery.h"
+#include "daemon/engine/refusal_log.h"
 #include "daemon/engine/running_set.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
@@ -26,8 +28,8 @@ namespace taskd {
 class WorkerPool {
  public:
   // `on_fatal` is told of an exception no worker can go on after; it must not return.
-  WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, int workers,
-             std::function<void(const std::string&)> on_fatal);
+  WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, const Clock& clock,
+             int workers, std::function<void(const std::string&)> on_fatal);
   ~WorkerPool();
 
   // Adopted attempts take the first workers. If there are more of them than workers, each gets a
@@ -56,6 +58,7 @@ class WorkerPool {
   // Launches and waits. Nothing when the pool stops first.
   std::optional<Finish> execute(const Claim& claim);
   std::optional<Finish> supervise(const Claim& claim, LiveAttempt& live);
+  void log_refusal(const Claim& claim, const Outcome& outcome);
   std::optional<AttemptEnd> reap(const Claim& claim, LiveAttempt& live);
   // Reports the end, durably, and claims the next.
   std::optional<Claim> report(const Finish& finish, int claim_limit);
@@ -67,7 +70,8 @@ class WorkerPool {
   RunningSet& running_;
   const int workers_;
   const std::function<void(const std::string&)> on_fatal_;
-  UniqueFd stop_event_;  // readable once stopping
+  EventFd stop_event_;  // readable once stopping
+  RefusalLog refusals_;
 
   mutable Mutex mutex_;
   CondVar work_;

@@ -1,12 +1,8 @@
 #include "daemon/process/attempt_folder.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-
-#include <memory>
-#include <vector>
 
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
@@ -23,7 +19,7 @@ constexpr std::size_t kMaxStatusBytes = 8192;
 constexpr int kMakeTries = 10;
 
 std::string bucket_name(TaskId task) {
-  return std::to_string(task / 1000);
+  return std::to_string(task / kTasksPerFolder);
 }
 
 std::string folder_name(TaskId task, int number) {
@@ -43,17 +39,8 @@ void remove_at(int dir_fd, const char* name, int flags) {
 }
 
 void clear_folder(int folder_fd, bool keep_lock) {
-  // A description of its own, since reading moves the position.
-  const int fd = ::openat(folder_fd, ".", kFolderFlags);
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(fd < 0 ? nullptr : ::fdopendir(fd), ::closedir);
-  if (!dir) {
-    const UniqueFd unused(fd);
-    throw_errno("list an attempt's folder");
-  }
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(dir.get())) names.emplace_back(entry->d_name);
-  for (const std::string& name : names) {
-    if (name == "." || name == ".." || (keep_lock && name == shim::kLockFile)) continue;
+  for (const std::string& name : list_folder_at(folder_fd, ".")) {
+    if (keep_lock && name == shim::kLockFile) continue;
     remove_at(folder_fd, name.c_str(), 0);
   }
 }

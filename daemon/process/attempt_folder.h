@@ -1,5 +1,6 @@
 // An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock` (which the
-// status is added to) and the output. Only the daemon's user may enter; no path is ever followed through a link.
+// status is added to) and the output. Only the daemon's user may enter; no path is ever followed
+// through a link.
 //
 // All functions throw std::system_error; "missing" is never an error. Thread-safe for different
 // attempts.
@@ -14,6 +15,8 @@
 #include "daemon/task/task.h"
 
 namespace taskd {
+
+inline constexpr TaskId kTasksPerFolder = 1000;
 
 // What a status must name to be believed.
 struct AttemptKey {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "daemon/task/task.h"
 
@@ -23,7 +24,19 @@ struct Launch {
   TaskSpec spec;
 };
 
-// An attempt whose shim is alive, or was a moment ago.
+struct AttemptId {
+  TaskId task = 0;
+  int attempt = 0;
+};
+
+// The attempts with a folder whose tasks have the ids [first, last].
+struct FolderGroup {
+  TaskId first = 0;
+  TaskId last = 0;
+  std::vector<AttemptId> attempts;
+};
+
+// An attempt whose shim is alive, or that may have left something behind which is.
 class LiveAttempt {
  public:
   virtual ~LiveAttempt() = default;
@@ -46,10 +59,10 @@ class Launcher {
   // (EAGAIN, ENOMEM, EMFILE, ENOSPC).
   virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) = 0;
 
-  // After a restart, for an attempt the store says is running: its recorded end, the live attempt
-  // to adopt, or (no evidence left) `lost` after the tree is dead; `not_started` where this boot
-  // proves that the command never began. Within the boot named by `boot_id` only kernel evidence
-  // decides, never time.
+  // After a restart, for an attempt the store says is running: its end where it is known at once
+  // (recorded; or of an earlier boot; or the command never began), else the attempt to adopt: a
+  // live one, or what a lost one left, which its reap() kills and waits for. Waits for no process
+  // itself. Within the boot named by `boot_id` only kernel evidence decides, never time.
   virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(
       const Launch& launch, const std::string& boot_id) = 0;
 
@@ -59,6 +72,13 @@ class Launcher {
 
   // Removes all attempts' folders of a task that is being deleted. Missing ones are fine.
   virtual void remove_task(TaskId task, int attempts) = 0;
+
+  // For finding folders that belong to no task: the groups they lie in, and one of these. What
+  // cannot be read is logged and taken for empty.
+  virtual std::vector<std::int64_t> folder_groups() = 0;
+  virtual FolderGroup list_group(std::int64_t group) = 0;
+  // Removes the attempt's folder. A missing one is fine; errors are logged.
+  virtual void remove_attempt(const AttemptId& attempt) = 0;
 };
 
 }  // namespace taskd

@@ -33,18 +33,23 @@ AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail) {
   return end;
 }
 
+std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
+  auto end = read_status(folder_fd, key);
+  if (end) {
+    end->stderr_tail = stderr_tail(folder_fd, key);
+  } else if (!read_lock_record(folder_fd).started) {
+    end = unrecorded_end(OutcomeKind::not_started, 0, "the shim ended before the command began");
+  }
+  return end;
+}
+
 AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup) {
   if (!cgroup.empty()) end_cgroup(cgroup);
-  auto end = read_status(folder_fd, key);
-  if (!end && !read_lock_record(folder_fd).started) {
-    return unrecorded_end(OutcomeKind::not_started, 0, "the shim ended before the command began");
-  }
-  if (!end) {
-    kill_processes_with_token(key.token);
-    end = unrecorded_end(OutcomeKind::lost, 0, "the shim died without a status");
-  }
-  end->stderr_tail = stderr_tail(folder_fd, key);
-  return *std::move(end);
+  if (auto end = recorded_end(folder_fd, key)) return *std::move(end);
+  kill_processes_with_token(key.token);
+  AttemptEnd end = unrecorded_end(OutcomeKind::lost, 0, "the shim died without a status");
+  end.stderr_tail = stderr_tail(folder_fd, key);
+  return end;
 }
 
 PosixAttempt::PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate,
@@ -66,6 +71,28 @@ void PosixAttempt::stop() {
 AttemptEnd PosixAttempt::reap() {
   wait_for_exit(pidfd_.get());
   return conclude_attempt(folder_.get(), key_, cgroup_);
+}
+
+AbandonedAttempt::AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock,
+                                   std::string cgroup)
+    : key_(std::move(key)),
+      folder_(std::move(folder)),
+      lock_(std::move(lock)),
+      cgroup_(std::move(cgroup)) {
+  ready_.raise();
+}
+
+AttemptEnd AbandonedAttempt::reap() {
+  if (lock_) {
+    wait_for_lock(lock_.get());
+    lock_.reset();  // the attempt's number may be started again
+  }
+  if (folder_) return conclude_attempt(folder_.get(), key_, cgroup_);
+  // Never made, or removed by somebody while the job ran: the processes themselves know.
+  if (!cgroup_.empty()) end_cgroup(cgroup_);
+  return kill_processes_with_token(key_.token)
+             ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's folder is gone")
+             : unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no folder");
 }
 
 }  // namespace taskd

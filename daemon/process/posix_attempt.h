@@ -1,6 +1,8 @@
-// A LiveAttempt whose shim is a real process: started here, or adopted after a restart.
+// A LiveAttempt whose shim is a real process: started here, or adopted after a restart; and one
+// whose shim is gone.
 #pragma once
 
+#include "daemon/base/event_fd.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/process/attempt_folder.h"
 #include "daemon/process/launcher.h"
@@ -9,6 +11,10 @@ namespace taskd {
 
 // An end that no shim recorded.
 AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail);
+
+// What the folder tells of an attempt whose shim is dead: its status, or `not_started` if the lock
+// file proves it. Nothing: something of it may be alive.
+std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key);
 
 // How an attempt ended whose shim is dead. Without a status: `not_started` if the lock file proves
 // it, else `lost`, after what is left of the tree is dead. `cgroup` is the attempt's, or "".
@@ -30,6 +36,25 @@ class PosixAttempt final : public LiveAttempt {
   const UniqueFd pidfd_;
   const UniqueFd gate_;
   const std::string cgroup_;
+};
+
+// An attempt that has no shim any more and no recorded end. Ready at once; reap() ends what is left
+// of it, however long that takes to die, and then knows how it ended.
+class AbandonedAttempt final : public LiveAttempt {
+ public:
+  // `folder` is empty when there is none; `lock` may still be held by something on its way out.
+  AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock, std::string cgroup);
+
+  int pidfd() const override { return ready_.get(); }
+  void stop() override {}
+  AttemptEnd reap() override;
+
+ private:
+  const AttemptKey key_;
+  const UniqueFd folder_;
+  UniqueFd lock_;
+  const std::string cgroup_;
+  const EventFd ready_;
 };
 
 }  // namespace taskd

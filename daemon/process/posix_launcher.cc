@@ -12,6 +12,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/process/attempt_folder.h"
+#include "daemon/process/attempt_list.h"
 #include "daemon/process/leftovers.h"
 #include "daemon/process/posix_attempt.h"
 #include "daemon/process/shim/protocol.h"
@@ -67,6 +68,10 @@ UniqueFd open_shims_cgroup(const std::string& root) {
 void log_leftover(TaskId task, int attempt, const std::system_error& e) {
   log::warn("cannot clean up after an attempt",
             {{"task", task}, {"attempt", attempt}, {"error", e.what()}});
+}
+
+void log_unreadable(const std::system_error& e) {
+  log::warn("cannot look for folders of removed tasks", {{"error", e.what()}});
 }
 
 }  // namespace
@@ -142,14 +147,7 @@ LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boo
                : unrecorded_end(OutcomeKind::lost, 0, "the machine was restarted");
   }
   const std::string cgroup = cgroup_of(launch.task, launch.attempt);
-  if (!folder) {
-    // Never made, or removed by somebody while the job ran: the processes themselves know.
-    if (!cgroup.empty()) end_cgroup(cgroup);
-    return kill_processes_with_token(launch.token)
-               ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's folder is gone")
-               : unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no folder");
-  }
-  const UniqueFd lock = open_lock(folder.get());
+  UniqueFd lock = folder ? open_lock(folder.get()) : UniqueFd();
   if (lock && is_locked_by_other(lock.get())) {
     const pid_t pid = read_lock_record(folder.get()).shim;
     UniqueFd pidfd(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
@@ -161,10 +159,11 @@ LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boo
     }
     // No pid: the daemon died before it opened the gate; the fork server or the shim still has the
     // lock, and both leave. A pid that is gone: only a copy on its way to exec still holds the
-    // lock. Neither takes long.
-    wait_for_lock(lock.get());
+    // lock.
+  } else if (folder) {
+    if (auto end = recorded_end(folder.get(), key)) return *std::move(end);
   }
-  return conclude_attempt(folder.get(), key, cgroup);
+  return std::make_unique<AbandonedAttempt>(key, std::move(folder), std::move(lock), cgroup);
 }
 
 void PosixLauncher::settle(TaskId task, int attempt) {
@@ -177,13 +176,34 @@ void PosixLauncher::settle(TaskId task, int attempt) {
 }
 
 void PosixLauncher::remove_task(TaskId task, int attempts) {
-  for (int attempt = 1; attempt <= attempts; ++attempt) {
-    try {
-      remove_attempt_folder(attempts_.get(), task, attempt);
-    } catch (const std::system_error& e) {
-      log_leftover(task, attempt, e);
-    }
+  for (int attempt = 1; attempt <= attempts; ++attempt) remove_attempt({task, attempt});
+}
+
+void PosixLauncher::remove_attempt(const AttemptId& attempt) {
+  try {
+    remove_attempt_folder(attempts_.get(), attempt.task, attempt.attempt);
+  } catch (const std::system_error& e) {
+    log_leftover(attempt.task, attempt.attempt, e);
   }
+}
+
+std::vector<std::int64_t> PosixLauncher::folder_groups() {
+  try {
+    return list_attempt_groups(attempts_.get());
+  } catch (const std::system_error& e) {
+    log_unreadable(e);
+    return {};
+  }
+}
+
+FolderGroup PosixLauncher::list_group(std::int64_t group) {
+  FolderGroup folders{group * kTasksPerFolder, (group + 1) * kTasksPerFolder - 1, {}};
+  try {
+    folders.attempts = list_attempts(attempts_.get(), group);
+  } catch (const std::system_error& e) {
+    log_unreadable(e);
+  }
+  return folders;
 }
 
 std::string PosixLauncher::cgroup_of(TaskId task, int attempt) const {

@@ -9,6 +9,30 @@
 namespace taskd {
 namespace {
 
+// Calls one of getpw*_r with a buffer that is large enough.
+template <class Lookup>
+std::optional<User> look_up(const std::string& what, const Lookup& lookup) {
+  constexpr std::size_t kMaxBytes = 1 << 20;
+  for (std::vector<char> buffer(1024);; buffer.resize(buffer.size() * 4)) {
+    passwd entry{};
+    passwd* found = nullptr;
+    const int error = lookup(&entry, buffer.data(), buffer.size(), &found);
+    if (error == ERANGE && buffer.size() < kMaxBytes) continue;
+    if (found != nullptr) {
+      User user{entry.pw_uid, entry.pw_gid, entry.pw_name, entry.pw_dir, entry.pw_shell, {}};
+      if (user.home.empty()) user.home = "/";
+      if (user.shell.empty()) user.shell = "/bin/sh";
+      return user;
+    }
+    // What the various databases say of a user they do not have (getpwnam_r(3)).
+    if (error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM) {
+      return std::nullopt;
+    }
+    errno = error;
+    throw_errno("look up " + what);
+  }
+}
+
 std::vector<gid_t> groups_of(const User& user) {
   std::vector<gid_t> groups(32);
   int count = static_cast<int>(groups.size());
@@ -29,24 +53,24 @@ std::optional<User> own_user_without_entry(uid_t uid) {
 
 }  // namespace
 
+std::optional<User> find_entry(uid_t uid) {
+  return look_up("uid " + std::to_string(uid),
+                 [uid](passwd* entry, char* buffer, std::size_t size, passwd** found) {
+                   return ::getpwuid_r(uid, entry, buffer, size, found);
+                 });
+}
+
+std::optional<User> find_entry(const std::string& name) {
+  return look_up("user " + name,
+                 [&name](passwd* entry, char* buffer, std::size_t size, passwd** found) {
+                   return ::getpwnam_r(name.c_str(), entry, buffer, size, found);
+                 });
+}
+
 std::optional<User> find_user(uid_t uid, bool with_groups) {
-  std::vector<char> buffer(1024);
-  passwd entry{};
-  passwd* found = nullptr;
-  int error = 0;
-  while ((error = ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found)) == ERANGE) {
-    buffer.resize(buffer.size() * 2);
-  }
-  if (found == nullptr) {
-    // Some modules report "no such user" as an error.
-    if (error == 0 || error == ENOENT || error == ESRCH) return own_user_without_entry(uid);
-    errno = error;
-    throw_errno("look up uid " + std::to_string(uid));
-  }
-  User user{uid, entry.pw_gid, entry.pw_name, entry.pw_dir, entry.pw_shell, {}};
-  if (user.home.empty()) user.home = "/";
-  if (user.shell.empty()) user.shell = "/bin/sh";
-  if (with_groups) user.groups = groups_of(user);
+  std::optional<User> user = find_entry(uid);
+  if (!user) return own_user_without_entry(uid);
+  if (with_groups) user->groups = groups_of(*user);
   return user;
 }
 

@@ -18,11 +18,6 @@ std::vector<TaskId> ready_ids(Connection& db, int limit) {
   return ids;
 }
 
-StoredTask must_load(Connection& db, TaskId id) {
-  if (auto task = load_task(db, id)) return *std::move(task);
-  throw std::logic_error("task " + std::to_string(id) + " is listed but has no row");
-}
-
 Claim to_claim(StoredTask task) {
   Claim claim;
   claim.task = task.id;
@@ -91,8 +86,8 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   const Outcome& outcome = finish.end.outcome;
   const WallTime ended_at = finish.end.ended_at.value_or(transaction.now());
   const EndDecision decision =
-      decide_end(task.spec, task.row.tries, task.row.lost, task.row.cancel_requested_at.has_value(),
-                 outcome, random_unit());
+      decide_end(task.spec, {task.row.tries, task.row.lost, task.row.refusals},
+                 task.row.cancel_requested_at.has_value(), outcome, random_unit());
   TaskRow after = task.row;
   if (outcome.kind == OutcomeKind::not_started) {
     forget_attempt(transaction.db(), finish, after);
@@ -103,12 +98,15 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   after.reason = decision.reason;
   after.tries += decision.spends_try ? 1 : 0;
   after.lost += decision.counts_lost ? 1 : 0;
+  after.refusals = decision.counts_refusal ? after.refusals + 1 : 0;
   after.due_at = std::nullopt;
   // Going back into the line with a delay is being scheduled.
   const bool delayed = decision.event == Event::rerun && decision.delay_ms > 0;
   const Event event = delayed ? Event::retry_later : decision.event;
   if (event == Event::retry_later) after.due_at = transaction.now() + decision.delay_ms;
-  if (event != Event::retry_later && event != Event::rerun) end_row(after, task.spec, ended_at);
+  if (event != Event::retry_later && event != Event::rerun) {
+    end_row(after, task.spec, ended_at, transaction.now());
+  }
   transaction.transition(
       task, event, after,
       {.type = event_type(outcome, decision.event), .detail = event_detail(outcome, decision)});
@@ -127,9 +125,9 @@ bool finish_one(Transaction& transaction, const Finish& finish) {
 
 }  // namespace
 
-void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at) {
+void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at, WallTime now) {
   row.ended_at = ended_at;
-  row.prune_at = ended_at + spec.keep_ms;
+  row.prune_at = std::max(ended_at + spec.keep_ms, now + kLeastKeepMs);
 }
 
 std::vector<Claim> claim_tasks(Transaction& transaction, const std::string& boot_id, int limit) {

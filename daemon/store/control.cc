@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "daemon/store/store_impl.h"
@@ -63,7 +64,9 @@ Event event_of(Verb verb, const TaskRow& row, WallTime now) {
 
 void move(Transaction& transaction, StoredTask& task, Verb verb, const Note& note) {
   TaskRow after = task.row;
-  if (verb == Verb::cancel) end_row(after, task.spec, transaction.now());
+  if (verb == Verb::cancel) {
+    end_row(after, task.spec, transaction.now(), transaction.now());
+  }
   if (verb == Verb::retry) {
     after = TaskRow();  // a fresh budget
     after.attempt = task.row.attempt;
@@ -106,14 +109,28 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
           .attempts = task.row.attempt};
 }
 
+// The queue of the task, if the verb would put it back into a queue that holds its capacity;
+// `added` more are about to be.
+std::optional<QueueFull> find_full(const QueueTable& queues, Verb verb, const StoredTask& task,
+                                   std::int64_t added) {
+  const std::string& queue = task.spec.queue;
+  if (verb != Verb::retry || queues.waiting(queue) + added < queues.capacity(queue)) return {};
+  return QueueFull{queue, queues.capacity(queue)};
+}
+
 // All or nothing: everything is looked at before anything changes.
 ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
                           const std::vector<TaskId>& ids) {
+  std::map<std::string, std::int64_t> added;
   for (const TaskId id : ids) {
     const std::optional<StoredTask> task = load_task(transaction.db(), id);
     if (!task || !is_visible(request.actor, *task)) return NotFound{id};
     if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
       return WrongState{id, task->row.state};
+    }
+    if (auto full =
+            find_full(transaction.queues(), request.verb, *task, added[task->spec.queue]++)) {
+      return *std::move(full);
     }
   }
   std::vector<ControlChange> changes;
@@ -140,15 +157,23 @@ std::vector<State> states_for(Verb verb, const Filter& filter) {
   return states;
 }
 
+struct Chunk {
+  std::vector<ControlChange> changes;
+  std::optional<QueueFull> full;  // why it ended early
+};
+
 // A task may have changed between its selection by a reader and now; it is looked at again.
-void control_chunk(Transaction& transaction, const ControlRequest& request,
-                   const std::vector<State>& states, const std::vector<TaskId>& ids,
-                   std::vector<ControlChange>& changes) {
+Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
+                    const std::vector<State>& states, const std::vector<TaskId>& ids) {
+  Chunk chunk;
   for (const TaskId id : ids) {
     std::optional<StoredTask> task = load_task(transaction.db(), id);
     if (!task || !is_among(states, task->row.state)) continue;
-    changes.push_back(apply(transaction, request, *std::move(task)));
+    chunk.full = find_full(transaction.queues(), request.verb, *task, 0);
+    if (chunk.full) break;
+    chunk.changes.push_back(apply(transaction, request, *std::move(task)));
   }
+  return chunk;
 }
 
 std::vector<TaskId> without_repeats(const std::vector<TaskId>& ids) {
@@ -170,12 +195,15 @@ WhenFull when_full(Verb verb) {
 ControlResult TaskStore::control(const ControlRequest& request) {
   if (request.filter) return control_filter(request);
   const std::vector<TaskId> ids = without_repeats(request.ids);
-  return impl_->write(when_full(request.verb), [&](Transaction& transaction) {
+  ControlResult result = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
     return control_ids(transaction, request, ids);
   });
+  const auto* changes = std::get_if<std::vector<ControlChange>>(&result);
+  if (changes != nullptr && request.on_commit) request.on_commit(*changes);
+  return result;
 }
 
-std::vector<ControlChange> TaskStore::control_filter(const ControlRequest& request) {
+ControlResult TaskStore::control_filter(const ControlRequest& request) {
   ListRequest selection;
   selection.actor = request.actor;
   selection.filter = *request.filter;
@@ -191,12 +219,15 @@ std::vector<ControlChange> TaskStore::control_filter(const ControlRequest& reque
     while (!ids.empty() && ids.back() > *newest) ids.pop_back();
     if (ids.empty()) return changes;
     selection.after = ids.back();
-    const auto chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
-      std::vector<ControlChange> changed;
-      control_chunk(transaction, request, selection.filter.states, ids, changed);
-      return changed;
+    Chunk chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
+      return control_chunk(transaction, request, selection.filter.states, ids);
     });
-    changes.insert(changes.end(), chunk.begin(), chunk.end());
+    if (request.on_commit) request.on_commit(chunk.changes);
+    changes.insert(changes.end(), chunk.changes.begin(), chunk.changes.end());
+    if (chunk.full) {
+      chunk.full->changed = changes.size();
+      return *std::move(chunk.full);
+    }
   }
 }
 

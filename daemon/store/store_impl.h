@@ -54,8 +54,12 @@ inline bool is_visible(const Actor& actor, const StoredTask& task) {
 // The ids of the tasks that a list shows, in its order. Ids alone, so that every row is read once.
 std::vector<TaskId> select_ids(Connection& db, const ListRequest& request);
 
+// Whatever its keep time, a task stays this long after its end was recorded, so that who waits for
+// the end also gets to read it.
+inline constexpr std::int64_t kLeastKeepMs = 10'000;
+
 // An ended task's columns: when it ended and how long it is kept.
-void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at);
+void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at, WallTime now);
 
 // Moves up to `limit` tasks from `queued` to `running`, in the order of (priority, id).
 std::vector<Claim> claim_tasks(Transaction& transaction, const std::string& boot_id, int limit);

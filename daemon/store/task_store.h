@@ -85,6 +85,7 @@ struct UnknownQueue {
 struct QueueFull {
   std::string queue;
   std::int64_t capacity = 0;
+  std::size_t changed = 0;  // by a filter's retry: tasks it had put back before
 };
 struct KeyReused {};  // same key, other body
 using SubmitResult = std::variant<Submitted, UnknownQueue, QueueFull, KeyReused>;
@@ -123,21 +124,24 @@ struct Filter {
   std::optional<WallTime> since;                            // created at or after
 };
 
-// Either ids (all or nothing) or a filter: whatever the verb applies to among the tasks that were
-// there when the call began. A filter is worked off in commits of some hundred tasks, so that it
-// does not hold up the ends and starts of others; after an exception the first of them may stand,
-// and repeating the call does the rest.
-struct ControlRequest {
-  Actor actor;
-  Verb verb = Verb::cancel;
-  std::vector<TaskId> ids;
-  std::optional<Filter> filter;
-};
 struct ControlChange {
   TaskId id = 0;
   State state = State::queued;    // afterwards; for `remove`, before
   bool cancel_requested = false;  // running: it will end once the tree is dead
   int attempts = 0;               // how many it has had
+};
+
+// Either ids (all or nothing) or a filter: whatever the verb applies to among the tasks that were
+// there when the call began. A filter is worked off in commits of some hundred tasks, so that it
+// does not hold up the ends and starts of others; after an exception the first of them may stand,
+// and repeating the call does the rest. A retry goes no further than a queue's capacity.
+struct ControlRequest {
+  Actor actor;
+  Verb verb = Verb::cancel;
+  std::vector<TaskId> ids;
+  std::optional<Filter> filter;
+  // Told of each commit's changes right after it, on the caller's thread.
+  std::function<void(std::span<const ControlChange>)> on_commit = {};
 };
 struct NotFound {
   TaskId id = 0;
@@ -146,7 +150,7 @@ struct WrongState {
   TaskId id = 0;
   State state = State::queued;
 };  // the verb does not apply
-using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState>;
+using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, QueueFull>;
 
 // --- reads -------------------------------------------------------------------------------------
 struct ListRequest {
@@ -193,8 +197,9 @@ class TaskStore {
 
   // Moves tasks that are due to `queued`, at most `limit`; returns when the next one is due.
   std::optional<WallTime> promote(WallTime now, int limit);
-  // Deletes ended tasks whose keep time is over, at most `limit`, old keys, and old events; the
-  // deleted ones come back with their number of attempts so that their files can be removed.
+  // Deletes ended tasks whose keep time (at least ten seconds) is over, at most `limit`, old keys,
+  // and old events; the deleted ones come back with their number of attempts so that their files
+  // can be removed.
   struct Pruned {
     TaskId id = 0;
     int attempts = 0;
@@ -204,6 +209,10 @@ class TaskStore {
     std::optional<WallTime> next;  // when the next task's keep time is over
   };
   PruneResult prune(WallTime now, int limit);
+  // The highest id ever given out, 0 before the first; and the ids in [first, last] of the tasks
+  // that exist. For finding files of tasks that do not exist any more.
+  TaskId newest_id();
+  std::vector<TaskId> ids_between(TaskId first, TaskId last);
 
   std::optional<Task> get(const Actor& actor, TaskId id);
   std::vector<Task> list(const ListRequest& request);
@@ -215,7 +224,7 @@ class TaskStore {
 
  private:
   struct Impl;
-  std::vector<ControlChange> control_filter(const ControlRequest& request);
+  ControlResult control_filter(const ControlRequest& request);
   explicit TaskStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

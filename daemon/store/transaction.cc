@@ -28,7 +28,7 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
       "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, s.spec, t.state, t.reason,"
       " t.attempt, t.tries, t.lost, t.token, t.due_at_ms, t.started_at_ms, t.ended_at_ms,"
-      " t.cancel_requested_at_ms, t.prune_at_ms"
+      " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals"
       " FROM tasks t CROSS JOIN task_specs s ON s.task_id = t.id WHERE t.id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   StoredTask task;
@@ -50,7 +50,13 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   task.row.ended_at = row.optional_time(14);
   task.row.cancel_requested_at = row.optional_time(15);
   task.row.prune_at = row.optional_time(16);
+  task.row.refusals = row.integer(17);
   return task;
+}
+
+StoredTask must_load(Connection& db, TaskId id) {
+  if (auto task = load_task(db, id)) return *std::move(task);
+  throw std::logic_error("task " + std::to_string(id) + " is listed but has no row");
 }
 
 void Transaction::insert(StoredTask& task, const std::string& stored_spec, const Note& note) {
@@ -101,10 +107,11 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
   const int changed = db_.run(
       "UPDATE tasks SET state = ?5, reason = ?6, attempt = ?7, tries = ?8, lost = ?9, token = ?10,"
       " due_at_ms = ?11, started_at_ms = ?12, ended_at_ms = ?13, cancel_requested_at_ms = ?14,"
-      " prune_at_ms = ?15 WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND token IS ?4",
+      " prune_at_ms = ?15, refusals = ?16"
+      " WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND token IS ?4",
       task.id, before.state, before.attempt, before.token, after.state, after.reason, after.attempt,
       after.tries, after.lost, after.token, after.due_at, after.started_at, after.ended_at,
-      after.cancel_requested_at, after.prune_at);
+      after.cancel_requested_at, after.prune_at, after.refusals);
   expect_one_row(changed, task.id, "an UPDATE");
   task.row = after;
 }

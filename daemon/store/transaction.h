@@ -22,6 +22,7 @@ struct TaskRow {
   int attempt = 0;
   int tries = 0;
   int lost = 0;
+  int refusals = 0;                  // starts in a row that the machine refused
   std::optional<std::string> token;  // set exactly while running
   std::optional<WallTime> due_at;
   std::optional<WallTime> started_at;
@@ -39,6 +40,8 @@ struct StoredTask {
 };
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id);
+// A task that must be there, as an index or a list names it. Throws std::logic_error if it is not.
+StoredTask must_load(Connection& db, TaskId id);
 
 // What the event row of a change says besides the change itself.
 struct Note {

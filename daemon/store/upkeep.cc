@@ -1,6 +1,4 @@
 // What time alone does to tasks: the due ones are queued, the old ones deleted.
-#include <stdexcept>
-
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -15,11 +13,6 @@ std::vector<TaskId> read_ids(Query& rows) {
   std::vector<TaskId> ids;
   while (rows.step()) ids.push_back(rows.int64(0));
   return ids;
-}
-
-StoredTask must_load(Connection& db, TaskId id) {
-  if (auto task = load_task(db, id)) return *std::move(task);
-  throw std::logic_error("task " + std::to_string(id) + " is in an index but has no row");
 }
 
 std::vector<TaskId> due_ids(Connection& db, WallTime now, int limit) {
@@ -78,6 +71,22 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
       transaction.transition(task, Event::due, task.row, {.type = "due"});
     }
     return next_due(transaction.db());
+  });
+}
+
+TaskId TaskStore::newest_id() {
+  return impl_->read([](Connection& db) -> TaskId {
+    Query row = db.query("SELECT seq FROM sqlite_sequence WHERE name = 'tasks'");
+    return row.step() ? row.int64(0) : 0;
+  });
+}
+
+std::vector<TaskId> TaskStore::ids_between(TaskId first, TaskId last) {
+  return impl_->read([&](Connection& db) {
+    Query rows =
+        db.query("SELECT id FROM tasks NOT INDEXED WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+    rows.bind(first, last);
+    return read_ids(rows);
   });
 }
 

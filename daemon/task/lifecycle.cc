@@ -82,11 +82,14 @@ EndDecision decide_lost(const TaskSpec& spec, int lost, bool cancel_requested) {
   return {.event = Event::rerun, .counts_lost = true};
 }
 
-EndDecision decide_not_started(bool cancel_requested, const Outcome& outcome) {
-  constexpr std::int64_t kNoRoomDelayMs = 1000;
+EndDecision decide_not_started(int refusals, bool cancel_requested, const Outcome& outcome,
+                               double unit) {
+  constexpr Backoff kRefused{BackoffKind::exponential, 1000, 60'000, 0.1};
   if (cancel_requested) return {.event = Event::cancel};
   if (outcome.code == 0) return {.event = Event::rerun};
-  return {.event = Event::retry_later, .delay_ms = kNoRoomDelayMs};
+  return {.event = Event::retry_later,
+          .delay_ms = backoff_delay_ms(kRefused, refusals, unit),
+          .counts_refusal = true};
 }
 
 }  // namespace
@@ -132,10 +135,10 @@ std::optional<State> next_state(State from, Event event) {
   return std::nullopt;
 }
 
-EndDecision decide_end(const TaskSpec& spec, int tries, int lost, bool cancel_requested,
+EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cancel_requested,
                        const Outcome& outcome, double unit) {
   const auto failure = [&](Reason reason) {
-    return decide_failure(spec, tries, cancel_requested, reason, outcome, unit);
+    return decide_failure(spec, counts.tries, cancel_requested, reason, outcome, unit);
   };
   switch (outcome.kind) {
     case OutcomeKind::exited:
@@ -152,12 +155,12 @@ EndDecision decide_end(const TaskSpec& spec, int tries, int lost, bool cancel_re
     case OutcomeKind::reported:
       return failure(Reason::reported);
     case OutcomeKind::lost:
-      return decide_lost(spec, lost, cancel_requested);
+      return decide_lost(spec, counts.lost, cancel_requested);
     case OutcomeKind::cancelled:
-      if (!cancel_requested) return decide_lost(spec, lost, false);
+      if (!cancel_requested) return decide_lost(spec, counts.lost, false);
       return {.event = Event::cancel, .spends_try = true};
     case OutcomeKind::not_started:
-      return decide_not_started(cancel_requested, outcome);
+      return decide_not_started(counts.refusals, cancel_requested, outcome, unit);
   }
   return {.event = Event::give_up, .reason = Reason::lost};
 }

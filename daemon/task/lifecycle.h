@@ -37,6 +37,13 @@ std::string_view to_string(Event);
 // The state after `event`, or nothing where the table forbids it.
 std::optional<State> next_state(State from, Event event);
 
+// How the task's earlier attempts ended.
+struct EndCounts {
+  int tries = 0;
+  int lost = 0;
+  int refusals = 0;  // starts in a row that the machine refused, up to now
+};
+
 // What an attempt's end means for its task.
 struct EndDecision {
   Event event;                        // succeed, retry_later, give_up, rerun or cancel
@@ -44,10 +51,10 @@ struct EndDecision {
   std::int64_t delay_ms = 0;          // with retry_later
   bool spends_try = false;            // counts against max_attempts
   bool counts_lost = false;           // counts against max_lost
+  bool counts_refusal = false;        // one more start in a row that the machine refused
 };
 
-// `tries` and `lost` are the task's counts before this end. `unit` is a random number in [0, 1)
-// for the jitter.
+// `counts` are the task's before this end. `unit` is a random number in [0, 1) for the jitter.
 //
 // exited 0               succeed, even when a cancel came too late
 // other failures         retry_later while tries are left and retry_on / no_retry_on allow it, else
@@ -55,14 +62,15 @@ struct EndDecision {
 //                        names "spawn".
 // lost                   on_lost fail: give_up(lost). Else rerun, at most max_lost times; the
 //                        next loss is give_up(poison). Spends no try.
-// not_started            rerun; with a code (the errno of a machine without room) retry_later after
-//                        a second. Spends nothing.
+// not_started            rerun; with a code (the errno of a machine that has no room, or of a
+//                        daemon that cannot start anything) retry_later after a second, then two,
+//                        four … up to a minute while that goes on. Spends nothing.
 // cancelled              cancel when that was requested; else something else stopped the attempt (a
 //                        shutdown), and it counts as lost
 //
 // A task whose cancel was requested is never run again: what would have been a retry or rerun ends
 // as it stands (failed with its real reason; a lost or never begun one: cancelled).
-EndDecision decide_end(const TaskSpec& spec, int tries, int lost, bool cancel_requested,
+EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cancel_requested,
                        const Outcome& outcome, double unit);
 
 // The delay before try number `tries + 2`, after `tries` earlier ones and the one that has just

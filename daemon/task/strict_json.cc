@@ -145,6 +145,9 @@ std::variant<json, JsonError> parse_strict_json(std::string_view text) {
   // The lexer takes a NUL byte for the end and would not look at what follows.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
     return JsonError{nul, "the document holds a NUL byte"};
+  // The lexer passes over it; RFC 8259, section 8.1, wants none to be sent.
+  if (text.starts_with("\xEF\xBB\xBF"))
+    return JsonError{0, "the document begins with a byte order mark; send it without"};
   return StrictHandler(text).parse();
 }
 

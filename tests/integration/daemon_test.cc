@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "daemon/base/unique_fd.h"
 
@@ -179,4 +180,53 @@ TEST_CASE("the state is private to the daemon's user") {
   CHECK((st.st_mode & 0777) == 0600);
   REQUIRE(::stat(daemon.socket().c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a state directory that others may write is told in the log") {
+  TestDaemon daemon;
+  CHECK(daemon.log().find("written by others") == std::string::npos);
+  daemon.stop();
+  REQUIRE(::chmod(daemon.state_dir().c_str(), 0777) == 0);
+  REQUIRE(::chmod((daemon.state_dir() + "/taskd.db").c_str(), 0666) == 0);
+  daemon.start();
+  const std::string log = daemon.log();
+  const std::size_t folder = log.find("written by others");
+  REQUIRE(folder != std::string::npos);
+  CHECK(log.find("path=" + daemon.state_dir(), folder) != std::string::npos);
+  CHECK(log.find("path=" + daemon.state_dir() + "/taskd.db", folder) != std::string::npos);
+}
+
+TEST_CASE("a state directory of another user is refused") {
+  if (::geteuid() != 0) return;  // only root can give one away
+  const TempDir dir;
+  REQUIRE(::mkdir((dir / "state").c_str(), 0700) == 0);
+  REQUIRE(::chown((dir / "state").c_str(), 65534, 65534) == 0);
+  const RunResult result = start_on(dir);
+  CHECK(result.exit_code == 78);
+  CHECK(result.err.find(dir / "state") != std::string::npos);
+  CHECK(result.err.find("65534") != std::string::npos);
+}
+
+TEST_CASE("starts that fail alike are told once, and go well once they can") {
+  const TempDir dir;
+  const std::string shim = dir / "taskd-shim";
+  std::filesystem::copy_file(TASKD_BINARY_DIR "/taskd-shim", shim);
+  const TestDaemon daemon({.workers = 1, .flags = {"--shim", shim}});
+  std::filesystem::rename(shim, shim + ".away");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(daemon.submit({"--", "true"}));
+  for (const std::string& id : ids) {
+    for (int look = 0; look < 1000 && daemon.state(id) != "scheduled"; ++look) {
+    }
+  }
+  std::filesystem::rename(shim + ".away", shim);
+  for (const std::string& id : ids) {
+    const auto task = daemon.wait(id);
+    CHECK(task.at("state") == "succeeded");
+    CHECK(task.at("attempt") == 1);
+  }
+  const std::string log = daemon.log();
+  const std::size_t told = log.find("could not be started");
+  REQUIRE(told != std::string::npos);
+  CHECK(log.find("could not be started", told + 1) == std::string::npos);
 }

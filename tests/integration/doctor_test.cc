@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <sys/mount.h>
+
+#include <filesystem>
 
 #include "tests/support/daemon.h"
 
@@ -9,6 +12,41 @@ TEST_CASE("doctor is content with a healthy daemon") {
   const RunResult result = daemon.ctl({"doctor"});
   CAPTURE(result.out);
   CHECK(result.exit_code == 0);
+}
+
+TEST_CASE("doctor fails when the daemon can no longer write its state directory") {
+  const TestDaemon daemon;
+  const std::string attempts = daemon.state_dir() + "/attempts";
+  std::filesystem::rename(attempts, attempts + ".away");
+  const RunResult result = daemon.ctl({"doctor"});
+  std::filesystem::rename(attempts + ".away", attempts);
+  CAPTURE(result.out);
+  CHECK(result.exit_code == 1);
+  CHECK(result.out.find("fail  disk") != std::string::npos);
+  CHECK(daemon.ctl({"doctor"}).out.find("ok    disk") != std::string::npos);
+}
+
+TEST_CASE("doctor fails when the daemon's disk is full") {
+  const TestDaemon daemon;
+  const std::string attempts = daemon.state_dir() + "/attempts";
+  if (::mount("none", attempts.c_str(), "tmpfs", 0, "size=256k") != 0) return;
+  const RunResult result = daemon.ctl({"doctor"});
+  CHECK(::umount2(attempts.c_str(), MNT_DETACH) == 0);
+  CAPTURE(result.out);
+  CHECK(result.exit_code == 1);
+  CHECK(result.out.find("fail  disk: 0 MiB are free") != std::string::npos);
+}
+
+TEST_CASE("a path that is not a socket is said to be none") {
+  const TempDir dir;
+  write_text(dir / "file", "x");
+  const auto message = [](const std::string& path) {
+    const RunResult result = run({taskctl_path(), "--socket", path, "list"});
+    CHECK(result.exit_code == 69);
+    return result.err;
+  };
+  CHECK(message(dir.path()).find("it is a folder, not a socket") != std::string::npos);
+  CHECK(message(dir / "file").find("it is an ordinary file, not a socket") != std::string::npos);
 }
 
 TEST_CASE("doctor and every other verb say how to start a daemon when there is none") {

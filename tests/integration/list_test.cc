@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "tests/support/daemon.h"
 
@@ -14,7 +16,9 @@ std::vector<int> ids(const nlohmann::json& list) {
   return result;
 }
 
-bool is_first_byte_of_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+bool is_first_byte_of_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+}
 
 }  // namespace
 
@@ -37,6 +41,54 @@ TEST_CASE("list goes on over pages and stops at its limit") {
   for (int i = 0; i < 7; ++i) daemon.submit({"--hold", "--", "true"});
   CHECK(ids(daemon.ctl_json({"list", "--limit", "3"})) == std::vector{7, 6, 5});
   CHECK(ids(daemon.ctl_json({"list", "--limit", "50"})).size() == 7);
+}
+
+TEST_CASE("on a terminal list shows the newest that fit and says how many more there are") {
+  const TestDaemon daemon;
+  for (int i = 0; i < 12; ++i) daemon.submit({"--hold", "--name", "task", "--", "true"});
+  const auto shown = [&](const std::vector<std::string>& options) {
+    Terminal terminal(10, 80);
+    RunOptions on_terminal;
+    on_terminal.output_file = terminal.path();
+    std::vector<std::string> args = {"list", "--color", "never"};
+    args.insert(args.end(), options.begin(), options.end());
+    CHECK(daemon.ctl(args, on_terminal).exit_code == 0);
+    return terminal.shown();
+  };
+  const auto lines = [](const std::string& text) {
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  const std::string fitting = shown({});
+  CAPTURE(fitting);
+  CHECK(lines(fitting) == 9);  // the prompt stands on the last
+  CHECK(fitting.find("\n12  held") != std::string::npos);
+  CHECK(fitting.find("\n 6  held") != std::string::npos);
+  CHECK(fitting.find("… 5 more (--limit N, --all)") != std::string::npos);
+  CHECK(lines(shown({"--all"})) == 13);
+  CHECK(lines(shown({"--limit", "11"})) == 13);
+  CHECK(lines(shown({"1-12"})) == 13);
+  CHECK(lines(daemon.ctl({"list"}).out) == 13);
+}
+
+TEST_CASE("on a terminal root sees whose the tasks are if they are not all of one user") {
+  if (::geteuid() != 0) return;
+  const TestDaemon daemon({.workers = 1, .config = "socket_mode = \"0666\"\n"});
+  daemon.submit({"--hold", "--", "true"});
+  RunOptions wide;
+  wide.env["COLUMNS"] = "80";
+  CHECK(daemon.ctl({"list"}, wide).out.find("UID") == std::string::npos);
+  std::filesystem::permissions(daemon.dir().path(), std::filesystem::perms(0755));
+  RunOptions other;
+  other.env["TASKD_SOCKET"] = daemon.socket();
+  const RunResult submitted = run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                   taskctl_path(), "submit", "--hold", "--cwd", "/", "--", "true"},
+                                  other);
+  if (submitted.exit_code == 126 || submitted.exit_code == 127) return;  // taskctl out of reach
+  REQUIRE_MESSAGE(submitted.exit_code == 0, submitted.err);
+  const std::string table = daemon.ctl({"list"}, wide).out;
+  CHECK(table.find("UID") != std::string::npos);
+  CHECK(table.find("65534") != std::string::npos);
+  CHECK(daemon.ctl({"list"}).out.find("UID") == std::string::npos);
 }
 
 TEST_CASE("names from others cannot steer the terminal") {

@@ -38,3 +38,20 @@ TEST_CASE("a task that has not ended cannot be retried") {
   CHECK(daemon.ctl({"retry", id}).exit_code == 73);
   CHECK(daemon.state(id) == "held");
 }
+
+TEST_CASE("a retry puts no more tasks into a queue than it takes") {
+  const TestDaemon daemon({.workers = 1, .config = "[queues.small]\ncapacity = 2\n"});
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2; ++i) {
+    ids.push_back(daemon.submit({"--queue", "small", "--", "false"}));
+    daemon.wait(ids.back());
+  }
+  daemon.submit({"--queue", "small", "--hold", "--", "true"});
+  const RunResult listed = daemon.ctl({"retry", ids[0], ids[1]});
+  CHECK(listed.exit_code == 75);
+  CHECK(listed.err.find("small") != std::string::npos);
+  CHECK(daemon.show(ids[0]).at("attempt") == 1);
+  daemon.submit({"--queue", "small", "--hold", "--", "true"});
+  CHECK(daemon.ctl({"retry", "--queue", "small"}).exit_code == 75);
+  CHECK(daemon.state(ids[0]) == "failed");
+}

@@ -29,12 +29,39 @@ TEST_CASE("rm of a task that has not ended is refused") {
 TEST_CASE("a task is removed with its output when its keep time is over") {
   const TestDaemon daemon;
   const std::string id = daemon.submit({"--keep", "0", "--", "echo", "gone soon"});
+  daemon.wait(id);
   RunResult shown;
-  // The pruner acts at once on a keep time of nothing; every look is a commit later.
-  for (int look = 0; look < 1000; ++look) {
+  // It is kept some seconds all the same; every look is a task's delay later.
+  for (int look = 0; look < 60; ++look) {
     shown = daemon.ctl({"show", id});
     if (shown.exit_code == 66) break;
-    daemon.wait(daemon.submit({"--", "true"}));
+    daemon.wait(daemon.submit({"--delay", "500ms", "--", "true"}));
   }
   CHECK(shown.exit_code == 66);
+}
+
+TEST_CASE("output that a crash left of a removed task goes at the next start, and no other") {
+  namespace fs = std::filesystem;
+  TestDaemon daemon;
+  const std::string kept = daemon.submit({"--", "echo", "kept"});
+  const std::string removed = daemon.submit({"--", "echo", "removed"});
+  daemon.wait(kept);
+  daemon.wait(removed);
+  CHECK(daemon.ctl({"rm", removed}).exit_code == 0);
+  daemon.kill9();
+  const std::string thousand = daemon.state_dir() + "/attempts/0/";
+  const std::string left = thousand + removed + ".1";
+  const std::string of_no_task_yet = thousand + "999.1";
+  for (const std::string& folder : {left, of_no_task_yet}) {
+    fs::create_directories(folder);
+    write_text(folder + "/stdout.0", "left");
+  }
+  daemon.start();
+  // Every look is a task later.
+  for (int look = 0; look < 1000 && fs::exists(left); ++look) {
+    daemon.wait(daemon.submit({"--", "true"}));
+  }
+  CHECK_FALSE(fs::exists(left));
+  CHECK(fs::exists(of_no_task_yet + "/stdout.0"));
+  CHECK(daemon.ctl({"logs", kept}).out == "kept\n");
 }

@@ -30,6 +30,28 @@ TEST_CASE("wait --all waits for every unfinished task") {
   CHECK(daemon.ctl_json({"list", "--state", "succeeded"}).at("tasks").size() == 20);
 }
 
+TEST_CASE("wait refuses to look for tasks by a state that is an end") {
+  const TestDaemon daemon;
+  daemon.wait(daemon.submit({"--", "false"}));
+  for (const char* state : {"failed", "succeeded", "cancelled", "running,failed"}) {
+    CAPTURE(state);
+    const RunResult result = daemon.ctl({"wait", "--state", state});
+    CHECK(result.exit_code == 64);
+    CHECK(result.err.find("have not ended") != std::string::npos);
+  }
+  CHECK(daemon.ctl({"wait", "--state", "running,queued"}).exit_code == 0);
+}
+
+TEST_CASE("-q is the queue for every verb, and only --quiet is quiet") {
+  const TestDaemon daemon({.workers = 1, .config = "[queues.mail]\n"});
+  daemon.submit({"--hold", "-q", "mail", "--", "true"});
+  const std::string other = daemon.submit({"--hold", "--", "true"});
+  CHECK(daemon.ctl_json({"list", "-q", "mail"}).at("tasks").size() == 1);
+  CHECK(daemon.ctl({"cancel", "-q", "mail", "--quiet"}).err.empty());
+  CHECK(daemon.state(other) == "held");
+  CHECK(daemon.ctl({"wait", "-q", "mail", "--quiet"}).exit_code == 0);
+}
+
 TEST_CASE("waiting requests end with a clear message when the daemon stops") {
   TestDaemon daemon;
   const std::string id = daemon.submit({"--hold", "--", "true"});

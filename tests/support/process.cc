@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +17,6 @@
 #include <sstream>
 
 #include "daemon/base/errors.h"
-#include "daemon/base/unique_fd.h"
 
 extern char** environ;
 
@@ -79,13 +79,34 @@ TempDir::~TempDir() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+Terminal::Terminal(unsigned short rows, unsigned short columns)
+    : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+  if (!master_ || ::grantpt(master_.get()) != 0 || ::unlockpt(master_.get()) != 0) {
+    throw_errno("posix_openpt");
+  }
+  char name[64];
+  if (::ptsname_r(master_.get(), name, sizeof name) != 0) throw_errno("ptsname_r");
+  path_ = name;
+  const winsize size{rows, columns, 0, 0};
+  if (::ioctl(master_.get(), TIOCSWINSZ, &size) != 0) throw_errno("TIOCSWINSZ");
+}
+
+std::string Terminal::shown() {
+  std::string text;
+  int fd = master_.release();
+  while (append_available(fd, text)) {
+  }
+  std::erase(text, '\r');
+  return text;
+}
+
 Child::Child(const std::vector<std::string>& argv, const RunOptions& options) {
   Pipe in = make_pipe();
   Pipe out = make_pipe();
   Pipe err = make_pipe();
   if (!options.output_file.empty()) {
-    out.write_end.reset(
-        ::open(options.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    out.write_end.reset(::open(options.output_file.c_str(),
+                               O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600));
     if (!out.write_end) throw_errno("open " + options.output_file);
     err.write_end.reset(::fcntl(out.write_end.get(), F_DUPFD_CLOEXEC, 0));
   }

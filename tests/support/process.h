@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/unique_fd.h"
+
 namespace taskd::test {
 
 // A folder of the test's own, removed with everything in it at the end.
@@ -33,6 +35,19 @@ struct RunOptions {
   std::map<std::string, std::string> env;  // added to the test's own
   std::string input;                       // given on stdin
   std::string output_file;                 // stdout and stderr go here, not into pipes
+};
+
+// A terminal to be a child's `output_file`. What is shown must fit into the kernel's buffer.
+class Terminal {
+ public:
+  Terminal(unsigned short rows, unsigned short columns);
+  const std::string& path() const { return path_; }
+  // All that was written, with lines that end in '\n' alone. Call once its writers have ended.
+  std::string shown();
+
+ private:
+  UniqueFd master_;
+  std::string path_;
 };
 
 // A child with its stdout and stderr in pipes. SIGKILLed by the destructor if it still runs.

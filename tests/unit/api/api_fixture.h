@@ -60,6 +60,9 @@ class FakeLauncher final : public Launcher {
     const std::lock_guard lock(mutex_);
     removed_.insert(task);
   }
+  std::vector<std::int64_t> folder_groups() override { return {}; }
+  FolderGroup list_group(std::int64_t) override { return {}; }
+  void remove_attempt(const AttemptId&) override {}
   std::set<TaskId> removed() const {
     const std::lock_guard lock(mutex_);
     return removed_;

@@ -87,6 +87,36 @@ TEST_CASE("a full queue answers 503 with Retry-After") {
   CHECK(full.header("Retry-After") == "1");
 }
 
+TEST_CASE("a queue of capacity 0 answers that it takes nothing, without a Retry-After") {
+  const ApiFixture api;
+  const QueueConfig closed{"closed", 0};
+  api.store().configure_queues({&closed, 1});
+  const Response none = api.ask(post("/v1/tasks", R"({"argv":["true"],"queue":"closed"})"));
+  CHECK(none.status == 503);
+  CHECK(none.code() == "queue_full");
+  CHECK(none.json().at("detail") == "queue \"closed\" takes nothing: its capacity is 0");
+  CHECK(none.header("Retry-After") == "");
+}
+
+TEST_CASE("a retry into a full queue answers like a submit, and says how far a filter came") {
+  const ApiFixture api;
+  const QueueConfig small{"small", 2};
+  api.store().configure_queues({&small, 1});
+  const std::string body = R"({"argv":["true"],"queue":"small"})";
+  for (int i = 0; i < 2; ++i) CHECK(api.ask(post("/v1/tasks", body)).status == 201);
+  for (const std::string id : {"1", "2"}) api.ask(post("/v1/tasks/" + id + "/cancel", ""));
+  CHECK(api.ask(post("/v1/tasks", body)).status == 201);
+  const Response some = api.ask(post("/v1/tasks:retry", R"({"filter":{"queue":"small"}})"));
+  CHECK(some.status == 503);
+  CHECK(some.code() == "queue_full");
+  CHECK(some.json().at("detail").get<std::string>().find("; 1 task was put back before") !=
+        std::string::npos);
+  const Response one = api.ask(post("/v1/tasks/2/retry", ""));
+  CHECK(one.status == 503);
+  CHECK(one.code() == "queue_full");
+  CHECK(one.header("Retry-After") == "1");
+}
+
 std::vector<TaskId> ids_of(const json& page) {
   std::vector<TaskId> ids;
   for (const json& item : page.at("tasks")) ids.push_back(item.at("id"));
@@ -198,6 +228,17 @@ TEST_CASE("attempts and stats tell what happened") {
   CHECK(stats.at("workers") == json::parse(R"({"total":2,"busy":1})"));
   CHECK(stats.at("queues").at(0).at("name") == "default");
   CHECK(stats.at("counts").at("running") == 0);
+}
+
+TEST_CASE("stats tell the room where output is stored, and whether it can be written") {
+  const ApiFixture api;
+  const json disk = api.ask(get("/v1/stats")).json().at("disk");
+  CHECK(disk.at("total_bytes") > 0);
+  CHECK(disk.at("free_bytes") <= disk.at("total_bytes"));
+  CHECK(disk.at("writable") == true);
+  std::filesystem::remove_all(api.attempts_dir());
+  const json gone = api.ask(get("/v1/stats")).json().at("disk");
+  CHECK(gone == json::parse(R"({"total_bytes":0,"free_bytes":0,"writable":false})"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -94,6 +95,19 @@ TEST_CASE("a file in the way of a folder is an error that names it") {
   write_file(dir / "file", "");
   CHECK(error_of([&] { make_dirs(dir / "file", 0700); }).find(dir / "file") != std::string::npos);
   CHECK(error_of([&] { make_dirs(dir / "file/sub", 0700); }).find(dir / "file") !=
+        std::string::npos);
+}
+
+TEST_CASE("a folder is listed without itself and its parent, and a link to one is not followed") {
+  const TempDir dir;
+  make_dirs(dir / "a/b", 0700);
+  write_file(dir / "a/.hidden", "");
+  std::vector<std::string> names = list_folder_at(AT_FDCWD, dir / "a");
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{".hidden", "b"});
+  CHECK(list_folder_at(AT_FDCWD, dir / "missing").empty());
+  std::filesystem::create_directory_symlink(dir / "a", dir / "link");
+  CHECK(error_of([&] { list_folder_at(AT_FDCWD, dir / "link"); }).find(dir / "link") !=
         std::string::npos);
 }
 

@@ -61,6 +61,7 @@ TEST_CASE("every include follows the allowed edges between the layers") {
       {"daemon/store", {"daemon/base", "daemon/task"}},
       {"daemon/process", {"daemon/base", "daemon/task", "daemon/process/shim"}},
       {"daemon/process/shim", {}},
+      {"daemon/schedule", {"daemon/base"}},
       {"daemon/engine", {"daemon/base", "daemon/task", "daemon/store", "daemon/process"}},
       {"daemon/api/wire", {"daemon/base", "daemon/task"}},
       {"daemon/api",

@@ -202,6 +202,19 @@ TEST_CASE("words are quoted for the shell only where they must be") {
   CHECK(shell_quote("\xC3\xA4") == "'\xC3\xA4'");
 }
 
+TEST_CASE("the edit distance counts letters added, left out and replaced") {
+  CHECK(edit_distance("", "") == 0);
+  CHECK(edit_distance("list", "list") == 0);
+  CHECK(edit_distance("", "list") == 4);
+  CHECK(edit_distance("list", "") == 4);
+  CHECK(edit_distance("lst", "list") == 1);
+  CHECK(edit_distance("liist", "list") == 1);
+  CHECK(edit_distance("lost", "list") == 1);
+  CHECK(edit_distance("lits", "list") == 2);
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("sitting", "kitten") == 3);
+}
+
 TEST_CASE("bytes become lower-case hex") {
   CHECK(to_hex("") == "");
   CHECK(to_hex(std::string_view("\x00\x7F\xFF", 3)) == "007fff");

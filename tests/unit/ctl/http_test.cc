@@ -9,9 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "ctl/client.h"
 
 using namespace taskd;
 using namespace taskd::ctl;
@@ -84,6 +87,17 @@ class Listener {
 };
 
 }  // namespace
+
+TEST_CASE("a client gives up on a daemon that stays silent for as long as it was told") {
+  const Listener listener;
+  try {
+    Client(listener.path, 1).get("/v1/healthz");
+    FAIL("nobody answers there");
+  } catch (const Failure& failure) {
+    CHECK(failure.exit_code == kExitTryLater);
+    CHECK(std::string_view(failure.what()).find("silent") != std::string_view::npos);
+  }
+}
 
 TEST_CASE("an answer with a Content-Length is the same however its bytes are split") {
   const std::string bytes =

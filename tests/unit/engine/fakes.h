@@ -59,6 +59,10 @@ class FakeLauncher final : public Launcher {
     removed_.push_back(task);
   }
 
+  std::vector<std::int64_t> folder_groups() override { return {}; }
+  FolderGroup list_group(std::int64_t) override { return {}; }
+  void remove_attempt(const AttemptId&) override {}
+
   // Ends the task's live attempt with `code`.
   void end(TaskId task, int code) {
     const std::lock_guard lock(mutex_);
@@ -185,6 +189,7 @@ class StoreFixture {
     store->control({.actor = kActor, .verb = Verb::cancel, .ids = {id}, .filter = {}});
   }
   Task get(TaskId id) { return store->get(kActor, id).value(); }
+  const std::string& folder() const { return folder_; }
 
   static constexpr Actor kActor{0, true};
   FakeClock clock;

@@ -14,7 +14,7 @@ namespace {
 
 struct PoolFixture : StoreFixture {
   explicit PoolFixture(int workers)
-      : pool(*store, launcher, running, workers, [](const std::string&) { std::abort(); }) {
+      : pool(*store, launcher, running, clock, workers, [](const std::string&) { std::abort(); }) {
     on_commit = [this](std::span<const Change> changes) {
       running.publish(changes);
       pool.publish(changes);

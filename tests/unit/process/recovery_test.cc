@@ -123,6 +123,38 @@ TEST_CASE_FIXTURE(Fixture, "when the shim is killed its tree dies and the attemp
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "recovery waits for nothing that a lost attempt left; its reap does") {
+  Fifo told = fifo("told");
+  Launch staying = shell("setsid sh -c \"$STAY\" & wait");
+  staying.spec.env["STAY"] = "echo $$ > " + told.path() + "; exec sleep 1000";
+  start(staying).reset();
+  const Witness child(told.read_line());
+  const Witness shim(shim_pid(staying));
+  shim.kill();
+  shim.wait_for_death();
+  PosixLauncher next(config);
+  auto result = next.recover(staying, boot_id);
+  REQUIRE(std::holds_alternative<std::unique_ptr<LiveAttempt>>(result));
+  CHECK_FALSE(child.is_dead());
+  CHECK(finish(*std::get<0>(result)).outcome.kind == OutcomeKind::lost);
+  CHECK(child.is_dead());
+}
+
+TEST_CASE_FIXTURE(Fixture, "recovery does not wait for a lock that something unknown still holds") {
+  const Launch launch = shell("true");
+  make_dirs(config.attempts_dir, 0700);
+  const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd made = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
+  UniqueFd held = lock_attempt(made.get());
+  PosixLauncher next(config);
+  auto result = next.recover(launch, boot_id);
+  REQUIRE(std::holds_alternative<std::unique_ptr<LiveAttempt>>(result));
+  held.reset();
+  CHECK(finish(*std::get<0>(result)).outcome.kind == OutcomeKind::not_started);
+  // Let go of: the same attempt can be started while the object is still there.
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+}
+
 TEST_CASE_FIXTURE(Fixture, "a shim whose daemon died before the gate was open starts nothing") {
   const Launch launch = shell("echo ran");
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{40}, std::size_t{80}}) {

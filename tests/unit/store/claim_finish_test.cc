@@ -158,6 +158,31 @@ TEST_CASE_FIXTURE(Fixture, "an attempt that never started leaves no trace but it
   CHECK(finish(second));
 }
 
+TEST_CASE_FIXTURE(Fixture, "refused starts wait ever longer, until one goes well") {
+  NewTask flaky = task();
+  flaky.spec.max_attempts = 9;
+  const TaskId id = submit(flaky);
+  const auto refuse = [&] {
+    CHECK(finish(claim(), OutcomeKind::not_started, EACCES));
+    const std::int64_t delay_ms = *get(id).due_at - clock.wall_now();
+    clock.now_ms += 120'000;
+    store->promote(clock.wall_now(), 1);
+    return delay_ms;
+  };
+  CHECK(refuse() <= 1100);
+  CHECK(refuse() >= 1800);
+  restart();
+  CHECK(refuse() >= 3600);
+  for (int i = 0; i < 5; ++i) refuse();
+  const std::int64_t longest_ms = refuse();
+  CHECK(longest_ms >= 54'000);
+  CHECK(longest_ms <= 66'000);
+  CHECK(finish(claim(), OutcomeKind::exited, 1));
+  clock.now_ms += 120'000;
+  store->promote(clock.wall_now(), 1);
+  CHECK(refuse() <= 1100);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a first attempt that never started and was cancelled is cancelled") {
   const TaskId id = submit();
   const Claim claimed = claim();

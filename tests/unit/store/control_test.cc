@@ -85,6 +85,53 @@ TEST_CASE_FIXTURE(Fixture, "a retry gives a fresh budget and keeps the history")
   CHECK(claim().attempt == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a retry of ids puts all of them back into their queue, or none") {
+  const QueueConfig small[] = {{"small", 2}};
+  store->configure_queues(small);
+  NewTask failing = task();
+  failing.spec.queue = "small";
+  std::vector<TaskId> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(submit(failing));
+    finish(claim(), OutcomeKind::exited, 1);
+  }
+  const auto refused = control(Verb::retry, ids);
+  REQUIRE(std::holds_alternative<QueueFull>(refused));
+  CHECK(std::get<QueueFull>(refused).queue == "small");
+  CHECK(std::get<QueueFull>(refused).capacity == 2);
+  CHECK(state(ids[0]) == State::failed);
+  CHECK(changed(control(Verb::retry, {ids[0], ids[1]})).size() == 2);
+  CHECK(std::holds_alternative<QueueFull>(control(Verb::retry, std::vector<TaskId>{ids[2]})));
+  CHECK(control(Verb::hold, ids[0]).state == State::held);  // it was waiting already
+}
+
+TEST_CASE_FIXTURE(Fixture, "a retry of a filter fills the queue up, and says how far it came") {
+  std::get<Submitted>(try_submit(std::vector<NewTask>(1300, task())));
+  Filter all;
+  changed(store->control(by_filter(Verb::cancel, all)));
+  const QueueConfig smaller[] = {{"default", 700}};
+  store->configure_queues(smaller);
+  const auto result = store->control(by_filter(Verb::retry, all));
+  REQUIRE(std::holds_alternative<QueueFull>(result));
+  CHECK(std::get<QueueFull>(result).changed == 700);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 700);
+  CHECK(state(700) == State::queued);
+  CHECK(state(701) == State::cancelled);
+}
+
+TEST_CASE_FIXTURE(Fixture, "each commit of a filter is told before the next") {
+  std::get<Submitted>(try_submit(std::vector<NewTask>(1200, task())));
+  ControlRequest request = by_filter(Verb::cancel, {});
+  std::size_t told = 0;
+  request.on_commit = [&](std::span<const ControlChange> chunk) {
+    told += chunk.size();
+    CHECK(number("SELECT count(*) FROM tasks WHERE state = 'cancelled'") ==
+          static_cast<std::int64_t>(told));
+  };
+  CHECK(changed(store->control(request)).size() == 1200);
+  CHECK(told == 1200);
+}
+
 TEST_CASE_FIXTURE(Fixture, "hold and release go back to where the task belongs") {
   NewTask later = task();
   later.delay_ms = 1000;

@@ -52,6 +52,12 @@ TEST_CASE("only one object is a document") {
   CHECK(mentions(refused("[]"), "must be one object"));
 }
 
+TEST_CASE("a byte order mark before the document is refused by its name") {
+  const JsonError error = refused("\xEF\xBB\xBF{}");
+  CHECK(mentions(error, "byte order mark"));
+  CHECK(error.offset_bytes == 0);
+}
+
 TEST_CASE("loose syntax is refused") {
   for (const char* text : {"{",
                            "}",

@@ -1,0 +1,47 @@
+#include "daemon/process/attempt_list.h"
+
+#include <limits>
+
+#include "daemon/base/files.h"
+#include "daemon/base/text.h"
+#include "daemon/process/attempt_folder.h"
+
+namespace taskd {
+namespace {
+
+// Only what std::to_string() would have written.
+std::optional<std::int64_t> parse_natural(std::string_view text) {
+  const auto value = parse_int(text);
+  if (!value || *value < 0 || std::to_string(*value) != text) return std::nullopt;
+  return value;
+}
+
+std::optional<AttemptId> parse_attempt(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  if (dot == name.npos) return std::nullopt;
+  const auto task = parse_natural(name.substr(0, dot));
+  const auto number = parse_natural(name.substr(dot + 1));
+  if (!task || !number || *number > std::numeric_limits<int>::max()) return std::nullopt;
+  return AttemptId{*task, static_cast<int>(*number)};
+}
+
+}  // namespace
+
+std::vector<std::int64_t> list_attempt_groups(int attempts_fd) {
+  std::vector<std::int64_t> groups;
+  for (const std::string& name : list_folder_at(attempts_fd, ".")) {
+    if (const auto group = parse_natural(name)) groups.push_back(*group);
+  }
+  return groups;
+}
+
+std::vector<AttemptId> list_attempts(int attempts_fd, std::int64_t group) {
+  std::vector<AttemptId> attempts;
+  for (const std::string& name : list_folder_at(attempts_fd, std::to_string(group))) {
+    const auto attempt = parse_attempt(name);
+    if (attempt && attempt->task / kTasksPerFolder == group) attempts.push_back(*attempt);
+  }
+  return attempts;
+}
+
+}  // namespace taskd
