@@ -7,6 +7,16 @@
 namespace taskd {
 
 void OrphanSweep::step() {
+  try {
+    advance();
+  } catch (const std::exception& e) {
+    log::warn("files of removed tasks are not looked for until the next start",
+              {{"error", e.what()}});
+    groups_.emplace();
+  }
+}
+
+void OrphanSweep::advance() {
   if (!groups_) {
     newest_ = store_.newest_id();
     groups_ = launcher_.folder_groups();

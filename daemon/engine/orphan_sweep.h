@@ -22,10 +22,12 @@ class OrphanSweep {
 
   bool done() const { return groups_ && groups_->empty(); }
 
-  // Looks at one more group of folders; the first step finds out which groups there are.
+  // Looks at one more group of folders; the first step finds out which groups there are. An error
+  // is logged and ends the sweep: cleaning up is no reason to stop.
   void step();
 
  private:
+  void advance();
   void sweep(const FolderGroup& folders);
 
   TaskStore& store_;

@@ -19,7 +19,7 @@ struct Adopted {
 struct Recovery {
   std::vector<Adopted> adopted;
   int ended = 0;        // their end was on disk and is recorded now
-  int not_started = 0;  // claimed, but the command never began
+  int not_started = 0;  // its lock file proves that the command never began
   int lost = 0;         // with an earlier boot of the machine
 };
 

@@ -163,6 +163,8 @@ std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& liv
   if ((fds[0].revents & POLLIN) == 0) return std::nullopt;  // stopping; the shim goes on
   std::optional<AttemptEnd> end = reap(claim, live);
   if (!end) return std::nullopt;
+  // Before the report: from then on the same attempt may be started again, in the same folder.
+  if (end->outcome.kind == OutcomeKind::not_started) launcher_.settle(claim.task, claim.attempt);
   Finish finish{claim.task, claim.attempt, claim.token, std::move(*end)};
   log_end(finish);
   return finish;
@@ -203,7 +205,9 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
         log::error("a finished attempt was not this worker's any more",
                    {{"task", finish.task}, {"attempt", finish.attempt}});
       }
-      launcher_.settle(finish.task, finish.attempt);
+      if (finish.end.outcome.kind != OutcomeKind::not_started) {
+        launcher_.settle(finish.task, finish.attempt);
+      }
       if (result.claims.empty()) return std::nullopt;
       return std::move(result.claims.front());
     } catch (const DiskFull& e) {

@@ -40,7 +40,8 @@ class WorkerPool {
   void publish(std::span<const Change> changes);
 
   // Nothing more is claimed; running attempts are left to the next daemon. Returns when every
-  // worker thread has ended, which waits for no job.
+  // worker thread has ended, which waits for no job, but for a killed process that the kernel has
+  // not ended yet (the service manager's own stop timeout is for those).
   void stop();
 
   int total() const { return workers_; }

@@ -116,8 +116,8 @@ std::optional<AttemptEnd> parse_status(std::string_view text, const AttemptKey& 
   return end;
 }
 
-std::string read_lock_text(int folder_fd) {
-  return read_file_at(folder_fd, shim::kLockFile, kMaxStatusBytes).value_or("");
+std::optional<std::string> read_lock_text(int folder_fd) {
+  return read_file_at(folder_fd, shim::kLockFile, kMaxStatusBytes);
 }
 
 }  // namespace
@@ -185,8 +185,10 @@ void wait_for_lock(int lock_fd) {
 }
 
 LockRecord read_lock_record(int folder_fd) {
-  const std::string text = read_lock_text(folder_fd);
+  const std::optional<std::string> found = read_lock_text(folder_fd);
   LockRecord record;
+  record.exists = found.has_value();
+  const std::string text = found.value_or("");
   const std::size_t mark_bytes = shim::kShimMark.size();
   const std::size_t line_end = text.find('\n');
   if (line_end == std::string::npos || text.compare(0, mark_bytes, shim::kShimMark) != 0) {
@@ -199,7 +201,7 @@ LockRecord read_lock_record(int folder_fd) {
 }
 
 std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key) {
-  const std::string lock = read_lock_text(folder_fd);
+  const std::string lock = read_lock_text(folder_fd).value_or("");
   const std::size_t start = lock.find(shim::kStatusFirstLine);
   if (start == std::string::npos) return std::nullopt;
   return parse_status(std::string_view(lock).substr(start), key);

@@ -27,8 +27,9 @@ struct AttemptKey {
 
 // What the lock file tells; see shim/protocol.h.
 struct LockRecord {
-  pid_t shim = 0;        // 0 = not written yet
-  bool started = false;  // false proves, within its boot, that the command never began
+  pid_t shim = 0;  // 0 = not written yet
+  bool started = false;
+  bool exists = false;  // if so, and not started: within its boot the command never began
 };
 
 // The folder, or an empty descriptor when there is none.

@@ -55,8 +55,8 @@ class Launcher {
   virtual ~Launcher() = default;
 
   // Starts the attempt. On failure nothing runs and an AttemptEnd comes back: spawn_failed for what
-  // the task asks for and cannot have (no such user), not_started when the machine had no room
-  // (EAGAIN, ENOMEM, EMFILE, ENOSPC).
+  // the task asks for and cannot have (no such user), not_started with an errno for whatever the
+  // machine refused (no room, no shim, the attempt's lock held); then nothing is left to settle.
   virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) = 0;
 
   // After a restart, for an attempt the store says is running: its end where it is known at once
@@ -66,8 +66,9 @@ class Launcher {
   virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(
       const Launch& launch, const std::string& boot_id) = 0;
 
-  // The end is committed: removes the lock file, and the attempt's folder when it holds no
-  // output. Errors are logged; a leftover is removed with the task.
+  // Removes the lock file, and the attempt's folder when it holds no output. Call once the end is
+  // committed; but before that for a not_started, whose number another worker may start again from
+  // then on. Errors are logged; a leftover is removed with the task.
   virtual void settle(TaskId task, int attempt) = 0;
 
   // Removes all attempts' folders of a task that is being deleted. Missing ones are fine.

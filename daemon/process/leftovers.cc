@@ -61,6 +61,23 @@ std::vector<UniqueFd> find_processes(const std::string& entry) {
   return found;
 }
 
+// Nothing when it is empty. A cgroup that is removed meanwhile, by whoever manages them, was empty:
+// its files cannot be opened any more (ENOENT) or are dead (ENODEV).
+UniqueFd kill_cgroup(int folder, const std::string& path) {
+  const auto gone_or_throw = [&](const char* what) {
+    if (errno != ENOENT && errno != ENODEV) throw_errno(what + (" of " + path));
+    return UniqueFd();
+  };
+  UniqueFd events(::openat(folder, "cgroup.events", O_RDONLY | O_CLOEXEC));
+  const UniqueFd kill(::openat(folder, "cgroup.kill", O_WRONLY | O_CLOEXEC));
+  if (!events || !kill) return gone_or_throw("open the files");
+  char text[256] = {};
+  if (::pread(events.get(), text, sizeof text - 1, 0) < 0) return gone_or_throw("read the events");
+  if (std::strstr(text, "populated 1") == nullptr) return UniqueFd();
+  if (::write(kill.get(), "1", 1) != 1) return gone_or_throw("write the kill");
+  return events;
+}
+
 void wait_readable(int fd, short events) {
   pollfd slot{fd, events, 0};
   while (::poll(&slot, 1, -1) < 0) {
@@ -96,14 +113,7 @@ void end_cgroup(const std::string& path) {
     if (errno == ENOENT) return;
     throw_errno("open cgroup " + path);
   }
-  const UniqueFd events(::openat(folder.get(), "cgroup.events", O_RDONLY | O_CLOEXEC));
-  const UniqueFd kill(::openat(folder.get(), "cgroup.kill", O_WRONLY | O_CLOEXEC));
-  if (!events || !kill) throw_errno("open the files of cgroup " + path);
-  for (;;) {
-    char text[256] = {};
-    if (::pread(events.get(), text, sizeof text - 1, 0) < 0) throw_errno("read cgroup.events");
-    if (std::strstr(text, "populated 1") == nullptr) break;
-    if (::write(kill.get(), "1", 1) != 1) throw_errno("write cgroup.kill");
+  while (const UniqueFd events = kill_cgroup(folder.get(), path)) {
     wait_readable(events.get(), POLLPRI);
   }
   // Stays where the command made cgroups inside; an empty cgroup harms nobody.

@@ -37,7 +37,7 @@ std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
   auto end = read_status(folder_fd, key);
   if (end) {
     end->stderr_tail = stderr_tail(folder_fd, key);
-  } else if (!read_lock_record(folder_fd).started) {
+  } else if (const LockRecord lock = read_lock_record(folder_fd); lock.exists && !lock.started) {
     end = unrecorded_end(OutcomeKind::not_started, 0, "the shim ended before the command began");
   }
   return end;
@@ -86,13 +86,13 @@ AttemptEnd AbandonedAttempt::reap() {
   if (lock_) {
     wait_for_lock(lock_.get());
     lock_.reset();  // the attempt's number may be started again
+    return conclude_attempt(folder_.get(), key_, cgroup_);
   }
-  if (folder_) return conclude_attempt(folder_.get(), key_, cgroup_);
   // Never made, or removed by somebody while the job ran: the processes themselves know.
   if (!cgroup_.empty()) end_cgroup(cgroup_);
   return kill_processes_with_token(key_.token)
-             ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's folder is gone")
-             : unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no folder");
+             ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's lock file is gone")
+             : unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no lock file");
 }
 
 }  // namespace taskd

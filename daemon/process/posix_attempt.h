@@ -42,7 +42,8 @@ class PosixAttempt final : public LiveAttempt {
 // of it, however long that takes to die, and then knows how it ended.
 class AbandonedAttempt final : public LiveAttempt {
  public:
-  // `folder` is empty when there is none; `lock` may still be held by something on its way out.
+  // `folder` and `lock` are empty when there is none; the lock may still be held by something on
+  // its way out.
   AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock, std::string cgroup);
 
   int pidfd() const override { return ready_.get(); }

@@ -100,16 +100,14 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   after.lost += decision.counts_lost ? 1 : 0;
   after.refusals = decision.counts_refusal ? after.refusals + 1 : 0;
   after.due_at = std::nullopt;
-  // Going back into the line with a delay is being scheduled.
-  const bool delayed = decision.event == Event::rerun && decision.delay_ms > 0;
-  const Event event = delayed ? Event::retry_later : decision.event;
+  const Event event = decision.event;
   if (event == Event::retry_later) after.due_at = transaction.now() + decision.delay_ms;
   if (event != Event::retry_later && event != Event::rerun) {
     end_row(after, task.spec, ended_at, transaction.now());
   }
   transaction.transition(
       task, event, after,
-      {.type = event_type(outcome, decision.event), .detail = event_detail(outcome, decision)});
+      {.type = event_type(outcome, event), .detail = event_detail(outcome, decision)});
 }
 
 bool finish_one(Transaction& transaction, const Finish& finish) {

@@ -86,7 +86,8 @@ EndDecision decide_not_started(int refusals, bool cancel_requested, const Outcom
                                double unit) {
   constexpr Backoff kRefused{BackoffKind::exponential, 1000, 60'000, 0.1};
   if (cancel_requested) return {.event = Event::cancel};
-  if (outcome.code == 0) return {.event = Event::rerun};
+  // Once may be the daemon's own end, between claim and start.
+  if (outcome.code == 0 && refusals == 0) return {.event = Event::rerun, .counts_refusal = true};
   return {.event = Event::retry_later,
           .delay_ms = backoff_delay_ms(kRefused, refusals, unit),
           .counts_refusal = true};

@@ -62,9 +62,10 @@ struct EndDecision {
 //                        names "spawn".
 // lost                   on_lost fail: give_up(lost). Else rerun, at most max_lost times; the
 //                        next loss is give_up(poison). Spends no try.
-// not_started            rerun; with a code (the errno of a machine that has no room, or of a
-//                        daemon that cannot start anything) retry_later after a second, then two,
-//                        four … up to a minute while that goes on. Spends nothing.
+// not_started            without a code (the shim left before the command began) the first time
+//                        rerun; else, as with a code (the errno of a machine that has no room, or
+//                        of a daemon that cannot start anything), retry_later after a second, then
+//                        two, four … up to a minute while that goes on. Spends nothing.
 // cancelled              cancel when that was requested; else something else stopped the attempt (a
 //                        shutdown), and it counts as lost
 //

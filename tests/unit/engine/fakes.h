@@ -49,6 +49,7 @@ class FakeLauncher final : public Launcher {
   }
 
   void settle(TaskId task, int) override {
+    if (on_settle) on_settle(task);
     const std::lock_guard lock(mutex_);
     settled_.push_back(task);
     changed_.notify_all();
@@ -63,6 +64,8 @@ class FakeLauncher final : public Launcher {
   FolderGroup list_group(std::int64_t) override { return {}; }
   void remove_attempt(const AttemptId&) override {}
 
+  // Ends the task's live attempt: its command never began.
+  void end_before_start(TaskId task) { end(task, kNeverBegan); }
   // Ends the task's live attempt with `code`.
   void end(TaskId task, int code) {
     const std::lock_guard lock(mutex_);
@@ -92,6 +95,9 @@ class FakeLauncher final : public Launcher {
     return removed_;
   }
 
+  // Called in settle(), without the launcher's mutex.
+  std::function<void(TaskId)> on_settle;
+
   // Every launch ends at once like this.
   void refuse_with(AttemptEnd end) {
     const std::lock_guard lock(mutex_);
@@ -104,6 +110,8 @@ class FakeLauncher final : public Launcher {
   }
 
  private:
+  static constexpr int kNeverBegan = -1;
+
   class Live final : public LiveAttempt {
    public:
     // With the launcher's mutex held.
@@ -121,10 +129,13 @@ class FakeLauncher final : public Launcher {
     AttemptEnd reap() override {
       const std::lock_guard lock(launcher_.mutex_);
       AttemptEnd end;
-      if (launcher_.stopped_.contains(task_)) {
+      const auto code = launcher_.codes_.find(task_);
+      if (code != launcher_.codes_.end() && code->second == kNeverBegan) {
+        end.outcome = {OutcomeKind::not_started, 0, ""};
+      } else if (launcher_.stopped_.contains(task_)) {
         end.outcome = {OutcomeKind::cancelled, 0, ""};
       } else {
-        end.outcome = {OutcomeKind::exited, launcher_.codes_.at(task_), ""};
+        end.outcome = {OutcomeKind::exited, code->second, ""};
       }
       return end;
     }

@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 
 #include "daemon/engine/running_set.h"
 #include "tests/unit/engine/fakes.h"
@@ -18,12 +22,23 @@ struct PoolFixture : StoreFixture {
     on_commit = [this](std::span<const Change> changes) {
       running.publish(changes);
       pool.publish(changes);
+      const std::lock_guard lock(mutex);
+      for (const Change& change : changes) latest[change.task] = change.to;
+      changed.notify_all();
     };
   }
   ~PoolFixture() { pool.stop(); }
+  // Until a commit brought the task there.
+  void wait_until(TaskId task, State state) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return latest.contains(task) && latest.at(task) == state; });
+  }
   FakeLauncher launcher;
   RunningSet running;
   WorkerPool pool;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<TaskId, State> latest;
 };
 
 }  // namespace
@@ -107,11 +122,31 @@ TEST_CASE("a machine without room puts the task back and spends none of its trie
   AttemptEnd refusal;
   refusal.outcome = {OutcomeKind::not_started, EAGAIN, "fork"};
   f.launcher.refuse_with(refusal);
+  // Its lock may be another's: nothing of a refused start is touched.
+  std::atomic<int> settled = 0;
+  f.launcher.on_settle = [&](TaskId) { ++settled; };
   f.pool.start({});
   f.submit();
-  f.launcher.wait_until_settled(1);
+  f.wait_until(1, State::scheduled);
+  f.pool.stop();
+  CHECK(settled == 0);
   const Task task = f.get(1);
   CHECK(task.state == State::scheduled);
   CHECK(task.attempt == 0);
   CHECK(task.tries == 0);
+}
+
+TEST_CASE("an attempt that never began is settled before another may start under its number") {
+  PoolFixture f(2);
+  std::atomic<int> settled = 0;
+  f.launcher.on_settle = [&](TaskId task) {
+    if (settled++ == 0) CHECK(f.get(task).state == State::running);
+  };
+  f.pool.start({});
+  f.submit();
+  f.launcher.wait_until_started(1);
+  f.launcher.end_before_start(1);
+  f.launcher.wait_until_started(2);
+  CHECK(f.launcher.started().at(1).attempt == 1);
+  CHECK(settled == 1);
 }

@@ -201,6 +201,16 @@ TEST_CASE_FIXTURE(Fixture, "an attempt whose folder was removed is lost, and its
   command.wait_for_death();
 }
 
+TEST_CASE_FIXTURE(Fixture, "an attempt whose lock file was removed is lost, and its job is ended") {
+  Fifo told = fifo("told");
+  const Launch launch = shell("echo $$ > " + told.path() + "; exec sleep 1000");
+  start(launch).reset();
+  const Witness command(told.read_line());
+  std::filesystem::remove(folder(launch) + "/lock");
+  CHECK(recover(launch).outcome.kind == OutcomeKind::lost);
+  command.wait_for_death();
+}
+
 TEST_CASE_FIXTURE(Fixture, "an attempt number that came to nothing can be started again") {
   const Launch launch = shell("echo once; exit 2");
   start_at_gate(config, launch, "");

@@ -239,8 +239,14 @@ TEST_CASE("a start that is refused again and again is tried ever less often, up 
   CHECK(decide({.refusals = 6}, kNoRoom).delay_ms == 60'000);
   CHECK(decide({.refusals = 1000}, kNoRoom).delay_ms == 60'000);
   CHECK(decide({}, kNoRoom).counts_refusal);
-  CHECK_FALSE(decide({}, kNotStarted).counts_refusal);
   CHECK_FALSE(decide({}, kExit3).counts_refusal);
+}
+
+TEST_CASE("a command that never begins runs again at once only the first time") {
+  CHECK(decide({}, kNotStarted).counts_refusal);
+  CHECK(decide({.refusals = 1}, kNotStarted).event == Event::retry_later);
+  CHECK(decide({.refusals = 1}, kNotStarted).delay_ms == 2000);
+  CHECK(decide({.refusals = 1}, kNotStarted).counts_refusal);
 }
 
 TEST_CASE("an attempt that was stopped cancels its task when that was requested, else it is lost") {
