@@ -218,6 +218,7 @@ TEST_CASE("starts that fail alike are told once, and go well once they can") {
   for (const std::string& id : ids) {
     for (int look = 0; look < 1000 && daemon.state(id) != "scheduled"; ++look) {
     }
+    REQUIRE(daemon.state(id) == "scheduled");
   }
   std::filesystem::rename(shim + ".away", shim);
   for (const std::string& id : ids) {

@@ -2,6 +2,7 @@
 #include <sys/mount.h>
 
 #include <filesystem>
+#include <memory>
 
 #include "tests/support/daemon.h"
 
@@ -29,9 +30,13 @@ TEST_CASE("doctor fails when the daemon can no longer write its state directory"
 TEST_CASE("doctor fails when the daemon's disk is full") {
   const TestDaemon daemon;
   const std::string attempts = daemon.state_dir() + "/attempts";
-  if (::mount("none", attempts.c_str(), "tmpfs", 0, "size=256k") != 0) return;
+  if (::mount("none", attempts.c_str(), "tmpfs", 0, "size=256k") != 0) {
+    MESSAGE("only root can fill a disk of its own");
+    return;
+  }
+  const std::unique_ptr<const char, void (*)(const char*)> mounted(
+      attempts.c_str(), [](const char* path) { CHECK(::umount2(path, MNT_DETACH) == 0); });
   const RunResult result = daemon.ctl({"doctor"});
-  CHECK(::umount2(attempts.c_str(), MNT_DETACH) == 0);
   CAPTURE(result.out);
   CHECK(result.exit_code == 1);
   CHECK(result.out.find("fail  disk: 0 MiB are free") != std::string::npos);
