@@ -11,12 +11,12 @@ enum ExitCode : int {
   kExitSomeFailed = 1,    // several tasks were waited for and not all succeeded; a doctor's `fail`
   kExitUsage = 64,        // the command line is wrong
   kExitBadData = 65,      // the daemon (or we) refused what the options say
-  kExitNoSuchTask = 66,   // no such task or attempt
+  kExitNoSuchTask = 66,   // no such task, attempt, queue or schedule
   kExitNoDaemon = 69,     // nobody answers at the socket
   kExitInternal = 70,     // a bug, here or in the daemon
-  kExitConflict = 73,     // refused: wrong state, or the daemon's disk is full
+  kExitConflict = 73,     // refused: wrong state, in use, there already, or the disk is full
   kExitOutput = 74,       // stdout cannot be written
-  kExitTryLater = 75,     // timed out, queue full, daemon stopping
+  kExitTryLater = 75,     // timed out, queue full or drained, daemon stopping
   kExitBadAnswer = 76,    // what answered does not speak the API
   kExitNotAllowed = 77,   // permission
   kExitBadConfig = 78,    // a TASKD_… variable cannot be used

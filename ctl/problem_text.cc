@@ -34,6 +34,16 @@ constexpr FieldFlag kFlags[] = {
     {"on_lost", "--on-lost"},
     {"max_lost", "--max-lost"},
     {"keep_ms", "--keep"},
+    {"capacity", "--capacity"},
+    {"concurrency", "--concurrency"},
+    {"rate", "--rate"},
+    {"weight", "--weight"},
+    {"reason", "--reason"},
+    {"cron", "--cron"},
+    {"zone", "--tz"},
+    {"every_ms", "--every"},
+    {"catch_up", "--catch-up"},
+    {"overlap", "--overlap"},
     {"state", "--state"},
     {"since", "--since"},
 };
@@ -70,7 +80,7 @@ std::string decode_step(std::string_view step) {
 
 std::string flag_of_pointer(std::string_view pointer) {
   std::string_view rest = pointer;
-  for (const std::string_view prefix : {"#/filter/", "#/"}) {
+  for (const std::string_view prefix : {"#/filter/", "#/task/", "#/"}) {
     if (!rest.starts_with(prefix)) continue;
     rest.remove_prefix(prefix.size());
     break;

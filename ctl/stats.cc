@@ -12,6 +12,17 @@ std::int64_t QueueCounts::waiting() const {
          count(State::queued);
 }
 
+std::int64_t QueueCounts::startable() const {
+  const bool full = concurrency && count(State::running) >= *concurrency;
+  return paused || full || has_rate ? 0 : count(State::queued);
+}
+
+std::int64_t Stats::startable() const {
+  std::int64_t sum = 0;
+  for (const QueueCounts& queue : queues) sum += queue.startable();
+  return sum;
+}
+
 std::int64_t Stats::total(State state) const {
   std::int64_t sum = 0;
   for (const QueueCounts& queue : queues) sum += queue.count(state);
@@ -29,6 +40,12 @@ Stats read_stats(const nlohmann::json& json) {
       QueueCounts queue;
       queue.name = item.at("name").get<std::string>();
       queue.capacity = item.at("capacity").get<std::int64_t>();
+      // An older daemon has no limits to tell of.
+      const nlohmann::json concurrency = item.value("concurrency", nlohmann::json());
+      if (!concurrency.is_null()) queue.concurrency = concurrency.get<std::int64_t>();
+      queue.has_rate = !item.value("rate", nlohmann::json()).is_null();
+      queue.paused = !item.value("paused", nlohmann::json()).is_null();
+      queue.draining = item.value("draining", false);
       for (const State state : kAllStates)
         queue.counts[static_cast<std::size_t>(state)] =
             item.at("counts").value(std::string(to_string(state)), std::int64_t{0});

@@ -15,10 +15,17 @@ namespace taskd::ctl {
 struct QueueCounts {
   std::string name;
   std::int64_t capacity = 0;
+  std::optional<std::int64_t> concurrency;
+  bool has_rate = false;
+  bool paused = false;
+  bool draining = false;
   std::int64_t counts[std::size(kAllStates)] = {};  // by State
   std::int64_t count(State state) const { return counts[static_cast<std::size_t>(state)]; }
   // What the capacity bounds: all that has not ended and does not run.
   std::int64_t waiting() const;
+  // Queued, and neither a pause nor a limit keeps them from starting. With a rate that is unknown,
+  // so none.
+  std::int64_t startable() const;
 };
 
 // The file system under the daemon's state directory.
@@ -35,6 +42,7 @@ struct Stats {
   std::vector<QueueCounts> queues;
   std::optional<DiskRoom> disk;  // an older daemon does not tell
   std::int64_t total(State state) const;
+  std::int64_t startable() const;
 };
 
 // Throws Failure (76).

@@ -86,17 +86,23 @@ std::string working_folder(const std::optional<std::string>& option) {
 }
 
 void SubmitOptions::declare(Args& args) {
+  declare_task(args);
+  args.option("--delay", "TIME", delay_, "start after this long: 90s, 15m, 1h30m");
+  args.option("--at", "WHEN", at_,
+              "start then: RFC 3339, or local \"2026-03-01 12:00\",\n"
+              "or 12:00 (the next such)");
+  args.flag("--hold", hold_, "wait for `taskctl release`");
+  args.option("--key", "KEY", key_,
+              "submitting again with the same KEY gives the same\ntask instead of a second one");
+}
+
+void SubmitOptions::declare_task(Args& args) {
   args.command(argv_, argv_given_);
   args.option("--shell", "LINE", shell_, "run LINE by /bin/sh -c instead of a command after --");
   args.option("--name", "NAME", name_, "shown in lists instead of the command");
   args.option("-q,--queue", "NAME", queue_, "the queue (default: default)");
   args.option("-p,--priority", "N", priority_,
               "higher first: a number, or low (-10), normal (0),\nhigh (10), urgent (100)");
-  args.option("--delay", "TIME", delay_, "start after this long: 90s, 15m, 1h30m");
-  args.option("--at", "WHEN", at_,
-              "start then: RFC 3339, or local \"2026-03-01 12:00\",\n"
-              "or 12:00 (the next such)");
-  args.flag("--hold", hold_, "wait for `taskctl release`");
   args.option("--timeout", "TIME", timeout_, "stop it after this long (default: never)");
   args.option("--grace", "TIME", grace_, "between SIGTERM and SIGKILL (default: 10s)");
   args.option("--max-attempts", "N", max_attempts_, "tries in all (default: 1)");
@@ -119,8 +125,6 @@ void SubmitOptions::declare(Args& args) {
   args.list("--label", "K=V", labels_, "to find tasks by; may be repeated");
   args.option("--keep", "TIME", keep_, "remove it this long after its end (default: 30d)");
   args.option("--user", "USER", user_, "run as this user (root only)");
-  args.option("--key", "KEY", key_,
-              "submitting again with the same KEY gives the same\ntask instead of a second one");
 }
 
 NewTask SubmitOptions::to_task(Context& context) const {

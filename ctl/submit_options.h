@@ -1,4 +1,4 @@
-// The options `submit` and `run` share: what to run, how, and when.
+// The options `submit`, `run` and `schedule add` share: what to run, how, and when.
 #pragma once
 
 #include <optional>
@@ -15,6 +15,8 @@ namespace taskd::ctl {
 class SubmitOptions {
  public:
   void declare(Args& args);
+  // The same without those that say when: for a schedule.
+  void declare_task(Args& args);
 
   // What the options ask for. The environment and the working folder are this process's. Throws
   // UsageError: 64 for a wrong option, 65 for text that JSON cannot carry. Says what it leaves out.

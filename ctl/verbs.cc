@@ -25,6 +25,8 @@ constexpr Verb kVerbs[] = {
     {"hold", "Act", "keep waiting tasks from starting", hold_command},
     {"release", "Act", "let held tasks go on", release_command},
     {"rm", "Act", "remove ended tasks and their output", rm_command},
+    {"queue", "Organise", "queues: look, limit, pause, drain", queue_command},
+    {"schedule", "Organise", "tasks at certain times, again and again", schedule_command},
     {"doctor", "Operate", "check the daemon from outside", doctor_command},
     {"help", "Operate", "this list, or the help of a verb", help_command},
 };
@@ -33,20 +35,6 @@ constexpr std::size_t kMaxTypos = 2;
 
 bool takes_value(std::string_view option) {
   return option == "--socket" || option == "--color";
-}
-
-// Options before the verb belong to it: "--socket S list -q x" -> "list --socket S -q x".
-Words verb_first(const Words& argv) {
-  auto verb = argv.begin();
-  while (verb != argv.end() && verb->starts_with('-') && *verb != "--") {
-    const bool two_words = takes_value(*verb) && argv.end() - verb > 1;
-    verb += two_words ? 2 : 1;
-  }
-  if (verb == argv.end()) return argv;
-  Words out{*verb};
-  out.insert(out.end(), argv.begin(), verb);
-  out.insert(out.end(), verb + 1, argv.end());
-  return out;
 }
 
 int dispatch(Context& context, const Words& argv) {
@@ -94,17 +82,17 @@ const Verb& verb_named(std::string_view name) {
   throw UsageError(kExitUsage, what + "\"taskctl help\" lists them");
 }
 
-const Verb* find_verb(std::string_view name) {
-  for (const Verb& verb : kVerbs) {
+const Verb* find_verb(std::string_view name, std::span<const Verb> verbs) {
+  for (const Verb& verb : verbs) {
     if (verb.name == name) return &verb;
   }
   return nullptr;
 }
 
-std::string_view nearest_verb(std::string_view name) {
+std::string_view nearest_verb(std::string_view name, std::span<const Verb> verbs) {
   std::string_view nearest;
   std::size_t best = kMaxTypos + 1;
-  for (const Verb& verb : kVerbs) {
+  for (const Verb& verb : verbs) {
     const std::size_t distance = edit_distance(name.substr(0, 32), verb.name);
     const bool begins = name.size() >= 2 && verb.name.starts_with(name);
     if (!begins && distance >= std::min(best, verb.name.size())) continue;
@@ -113,6 +101,19 @@ std::string_view nearest_verb(std::string_view name) {
     best = distance;
   }
   return nearest;
+}
+
+Words verb_first(const Words& argv) {
+  auto verb = argv.begin();
+  while (verb != argv.end() && verb->starts_with('-') && *verb != "--") {
+    const bool two_words = takes_value(*verb) && argv.end() - verb > 1;
+    verb += two_words ? 2 : 1;
+  }
+  if (verb == argv.end()) return argv;
+  Words out{*verb};
+  out.insert(out.end(), argv.begin(), verb);
+  out.insert(out.end(), verb + 1, argv.end());
+  return out;
 }
 
 Client connect(const Context& context, const CommonOptions& common) {

@@ -23,11 +23,13 @@ struct Verb {
 };
 
 std::span<const Verb> all_verbs();
-const Verb* find_verb(std::string_view name);
+const Verb* find_verb(std::string_view name, std::span<const Verb> verbs = all_verbs());
 // Throws UsageError (64), which names the nearest, when there is none.
 const Verb& verb_named(std::string_view name);
 // The verb that `name` was probably meant to be, or "".
-std::string_view nearest_verb(std::string_view name);
+std::string_view nearest_verb(std::string_view name, std::span<const Verb> verbs = all_verbs());
+// Options before the verb belong to it: "--socket S list -q x" -> "list --socket S -q x".
+Words verb_first(const Words& argv);
 
 // All of taskctl: `argv` without the program's name. Returns the exit code; every error has been
 // said on stderr.
@@ -45,6 +47,8 @@ int list_command(Context& context, const Words& argv);
 int show_command(Context& context, const Words& argv);
 int logs_command(Context& context, const Words& argv);
 int wait_command(Context& context, const Words& argv);
+int queue_command(Context& context, const Words& argv);
+int schedule_command(Context& context, const Words& argv);
 int stats_command(Context& context, const Words& argv);
 int cancel_command(Context& context, const Words& argv);
 int retry_command(Context& context, const Words& argv);

@@ -15,6 +15,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
+#include "daemon/flow/fair_share.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
@@ -242,6 +243,14 @@ std::string value_text(const toml::node& node, const std::string& place) {
   throw UsageError(EX_CONFIG, place + ": expected a string or a whole number");
 }
 
+std::int64_t whole_number(const toml::node& node, const std::string& where, std::int64_t least,
+                          std::int64_t most) {
+  const auto* number = node.as_integer();
+  if (number != nullptr && number->get() >= least && number->get() <= most) return number->get();
+  throw UsageError(EX_CONFIG, where + ": expected a whole number from " + std::to_string(least) +
+                                  " to " + std::to_string(most));
+}
+
 void read_queue(const std::string& file, const std::string& name, const toml::node& node,
                 Config& config) {
   const std::string place = place_in(file, node, "queues." + escape_for_humans(name));
@@ -252,17 +261,27 @@ void read_queue(const std::string& file, const std::string& name, const toml::no
                                     ": a queue's name is 1 to 64 letters, digits, '.', '_' or "
                                     "'-', and begins with a letter or digit");
   }
-  QueueConfig queue;
+  QueuePatch queue;
   queue.name = name;
   for (const auto& [key, value] : *table) {
     const std::string where =
         place_in(file, value, "queues." + name + "." + std::string(key.str()));
-    if (key.str() != "capacity") throw UsageError(EX_CONFIG, where + ": unknown setting");
-    const auto* number = value.as_integer();
-    if (number == nullptr || number->get() < 0) {
-      throw UsageError(EX_CONFIG, where + ": expected a whole number, 0 or more");
+    if (key.str() == "capacity") {
+      queue.capacity = whole_number(value, where, 0, kMaxQueueCapacity);
+    } else if (key.str() == "concurrency") {
+      queue.concurrency = static_cast<int>(whole_number(value, where, 1, kMaxConcurrency));
+    } else if (key.str() == "weight") {
+      queue.weight = static_cast<int>(whole_number(value, where, 1, kMaxWeight));
+    } else if (key.str() == "rate") {
+      const auto* text = value.as_string();
+      const auto rate = text == nullptr ? std::nullopt : parse_rate(text->get());
+      if (!rate) {
+        throw UsageError(EX_CONFIG, where + ": expected a count and a time, such as \"10/1m\"");
+      }
+      queue.rate = rate;
+    } else {
+      throw UsageError(EX_CONFIG, where + ": unknown setting");
     }
-    queue.capacity = number->get();
   }
   config.queues.push_back(queue);
 }
@@ -423,8 +442,12 @@ std::string describe(const Config& config) {
   text("ballast", std::to_string(config.ballast_bytes));
   text("shim", config.shim);
   text("cgroup", config.cgroup.empty() ? "off" : config.cgroup);
-  for (const QueueConfig& queue : config.queues) {
-    out += "\n[queues." + queue.name + "]\ncapacity = " + std::to_string(queue.capacity) + "\n";
+  for (const QueuePatch& queue : config.queues) {
+    out += "\n[queues." + queue.name + "]\n";
+    if (queue.capacity) out += "capacity = " + std::to_string(*queue.capacity) + "\n";
+    if (queue.concurrency) out += "concurrency = " + std::to_string(**queue.concurrency) + "\n";
+    if (queue.rate) out += "rate = \"" + format_rate(**queue.rate) + "\"\n";
+    if (queue.weight) out += "weight = " + std::to_string(*queue.weight) + "\n";
   }
   return out;
 }

@@ -23,7 +23,7 @@ struct Config {
   std::int64_t ballast_bytes = 16LL << 20;     // kept on disk to be freed when it is full
   std::string shim;                            // path of taskd-shim
   std::string cgroup = "auto";                 // a delegated cgroup v2 folder, "auto" or "off"
-  std::vector<QueueConfig> queues;
+  std::vector<QueuePatch> queues;
 };
 
 enum class Mode { run, check_config, help, version };

@@ -162,6 +162,9 @@ class Doctor {
         add("fail", "queue", finding + ": it is full", "raise its capacity or cancel some");
       else if (queue.capacity > 0 && queue.waiting() >= queue.capacity / 10 * 9)
         add("warn", "queue", finding, "it will be full soon");
+      else if (queue.paused && queue.waiting() > 0)
+        add("warn", "queue", finding + ": it is paused",
+            "taskctl queue resume " + escape_for_humans(queue.name));
       else
         continue;
       good = false;
@@ -184,18 +187,18 @@ class Doctor {
           "look at the daemon's log; restarting it leaves running jobs alone");
   }
 
-  // Tasks are queued, a worker is idle, and a moment later nothing has moved.
+  // Tasks may start, a worker is idle, and a moment later nothing has moved.
   bool stands_still(const Stats& first) {
     constexpr int kLooks = 10;
     constexpr int kBetweenMs = 100;
     const auto idle = [](const Stats& stats) {
-      return stats.total(State::queued) > 0 && stats.workers_busy < stats.workers_total;
+      return stats.startable() > 0 && stats.workers_busy < stats.workers_total;
     };
     bool still = idle(first);
     for (int i = 0; i < kLooks && still; ++i) {
       pause_ms(kBetweenMs);
       const Stats now = read_stats(client_.get("/v1/stats"));
-      still = idle(now) && now.total(State::queued) >= first.total(State::queued);
+      still = idle(now) && now.startable() >= first.startable();
     }
     return still;
   }

@@ -36,7 +36,9 @@ int help_command(Context& context, const Words& argv) {
     context.out.write(help_text());
     return kExitOk;
   }
-  return verb_named(names[0]).run(context, {"--help"});
+  Words rest(names.begin() + 1, names.end());
+  rest.emplace_back("--help");
+  return verb_named(names[0]).run(context, rest);
 }
 
 }  // namespace taskd::ctl

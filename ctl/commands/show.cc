@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/verbs.h"
@@ -26,21 +27,6 @@ local. Values of environment variables are never shown.)",
 
 constexpr std::size_t kShownAttempts = 10;
 constexpr std::size_t kTailLines = 10;
-constexpr std::size_t kLabelColumn = 14;
-
-class Lines {
- public:
-  Lines(Output& out, const Painter& paint) : out_(out), paint_(paint) {}
-  void add(std::string_view label, std::string_view text) {
-    std::string left = "  " + std::string(label);
-    left.resize(std::max(kLabelColumn, left.size() + 1), ' ');
-    out_.line(paint_(Color::dim, left) + std::string(text));
-  }
-
- private:
-  Output& out_;
-  const Painter& paint_;
-};
 
 std::string when(WallTime time, WallTime now) {
   return format_local(time) + "  (" + format_relative(time, now) + ")";

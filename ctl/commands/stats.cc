@@ -1,5 +1,6 @@
 #include "ctl/stats.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "ctl/selector.h"
@@ -33,11 +34,20 @@ void print_stats(Context& context, const Painter& paint, const Stats& stats) {
     columns.push_back({title, true, false});
   }
   columns.push_back({"CAPACITY", true, false});
+  // Most of the time no queue has anything to say here.
+  const bool any_state =
+      std::any_of(stats.queues.begin(), stats.queues.end(),
+                  [](const auto& queue) { return queue.paused || queue.draining; });
+  if (any_state) columns.push_back({"NOTE", false, false});
   Table table(std::move(columns));
   for (const QueueCounts& queue : stats.queues) {
     std::vector<Cell> row = {{escape_for_humans(queue.name)}};
     for (const State state : kAllStates) row.push_back({std::to_string(queue.count(state))});
     row.push_back({std::to_string(queue.capacity)});
+    if (any_state) {
+      const char* const note = queue.paused ? "paused" : queue.draining ? "draining" : "";
+      row.push_back({note, Color::yellow});
+    }
     table.add(std::move(row));
   }
   const int width = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));

@@ -21,7 +21,7 @@ struct Call {
   Actor actor;
   std::string_view method;
   std::string_view path;
-  std::string_view parameter;  // what stands where the route has {id}
+  std::string_view parameter;  // what stands where the route has {id} or {name}
   HttpQuery& query;
   std::string_view body;
   const std::optional<std::string>& idempotency_key;

@@ -96,7 +96,7 @@ void check_method(std::string_view method) {
   if (std::find(kKnown.begin(), kKnown.end(), method) != kKnown.end()) return;
   if (method == "CONNECT" || method == "TRACE") {
     ProblemError error(405, "method_not_allowed", "no path takes " + std::string(method));
-    error.allow = "GET, HEAD, POST, DELETE";
+    error.allow = "GET, HEAD, POST, PUT, PATCH, DELETE";
     throw error;
   }
   throw ProblemError(501, "not_implemented", "no such method: " + in_quotes(method));

@@ -9,7 +9,7 @@ namespace {
 
 struct Entry {
   std::string_view method;
-  std::string_view pattern;  // may hold one {id}
+  std::string_view pattern;  // may hold one {…}
   Route route;
 };
 
@@ -31,19 +31,34 @@ constexpr Entry kRoutes[] = {
     {"POST", "/v1/tasks/{id}/retry", control_task<Verb::retry>},
     {"POST", "/v1/tasks/{id}/hold", control_task<Verb::hold>},
     {"POST", "/v1/tasks/{id}/release", control_task<Verb::release>},
+    {"GET", "/v1/queues", list_queues},
+    {"GET", "/v1/queues/{name}", show_queue},
+    {"PUT", "/v1/queues/{name}", put_queue},
+    {"PATCH", "/v1/queues/{name}", patch_queue},
+    {"DELETE", "/v1/queues/{name}", remove_queue},
+    {"POST", "/v1/queues/{name}/pause", control_queue<QueueVerb::pause>},
+    {"POST", "/v1/queues/{name}/resume", control_queue<QueueVerb::resume>},
+    {"POST", "/v1/queues/{name}/drain", control_queue<QueueVerb::drain>},
+    {"GET", "/v1/schedules", list_schedules},
+    {"GET", "/v1/schedules/{name}", show_schedule},
+    {"PUT", "/v1/schedules/{name}", put_schedule},
+    {"DELETE", "/v1/schedules/{name}", remove_schedule},
+    {"POST", "/v1/schedules/{name}/pause", pause_schedule},
+    {"POST", "/v1/schedules/{name}/resume", resume_schedule},
+    {"POST", "/v1/schedules/{name}/trigger", trigger_schedule},
+    {"GET", "/v1/schedules/{name}/preview", preview_schedule},
     {"GET", "/v1/stats", show_stats},
     {"GET", "/v1/healthz", show_health},
 };
 
-// What stands in the path where the pattern has {id}; nothing when the path does not fit.
+// What stands in the path where the pattern has its hole; nothing when the path does not fit.
 std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
-  constexpr std::string_view kId = "{id}";
-  const auto hole = pattern.find(kId);
+  const auto hole = pattern.find('{');
   if (hole == pattern.npos) {
     return path == pattern ? std::optional<std::string_view>("") : std::nullopt;
   }
   const auto before = pattern.substr(0, hole);
-  const auto after = pattern.substr(hole + kId.size());
+  const auto after = pattern.substr(pattern.find('}') + 1);
   if (path.size() <= before.size() + after.size()) return std::nullopt;
   if (!path.starts_with(before) || !path.ends_with(after)) return std::nullopt;
   path.remove_prefix(before.size());
@@ -83,7 +98,11 @@ void queue_full(const QueueFull& full) {
   const std::string queue = "queue " + in_quotes(full.queue);
   ProblemError error(503, "queue_full",
                      queue + " holds its " + std::to_string(full.capacity) + " waiting tasks");
-  if (full.capacity == 0) {
+  if (full.draining) {
+    error.problem.code = "queue_draining";
+    error.problem.detail = queue + " takes nothing more: it is drained";
+    error.passes_by_itself = false;
+  } else if (full.capacity == 0) {
     error.problem.detail = queue + " takes nothing: its capacity is 0";
     error.passes_by_itself = false;
   }
@@ -120,6 +139,12 @@ nlohmann::json parse_body(std::string_view body) {
                        "at byte " + std::to_string(error->offset_bytes) + ": " + error->detail);
   }
   return std::get<nlohmann::json>(std::move(parsed));
+}
+
+void invalid_fields(const std::string& code, FieldErrors errors) {
+  const std::string detail = errors.front().pointer + ": " + errors.front().detail;
+  if (errors.size() > kMaxFieldErrors) errors.resize(kMaxFieldErrors);
+  throw ProblemError(422, code, detail, std::move(errors));
 }
 
 }  // namespace taskd

@@ -20,6 +20,21 @@ template <Verb verb>
 Reply control_tasks(const ApiContext& context, const Call& call);
 Reply wait_for_task(const ApiContext& context, const Call& call);
 Reply show_logs(const ApiContext& context, const Call& call);
+Reply list_queues(const ApiContext& context, const Call& call);
+Reply show_queue(const ApiContext& context, const Call& call);
+Reply put_queue(const ApiContext& context, const Call& call);
+Reply patch_queue(const ApiContext& context, const Call& call);
+Reply remove_queue(const ApiContext& context, const Call& call);
+template <QueueVerb verb>
+Reply control_queue(const ApiContext& context, const Call& call);
+Reply list_schedules(const ApiContext& context, const Call& call);
+Reply show_schedule(const ApiContext& context, const Call& call);
+Reply put_schedule(const ApiContext& context, const Call& call);
+Reply remove_schedule(const ApiContext& context, const Call& call);
+Reply pause_schedule(const ApiContext& context, const Call& call);
+Reply resume_schedule(const ApiContext& context, const Call& call);
+Reply trigger_schedule(const ApiContext& context, const Call& call);
+Reply preview_schedule(const ApiContext& context, const Call& call);
 Reply show_stats(const ApiContext& context, const Call& call);
 Reply show_health(const ApiContext& context, const Call& call);
 
@@ -32,5 +47,12 @@ TaskId task_id_of(const ApiContext& context, const Call& call);
 Task task_of(const ApiContext& context, const Call& call);
 // A body that must be one strict JSON object. bad_json.
 nlohmann::json parse_body(std::string_view body);
+// Turns the user's name into a uid. `pointer` is the task's. unknown_user; not_allowed unless this
+// actor may have it.
+void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec);
+// The reason in the body of a pause; verbs that are none take no fields. 400, 422.
+std::string read_reason(const Call& call, bool is_pause);
+// 422; its detail is the first error's.
+[[noreturn]] void invalid_fields(const std::string& code, FieldErrors errors);
 
 }  // namespace taskd

@@ -11,14 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-json counts_to_json(const std::int64_t (&counts)[std::size(kAllStates)]) {
-  json object = json::object();
-  for (const State state : kAllStates) {
-    object[to_string(state)] = counts[static_cast<std::size_t>(state)];
-  }
-  return object;
-}
-
 // Of the file system that takes the jobs' output, and nearly always the database too. Zeros when it
 // cannot be asked. What is kept for root does not count as free.
 json disk_to_json(const std::string& attempts_dir) {
@@ -36,11 +28,9 @@ Reply show_stats(const ApiContext& context, const Call& call) {
   call.query.finish();
   std::int64_t total[std::size(kAllStates)] = {};
   json queues = json::array();
-  for (const QueueStats& queue : context.store.stats()) {
+  for (const QueueInfo& queue : context.store.queues()) {
     for (std::size_t i = 0; i < std::size(total); ++i) total[i] += queue.counts[i];
-    queues.push_back({{"name", queue.name},
-                      {"capacity", queue.capacity},
-                      {"counts", counts_to_json(queue.counts)}});
+    queues.push_back(queue_to_json(queue));
   }
   const WorkerCounts workers = context.workers();
   return json_reply(200, {{"version", context.version},

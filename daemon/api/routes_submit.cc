@@ -13,7 +13,6 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxBatch = 10'000;
 constexpr std::size_t kMaxKeyBytes = 255;
-constexpr std::size_t kMaxErrors = 100;
 constexpr int kReadBackPage = 1'000;
 
 void check_idempotency_key(const std::string& key) {
@@ -44,13 +43,6 @@ const json& batch_items(const json& body) {
   return items;
 }
 
-void check_errors(FieldErrors errors) {
-  if (errors.empty()) return;
-  const std::string detail = errors.front().pointer + ": " + errors.front().detail;
-  if (errors.size() > kMaxErrors) errors.resize(kMaxErrors);
-  throw ProblemError(422, "invalid_task", detail, std::move(errors));
-}
-
 std::vector<NewTask> read_tasks(const json& body, bool batch) {
   std::vector<NewTask> tasks;
   FieldErrors errors;
@@ -66,32 +58,13 @@ std::vector<NewTask> read_tasks(const json& body, bool batch) {
   if (batch) {
     for (const json& item : batch_items(body)) {
       read_one(item);
-      if (errors.size() > kMaxErrors) break;
+      if (errors.size() > kMaxFieldErrors) break;
     }
   } else {
     read_one(body);
   }
-  check_errors(std::move(errors));
+  if (!errors.empty()) invalid_fields("invalid_task", std::move(errors));
   return tasks;
-}
-
-// Turns the user's name into a uid and decides whether this actor may have it.
-void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec) {
-  const auto unknown = [&](const std::string& user) {
-    throw ProblemError(422, "unknown_user", "there is no user " + user,
-                       {{pointer + "/user", "no such user"}});
-  };
-  if (!spec.user_name.empty()) {
-    spec.user_uid = find_uid(spec.user_name);
-    if (!spec.user_uid) unknown(in_quotes(spec.user_name));
-    spec.user_name.clear();
-  }
-  const std::uint32_t uid = spec.user_uid.value_or(actor.uid);
-  if (!may_run_as(actor, uid)) {
-    throw ProblemError(403, "not_allowed",
-                       "this daemon does not run tasks of yours as uid " + std::to_string(uid));
-  }
-  if (spec.user_uid && !uid_exists(uid)) unknown("with uid " + std::to_string(uid));
 }
 
 // The earlier tasks of a repeated key, as they are now. Ids given out together are consecutive.
@@ -142,7 +115,7 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
 [[noreturn]] void refuse_queue(const UnknownQueue& unknown, const SubmitRequest& request,
                                bool batch) {
   FieldErrors errors;
-  for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxErrors; ++i) {
+  for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxFieldErrors; ++i) {
     if (request.tasks[i].spec.queue != unknown.queue) continue;
     errors.push_back({pointer_to(batch, i) + "/queue", "no such queue"});
   }
@@ -151,6 +124,24 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
 }
 
 }  // namespace
+
+void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec) {
+  const auto unknown = [&](const std::string& user) {
+    throw ProblemError(422, "unknown_user", "there is no user " + user,
+                       {{pointer + "/user", "no such user"}});
+  };
+  if (!spec.user_name.empty()) {
+    spec.user_uid = find_uid(spec.user_name);
+    if (!spec.user_uid) unknown(in_quotes(spec.user_name));
+    spec.user_name.clear();
+  }
+  const std::uint32_t uid = spec.user_uid.value_or(actor.uid);
+  if (!may_run_as(actor, uid)) {
+    throw ProblemError(403, "not_allowed",
+                       "this daemon does not run tasks of yours as uid " + std::to_string(uid));
+  }
+  if (spec.user_uid && !uid_exists(uid)) unknown("with uid " + std::to_string(uid));
+}
 
 Reply submit_tasks(const ApiContext& context, const Call& call) {
   call.query.finish();

@@ -2,9 +2,13 @@
 // API.md beside this file is the contract. Pure functions; shared by the daemon and taskctl.
 #pragma once
 
+#include <iterator>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <variant>
 
+#include "daemon/flow/queue.h"
+#include "daemon/task/schedule.h"
 #include "daemon/task/spec_json.h"
 #include "daemon/task/task.h"
 
@@ -21,6 +25,29 @@ nlohmann::json attempt_to_json(const Attempt& attempt);
 Task task_from_json(const nlohmann::json& json);
 Attempt attempt_from_json(const nlohmann::json& json);
 
+// --- queues (wire_queue.cc) ---------------------------------------------------------------------
+nlohmann::json counts_to_json(const std::int64_t (&counts)[std::size(kAllStates)]);
+nlohmann::json queue_to_json(const QueueInfo& queue);
+QueueInfo queue_from_json(const nlohmann::json& json);
+// The settings in the body of a PUT or PATCH, an object. Every wrong field is reported, unknown
+// ones too.
+std::variant<QueuePatch, FieldErrors> queue_patch_from_json(const nlohmann::json& body,
+                                                            const std::string& name);
+
+// --- schedules (wire_schedule.cc) ---------------------------------------------------------------
+nlohmann::json schedule_to_json(const Schedule& schedule);
+Schedule schedule_from_json(const nlohmann::json& json);
+nlohmann::json slot_to_json(const Slot& slot);
+Slot slot_from_json(const nlohmann::json& json);
+// The body of a PUT, an object. The settings have what could be read; that the cron line and the
+// zone mean something is not checked here, nor who may have the task's user.
+struct ScheduleBody {
+  ScheduleSettings settings;
+  FieldErrors errors;
+};
+ScheduleBody schedule_body_from_json(const nlohmann::json& body, const std::string& name);
+
+// --- problems -----------------------------------------------------------------------------------
 // RFC 9457.
 struct Problem {
   int status = 500;

@@ -2,7 +2,9 @@
 // (it ignores libstdc++'s own types). With GCC the annotations vanish.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 
 #if defined(__clang__)
@@ -45,6 +47,9 @@ class TASKD_SCOPED MutexLock {
 class CondVar {
  public:
   void wait(Mutex& mutex) TASKD_REQUIRES(mutex) { cv_.wait(mutex); }
+  void wait_for(Mutex& mutex, std::int64_t ms) TASKD_REQUIRES(mutex) {
+    cv_.wait_for(mutex, std::chrono::milliseconds(ms));
+  }
   void notify_one() { cv_.notify_one(); }
   void notify_all() { cv_.notify_all(); }
 

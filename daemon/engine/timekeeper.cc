@@ -36,6 +36,7 @@ Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
       clock_(clock),
       on_fatal_(std::move(on_fatal)),
       timer_(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
+      scheduler_(store),
       sweep_(store, launcher) {
   if (!timer_) throw_errno("timerfd_create");
 }
@@ -68,10 +69,11 @@ void Timekeeper::publish(std::span<const Change> changes) {
 std::optional<WallTime> Timekeeper::run_once() {
   const WallTime now = clock_.wall_now();
   const std::optional<WallTime> due = store_.promote(now, kBatch);
+  const std::optional<WallTime> slot = scheduler_.run_once(now);
   const TaskStore::PruneResult pruned = store_.prune(now, kBatch);
   for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
   if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
-  return earlier(due, pruned.next);
+  return earlier(earlier(due, slot), pruned.next);
 }
 
 void Timekeeper::run() {
@@ -86,7 +88,7 @@ void Timekeeper::run() {
       try {
         next = run_once();
       } catch (const DiskFull& e) {
-        log::warn("nothing can be promoted or pruned", {{"error", e.what()}});
+        log::warn("nothing can be promoted, fired or pruned", {{"error", e.what()}});
         next = clock_.wall_now() + kDiskFullPauseMs;
       }
       wait(next);

@@ -30,6 +30,7 @@ WorkerPool::WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running
     : store_(store),
       launcher_(launcher),
       running_(running),
+      clock_(clock),
       workers_(workers),
       on_fatal_(std::move(on_fatal)),
       refusals_(clock) {}
@@ -63,6 +64,7 @@ void WorkerPool::stop() {
 }
 
 void WorkerPool::publish(std::span<const Change> changes) {
+  // A changed queue counts as one: who finds work there wakes the next.
   const auto queued = std::count_if(changes.begin(), changes.end(), [](const Change& change) {
     return change.to == State::queued;
   });
@@ -116,14 +118,14 @@ std::optional<Claim> WorkerPool::next_claim() {
     const std::uint64_t seen = work_seen();
     if (stopping()) return std::nullopt;
     try {
-      std::vector<Claim> claims = store_.claim(1);
-      if (!claims.empty()) return std::move(claims.front());
+      Claims next = store_.claim(1);
+      if (next.more) wake_another();
+      if (!next.claims.empty()) return std::move(next.claims.front());
+      wait_for_work(seen, next.later);
     } catch (const DiskFull& e) {
       log::warn("nothing can be claimed", {{"error", e.what()}});
       if (!pause(kDiskFullPauseMs)) return std::nullopt;
-      continue;
     }
-    wait_for_work(seen);
   }
 }
 
@@ -133,11 +135,25 @@ std::uint64_t WorkerPool::work_seen() const {
 }
 
 // `seen` was read before the store was asked, so work committed since then is not slept through.
-void WorkerPool::wait_for_work(std::uint64_t seen) {
+void WorkerPool::wait_for_work(std::uint64_t seen, std::optional<WallTime> later) {
   const MutexLock lock(mutex_);
   ++idle_;
-  while (commits_with_work_ == seen && !stopping_) work_.wait(mutex_);
+  if (later) {
+    // Once is enough: who returns early asks the store and comes back.
+    if (commits_with_work_ == seen && !stopping_) {
+      work_.wait_for(mutex_, std::max<std::int64_t>(*later - clock_.wall_now(), 1));
+    }
+  } else {
+    while (commits_with_work_ == seen && !stopping_) work_.wait(mutex_);
+  }
   --idle_;
+}
+
+void WorkerPool::wake_another() {
+  const MutexLock lock(mutex_);
+  if (idle_ == 0) return;
+  ++commits_with_work_;
+  work_.notify_one();
 }
 
 std::optional<Finish> WorkerPool::execute(const Claim& claim) {
@@ -208,8 +224,10 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
       if (finish.end.outcome.kind != OutcomeKind::not_started) {
         launcher_.settle(finish.task, finish.attempt);
       }
-      if (result.claims.empty()) return std::nullopt;
-      return std::move(result.claims.front());
+      // A worker that leaves has made room that it does not use itself.
+      if (result.next.more || claim_limit == 0) wake_another();
+      if (result.next.claims.empty()) return std::nullopt;
+      return std::move(result.next.claims.front());
     } catch (const DiskFull& e) {
       log::error("an end cannot be recorded yet",
                  {{"task", finish.task}, {"attempt", finish.attempt}, {"error", e.what()}});

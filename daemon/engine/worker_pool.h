@@ -36,7 +36,7 @@ class WorkerPool {
   // thread all the same, and ends thin the threads out before anything new is claimed.
   void start(std::vector<Adopted> adopted);
 
-  // Wakes as many idle workers as tasks became claimable.
+  // Wakes as many idle workers as tasks became claimable; a change of a queue counts as one.
   void publish(std::span<const Change> changes);
 
   // Nothing more is claimed; running attempts are left to the next daemon. Returns when every
@@ -55,7 +55,10 @@ class WorkerPool {
   // Blocks until there is a claim; nothing when stopping.
   std::optional<Claim> next_claim();
   std::uint64_t work_seen() const;
-  void wait_for_work(std::uint64_t seen);
+  // Returns at new work, when stopping, and at `later`.
+  void wait_for_work(std::uint64_t seen, std::optional<WallTime> later);
+  // One more idle worker looks for work: there is some that no commit will tell of.
+  void wake_another();
   // Launches and waits. Nothing when the pool stops first.
   std::optional<Finish> execute(const Claim& claim);
   std::optional<Finish> supervise(const Claim& claim, LiveAttempt& live);
@@ -69,6 +72,7 @@ class WorkerPool {
   TaskStore& store_;
   Launcher& launcher_;
   RunningSet& running_;
+  const Clock& clock_;
   const int workers_;
   const std::function<void(const std::string&)> on_fatal_;
   EventFd stop_event_;  // readable once stopping

@@ -10,13 +10,10 @@ constexpr WallTime kEndOfTime{253'402'300'800'000};  // the year 10000
 // 29 February may be eight years away (1896 to 1904), the longest that a day can be.
 constexpr int kMostDays = 8 * 366 + 2;
 
-std::optional<WallTime> first_after_on(const CronRule& rule, const LocalDate& date,
-                                       WallTime after) {
-  std::optional<WallTime> first;
-  if (!rule.cron.matches_day(date.month, date.day, weekday(date))) return first;
-  const auto consider = [&](WallTime time) {
-    if (time > after && (!first || time < *first)) first = time;
-  };
+// Calls `consider` with every instant that the line names on this day, in no order.
+template <class F>
+void each_slot_on(const CronRule& rule, const LocalDate& date, F consider) {
+  if (!rule.cron.matches_day(date.month, date.day, weekday(date))) return;
   for (std::size_t hour = 0; hour < 24; ++hour) {
     if (!rule.cron.hours[hour]) continue;
     for (std::size_t minute = 0; minute < 60; ++minute) {
@@ -27,7 +24,42 @@ std::optional<WallTime> first_after_on(const CronRule& rule, const LocalDate& da
       if (rule.cron.every_hour) consider(moment.second);
     }
   }
+}
+
+std::optional<WallTime> first_on(const CronRule& rule, const LocalDate& date, WallTime after) {
+  std::optional<WallTime> first;
+  each_slot_on(rule, date, [&](WallTime time) {
+    if (time > after && (!first || time < *first)) first = time;
+  });
   return first;
+}
+
+std::optional<WallTime> last_on(const CronRule& rule, const LocalDate& date, WallTime until) {
+  std::optional<WallTime> last;
+  each_slot_on(rule, date, [&](WallTime time) {
+    if (time <= until && (!last || time > *last)) last = time;
+  });
+  return last;
+}
+
+// As next_cron(), from the other end.
+std::optional<WallTime> last_cron(const CronRule& rule, WallTime after, WallTime until) {
+  const LocalDate first_day = add_days(rule.zone.date_at(after), -1);
+  LocalDate date = add_days(rule.zone.date_at(until), 1);
+  for (; date >= first_day; date = add_days(date, -1)) {
+    std::optional<WallTime> slot = last_on(rule, date, until);
+    if (!slot) continue;
+    const std::optional<WallTime> before = last_on(rule, add_days(date, -1), until);
+    if (before && *before > *slot) slot = before;
+    return *slot > after ? slot : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<WallTime> last_every(const EveryRule& rule, WallTime after, WallTime until) {
+  if (until < rule.anchor) return std::nullopt;
+  const WallTime slot = rule.anchor + (until - rule.anchor) / rule.every_ms * rule.every_ms;
+  return slot > after ? std::optional(slot) : std::nullopt;
 }
 
 std::optional<WallTime> next_cron(const CronRule& rule, WallTime after) {
@@ -35,9 +67,9 @@ std::optional<WallTime> next_cron(const CronRule& rule, WallTime after) {
   // too, and after the day that has a slot the next.
   LocalDate date = add_days(rule.zone.date_at(after), -1);
   for (int i = 0; i < kMostDays; ++i, date = add_days(date, 1)) {
-    std::optional<WallTime> slot = first_after_on(rule, date, after);
+    std::optional<WallTime> slot = first_on(rule, date, after);
     if (!slot) continue;
-    const std::optional<WallTime> next = first_after_on(rule, add_days(date, 1), after);
+    const std::optional<WallTime> next = first_on(rule, add_days(date, 1), after);
     if (next && *next < *slot) slot = next;
     return *slot < kEndOfTime ? slot : std::nullopt;
   }
@@ -54,9 +86,40 @@ std::optional<WallTime> next_every(const EveryRule& rule, WallTime after) {
 
 }  // namespace
 
+std::optional<Rule> rule_of(const Schedule& schedule) {
+  const ScheduleSettings& settings = schedule.settings;
+  if (settings.every_ms > 0) return EveryRule{settings.every_ms, schedule.created_at};
+  auto cron = parse_cron(settings.cron);
+  auto zone = Zone::load(settings.zone);
+  if (!zone || std::holds_alternative<CronError>(cron)) return std::nullopt;
+  return CronRule{std::get<Cron>(std::move(cron)), *std::move(zone)};
+}
+
 std::optional<WallTime> next_slot(const Rule& rule, WallTime after) {
   if (const auto* every = std::get_if<EveryRule>(&rule)) return next_every(*every, after);
   return next_cron(std::get<CronRule>(rule), after);
+}
+
+std::optional<WallTime> last_slot(const Rule& rule, WallTime after, WallTime until) {
+  if (const auto* every = std::get_if<EveryRule>(&rule)) return last_every(*every, after, until);
+  return last_cron(std::get<CronRule>(rule), after, until);
+}
+
+std::vector<WallTime> due_slots(const Rule& rule, WallTime after, WallTime now, CatchUp catch_up,
+                                int limit) {
+  std::vector<WallTime> slots;
+  if (catch_up == CatchUp::all) {
+    auto slot = next_slot(rule, after);
+    for (; slot && *slot <= now && std::ssize(slots) < limit; slot = next_slot(rule, *slot)) {
+      slots.push_back(*slot);
+    }
+    return slots;
+  }
+  const auto latest = last_slot(rule, after, now);
+  if (latest && limit > 0 && (catch_up == CatchUp::one || now - *latest <= kOnTimeMs)) {
+    slots.push_back(*latest);
+  }
+  return slots;
 }
 
 std::string slot_note(const CronRule& rule, WallTime slot) {

@@ -11,10 +11,12 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "daemon/base/clock.h"
 #include "daemon/schedule/cron.h"
 #include "daemon/schedule/zone.h"
+#include "daemon/task/schedule.h"
 
 namespace taskd {
 
@@ -31,8 +33,22 @@ struct EveryRule {
 
 using Rule = std::variant<CronRule, EveryRule>;
 
+// Nothing when this machine does not know the schedule's zone (any more).
+std::optional<Rule> rule_of(const Schedule& schedule);
+
 // The first slot after `after`. Nothing when there is none before the year 10000.
 std::optional<WallTime> next_slot(const Rule& rule, WallTime after);
+
+// The last slot in (after, until].
+std::optional<WallTime> last_slot(const Rule& rule, WallTime after, WallTime until);
+
+// A slot that is no later than this was not missed, only busy.
+inline constexpr std::int64_t kOnTimeMs = 60'000;
+
+// What fires now of the slots in (after, now], oldest first, at most `limit`.
+// one: the latest; all: each; none: the latest if it is on time.
+std::vector<WallTime> due_slots(const Rule& rule, WallTime after, WallTime now, CatchUp catch_up,
+                                int limit);
 
 // Why a slot is not at the time that the cron line says; empty where it is.
 // "02:30 is skipped that day; fires when the gap ends", "02:30 comes twice; fires the first time".

@@ -7,15 +7,12 @@
 namespace taskd {
 namespace {
 
-// The order comes from here: an UPDATE … RETURNING would answer in the order of rowids.
-std::vector<TaskId> ready_ids(Connection& db, int limit) {
-  Query rows = db.query(
-      "SELECT id FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
-      " ORDER BY priority DESC, id LIMIT ?1");
-  rows.bind(limit);
-  std::vector<TaskId> ids;
-  while (rows.step()) ids.push_back(rows.int64(0));
-  return ids;
+TaskId first_of(Connection& db, const std::string& queue) {
+  Query row = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
+      " ORDER BY priority DESC, id LIMIT 1");
+  if (row.bind(queue).step()) return row.int64(0);
+  throw std::logic_error("queue " + queue + " counts queued tasks but has none");
 }
 
 Claim to_claim(StoredTask task) {
@@ -128,10 +125,15 @@ void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at, WallTime now
   row.prune_at = std::max(ended_at + spec.keep_ms, now + kLeastKeepMs);
 }
 
-std::vector<Claim> claim_tasks(Transaction& transaction, const std::string& boot_id, int limit) {
-  std::vector<Claim> claims;
-  for (const TaskId id : ready_ids(transaction.db(), limit)) {
-    StoredTask task = must_load(transaction.db(), id);
+Claims claim_tasks(Transaction& transaction, const std::string& boot_id, int limit) {
+  Claims result;
+  for (;;) {
+    const QueueTable::Turn turn = transaction.queues().next_turn(transaction.now());
+    result.more = turn.queue != nullptr;
+    result.later = turn.later;
+    if (turn.queue == nullptr || std::ssize(result.claims) >= limit) return result;
+    const std::string queue = *turn.queue;
+    StoredTask task = must_load(transaction.db(), first_of(transaction.db(), queue));
     TaskRow after = task.row;
     ++after.attempt;
     after.token = random_token();
@@ -139,14 +141,14 @@ std::vector<Claim> claim_tasks(Transaction& transaction, const std::string& boot
     transaction.db().run(
         "INSERT INTO attempts (task_id, number, token, boot_id, started_at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5)",
-        id, after.attempt, after.token, boot_id, after.started_at);
+        task.id, after.attempt, after.token, boot_id, after.started_at);
     transaction.transition(task, Event::claim, after, {.type = "claimed"});
-    claims.push_back(to_claim(std::move(task)));
+    transaction.queues().take_turn(queue, transaction.now());
+    result.claims.push_back(to_claim(std::move(task)));
   }
-  return claims;
 }
 
-std::vector<Claim> TaskStore::claim(int limit) {
+Claims TaskStore::claim(int limit) {
   return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return claim_tasks(transaction, impl_->options.boot_id, limit);
   });
@@ -159,7 +161,7 @@ std::vector<FinishResult> TaskStore::finish(std::span<const Finish> finishes, in
       results.push_back({finish_one(transaction, finish), {}});
     }
     if (claim_limit > 0 && !results.empty() && !transaction.short_of_space()) {
-      results.back().claims = claim_tasks(transaction, impl_->options.boot_id, claim_limit);
+      results.back().next = claim_tasks(transaction, impl_->options.boot_id, claim_limit);
     }
     return results;
   });

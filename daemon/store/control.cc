@@ -109,13 +109,16 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
           .attempts = task.row.attempt};
 }
 
-// The queue of the task, if the verb would put it back into a queue that holds its capacity;
+// The queue of the task, if the verb would put it back into a queue that takes nothing more;
 // `added` more are about to be.
 std::optional<QueueFull> find_full(const QueueTable& queues, Verb verb, const StoredTask& task,
                                    std::int64_t added) {
   const std::string& queue = task.spec.queue;
-  if (verb != Verb::retry || queues.waiting(queue) + added < queues.capacity(queue)) return {};
-  return QueueFull{queue, queues.capacity(queue)};
+  if (verb != Verb::retry) return {};
+  const QueueInfo& info = queues.info(queue);
+  const std::int64_t capacity = info.settings.capacity;
+  if (!info.draining && queues.waiting(queue) + added < capacity) return {};
+  return QueueFull{queue, capacity, info.draining};
 }
 
 // All or nothing: everything is looked at before anything changes.
@@ -191,6 +194,21 @@ WhenFull when_full(Verb verb) {
 }
 
 }  // namespace
+
+void cancel_task(Transaction& transaction, StoredTask& task,
+                 std::optional<std::uint32_t> actor_uid) {
+  const Note note{.type = event_type(Verb::cancel), .actor_uid = actor_uid};
+  switch (effect_of(Verb::cancel, task.row.state)) {
+    case Effect::move:
+      move(transaction, task, Verb::cancel, note);
+      break;
+    case Effect::request_cancel:
+      request_cancel(transaction, task, note);
+      break;
+    default:
+      break;
+  }
+}
 
 ControlResult TaskStore::control(const ControlRequest& request) {
   if (request.filter) return control_filter(request);

@@ -196,20 +196,4 @@ std::vector<Attempt> TaskStore::attempts(TaskId id, int after, int limit) {
   });
 }
 
-std::vector<QueueStats> TaskStore::stats() {
-  return impl_->read([](Connection& db) {
-    std::vector<QueueStats> stats;
-    Query queues = db.query("SELECT name, capacity FROM queues ORDER BY name");
-    while (queues.step()) {
-      QueueStats& queue = stats.emplace_back();
-      queue.name = queues.text(0);
-      queue.capacity = queues.int64(1);
-      Query counts = db.query("SELECT state, count FROM counters WHERE queue = ?1");
-      counts.bind(queue.name);
-      while (counts.step()) queue.counts[static_cast<int>(counts.state(0))] = counts.int64(1);
-    }
-    return stats;
-  });
-}
-
 }  // namespace taskd

@@ -7,37 +7,105 @@ std::size_t index_of(State state) {
   return static_cast<std::size_t>(state);
 }
 
+constexpr State kWaiting[] = {State::scheduled, State::blocked, State::held, State::queued};
+
 }  // namespace
 
-void QueueTable::load(Connection& db) {
-  queues_.clear();
-  journal_.clear();
-  Query queues = db.query("SELECT name, capacity FROM queues");
-  while (queues.step()) queues_[queues.text(0)].capacity = queues.int64(1);
-  Query counts = db.query("SELECT queue, state, count FROM counters");
-  while (counts.step()) {
-    queues_.at(counts.text(0)).counts[index_of(counts.state(1))] = counts.int64(2);
-  }
+QueueInfo read_queue(const Query& row) {
+  QueueInfo info;
+  info.settings.name = row.text(0);
+  info.settings.capacity = row.int64(1);
+  if (!row.is_null(2)) info.settings.concurrency = row.integer(2);
+  info.settings.weight = row.integer(3);
+  if (!row.is_null(4)) info.settings.rate = RateLimit{row.int64(4), row.int64(5)};
+  if (!row.is_null(6)) info.paused = QueuePause{row.time(6), row.uid(7), row.text(8)};
+  info.draining = row.int64(9) != 0;
+  return info;
 }
 
-std::int64_t QueueTable::waiting(const std::string& queue) const {
-  const auto& counts = queues_.at(queue).counts;
-  std::int64_t sum = 0;
-  for (const State state : {State::scheduled, State::blocked, State::held, State::queued}) {
-    sum += counts[index_of(state)];
+void QueueTable::load(Connection& db) {
+  Queues fresh;
+  Query queues = db.query(
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
+      " paused_by, paused_why, draining, rate_full_at_us FROM queues");
+  while (queues.step()) {
+    QueueInfo info = read_queue(queues);
+    Queue& queue = fresh[info.settings.name];
+    queue.info = std::move(info);
+    queue.bucket.full_at_us = queues.int64(10);
+    const auto known = queues_.find(queue.info.settings.name);
+    if (known != queues_.end()) queue.pass = known->second.pass;
   }
+  Query counts = db.query("SELECT queue, state, count FROM counters");
+  while (counts.step()) fresh.at(counts.text(0)).count(counts.state(1)) = counts.int64(2);
+  queues_ = std::move(fresh);
+  journal_.clear();
+}
+
+std::int64_t QueueTable::waiting(std::string_view queue) const {
+  std::int64_t sum = 0;
+  for (const State state : kWaiting) sum += info(queue).counts[index_of(state)];
+  return sum;
+}
+
+std::int64_t QueueTable::total(std::string_view queue) const {
+  std::int64_t sum = 0;
+  for (const std::int64_t count : info(queue).counts) sum += count;
   return sum;
 }
 
 void QueueTable::add(const std::string& queue, State state, std::int64_t delta) {
   Queue& entry = queues_.at(queue);
-  entry.counts[index_of(state)] += delta;
+  journal_.push_back({&entry, state, entry.count(state), {}});
+  entry.count(state) += delta;
   entry.changed[index_of(state)] = true;
-  journal_.push_back({&entry, index_of(state), delta});
+}
+
+bool QueueTable::has_room(const Queue& queue) {
+  if (queue.count(State::queued) == 0 || queue.info.paused) return false;
+  const std::optional<int>& limit = queue.info.settings.concurrency;
+  return !limit || queue.count(State::running) < *limit;
+}
+
+QueueTable::Turn QueueTable::next_turn(WallTime now) const {
+  Turn turn;
+  std::int64_t best = 0;
+  for (const auto& [name, queue] : queues_) {
+    if (!has_room(queue)) continue;
+    if (const auto& rate = queue.info.settings.rate) {
+      const WallTime start = next_start(*rate, queue.bucket, now);
+      if (start > now) {
+        if (!turn.later || start < *turn.later) turn.later = start;
+        continue;
+      }
+    }
+    const std::int64_t standing = share_.standing(queue.pass);
+    if (turn.queue != nullptr && standing >= best) continue;
+    turn.queue = &name;
+    best = standing;
+  }
+  return turn;
+}
+
+void QueueTable::take_turn(const std::string& name, WallTime now) {
+  Queue& queue = queues_.at(name);
+  journal_.push_back({&queue, std::nullopt, queue.pass, queue.bucket});
+  queue.pass = share_.take(queue.pass, queue.info.settings.weight);
+  if (const auto& rate = queue.info.settings.rate) {
+    queue.bucket = after_start(*rate, queue.bucket, now);
+    queue.bucket_changed = true;
+  }
 }
 
 void QueueTable::undo() {
-  for (const Step& step : journal_) step.queue->counts[step.state] -= step.delta;
+  for (auto step = journal_.rbegin(); step != journal_.rend(); ++step) {
+    if (step->state) {
+      step->queue->count(*step->state) = step->before;
+    } else {
+      step->queue->pass = step->before;
+      step->queue->bucket = step->bucket;
+    }
+  }
   journal_.clear();
 }
 
@@ -48,9 +116,12 @@ void QueueTable::flush(Connection& db) {
       db.run(
           "INSERT INTO counters (queue, state, count) VALUES (?1, ?2, ?3)"
           " ON CONFLICT (queue, state) DO UPDATE SET count = excluded.count",
-          name, state, queue.counts[index_of(state)]);
+          name, state, queue.count(state));
       queue.changed[index_of(state)] = false;
     }
+    if (!queue.bucket_changed) continue;
+    db.run("UPDATE queues SET rate_full_at_us = ?2 WHERE name = ?1", name, queue.bucket.full_at_us);
+    queue.bucket_changed = false;
   }
 }
 

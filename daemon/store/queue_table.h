@@ -1,5 +1,6 @@
-// The queues with their counts by state, as the writer sees them: with everything its open
-// transaction holds. Kept in memory, since every change counts, and written with each commit.
+// The queues with their settings, counts by state and turns, as the writer sees them: with
+// everything its open transaction holds. Kept in memory, since every change counts and every claim
+// asks, and written with each commit.
 //
 // Used by the writer thread alone.
 #pragma once
@@ -7,10 +8,13 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "daemon/flow/fair_share.h"
+#include "daemon/flow/queue.h"
 #include "daemon/store/connection.h"
 #include "daemon/task/task.h"
 
@@ -19,35 +23,62 @@ namespace taskd {
 class QueueTable {
  public:
   // Takes over what the database says. Called again after a roll-back and after the queues change.
+  // Whose turn it is stays in memory, and begins anew with each daemon.
   void load(Connection& db);
 
   bool contains(std::string_view queue) const { return queues_.find(queue) != queues_.end(); }
-  std::int64_t capacity(const std::string& queue) const { return queues_.at(queue).capacity; }
+  const QueueInfo& info(std::string_view queue) const { return queues_.find(queue)->second.info; }
   // Tasks that wait to run: what the capacity limits.
-  std::int64_t waiting(const std::string& queue) const;
+  std::int64_t waiting(std::string_view queue) const;
+  // Tasks of any state.
+  std::int64_t total(std::string_view queue) const;
 
   void add(const std::string& queue, State state, std::int64_t delta);
 
-  // A command begins; undo() takes back what was added since.
+  // The queue whose first task may start now; else when time alone will let one start.
+  struct Turn {
+    const std::string* queue = nullptr;
+    std::optional<WallTime> later;
+  };
+  Turn next_turn(WallTime now) const;
+  // A task of the queue starts.
+  void take_turn(const std::string& queue, WallTime now);
+
+  // A command begins; undo() takes back what was done since.
   void begin_command() { journal_.clear(); }
   void undo();
 
-  // Writes the changed counts, inside the transaction that changed them.
+  // Writes what changed, inside the transaction that changed it.
   void flush(Connection& db);
 
  private:
   struct Queue {
-    std::int64_t capacity = 0;
-    std::array<std::int64_t, std::size(kAllStates)> counts{};
+    QueueInfo info;
+    Bucket bucket;
+    bool bucket_changed = false;
     std::array<bool, std::size(kAllStates)> changed{};
+    std::int64_t pass = 0;
+
+    std::int64_t& count(State state) { return info.counts[static_cast<std::size_t>(state)]; }
+    std::int64_t count(State state) const { return info.counts[static_cast<std::size_t>(state)]; }
   };
+  // Undone by giving back what was there before.
   struct Step {
     Queue* queue;
-    std::size_t state;
-    std::int64_t delta;
+    std::optional<State> state;  // of a count; else a turn
+    std::int64_t before;         // the count, or the pass
+    Bucket bucket;
   };
-  std::map<std::string, Queue, std::less<>> queues_;
+  using Queues = std::map<std::string, Queue, std::less<>>;
+  static bool has_room(const Queue& queue);
+
+  Queues queues_;
+  FairShare share_;
   std::vector<Step> journal_;
 };
+
+// Reads a row of name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,
+// paused_by, paused_why, draining. The counts are not in it.
+QueueInfo read_queue(const Query& row);
 
 }  // namespace taskd

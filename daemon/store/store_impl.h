@@ -61,7 +61,16 @@ inline constexpr std::int64_t kLeastKeepMs = 10'000;
 // An ended task's columns: when it ended and how long it is kept.
 void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at, WallTime now);
 
-// Moves up to `limit` tasks from `queued` to `running`, in the order of (priority, id).
-std::vector<Claim> claim_tasks(Transaction& transaction, const std::string& boot_id, int limit);
+// Whether the queue would take `count` more tasks.
+std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTable& queues,
+                                                                  const std::string& queue,
+                                                                  std::int64_t count);
+
+// Cancels a task that has not ended: at once, or by request where it runs.
+void cancel_task(Transaction& transaction, StoredTask& task,
+                 std::optional<std::uint32_t> actor_uid);
+
+// Moves up to `limit` tasks from `queued` to `running`.
+Claims claim_tasks(Transaction& transaction, const std::string& boot_id, int limit);
 
 }  // namespace taskd

@@ -40,9 +40,9 @@ std::optional<SubmitResult> refuse(const QueueTable& queues, const SubmitRequest
   std::map<std::string, std::int64_t> added;
   for (const NewTask& task : request.tasks) ++added[task.spec.queue];
   for (const auto& [queue, count] : added) {
-    if (!queues.contains(queue)) return UnknownQueue{queue};
-    const std::int64_t capacity = queues.capacity(queue);
-    if (queues.waiting(queue) + count > capacity) return QueueFull{queue, capacity};
+    if (const auto refusal = find_refusal(queues, queue, count)) {
+      return std::visit([](const auto& why) { return SubmitResult(why); }, *refusal);
+    }
   }
   return std::nullopt;
 }
@@ -87,6 +87,16 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
 }
 
 }  // namespace
+
+std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTable& queues,
+                                                                  const std::string& queue,
+                                                                  std::int64_t count) {
+  if (!queues.contains(queue)) return UnknownQueue{queue};
+  const QueueInfo& info = queues.info(queue);
+  const std::int64_t capacity = info.settings.capacity;
+  if (!info.draining && queues.waiting(queue) + count <= capacity) return std::nullopt;
+  return QueueFull{queue, capacity, info.draining};
+}
 
 SubmitResult TaskStore::submit(const SubmitRequest& request) {
   if (request.tasks.empty()) return Submitted{};

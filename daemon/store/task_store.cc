@@ -111,19 +111,4 @@ std::int64_t TaskStore::generation() const {
   return impl_->generation;
 }
 
-void TaskStore::configure_queues(std::span<const QueueConfig> queues) {
-  if (queues.empty()) return;
-  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
-    Connection& db = transaction.db();
-    for (const QueueConfig& queue : queues) {
-      db.run(
-          "INSERT INTO queues (name, capacity) VALUES (?1, ?2)"
-          " ON CONFLICT (name) DO UPDATE SET capacity = excluded.capacity",
-          queue.name, queue.capacity);
-    }
-    transaction.queues().flush(db);
-    transaction.queues().load(db);
-  });
-}
-
 }  // namespace taskd

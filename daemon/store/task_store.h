@@ -26,7 +26,9 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/flow/queue.h"
 #include "daemon/task/lifecycle.h"
+#include "daemon/task/schedule.h"
 #include "daemon/task/task.h"
 
 namespace taskd {
@@ -35,7 +37,8 @@ struct DiskFull : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// A committed change of one task's state, told to the listener.
+// A committed change of one task's state, told to the listener. Task 0: more may start than before,
+// since a queue has other limits; or, with `act_at`, a schedule wants to be looked at then.
 struct Change {
   TaskId task = 0;
   State to = State::queued;
@@ -62,11 +65,6 @@ struct Actor {
   bool admin = false;  // root and the daemon's own user: everyone's
 };
 
-struct QueueConfig {
-  std::string name;
-  std::int64_t capacity = 100'000;
-};
-
 // --- submit -----------------------------------------------------------------------------------
 struct SubmitRequest {
   Actor actor;
@@ -85,6 +83,7 @@ struct UnknownQueue {
 struct QueueFull {
   std::string queue;
   std::int64_t capacity = 0;
+  bool draining = false;    // a person said it takes nothing more
   std::size_t changed = 0;  // by a filter's retry: tasks it had put back before
 };
 struct KeyReused {};  // same key, other body
@@ -106,9 +105,14 @@ struct Finish {
   std::string token;
   AttemptEnd end;
 };
+struct Claims {
+  std::vector<Claim> claims;
+  bool more = false;              // another task may start right now
+  std::optional<WallTime> later;  // else when a rate limit will let one
+};
 struct FinishResult {
   bool accepted = false;  // false: the attempt is not this token's any more; nothing changed
-  std::vector<Claim> claims;
+  Claims next;
 };
 
 // --- control -----------------------------------------------------------------------------------
@@ -152,6 +156,30 @@ struct WrongState {
 };  // the verb does not apply
 using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, QueueFull>;
 
+// --- queues ------------------------------------------------------------------------------------
+enum class QueueVerb { pause, resume, drain };  // resume ends both
+struct QueueInUse {
+  QueueInfo info;  // it still has tasks; the queue `default` always is in use
+};
+using QueueResult = std::variant<QueueInfo, UnknownQueue, QueueInUse>;
+
+// --- schedules ----------------------------------------------------------------------------------
+struct UnknownSchedule {
+  std::string name;
+};
+struct NotYours {};  // the schedule of this name is another user's
+using ScheduleResult = std::variant<Schedule, UnknownSchedule, NotYours, UnknownQueue>;
+using TriggerResult = std::variant<TaskId, UnknownSchedule, NotYours, UnknownQueue, QueueFull>;
+
+// What to do about a schedule, as decided from its rule.
+struct Firing {
+  std::int64_t schedule = 0;
+  WallTime was_done_until;  // as it was read: nothing happens if somebody changed it since
+  std::vector<WallTime> slots;
+  WallTime done_until;
+  std::optional<WallTime> next_at;
+};
+
 // --- reads -------------------------------------------------------------------------------------
 struct ListRequest {
   Actor actor;
@@ -159,11 +187,6 @@ struct ListRequest {
   bool oldest_first = false;    // else the newest first
   std::optional<TaskId> after;  // go on after this id, in the list's order
   int limit = 100;
-};
-struct QueueStats {
-  std::string name;
-  std::int64_t capacity = 0;
-  std::int64_t counts[8] = {};  // by State
 };
 
 class TaskStore {
@@ -178,13 +201,50 @@ class TaskStore {
   // Which start of the daemon on this database this is, from 1. Stamped on every event.
   std::int64_t generation() const;
 
-  // Makes these queues exist with these capacities; others stay as they are.
-  void configure_queues(std::span<const QueueConfig> queues);
+  // Makes these queues exist and have what the patches say; others stay as they are.
+  void configure_queues(std::span<const QueuePatch> queues);
+  // Changes the queue's settings. A queue that is not there is made, if `create`. Limits never stop
+  // what runs, and a capacity refuses only what comes.
+  QueueResult set_queue(const Actor& actor, const QueuePatch& patch, bool create);
+  QueueResult control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
+                            const std::string& why = "");
+  // Only one that has no tasks, not even ended ones.
+  QueueResult remove_queue(const Actor& actor, const std::string& queue);
+  std::optional<QueueInfo> queue(const std::string& name);
+  std::vector<QueueInfo> queues();  // by name
+
+  // Makes the schedule, or gives it these settings; an `every` counts from now. Its owner is who
+  // made it; another's can be changed by an admin alone. Its slots begin after now.
+  ScheduleResult put_schedule(const Actor& actor, const ScheduleSettings& settings);
+  // What would have fired while it was paused is not missed: it begins anew with resume.
+  ScheduleResult pause_schedule(const Actor& actor, const std::string& name,
+                                const std::string& why);
+  ScheduleResult resume_schedule(const Actor& actor, const std::string& name);
+  // Its tasks stay.
+  ScheduleResult remove_schedule(const Actor& actor, const std::string& name);
+  // Submits its task now, whatever its slots, its pause and its overlap say.
+  TriggerResult trigger_schedule(const Actor& actor, const std::string& name);
+  // The clock was put back to `now`: what was dealt with after that is looked at again, and only
+  // slots that were never dealt with will fire.
+  void rewind_schedules(WallTime now);
+  // Those whose next_at is not after `now`, at most `limit`.
+  std::vector<Schedule> due_schedules(WallTime now, int limit);
+  // Deals with the slots, all in one commit: each submits the schedule's task, unless it was dealt
+  // with ever before, a task of the schedule has not ended (by its Overlap), or the queue takes
+  // nothing. What became of those that were new.
+  std::vector<Slot> fire(const Firing& firing);
+  // The earliest next_at of all.
+  std::optional<WallTime> next_schedule_at();
+  std::vector<Schedule> schedules(const Actor& actor);  // by name
+  std::optional<Schedule> schedule(const Actor& actor, const std::string& name);
+  // Up to `limit` slots that were dealt with, the latest first.
+  std::vector<Slot> slots(std::int64_t schedule, int limit);
 
   SubmitResult submit(const SubmitRequest& request);
 
-  // Up to `limit` of the tasks that may start, in order of (priority, id), now running.
-  std::vector<Claim> claim(int limit);
+  // Up to `limit` of the tasks that may start, now running. Among the queues whose limits leave
+  // room they go in turns, by weight; inside a queue in the order of (priority, id).
+  Claims claim(int limit);
   // Records the ends (guarded by task, attempt and token) and claims up to `claim_limit` tasks in
   // the same commit. One result per finish; the claims are in the last one's.
   std::vector<FinishResult> finish(std::span<const Finish> finishes, int claim_limit);
@@ -198,8 +258,8 @@ class TaskStore {
   // Moves tasks that are due to `queued`, at most `limit`; returns when the next one is due.
   std::optional<WallTime> promote(WallTime now, int limit);
   // Deletes ended tasks whose keep time (at least ten seconds) is over, at most `limit`, old keys,
-  // and old events; the deleted ones come back with their number of attempts so that their files
-  // can be removed.
+  // slots and old events; the deleted ones come back with their number of attempts so that their
+  // files can be removed.
   struct Pruned {
     TaskId id = 0;
     int attempts = 0;
@@ -220,7 +280,6 @@ class TaskStore {
   std::optional<TaskId> last(const Actor& actor);
   // Up to `limit` attempts of the task numbered above `after`, in order.
   std::vector<Attempt> attempts(TaskId id, int after = 0, int limit = 1000);
-  std::vector<QueueStats> stats();
 
  private:
   struct Impl;

@@ -62,10 +62,10 @@ StoredTask must_load(Connection& db, TaskId id) {
 void Transaction::insert(StoredTask& task, const std::string& stored_spec, const Note& note) {
   const TaskSpec& spec = task.spec;
   Query row = db_.query(
-      "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id");
+      "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id");
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
-           task.row.due_at);
+           task.row.due_at, task.schedule);
   if (!row.step()) throw std::logic_error("an INSERT returned no id");
   task.id = row.int64(0);
   row.run();

@@ -34,6 +34,7 @@ struct TaskRow {
 struct StoredTask {
   TaskId id = 0;
   std::uint32_t uid = 0;
+  std::optional<std::int64_t> schedule;  // that submitted it
   WallTime created_at;
   TaskSpec spec;
   TaskRow row;
@@ -67,6 +68,13 @@ class Transaction {
   bool short_of_space() const { return short_of_space_; }
   const std::vector<Change>& changes() const { return changes_; }
 
+  // A schedule wants to be looked at at `at`.
+  void add_schedule_change(WallTime at) {
+    Change change;
+    change.act_at = at;
+    changes_.push_back(change);
+  }
+
   // Adds a task in its first state; sets `task.id`. `stored_spec` is spec_to_stored(task.spec).
   void insert(StoredTask& task, const std::string& stored_spec, const Note& note);
 
@@ -83,6 +91,8 @@ class Transaction {
   void add_event(std::optional<TaskId> task, std::optional<int> attempt, const Note& note,
                  std::optional<State> from = std::nullopt, std::optional<State> to = std::nullopt);
   void add_change(const StoredTask& task);
+  // More may start than before.
+  void add_limits_change() { changes_.push_back(Change{}); }
 
   // Around one command; undo_command() forgets its changes and counts, not its SQL.
   void begin_command();

@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kKeepEventsMs = 30 * kDayMs;
+constexpr std::int64_t kKeepSlotsMs = 400 * kDayMs;  // a yearly schedule shows its last one
 constexpr std::int64_t kKeepKeysMs = 7 * kDayMs;
 constexpr int kEventsPerTask = 10;  // deleted with each: more than a usual life writes
 
@@ -54,6 +55,14 @@ void prune_keys(Connection& db, WallTime now, int limit) {
       now + -kKeepKeysMs, limit);
 }
 
+void prune_slots(Connection& db, WallTime now, int limit) {
+  db.run(
+      "DELETE FROM schedule_slots WHERE (schedule_id, slot_at_ms) IN"
+      " (SELECT schedule_id, slot_at_ms FROM schedule_slots WHERE at_ms <= ?1"
+      " ORDER BY at_ms LIMIT ?2)",
+      now + -kKeepSlotsMs, limit);
+}
+
 // From the low end, so that what is left has no holes; the newest stays whatever its age.
 void prune_events(Connection& db, WallTime now, int limit) {
   db.run(
@@ -100,6 +109,7 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
       result.tasks.push_back({task.id, task.row.attempt});
     }
     prune_keys(db, now, limit);
+    prune_slots(db, now, limit);
     prune_events(db, now, limit * kEventsPerTask);
     result.next = next_prunable(db);
     return result;

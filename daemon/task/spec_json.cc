@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/base/text.h"
+#include "daemon/task/field_reader.h"
 
 namespace taskd {
 namespace {
@@ -16,147 +17,13 @@ constexpr std::int64_t kMaxGraceMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kMaxUid = 4'294'967'294;  // the next one, (uid_t)-1, means "no user"
 constexpr std::size_t kMaxRetryMatches = 260;    // every exit code and every reason once
 constexpr std::size_t kMaxQueueBytes = 64;
-
-bool has_nul(std::string_view text) {
-  return text.find('\0') != std::string_view::npos;
-}
+constexpr std::string_view kNotInNames("=\0", 2);  // of variables
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-// `name` as one step of a JSON pointer inside a URI fragment.
-std::string pointer_step(std::string_view name) {
-  std::string out = "/";
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else if (is_letter_or_digit(c) ||
-               std::string_view("-._!$&'()*+,;=:@?").find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out.append(1, '%').append(to_hex({&c, 1}));
-    }
-  }
-  return out;
-}
-
-// Whether somebody who wrote `written` may have meant `known`.
-bool is_close(std::string_view written, std::string_view known) {
-  const std::size_t shorter = std::min(written.size(), known.size());
-  if (std::max(written.size(), known.size()) - shorter > 3 || shorter < 3) return false;
-  std::string text(written);
-  for (char& c : text) {
-    if (c == '-') c = '_';
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text + "_ms" == known || edit_distance(text, known) <= (shorter > 4 ? 2 : 1);
-}
-
-// Reads values and collects what is wrong with them. `at` is always the value's pointer.
-class Reader {
- public:
-  FieldErrors take_errors() { return std::move(errors_); }
-  bool ok() const { return errors_.empty(); }
-
-  void complain(std::string at, std::string detail) {
-    if (errors_.size() < kMaxFieldErrors) errors_.push_back({std::move(at), std::move(detail)});
-  }
-
-  void wrong_type(const json& value, const std::string& at, std::string_view wanted) {
-    complain(at,
-             value.is_null() ? "must not be null; leave it out" : "must be " + std::string(wanted));
-  }
-
-  // The string inside, or null after a complaint.
-  const std::string* string(const json& value, const std::string& at) {
-    const auto* text = value.get_ptr<const std::string*>();
-    if (text == nullptr) wrong_type(value, at, "a string");
-    return text;
-  }
-
-  // A string that goes to the kernel: no NUL, at most `max_bytes`.
-  const std::string* c_string(const json& value, const std::string& at, std::size_t max_bytes) {
-    const std::string* text = string(value, at);
-    if (text == nullptr) return nullptr;
-    if (has_nul(*text)) {
-      complain(at, "must not contain NUL");
-    } else if (text->size() > max_bytes) {
-      complain(at, "must have at most " + std::to_string(max_bytes) + " bytes");
-    } else {
-      return text;
-    }
-    return nullptr;
-  }
-
-  // Text that people will see in tables and logs.
-  bool plain(std::string_view text, const std::string& at) {
-    if (text.size() > kMaxNameBytes) {
-      complain(at, "must have at most " + std::to_string(kMaxNameBytes) + " bytes");
-    } else if (!is_plain_text(text)) {
-      complain(at, "must not contain control, invisible or direction-changing characters");
-    } else {
-      return true;
-    }
-    return false;
-  }
-
-  // Exactly an integer: 5.0, true and "5" are none.
-  template <class Integer>
-  void integer(const json& value, const std::string& at, std::int64_t min, std::int64_t max,
-               Integer& out) {
-    if (!value.is_number_integer()) return wrong_type(value, at, "an integer");
-    const bool huge = value.is_number_unsigned() &&
-                      value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
-    const auto number = huge ? 0 : value.get<std::int64_t>();
-    if (huge || number < min || number > max)
-      return complain(at, "must be from " + std::to_string(min) + " to " + std::to_string(max));
-    out = static_cast<Integer>(number);
-  }
-
-  void duration(const json& value, const std::string& at, std::int64_t& out) {
-    integer(value, at, 0, kMaxDurationMs, out);
-  }
-
-  void boolean(const json& value, const std::string& at, bool& out) {
-    if (!value.is_boolean()) return wrong_type(value, at, "true or false");
-    out = value.get<bool>();
-  }
-
- private:
-  FieldErrors errors_;
-};
-
-// A field of an object and how it is read into a Target.
-template <class Target>
-struct Field {
-  std::string_view name;
-  void (*read)(Reader&, const json& value, const std::string& at, Target&);
-};
-
-template <class Target, std::size_t N>
-void read_fields(Reader& reader, const json& object, const std::string& at,
-                 const Field<Target> (&fields)[N], Target& target) {
-  for (const auto& [name, value] : object.items()) {
-    const std::string place = at + pointer_step(name);
-    const auto field = std::find_if(std::begin(fields), std::end(fields),
-                                    [&key = name](const auto& f) { return f.name == key; });
-    if (field != std::end(fields)) {
-      field->read(reader, value, place, target);
-      continue;
-    }
-    const auto meant = std::find_if(std::begin(fields), std::end(fields),
-                                    [&key = name](const auto& f) { return is_close(key, f.name); });
-    std::string detail = "unknown field";
-    if (meant != std::end(fields))
-      detail.append("; did you mean \"").append(meant->name).append("\"?");
-    reader.complain(place, detail);
-  }
-}
-
-void read_argv(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_argv(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of strings");
   if (value.empty() || value.size() > kMaxArgs)
     return reader.complain(at, "must have 1 to " + std::to_string(kMaxArgs) + " items");
@@ -168,19 +35,19 @@ void read_argv(Reader& reader, const json& value, const std::string& at, NewTask
   if (value[0] == "") reader.complain(at + "/0", "must not be empty");
 }
 
-void read_shell(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_shell(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   const auto* text = reader.c_string(value, at, kMaxArgBytes);
   if (text == nullptr) return;
   if (text->empty()) return reader.complain(at, "must not be empty");
   task.spec.shell = *text;
 }
 
-void read_name(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_name(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   const auto* text = reader.string(value, at);
   if (text != nullptr && reader.plain(*text, at)) task.spec.name = *text;
 }
 
-void read_queue(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_queue(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   const auto* text = reader.string(value, at);
   if (text == nullptr) return;
   if (!is_valid_queue_name(*text)) {
@@ -190,7 +57,7 @@ void read_queue(Reader& reader, const json& value, const std::string& at, NewTas
   task.spec.queue = *text;
 }
 
-void read_priority(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_priority(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (value.is_number_integer()) {
     using Limits = std::numeric_limits<std::int32_t>;
     return reader.integer(value, at, Limits::min(), Limits::max(), task.spec.priority);
@@ -203,14 +70,14 @@ void read_priority(Reader& reader, const json& value, const std::string& at, New
   task.spec.priority = *priority;
 }
 
-void read_env(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_env(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
   if (value.size() > kMaxEnv)
     return reader.complain(at, "must have at most " + std::to_string(kMaxEnv) + " variables");
   std::size_t bytes = 0;
   for (const auto& [name, item] : value.items()) {
     const std::string place = at + pointer_step(name);
-    if (name.empty() || name.find('=') != std::string::npos || has_nul(name))
+    if (name.empty() || name.find_first_of(kNotInNames) != std::string::npos)
       reader.complain(place, "the variable's name must not be empty or contain '=' or NUL");
     const auto* text = reader.c_string(item, place, kMaxEnvBytes);
     if (text == nullptr) continue;
@@ -221,14 +88,14 @@ void read_env(Reader& reader, const json& value, const std::string& at, NewTask&
     reader.complain(at, "must have at most " + std::to_string(kMaxEnvBytes) + " bytes in all");
 }
 
-void read_cwd(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_cwd(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   const auto* text = reader.c_string(value, at, kMaxCwdBytes);
   if (text == nullptr) return;
   if (!text->starts_with('/')) return reader.complain(at, "must be an absolute path");
   task.spec.cwd = *text;
 }
 
-void read_user(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_user(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (value.is_number_integer()) {
     std::int64_t uid = -1;
     reader.integer(value, at, 0, kMaxUid, uid);
@@ -241,7 +108,7 @@ void read_user(Reader& reader, const json& value, const std::string& at, NewTask
   if (reader.plain(*text, at)) task.spec.user_name = *text;
 }
 
-void read_labels(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_labels(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
   if (value.size() > kMaxLabels)
     return reader.complain(at, "must have at most " + std::to_string(kMaxLabels) + " labels");
@@ -256,11 +123,11 @@ void read_labels(Reader& reader, const json& value, const std::string& at, NewTa
   }
 }
 
-void read_delay(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_delay(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   reader.duration(value, at, task.delay_ms.emplace());
 }
 
-void read_run_at(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_run_at(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   const auto* text = reader.string(value, at);
   if (text == nullptr) return;
   task.run_at = parse_rfc3339(*text);
@@ -268,21 +135,21 @@ void read_run_at(Reader& reader, const json& value, const std::string& at, NewTa
     reader.complain(at, "must be an RFC 3339 time stamp such as \"2026-03-01T12:00:00Z\"");
 }
 
-constexpr Field<Backoff> kBackoffFields[] = {
+constexpr JsonField<Backoff> kBackoffFields[] = {
     {"kind",
-     [](Reader& reader, const json& value, const std::string& at, Backoff& backoff) {
+     [](FieldReader& reader, const json& value, const std::string& at, Backoff& backoff) {
        const auto* text = value.get_ptr<const std::string*>();
        const auto kind = text != nullptr ? parse_backoff_kind(*text) : std::nullopt;
        if (!kind)
          return reader.wrong_type(value, at, "\"exponential\", \"linear\" or \"constant\"");
        backoff.kind = *kind;
      }},
-    {"initial_ms", [](Reader& reader, const json& value, const std::string& at,
+    {"initial_ms", [](FieldReader& reader, const json& value, const std::string& at,
                       Backoff& backoff) { reader.duration(value, at, backoff.initial_ms); }},
-    {"max_ms", [](Reader& reader, const json& value, const std::string& at,
+    {"max_ms", [](FieldReader& reader, const json& value, const std::string& at,
                   Backoff& backoff) { reader.duration(value, at, backoff.max_ms); }},
     {"jitter",
-     [](Reader& reader, const json& value, const std::string& at, Backoff& backoff) {
+     [](FieldReader& reader, const json& value, const std::string& at, Backoff& backoff) {
        if (!value.is_number()) return reader.wrong_type(value, at, "a number from 0 to 1");
        const auto jitter = value.get<double>();
        if (jitter < 0 || jitter > 1) return reader.complain(at, "must be from 0 to 1");
@@ -290,12 +157,12 @@ constexpr Field<Backoff> kBackoffFields[] = {
      }},
 };
 
-void read_backoff(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_backoff(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object");
   read_fields(reader, value, at, kBackoffFields, task.spec.backoff);
 }
 
-void read_retry_match(Reader& reader, const json& value, const std::string& at,
+void read_retry_match(FieldReader& reader, const json& value, const std::string& at,
                       std::vector<RetryMatch>& out) {
   if (value.is_number_integer()) {
     int code = 0;
@@ -314,7 +181,7 @@ void read_retry_match(Reader& reader, const json& value, const std::string& at,
   out.push_back({.exit_code = {}, .reason = reason});
 }
 
-void read_retry_matches(Reader& reader, const json& value, const std::string& at,
+void read_retry_matches(FieldReader& reader, const json& value, const std::string& at,
                         std::vector<RetryMatch>& out) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array");
   if (value.size() > kMaxRetryMatches)
@@ -323,14 +190,14 @@ void read_retry_matches(Reader& reader, const json& value, const std::string& at
     read_retry_match(reader, value[i], at + "/" + std::to_string(i), out);
 }
 
-void read_on_lost(Reader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_on_lost(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   const auto* text = value.get_ptr<const std::string*>();
   const auto on_lost = text != nullptr ? parse_on_lost(*text) : std::nullopt;
   if (!on_lost) return reader.wrong_type(value, at, "\"rerun\" or \"fail\"");
   task.spec.on_lost = *on_lost;
 }
 
-constexpr Field<NewTask> kTaskFields[] = {
+constexpr JsonField<NewTask> kTaskFields[] = {
     {"argv", read_argv},
     {"shell", read_shell},
     {"name", read_name},
@@ -344,26 +211,26 @@ constexpr Field<NewTask> kTaskFields[] = {
     {"run_at", read_run_at},
     {"backoff", read_backoff},
     {"on_lost", read_on_lost},
-    {"hold", [](Reader& reader, const json& value, const std::string& at,
+    {"hold", [](FieldReader& reader, const json& value, const std::string& at,
                 NewTask& task) { reader.boolean(value, at, task.hold); }},
-    {"timeout_ms", [](Reader& reader, const json& value, const std::string& at,
+    {"timeout_ms", [](FieldReader& reader, const json& value, const std::string& at,
                       NewTask& task) { reader.duration(value, at, task.spec.timeout_ms); }},
     {"grace_ms",
-     [](Reader& reader, const json& value, const std::string& at, NewTask& task) {
+     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
        reader.integer(value, at, 0, kMaxGraceMs, task.spec.grace_ms);
      }},
     {"max_attempts",
-     [](Reader& reader, const json& value, const std::string& at, NewTask& task) {
+     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
        reader.integer(value, at, 1, kMaxAttempts, task.spec.max_attempts);
      }},
-    {"max_lost", [](Reader& reader, const json& value, const std::string& at,
+    {"max_lost", [](FieldReader& reader, const json& value, const std::string& at,
                     NewTask& task) { reader.integer(value, at, 0, kMaxLost, task.spec.max_lost); }},
-    {"keep_ms", [](Reader& reader, const json& value, const std::string& at,
+    {"keep_ms", [](FieldReader& reader, const json& value, const std::string& at,
                    NewTask& task) { reader.duration(value, at, task.spec.keep_ms); }},
-    {"retry_on", [](Reader& reader, const json& value, const std::string& at,
+    {"retry_on", [](FieldReader& reader, const json& value, const std::string& at,
                     NewTask& task) { read_retry_matches(reader, value, at, task.spec.retry_on); }},
     {"no_retry_on",
-     [](Reader& reader, const json& value, const std::string& at, NewTask& task) {
+     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
        read_retry_matches(reader, value, at, task.spec.no_retry_on);
      }},
 };
@@ -380,7 +247,7 @@ bool is_valid_queue_name(std::string_view text) {
 
 std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
                                                       const std::string& pointer_prefix) {
-  Reader reader;
+  FieldReader reader;
   NewTask task;
   if (!body.is_object()) {
     reader.complain(pointer_prefix, "must be an object");

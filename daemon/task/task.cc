@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "daemon/base/text.h"
+#include "daemon/task/schedule.h"
 
 namespace taskd {
 namespace {
@@ -17,12 +18,18 @@ constexpr std::string_view kOutcomeKinds[] = {"exited",     "signaled",     "tim
                                               "cancelled",  "reported",     "not_started"};
 constexpr std::string_view kBackoffKinds[] = {"exponential", "linear", "constant"};
 constexpr std::string_view kOnLost[] = {"rerun", "fail"};
+constexpr std::string_view kCatchUps[] = {"one", "all", "none"};
+constexpr std::string_view kOverlaps[] = {"skip", "queue", "replace"};
+constexpr std::string_view kSlotResults[] = {"fired", "overlap", "refused"};
 
 static_assert(std::size(kStates) == static_cast<std::size_t>(State::cancelled) + 1);
 static_assert(std::size(kReasons) == static_cast<std::size_t>(Reason::reported) + 1);
 static_assert(std::size(kOutcomeKinds) == static_cast<std::size_t>(OutcomeKind::not_started) + 1);
 static_assert(std::size(kBackoffKinds) == static_cast<std::size_t>(BackoffKind::constant) + 1);
 static_assert(std::size(kOnLost) == static_cast<std::size_t>(OnLost::fail) + 1);
+static_assert(std::size(kCatchUps) == static_cast<std::size_t>(CatchUp::none) + 1);
+static_assert(std::size(kOverlaps) == static_cast<std::size_t>(Overlap::replace) + 1);
+static_assert(std::size(kSlotResults) == static_cast<std::size_t>(SlotResult::refused) + 1);
 
 template <class Enum, std::size_t N>
 std::optional<Enum> parse(const std::string_view (&spellings)[N], std::string_view text) {
@@ -50,6 +57,16 @@ std::string_view to_string(OnLost o) {
   return kOnLost[static_cast<std::size_t>(o)];
 }
 
+std::string_view to_string(CatchUp c) {
+  return kCatchUps[static_cast<std::size_t>(c)];
+}
+std::string_view to_string(Overlap o) {
+  return kOverlaps[static_cast<std::size_t>(o)];
+}
+std::string_view to_string(SlotResult r) {
+  return kSlotResults[static_cast<std::size_t>(r)];
+}
+
 std::optional<State> parse_state(std::string_view text) {
   return parse<State>(kStates, text);
 }
@@ -64,6 +81,15 @@ std::optional<BackoffKind> parse_backoff_kind(std::string_view text) {
 }
 std::optional<OnLost> parse_on_lost(std::string_view text) {
   return parse<OnLost>(kOnLost, text);
+}
+std::optional<CatchUp> parse_catch_up(std::string_view text) {
+  return parse<CatchUp>(kCatchUps, text);
+}
+std::optional<Overlap> parse_overlap(std::string_view text) {
+  return parse<Overlap>(kOverlaps, text);
+}
+std::optional<SlotResult> parse_slot_result(std::string_view text) {
+  return parse<SlotResult>(kSlotResults, text);
 }
 
 std::optional<int> parse_priority(std::string_view text) {

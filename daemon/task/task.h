@@ -103,7 +103,7 @@ struct TaskSpec {
   std::vector<RetryMatch> retry_on;     // if not empty, only these are retried
   std::vector<RetryMatch> no_retry_on;  // these never are
   OnLost on_lost = OnLost::rerun;
-  int max_lost = 3;  // re-runs after a loss; the next loss is poison
+  int max_lost = 3;                                // re-runs after a loss; the next loss is poison
   std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
   bool operator==(const TaskSpec&) const = default;
 };

@@ -258,7 +258,7 @@ class ApiFixture {
     return store_->list(request).size();
   }
   Claim claim() const {
-    auto claims = store_->claim(1);
+    auto claims = store_->claim(1).claims;
     REQUIRE(claims.size() == 1);
     return claims.front();
   }

@@ -77,7 +77,7 @@ TEST_CASE("the same Idempotency-Key gives the same task, and another body is ref
 
 TEST_CASE("a full queue answers 503 with Retry-After") {
   const ApiFixture api;
-  const QueueConfig small{"small", 1};
+  const QueuePatch small{"small", 1};
   api.store().configure_queues({&small, 1});
   const std::string request = post("/v1/tasks", R"({"argv":["true"],"queue":"small"})");
   CHECK(api.ask(request).status == 201);
@@ -89,7 +89,7 @@ TEST_CASE("a full queue answers 503 with Retry-After") {
 
 TEST_CASE("a queue of capacity 0 answers that it takes nothing, without a Retry-After") {
   const ApiFixture api;
-  const QueueConfig closed{"closed", 0};
+  const QueuePatch closed{"closed", 0};
   api.store().configure_queues({&closed, 1});
   const Response none = api.ask(post("/v1/tasks", R"({"argv":["true"],"queue":"closed"})"));
   CHECK(none.status == 503);
@@ -100,7 +100,7 @@ TEST_CASE("a queue of capacity 0 answers that it takes nothing, without a Retry-
 
 TEST_CASE("a retry into a full queue answers like a submit, and says how far a filter came") {
   const ApiFixture api;
-  const QueueConfig small{"small", 2};
+  const QueuePatch small{"small", 2};
   api.store().configure_queues({&small, 1});
   const std::string body = R"({"argv":["true"],"queue":"small"})";
   for (int i = 0; i < 2; ++i) CHECK(api.ask(post("/v1/tasks", body)).status == 201);

@@ -183,6 +183,7 @@ TEST_CASE("another user sees and changes only its own tasks" * doctest::skip(::g
 
 // The descriptors of this process are all taken, so the server cannot accept; it must neither spin
 // nor stay deaf afterwards.
+#ifndef __SANITIZE_ADDRESS__  // its checks of pointers need descriptors of their own
 TEST_CASE("out of descriptors, the server makes room or waits, and comes back") {
   const ApiFixture api;
   RawClient idle = api.connect();
@@ -225,6 +226,7 @@ TEST_CASE("out of descriptors, the server makes room or waits, and comes back") 
   CHECK(::poll(&poll_fd, 1, 10'000) == 1);
   CHECK(api.ask(get("/v1/healthz")).status == 200);
 }
+#endif
 
 std::size_t threads_of_this_process() {
   const std::filesystem::directory_iterator tasks("/proc/self/task");
@@ -246,7 +248,9 @@ TEST_CASE("threads that stood in for waiting ones end when those come back") {
     }
     CHECK(threads_of_this_process() >= before + 38);
   }
-  for (int i = 0; i < 1'000 && threads_of_this_process() > before + 2; ++i) {
+  const auto start = std::chrono::steady_clock::now();
+  while (threads_of_this_process() > before + 2 &&
+         std::chrono::steady_clock::now() - start < std::chrono::seconds(20)) {
     CHECK(api.ask(get("/v1/healthz")).status == 200);
   }
   CHECK(threads_of_this_process() <= before + 2);

@@ -14,7 +14,7 @@ TEST_CASE("recovery records ends, adopts the living and applies the policy to th
   NewTask once;
   once.spec.on_lost = OnLost::fail;
   f.submit(once);
-  REQUIRE(f.store->claim(5).size() == 5);
+  REQUIRE(f.store->claim(5).claims.size() == 5);
   launcher.record(1, {OutcomeKind::exited, 3, ""});
   launcher.record(2, {OutcomeKind::lost, 0, ""});
   launcher.record(3, {OutcomeKind::not_started, 0, ""});

@@ -56,7 +56,7 @@ TEST_CASE("an ended task and its files go when its keep time is over") {
   NewTask task;
   task.spec.keep_ms = 60'000;
   const TaskId id = f.submit(task);
-  const Claim claim = f.store->claim(1).front();
+  const Claim claim = f.store->claim(1).claims.front();
   AttemptEnd end;
   end.outcome = {OutcomeKind::exited, 0, ""};
   const Finish finishes[] = {{claim.task, claim.attempt, claim.token, end}};

@@ -150,3 +150,32 @@ TEST_CASE("an attempt that never began is settled before another may start under
   CHECK(f.launcher.started().at(1).attempt == 1);
   CHECK(settled == 1);
 }
+
+TEST_CASE("a queue that is resumed gives work to as many workers as it has tasks") {
+  PoolFixture f(3);
+  f.store->control_queue({}, "default", QueueVerb::pause);
+  f.pool.start({});
+  for (int i = 0; i < 3; ++i) f.submit();
+  CHECK(f.launcher.started().empty());
+  f.store->control_queue({}, "default", QueueVerb::resume);
+  f.launcher.wait_until_started(3);
+  for (TaskId id = 1; id <= 3; ++id) f.launcher.end(id, 0);
+  f.launcher.wait_until_settled(3);
+}
+
+TEST_CASE("an idle worker wakes by itself when a rate lets the next task start") {
+  PoolFixture f(1);
+  const QueuePatch slow[] = {{.name = "default", .rate = RateLimit{1, 20}}};
+  f.store->configure_queues(slow);
+  f.pool.start({});
+  f.submit();
+  f.submit();
+  f.launcher.wait_until_started(1);
+  f.launcher.end(1, 0);
+  f.launcher.wait_until_settled(1);
+  CHECK(f.launcher.started().size() == 1);
+  f.clock.wall_ms += 20;
+  f.launcher.wait_until_started(2);
+  f.launcher.end(2, 0);
+  f.launcher.wait_until_settled(2);
+}

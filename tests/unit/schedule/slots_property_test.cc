@@ -108,6 +108,9 @@ TEST_CASE("any line in any zone fires just when a watcher of the clock would fir
     const auto expected = watched(rule, from, to);
     RC_CLASSIFY(!expected.empty(), "fires");
     RC_ASSERT(asked(rule, from, to) == expected);
+    const auto last = last_slot(rule, from, to);
+    RC_ASSERT(last.has_value() == !expected.empty());
+    if (last) RC_ASSERT(*last == expected.back());
   });
   CHECK(holds);
 }

@@ -142,6 +142,35 @@ TEST_CASE("every so often counts from its anchor, whatever happened in between")
   CHECK(slots(every, "2026-01-01T07:11:12Z", 1) == Times{"2026-01-01T07:15"});
 }
 
+TEST_CASE("after an absence the missed slots run once, each, or not at all") {
+  const CronRule hourly = rule("@hourly", "UTC");
+  const WallTime before = at("2026-01-01T00:00:00Z");
+  const WallTime back = at("2026-01-01T04:30:00Z");
+  CHECK(due_slots(hourly, before, back, CatchUp::one, 100) ==
+        std::vector{at("2026-01-01T04:00:00Z")});
+  CHECK(due_slots(hourly, before, back, CatchUp::none, 100).empty());
+  CHECK(due_slots(hourly, before, back, CatchUp::all, 100).size() == 4);
+  CHECK(due_slots(hourly, before, back, CatchUp::all, 3) ==
+        std::vector{at("2026-01-01T01:00:00Z"), at("2026-01-01T02:00:00Z"),
+                    at("2026-01-01T03:00:00Z")});
+  const WallTime on_time = at("2026-01-01T04:00:30Z");
+  CHECK(due_slots(hourly, before, on_time, CatchUp::none, 100) ==
+        std::vector{at("2026-01-01T04:00:00Z")});
+  CHECK(due_slots(hourly, on_time, back, CatchUp::all, 100).empty());
+}
+
+TEST_CASE("the last slot is found at once, however long the absence") {
+  CHECK(last_slot(rule("* * * * *", "Europe/Paris"), {0}, at("2026-07-01T10:11:12Z")) ==
+        at("2026-07-01T10:11:00Z"));
+  CHECK(last_slot(rule("0 0 29 2 *", "UTC"), {0}, at("2026-07-01T00:00:00Z")) ==
+        at("2024-02-29T00:00:00Z"));
+  CHECK_FALSE(
+      last_slot(rule("0 12 * * *", "UTC"), at("2026-07-01T12:00:00Z"), at("2026-07-02T11:59:59Z")));
+  CHECK(last_slot(EveryRule{1000, {500}}, {0}, at("2026-07-01T00:00:00Z")) ==
+        at("2026-06-30T23:59:59.500Z"));
+  CHECK_FALSE(last_slot(EveryRule{1000, {500}}, {0}, {499}));
+}
+
 TEST_CASE("a slot that is not where the line says tells why") {
   const CronRule half_past_two = rule("30 2 * * *", "Europe/Paris");
   CHECK(slot_note(half_past_two, at("2026-03-29T01:00:00Z")) ==

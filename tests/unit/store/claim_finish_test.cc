@@ -9,10 +9,10 @@ TEST_CASE_FIXTURE(Fixture, "claims come in the order of priority, then of submis
   const TaskId second = submit(task());
   const TaskId high = submit(task(10));
   std::vector<TaskId> order;
-  for (const Claim& claim : store->claim(3)) order.push_back(claim.task);
+  for (const Claim& claim : store->claim(3).claims) order.push_back(claim.task);
   CHECK(order == std::vector<TaskId>{high, first, second});
   CHECK(claim().task == low);
-  CHECK(store->claim(5).empty());
+  CHECK(store->claim(5).claims.empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "a claim says what to run, as whom, and under which token") {
@@ -64,8 +64,8 @@ TEST_CASE_FIXTURE(Fixture, "finishing and claiming the next are one commit") {
   const Finish end = end_of(claim());
   take_changes();
   const auto results = store->finish({&end, 1}, 1);
-  REQUIRE(results.at(0).claims.size() == 1);
-  CHECK(results[0].claims[0].task == next);
+  REQUIRE(results.at(0).next.claims.size() == 1);
+  CHECK(results[0].next.claims[0].task == next);
   const auto told = take_changes();
   REQUIRE(told.size() == 2);
   CHECK(told[0].to == State::succeeded);
@@ -212,7 +212,7 @@ TEST_CASE_FIXTURE(Fixture, "many ends in one call are judged one by one") {
 TEST_CASE_FIXTURE(Fixture, "what was running is found after a restart, and can be adopted") {
   submit();
   const TaskId other = submit();
-  const auto claims = store->claim(2);
+  const auto claims = store->claim(2).claims;
   control(Verb::cancel, other);
   const auto before = store->generation();
   restart();

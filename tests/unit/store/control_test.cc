@@ -29,7 +29,7 @@ TEST_CASE_FIXTURE(Fixture, "a task that waits is cancelled at once") {
     CHECK(control(Verb::cancel, id).state == State::cancelled);  // again is fine
     CHECK(events_of(id) == std::vector<std::string>{"submitted", "cancelled"});
   }
-  CHECK(store->claim(9).empty());
+  CHECK(store->claim(9).claims.empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "a running task is asked to end and told again when asked again") {
@@ -86,7 +86,7 @@ TEST_CASE_FIXTURE(Fixture, "a retry gives a fresh budget and keeps the history")
 }
 
 TEST_CASE_FIXTURE(Fixture, "a retry of ids puts all of them back into their queue, or none") {
-  const QueueConfig small[] = {{"small", 2}};
+  const QueuePatch small[] = {{"small", 2}};
   store->configure_queues(small);
   NewTask failing = task();
   failing.spec.queue = "small";
@@ -109,7 +109,7 @@ TEST_CASE_FIXTURE(Fixture, "a retry of a filter fills the queue up, and says how
   std::get<Submitted>(try_submit(std::vector<NewTask>(1300, task())));
   Filter all;
   changed(store->control(by_filter(Verb::cancel, all)));
-  const QueueConfig smaller[] = {{"default", 700}};
+  const QueuePatch smaller[] = {{"default", 700}};
   store->configure_queues(smaller);
   const auto result = store->control(by_filter(Verb::retry, all));
   REQUIRE(std::holds_alternative<QueueFull>(result));
@@ -140,7 +140,7 @@ TEST_CASE_FIXTURE(Fixture, "hold and release go back to where the task belongs")
   CHECK(control(Verb::hold, now).state == State::held);
   CHECK(control(Verb::hold, now).state == State::held);
   CHECK(control(Verb::hold, soon).state == State::held);
-  CHECK(store->claim(9).empty());
+  CHECK(store->claim(9).claims.empty());
   CHECK(control(Verb::release, now).state == State::queued);
   CHECK(control(Verb::release, soon).state == State::scheduled);
   control(Verb::hold, soon);
@@ -210,7 +210,7 @@ TEST_CASE_FIXTURE(Fixture, "a filter changes what the verb applies to, over many
 }
 
 TEST_CASE_FIXTURE(Fixture, "a filter looks at queue, name, labels and age") {
-  const QueueConfig q[] = {{"q", 100}};
+  const QueuePatch q[] = {{"q", 100}};
   store->configure_queues(q);
   NewTask wanted = task();
   wanted.spec.queue = "q";
@@ -240,7 +240,7 @@ TEST_CASE_FIXTURE(Fixture, "a filter and the workers may work on the same tasks"
   std::atomic<bool> stop{false};
   std::thread worker([&] {
     while (!stop) {
-      for (const Claim& claim : store->claim(3)) CHECK(finish(claim));
+      for (const Claim& claim : store->claim(3).claims) CHECK(finish(claim));
     }
   });
   Filter queued;

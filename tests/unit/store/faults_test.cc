@@ -60,7 +60,7 @@ TEST_CASE_FIXTURE(FaultFixture, "on a full disk a submit is refused and changes 
   CHECK(store.take_changes().empty());
   FaultVfs::full = false;
   CHECK(store.submit() == id + 1);
-  CHECK(store.store->stats().at(0).counts[static_cast<int>(State::queued)] == 2);
+  CHECK(store.store->queues().at(0).counts[static_cast<int>(State::queued)] == 2);
   CHECK(store.fatal.empty());
   CHECK(std::filesystem::exists(store.dir.file("taskd.db.ballast")));
 }

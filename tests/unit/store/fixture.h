@@ -87,7 +87,7 @@ struct Fixture {
   }
   TaskId submit() { return submit(task()); }
   Claim claim() {
-    std::vector<Claim> claims = store->claim(1);
+    std::vector<Claim> claims = store->claim(1).claims;
     REQUIRE(claims.size() == 1);
     return std::move(claims.front());
   }

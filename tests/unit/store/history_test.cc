@@ -11,7 +11,7 @@ namespace {
 class History : public Fixture {
  public:
   explicit History(unsigned seed) : random_(seed) {
-    const QueueConfig queues[] = {{"a", 1000}, {"b", 1000}};
+    const QueuePatch queues[] = {{"a", 1000}, {"b", 1000}};
     store->configure_queues(queues);
   }
 
@@ -25,7 +25,7 @@ class History : public Fixture {
         break;
       case 3:
       case 4:
-        for (Claim& claim : store->claim(pick(4))) running_.push_back(std::move(claim));
+        for (Claim& claim : store->claim(pick(4)).claims) running_.push_back(std::move(claim));
         break;
       case 5:
       case 6:
@@ -78,7 +78,7 @@ class History : public Fixture {
       running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     for (FinishResult& result : store->finish(finishes, pick(3))) {
-      for (Claim& claim : result.claims) running_.push_back(std::move(claim));
+      for (Claim& claim : result.next.claims) running_.push_back(std::move(claim));
     }
   }
 
@@ -192,7 +192,7 @@ TEST_CASE("64 threads at once: every task runs once, and the counts agree") {
     threads.emplace_back([&] {
       for (int k = 0; k < kEach; ++k) {
         fixture.submit();
-        for (const Claim& claim : fixture.store->claim(1)) {
+        for (const Claim& claim : fixture.store->claim(1).claims) {
           CHECK(fixture.finish(claim));
           const std::lock_guard lock(mutex);
           ++runs[claim.task];

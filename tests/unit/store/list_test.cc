@@ -132,8 +132,8 @@ TEST_CASE_FIXTURE(ListFixture, "foreign text in a filter is only text") {
 TEST_CASE_FIXTURE(ListFixture, "claim, promotion and lists by state walk an index in its order") {
   SQLite::Database db = open_database();
   for (const char* sql :
-       {"SELECT id FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
-        " ORDER BY priority DESC, id LIMIT 1",
+       {"SELECT id FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND"
+        " queue = 'default' ORDER BY priority DESC, id LIMIT 1",
         "SELECT id FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled' AND due_at_ms <= 1"
         " ORDER BY due_at_ms, id LIMIT 1",
         "SELECT t.id FROM tasks t INDEXED BY tasks_failed WHERE t.state = 'failed' AND t.id < 5"

@@ -68,7 +68,7 @@ TEST_CASE("an empty file becomes a database") {
   const TempDir dir;
   const FakeClock clock;
   std::ofstream(dir.file("db")).close();
-  CHECK(TaskStore::open(options_for(dir.file("db"), clock))->stats().size() == 1);
+  CHECK(TaskStore::open(options_for(dir.file("db"), clock))->queues().size() == 1);
 }
 
 TEST_CASE("somebody else's database is refused and left as it was") {

@@ -69,7 +69,7 @@ TEST_CASE_FIXTURE(Fixture, "a submit of many stores all of them, or none") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "a queue takes as many waiting tasks as its capacity") {
-  const QueueConfig small[] = {{"small", 3}};
+  const QueuePatch small[] = {{"small", 3}};
   store->configure_queues(small);
   NewTask in_small = task();
   in_small.spec.queue = "small";
@@ -86,20 +86,20 @@ TEST_CASE_FIXTURE(Fixture, "a queue takes as many waiting tasks as its capacity"
 }
 
 TEST_CASE_FIXTURE(Fixture, "a capacity that changes holds at once and after a restart") {
-  const QueueConfig none[] = {{"default", 0}, {"other", 5}};
+  const QueuePatch none[] = {{"default", 0}, {"other", 5}};
   store->configure_queues(none);
   CHECK(std::holds_alternative<QueueFull>(try_submit({task()})));
   restart();
   CHECK(std::holds_alternative<QueueFull>(try_submit({task()})));
-  const QueueConfig one[] = {{"default", 1}};
+  const QueuePatch one[] = {{"default", 1}};
   store->configure_queues(one);
   submit();
-  const auto stats = store->stats();
+  const auto stats = store->queues();
   REQUIRE(stats.size() == 2);
-  CHECK(stats[0].name == "default");
-  CHECK(stats[0].capacity == 1);
+  CHECK(stats[0].settings.name == "default");
+  CHECK(stats[0].settings.capacity == 1);
   CHECK(stats[0].counts[static_cast<int>(State::queued)] == 1);
-  CHECK(stats[1].capacity == 5);
+  CHECK(stats[1].settings.capacity == 5);
 }
 
 TEST_CASE_FIXTURE(Fixture, "the same key and body give the earlier tasks") {
@@ -117,16 +117,16 @@ TEST_CASE_FIXTURE(Fixture, "the same key and body give the earlier tasks") {
 TEST_CASE_FIXTURE(Fixture, "a key is known after a restart and when the queue is full") {
   const auto first = std::get<Submitted>(try_submit({task()}, kAlice, "key"));
   restart();
-  const QueueConfig none[] = {{"default", 0}};
+  const QueuePatch none[] = {{"default", 0}};
   store->configure_queues(none);
   CHECK(std::get<Submitted>(try_submit({task()}, kAlice, "key")).ids == first.ids);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a refused submit does not use up its key") {
-  const QueueConfig none[] = {{"default", 0}};
+  const QueuePatch none[] = {{"default", 0}};
   store->configure_queues(none);
   CHECK(std::holds_alternative<QueueFull>(try_submit({task()}, kAlice, "key")));
-  const QueueConfig one[] = {{"default", 1}};
+  const QueuePatch one[] = {{"default", 1}};
   store->configure_queues(one);
   CHECK_FALSE(std::get<Submitted>(try_submit({task()}, kAlice, "key")).repeated);
 }

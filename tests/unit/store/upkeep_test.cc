@@ -47,7 +47,7 @@ TEST_CASE_FIXTURE(Fixture, "a task is pruned with its rows when it was kept long
   CHECK(store->get(kRoot, kept).has_value());
   CHECK(number("SELECT count(*) FROM task_labels") == 0);
   CHECK(events_of(id).back() == "pruned");
-  CHECK(store->stats().at(0).counts[static_cast<int>(State::succeeded)] == 1);
+  CHECK(store->queues().at(0).counts[static_cast<int>(State::succeeded)] == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a retried task is not pruned, and pruning goes by its limit") {

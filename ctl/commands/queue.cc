@@ -1,0 +1,265 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ctl/queue_view.h"
+#include "ctl/sub_verbs.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kPath[] = "/v1/queues/";
+
+std::int64_t running(const QueueInfo& queue) {
+  return queue.counts[static_cast<std::size_t>(State::running)];
+}
+
+std::int64_t waiting(const QueueInfo& queue) {
+  std::int64_t sum = -running(queue);
+  for (const State state : kAllStates) {
+    if (!is_end(state)) sum += queue.counts[static_cast<std::size_t>(state)];
+  }
+  return sum;
+}
+
+// --- looking ------------------------------------------------------------------------------------
+
+int list_queues(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS]",
+      .paragraph =
+          R"(Lists the queues. RUNNING has the limit behind a slash, OTHERS are the tasks that are
+scheduled, blocked or held, RATE is how many may start in a time.)",
+      .examples = R"(  taskctl queue list
+  taskctl queue list --json | jq -r '.queues[] | select(.paused) | .name'
+)"};
+  CommonOptions common;
+  bool as_json = false;
+  Args args("queue list", kHelp);
+  args.flag("--json", as_json, "{\"version\":1,\"queues\":[…],\"next_cursor\":null}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Painter paint = make_painter(context, common);
+  json answer = connect(context, common).get("/v1/queues");
+  std::vector<QueueInfo> queues;
+  for (const json& item : answer.value("queues", json::array())) queues.push_back(read_queue(item));
+  if (as_json)
+    print_document(context, std::move(answer));
+  else
+    print_queues(context, paint, queues);
+  return kExitOk;
+}
+
+int show_queue(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph = R"(Shows a queue: whether it is paused or draining, its tasks, its limits.)",
+      .examples = R"(  taskctl queue show mail
+  taskctl queue show mail --json | jq .counts.queued
+)"};
+  Args args("queue show", kHelp);
+  NamedArgs asked(args, "queue", /*changes=*/false);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const std::string target = kPath + asked.name();
+  const Painter paint = make_painter(context, asked.common);
+  json answer = connect(context, asked.common).get(target);
+  if (asked.as_json)
+    print_document(context, std::move(answer));
+  else
+    print_queue(context, paint, read_queue(answer));
+  return kExitOk;
+}
+
+// --- changing -----------------------------------------------------------------------------------
+
+struct SettingOptions {
+  std::optional<std::string> capacity, concurrency, rate, weight;
+
+  void declare(Args& args) {
+    args.option("--capacity", "N", capacity, "how many waiting tasks it takes; 0 = none");
+    args.option("--concurrency", "N", concurrency, "how many run at once, or none for no limit");
+    args.option("--rate", "N/TIME", rate,
+                "how many start in a time, such as 10/1m or 5/s,\n"
+                "or none for no limit");
+    args.option("--weight", "N", weight,
+                "its share of the workers beside other queues,\n"
+                "1 to 1000");
+  }
+  json to_body() const {
+    json body = json::object();
+    if (capacity) body["capacity"] = number("--capacity", *capacity);
+    if (concurrency)
+      body["concurrency"] =
+          *concurrency == "none" ? json(nullptr) : number("--concurrency", *concurrency);
+    if (rate) body["rate"] = *rate == "none" ? json(nullptr) : rate_of(*rate);
+    if (weight) body["weight"] = number("--weight", *weight);
+    return body;
+  }
+
+ private:
+  // Whether it is in range, the daemon says.
+  static json number(const std::string& option, const std::string& text) {
+    if (const auto value = parse_int(text)) return *value;
+    throw UsageError(kExitUsage,
+                     option + ": \"" + escape_for_humans(text) + "\" is not a whole number");
+  }
+  static json rate_of(const std::string& text) {
+    if (const auto limit = parse_rate(text))
+      return {{"count", limit->count}, {"per_ms", limit->per_ms}};
+    throw UsageError(kExitUsage, "--rate: \"" + escape_for_humans(text) +
+                                     "\" is not a count and a time, such as 10/1m or 5/s");
+  }
+};
+
+int set_queue(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Changes the limits that are given and leaves the others; a queue that is not there is
+made. Tasks that run or wait already are never stopped or dropped by a limit. What
+taskd.toml says of a queue is set again when the daemon starts.)",
+      .examples = R"(  taskctl queue set mail                          # make it, without limits
+  taskctl queue set mail --rate 10/1m             # ten starts a minute
+  taskctl queue set gpu --concurrency 1           # one at a time
+  taskctl queue set gpu --concurrency none        # as many as there are workers
+  taskctl queue set urgent --weight 5             # five turns for one of the others
+)"};
+  SettingOptions settings;
+  Args args("queue set", kHelp);
+  settings.declare(args);
+  NamedArgs asked(args, "queue", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const std::string& name = asked.name();
+  const json body = settings.to_body();
+  const Client client = connect(context, asked.common);
+  const std::string target = kPath + name;
+  json answer;
+  const char* done = " set";
+  try {
+    answer = ask(client, "PATCH", target, body);
+  } catch (const Refused& e) {
+    if (e.problem.code != "no_such_queue") throw;
+    answer = ask(client, "PUT", target, body);
+    done = " made";
+  }
+  asked.say_done(context, std::move(answer), done);
+  return kExitOk;
+}
+
+// pause, resume and drain: one request; `done` says what it amounts to.
+int control(Context& context, const NamedArgs& asked, const std::string& verb, const json& body,
+            std::string (*done)(const QueueInfo&)) {
+  const std::string& name = asked.name();
+  json answer = connect(context, asked.common).post(kPath + name + "/" + verb, body);
+  const QueueInfo queue = read_queue(answer);
+  asked.say_done(context, std::move(answer), done(queue));
+  return kExitOk;
+}
+
+int pause_queue(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Starts nothing more from the queue, until it is resumed. What runs goes on, and the
+queue still takes tasks.)",
+      .examples = R"(  taskctl queue pause mail --reason 'relay is down until 14:00'
+)"};
+  std::optional<std::string> reason;
+  Args args("queue pause", kHelp);
+  args.option("--reason", "TEXT", reason, "shown to those who wonder");
+  NamedArgs asked(args, "queue", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  if (reason && !is_valid_utf8(*reason))
+    throw UsageError(kExitBadData, "--reason is not UTF-8 and cannot be sent");
+  const json body = reason ? json{{"reason", *reason}} : json::object();
+  return control(context, asked, "pause", body, [](const QueueInfo& queue) {
+    return " paused; " + std::to_string(running(queue)) + " running " +
+           (running(queue) == 1 ? "task goes on" : "tasks go on");
+  });
+}
+
+int resume_queue(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph = R"(Ends a pause, and a drain too: the queue starts tasks and takes new ones.)",
+      .examples = R"(  taskctl queue resume mail
+)"};
+  Args args("queue resume", kHelp);
+  NamedArgs asked(args, "queue", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  return control(context, asked, "resume", json::object(),
+                 [](const QueueInfo&) { return std::string(" goes on"); });
+}
+
+int drain_queue(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Takes nothing new into the queue, until it is resumed; what is there is run. Submits
+and retries exit with 75.)",
+      .examples = R"(  taskctl queue drain mail
+  taskctl wait --queue mail                # until it is empty
+)"};
+  Args args("queue drain", kHelp);
+  NamedArgs asked(args, "queue", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  return control(context, asked, "drain", json::object(), [](const QueueInfo& queue) {
+    return " takes nothing more; left are " + std::to_string(running(queue)) + " running and " +
+           std::to_string(waiting(queue)) + " waiting";
+  });
+}
+
+int remove_queue(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Removes a queue that has no tasks, not even ended ones. The queue default stays, and so
+does what taskd.toml names: the next start makes it again.)",
+      .examples = R"(  taskctl queue drain mail && taskctl wait --queue mail
+  taskctl rm --queue mail                  # its ended tasks and their output
+  taskctl queue rm mail
+)"};
+  Args args("queue rm", kHelp);
+  NamedArgs asked(args, "queue", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  const std::string& name = asked.name();
+  json answer = ask_to_remove(connect(context, asked.common), kPath + name);
+  asked.say_done(context, std::move(answer), " removed");
+  return kExitOk;
+}
+
+constexpr Verb kSubVerbs[] = {
+    {"list", "", "the queues with their limits", list_queues},
+    {"show", "", "all about one", show_queue},
+    {"set", "", "make one, or change its limits", set_queue},
+    {"pause", "", "start nothing more from it", pause_queue},
+    {"resume", "", "end a pause or a drain", resume_queue},
+    {"drain", "", "take nothing new, run what is there", drain_queue},
+    {"rm", "", "remove one that has no tasks", remove_queue},
+};
+
+constexpr VerbFamily kFamily = {
+    .noun = "queue",
+    .paragraph =
+        "Looks at queues and sets their limits. Everybody may look; changing them is for root\n"
+        "and the user whose daemon it is.\n",
+    .verbs = kSubVerbs,
+    .examples =
+        "  taskctl queue list\n"
+        "  taskctl queue set mail --rate 10/1m --concurrency 2\n"
+        "  taskctl queue pause mail --reason 'relay is down'\n"};
+
+}  // namespace
+
+int queue_command(Context& context, const Words& argv) {
+  return run_sub_verb(context, kFamily, argv);
+}
+
+}  // namespace taskd::ctl

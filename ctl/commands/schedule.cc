@@ -1,0 +1,313 @@
+#include <nlohmann/json.hpp>
+
+#include "ctl/schedule_view.h"
+#include "ctl/selector.h"
+#include "ctl/sub_verbs.h"
+#include "ctl/submit_options.h"
+#include "ctl/when.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kPath[] = "/v1/schedules/";
+
+// --- making -------------------------------------------------------------------------------------
+
+// When it fires, and what is done about slots that cannot be kept.
+struct RuleOptions {
+  std::optional<std::string> cron, zone, every, catch_up, overlap;
+
+  void declare(Args& args) {
+    args.option("--cron", "LINE", cron,
+                "minute, hour, day of month, month, day of week,\n"
+                "as in '0 3 * * 1-5'; or @daily and the like");
+    args.option("--tz", "ZONE", zone, "of the line, such as Europe/Paris (default: the\ndaemon's)");
+    args.option("--every", "TIME", every, "instead of a line: 10m, 1h30m; 1s at least");
+    args.option("--catch-up", "WHAT", catch_up,
+                "what fires of the slots that were missed while the\n"
+                "daemon was down: one (the latest, default), all, none");
+    args.option("--overlap", "WHAT", overlap,
+                "when a slot comes before the last task has ended:\n"
+                "skip it (default), queue its task, or replace the\n"
+                "old task, which is cancelled");
+  }
+  // Whether the words mean something, the daemon says.
+  json to_body() const {
+    if (cron.has_value() == every.has_value())
+      throw UsageError(kExitUsage,
+                       cron ? "give either --cron or --every, not both"
+                            : "when should it fire? Give --cron '0 3 * * *' or --every 10m");
+    if (every && zone) throw UsageError(kExitUsage, "--tz belongs to --cron, not to --every");
+    json body = json::object();
+    add(body, "cron", "--cron", cron);
+    add(body, "zone", "--tz", zone);
+    add(body, "catch_up", "--catch-up", catch_up);
+    add(body, "overlap", "--overlap", overlap);
+    if (every) body["every_ms"] = duration_flag("--every", *every);
+    return body;
+  }
+
+ private:
+  static void add(json& body, const char* field, const std::string& option,
+                  const std::optional<std::string>& text) {
+    if (!text) return;
+    if (!is_valid_utf8(*text))
+      throw UsageError(kExitBadData, option + " is not UTF-8 and cannot be sent");
+    body[field] = *text;
+  }
+};
+
+bool exists(const Client& client, const std::string& target) {
+  try {
+    client.get(target);
+    return true;
+  } catch (const Refused& e) {
+    if (e.problem.code != "no_such_schedule") throw;
+    return false;
+  }
+}
+
+int add_schedule(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME --cron LINE | --every TIME -- COMMAND [ARG…]",
+      .paragraph =
+          R"(Makes a schedule: at each of its slots the daemon submits the command, as `submit` does
+now. The folder and the small environment are those of this moment.
+
+A cron line fires when minute, hour and month match, and the day: if both day fields
+are given, either may match. A time that daylight saving skips fires once, when the gap
+ends; one that comes twice fires the first time. A line whose hour begins with * means
+hours that pass, and keeps its pace. `taskctl schedule preview` shows what that means.)",
+      .examples =
+          R"(  taskctl schedule add backup --cron '0 3 * * *' --tz Europe/Paris -- ./backup.sh
+  taskctl schedule add report --cron '30 8 * * mon-fri' --max-attempts 3 -- ./report.sh
+  taskctl schedule add poll --every 10m --timeout 5m -- ./poll.sh
+  taskctl schedule add tidy --cron @weekly --catch-up none --shell 'find ~/tmp -mtime +7 -delete'
+  taskctl schedule add backup --replace --cron '0 4 * * *' -- ./backup.sh
+)"};
+  RuleOptions rule;
+  SubmitOptions options;
+  bool replace = false;
+  Args args("schedule add", kHelp);
+  rule.declare(args);
+  args.flag("--replace", replace, "change the schedule if there is one of this name");
+  options.declare_task(args);
+  NamedArgs asked(args, "schedule", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const std::string target = kPath + asked.name();
+  json body = rule.to_body();
+  body["task"] = to_json(options.to_task(context));
+  const Client client = connect(context, asked.common);
+  const bool is_new = !exists(client, target);
+  if (!is_new && !replace)
+    throw Failure(kExitConflict,
+                  "there is a schedule " + asked.name() + " already; --replace changes it");
+  json answer = ask(client, "PUT", target, body);
+  const Schedule schedule = read_schedule(answer).schedule;
+  asked.say_done(
+      context, std::move(answer),
+      (is_new ? " made; it " : " replaced; it ") + next_text(schedule, context.clock.wall_now()));
+  return kExitOk;
+}
+
+// --- looking ------------------------------------------------------------------------------------
+
+int list_schedules(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS]",
+      .paragraph =
+          R"(Lists your schedules; root sees everybody's. NEXT is local time, ZONE that of the cron
+line. LAST is what became of the latest slot: the task it fired, overlap (the task
+before had not ended) or refused (the queue took nothing).)",
+      .examples = R"(  taskctl schedule list
+  taskctl schedule list --json | jq -r '.schedules[] | select(.paused) | .name'
+)"};
+  CommonOptions common;
+  bool as_json = false;
+  Args args("schedule list", kHelp);
+  args.flag("--json", as_json, "{\"version\":1,\"schedules\":[…],\"next_cursor\":null}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Painter paint = make_painter(context, common);
+  json answer = connect(context, common).get("/v1/schedules");
+  if (as_json) {
+    print_document(context, std::move(answer));
+    return kExitOk;
+  }
+  std::vector<ShownSchedule> schedules;
+  for (const json& item : answer.value("schedules", json::array()))
+    schedules.push_back(read_schedule(item));
+  if (schedules.empty())
+    context.say("there are no schedules");
+  else
+    print_schedules(context, paint, schedules);
+  return kExitOk;
+}
+
+int show_schedule(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Shows a schedule: its rule, what it runs, when it fires next, and what became of its
+last ten slots. Times are local.)",
+      .examples = R"(  taskctl schedule show backup
+  taskctl schedule show backup --json | jq '.slots[0].task_id'
+)"};
+  Args args("schedule show", kHelp);
+  NamedArgs asked(args, "schedule", /*changes=*/false);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  const std::string target = kPath + asked.name();
+  const Painter paint = make_painter(context, asked.common);
+  json answer = connect(context, asked.common).get(target);
+  if (asked.as_json)
+    print_document(context, std::move(answer));
+  else
+    print_schedule(context, paint, read_schedule(answer));
+  return kExitOk;
+}
+
+int preview_schedule(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Shows when a schedule fires, in its zone and in UTC, with a note where daylight saving
+moves a slot. Of a paused schedule: when it would.)",
+      .examples = R"(  taskctl schedule preview backup --next 5
+  taskctl schedule preview backup --from 2026-03-28T00:00:00Z --next 3
+)"};
+  std::optional<std::string> from, next;
+  Args args("schedule preview", kHelp);
+  args.option("--from", "TIME", from, "from then on (default: now); as --at of submit");
+  args.option("--next", "N", next, "so many slots, 1 to 1000 (default: 10)");
+  NamedArgs asked(args, "schedule", /*changes=*/false);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const auto count = next ? parse_int(*next) : std::optional<std::int64_t>(10);
+  if (!count || *count < 1 || *count > 1000)
+    throw UsageError(kExitUsage,
+                     "--next: \"" + escape_for_humans(*next) + "\" is not a number from 1 to 1000");
+  std::string target = kPath + asked.name() + "/preview?limit=" + std::to_string(*count);
+  if (from)
+    target += "&from=" + format_rfc3339(time_flag("--from", *from, context.clock.wall_now()));
+  const Painter paint = make_painter(context, asked.common);
+  json answer = connect(context, asked.common).get(target);
+  if (asked.as_json)
+    print_document(context, std::move(answer));
+  else
+    print_preview(context, paint, answer);
+  return kExitOk;
+}
+
+// --- changing -----------------------------------------------------------------------------------
+
+int pause_schedule(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Keeps a schedule from firing until it is resumed. Slots that pass meanwhile are not
+missed: they never fire. Its tasks go on.)",
+      .examples = R"(  taskctl schedule pause backup --reason 'the disk is being replaced'
+)"};
+  std::optional<std::string> reason;
+  Args args("schedule pause", kHelp);
+  args.option("--reason", "TEXT", reason, "shown to those who wonder");
+  NamedArgs asked(args, "schedule", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  if (reason && !is_valid_utf8(*reason))
+    throw UsageError(kExitBadData, "--reason is not UTF-8 and cannot be sent");
+  const json body = reason ? json{{"reason", *reason}} : json::object();
+  const std::string target = kPath + asked.name() + "/pause";
+  asked.say_done(context, connect(context, asked.common).post(target, body), " paused");
+  return kExitOk;
+}
+
+int resume_schedule(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Ends a pause. The schedule fires at its next slot, and at none that has passed.)",
+      .examples = R"(  taskctl schedule resume backup
+)"};
+  Args args("schedule resume", kHelp);
+  NamedArgs asked(args, "schedule", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  const std::string target = kPath + asked.name() + "/resume";
+  json answer = connect(context, asked.common).post(target, json::object());
+  const Schedule schedule = read_schedule(answer).schedule;
+  asked.say_done(context, std::move(answer),
+                 " goes on; it " + next_text(schedule, context.clock.wall_now()));
+  return kExitOk;
+}
+
+int trigger_schedule(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Submits the schedule's task now and prints its id, whatever its slots, its pause and
+its overlap say. Its slots stay as they are.)",
+      .examples = R"(  id=$(taskctl schedule trigger backup) && taskctl wait "$id"
+)"};
+  Args args("schedule trigger", kHelp);
+  NamedArgs asked(args, "schedule", /*changes=*/false);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  const std::string target = kPath + asked.name() + "/trigger";
+  json answer = connect(context, asked.common).post(target, json::object());
+  const TaskId id = read_task(answer).id;
+  if (asked.as_json)
+    print_document(context, std::move(answer));
+  else
+    context.out.line(std::to_string(id));
+  return kExitOk;
+}
+
+int remove_schedule(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph = R"(Removes a schedule. The tasks it fired stay, running ones too.)",
+      .examples = R"(  taskctl schedule rm backup
+)"};
+  Args args("schedule rm", kHelp);
+  NamedArgs asked(args, "schedule", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  const std::string target = kPath + asked.name();
+  asked.say_done(context, ask_to_remove(connect(context, asked.common), target), " removed");
+  return kExitOk;
+}
+
+constexpr Verb kSubVerbs[] = {
+    {"add", "", "make one, or replace it", add_schedule},
+    {"list", "", "the schedules, and when they fire next", list_schedules},
+    {"show", "", "all about one, with its last slots", show_schedule},
+    {"pause", "", "fire no more", pause_schedule},
+    {"resume", "", "end a pause", resume_schedule},
+    {"trigger", "", "submit its task now", trigger_schedule},
+    {"preview", "", "when it will fire", preview_schedule},
+    {"rm", "", "remove one; its tasks stay", remove_schedule},
+};
+
+constexpr VerbFamily kFamily = {
+    .noun = "schedule",
+    .paragraph =
+        "Submits tasks at certain times, again and again. You see and change your own\n"
+        "schedules; root, and the user whose daemon it is, everybody's.\n",
+    .verbs = kSubVerbs,
+    .examples =
+        "  taskctl schedule add backup --cron '0 3 * * *' --tz Europe/Paris -- ./backup.sh\n"
+        "  taskctl schedule add poll --every 10m -- ./poll.sh\n"
+        "  taskctl schedule preview backup\n"
+        "  taskctl schedule list\n"};
+
+}  // namespace
+
+int schedule_command(Context& context, const Words& argv) {
+  return run_sub_verb(context, kFamily, argv);
+}
+
+}  // namespace taskd::ctl

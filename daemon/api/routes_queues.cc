@@ -1,0 +1,147 @@
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/routes.h"
+#include "daemon/base/text.h"
+#include "daemon/task/field_reader.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kDefaultQueue = "default";
+
+void check_admin(const Call& call) {
+  if (call.actor.admin) return;
+  throw ProblemError(403, "not_allowed", "only root and the daemon's own user change queues");
+}
+
+[[noreturn]] void no_such_queue(const std::string& name) {
+  throw ProblemError(404, "no_such_queue", "there is no queue " + in_quotes(name));
+}
+
+[[noreturn]] void queue_in_use(const QueueInfo& queue) {
+  const std::string& name = queue.settings.name;
+  if (name == kDefaultQueue) {
+    throw ProblemError(409, "queue_in_use", "the queue \"default\" cannot be removed");
+  }
+  std::string tasks;
+  bool any_live = false;
+  for (const State state : kAllStates) {
+    const std::int64_t count = queue.counts[static_cast<std::size_t>(state)];
+    if (count == 0) continue;
+    if (!tasks.empty()) tasks += ", ";
+    tasks += std::to_string(count) + " " + std::string(to_string(state));
+    any_live |= !is_end(state);
+  }
+  const std::string option = " --queue " + name;
+  const std::string cancel = any_live ? "\"taskctl cancel" + option + "\" ends them, " : "";
+  throw ProblemError(409, "queue_in_use",
+                     "queue " + in_quotes(name) + " still has tasks (" + tasks + "); " + cancel +
+                         "\"taskctl rm" + option + "\" removes those that have ended");
+}
+
+QueueInfo info_of(QueueResult result) {
+  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) no_such_queue(unknown->queue);
+  if (const auto* used = std::get_if<QueueInUse>(&result)) queue_in_use(used->info);
+  return std::get<QueueInfo>(std::move(result));
+}
+
+// The settings that the request asks for. 403, 422.
+QueuePatch read_patch(const Call& call) {
+  call.query.finish();
+  check_admin(call);
+  const std::string name(call.parameter);
+  if (!is_valid_queue_name(name)) {
+    throw ProblemError(422, "invalid_request",
+                       "a queue's name is 1 to 64 letters, digits, '.', '_' or '-', and begins "
+                       "with a letter or digit; not " +
+                           in_quotes(name));
+  }
+  auto patch = queue_patch_from_json(parse_body(call.body), name);
+  if (auto* errors = std::get_if<FieldErrors>(&patch)) {
+    invalid_fields("invalid_request", std::move(*errors));
+  }
+  return std::get<QueuePatch>(std::move(patch));
+}
+
+constexpr JsonField<std::string> kPauseFields[] = {
+    {"reason", [](FieldReader& reader, const json& value, const std::string& at, std::string& out) {
+       const auto* text = reader.string(value, at);
+       if (text != nullptr && reader.plain(*text, at, kMaxPauseReasonBytes)) out = *text;
+     }}};
+
+}  // namespace
+
+std::string read_reason(const Call& call, bool is_pause) {
+  if (call.body.empty()) return "";
+  const json body = parse_body(call.body);
+  std::string reason;
+  FieldReader reader;
+  if (is_pause) {
+    read_fields(reader, body, "#", kPauseFields, reason);
+  } else if (!body.empty()) {
+    reader.complain("#", "must be empty or {}");
+  }
+  if (!reader.ok()) invalid_fields("invalid_request", reader.take_errors());
+  return reason;
+}
+
+Reply list_queues(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  json list = json::array();
+  for (const QueueInfo& queue : context.store.queues()) list.push_back(queue_to_json(queue));
+  return json_reply(200, {{"queues", std::move(list)}, {"next_cursor", nullptr}});
+}
+
+Reply show_queue(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  const std::string name(call.parameter);
+  const auto queue = context.store.queue(name);
+  if (!queue) no_such_queue(name);
+  return json_reply(200, queue_to_json(*queue));
+}
+
+Reply put_queue(const ApiContext& context, const Call& call) {
+  QueuePatch patch = read_patch(call);
+  const QueueSettings defaults;
+  patch.capacity = patch.capacity.value_or(defaults.capacity);
+  patch.concurrency = patch.concurrency.value_or(defaults.concurrency);
+  patch.rate = patch.rate.value_or(defaults.rate);
+  patch.weight = patch.weight.value_or(defaults.weight);
+  QueueResult result = context.store.set_queue(call.actor, patch, /*create=*/false);
+  const bool is_new = std::holds_alternative<UnknownQueue>(result);
+  if (is_new) result = context.store.set_queue(call.actor, patch, /*create=*/true);
+  Reply reply = json_reply(is_new ? 201 : 200, queue_to_json(info_of(std::move(result))));
+  if (is_new) reply.headers.emplace_back("Location", "/v1/queues/" + patch.name);
+  return reply;
+}
+
+Reply patch_queue(const ApiContext& context, const Call& call) {
+  const QueuePatch patch = read_patch(call);
+  return json_reply(
+      200, queue_to_json(info_of(context.store.set_queue(call.actor, patch, /*create=*/false))));
+}
+
+Reply remove_queue(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  check_admin(call);
+  const std::string name(call.parameter);
+  info_of(context.store.remove_queue(call.actor, name));
+  return json_reply(200, {{"name", name}});
+}
+
+template <QueueVerb verb>
+Reply control_queue(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  check_admin(call);
+  const std::string reason = read_reason(call, verb == QueueVerb::pause);
+  return json_reply(200, queue_to_json(info_of(context.store.control_queue(
+                             call.actor, std::string(call.parameter), verb, reason))));
+}
+
+template Reply control_queue<QueueVerb::pause>(const ApiContext&, const Call&);
+template Reply control_queue<QueueVerb::resume>(const ApiContext&, const Call&);
+template Reply control_queue<QueueVerb::drain>(const ApiContext&, const Call&);
+
+}  // namespace taskd

@@ -1,0 +1,119 @@
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "daemon/api/wire.h"
+#include "daemon/base/text.h"
+#include "daemon/flow/fair_share.h"
+#include "daemon/task/field_reader.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+json rate_to_json(const std::optional<RateLimit>& rate) {
+  if (!rate) return nullptr;
+  return {{"count", rate->count}, {"per_ms", rate->per_ms}};
+}
+
+constexpr JsonField<RateLimit> kRateFields[] = {
+    {"count", [](FieldReader& reader, const json& value, const std::string& at,
+                 RateLimit& rate) { reader.integer(value, at, 1, kMaxRateCount, rate.count); }},
+    {"per_ms", [](FieldReader& reader, const json& value, const std::string& at,
+                  RateLimit& rate) { reader.integer(value, at, 1, kMaxRatePerMs, rate.per_ms); }},
+};
+
+void read_concurrency(FieldReader& reader, const json& value, const std::string& at,
+                      QueuePatch& queue) {
+  auto& concurrency = queue.concurrency.emplace();
+  if (!value.is_null()) reader.integer(value, at, 1, kMaxConcurrency, concurrency.emplace());
+}
+
+void read_rate(FieldReader& reader, const json& value, const std::string& at, QueuePatch& queue) {
+  auto& rate = queue.rate.emplace();
+  if (value.is_null()) return;
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
+  read_fields(reader, value, at, kRateFields, rate.emplace());
+  if (!value.contains("count") || !value.contains("per_ms"))
+    reader.complain(at, "both \"count\" and \"per_ms\" are needed");
+}
+
+constexpr JsonField<QueuePatch> kQueueFields[] = {
+    {"capacity",
+     [](FieldReader& reader, const json& value, const std::string& at, QueuePatch& queue) {
+       reader.integer(value, at, 0, kMaxQueueCapacity, queue.capacity.emplace());
+     }},
+    {"concurrency", read_concurrency},
+    {"rate", read_rate},
+    {"weight",
+     [](FieldReader& reader, const json& value, const std::string& at, QueuePatch& queue) {
+       reader.integer(value, at, 1, kMaxWeight, queue.weight.emplace());
+     }},
+};
+
+}  // namespace
+
+json counts_to_json(const std::int64_t (&counts)[std::size(kAllStates)]) {
+  json object = json::object();
+  for (const State state : kAllStates) {
+    object[to_string(state)] = counts[static_cast<std::size_t>(state)];
+  }
+  return object;
+}
+
+json queue_to_json(const QueueInfo& queue) {
+  const QueueSettings& settings = queue.settings;
+  json out = {{"name", settings.name},
+              {"capacity", settings.capacity},
+              {"concurrency", settings.concurrency ? json(*settings.concurrency) : json(nullptr)},
+              {"rate", rate_to_json(settings.rate)},
+              {"weight", settings.weight},
+              {"paused", nullptr},
+              {"draining", queue.draining},
+              {"counts", counts_to_json(queue.counts)}};
+  if (queue.paused) {
+    out["paused"] = {{"at", format_rfc3339(queue.paused->at)},
+                     {"user", queue.paused->uid},
+                     {"reason", queue.paused->reason}};
+  }
+  return out;
+}
+
+QueueInfo queue_from_json(const json& object) {
+  QueueInfo queue;
+  try {
+    queue.settings.name = object.at("name").get<std::string>();
+    queue.settings.capacity = object.at("capacity").get<std::int64_t>();
+    if (const json& concurrency = object.at("concurrency"); !concurrency.is_null())
+      queue.settings.concurrency = concurrency.get<int>();
+    if (const json& rate = object.at("rate"); !rate.is_null())
+      queue.settings.rate = {rate.at("count").get<std::int64_t>(),
+                             rate.at("per_ms").get<std::int64_t>()};
+    queue.settings.weight = object.at("weight").get<int>();
+    if (const json& paused = object.at("paused"); !paused.is_null()) {
+      const auto at = parse_rfc3339(paused.at("at").get<std::string>());
+      if (!at) throw std::runtime_error("the queue's \"paused\" has no time stamp");
+      queue.paused = {*at, paused.at("user").get<std::uint32_t>(),
+                      paused.at("reason").get<std::string>()};
+    }
+    queue.draining = object.at("draining").get<bool>();
+    for (const State state : kAllStates)
+      queue.counts[static_cast<std::size_t>(state)] =
+          object.at("counts").value(std::string(to_string(state)), std::int64_t{0});
+  } catch (const json::exception& e) {
+    throw std::runtime_error(std::string("the queue cannot be read: ") + e.what());
+  }
+  return queue;
+}
+
+std::variant<QueuePatch, FieldErrors> queue_patch_from_json(const json& body,
+                                                            const std::string& name) {
+  FieldReader reader;
+  QueuePatch queue;
+  queue.name = name;
+  read_fields(reader, body, "#", kQueueFields, queue);
+  if (!reader.ok()) return reader.take_errors();
+  return queue;
+}
+
+}  // namespace taskd

@@ -1,0 +1,30 @@
+// Fires the schedules: at each slot of a schedule's rule a task is submitted, at most once ever.
+//
+// What a slot is comes from the rule alone (schedule/slots.h), what was done about it from the
+// store; so neither a restart, nor a late look, nor a jump of the clock fires one twice. Used by
+// the timekeeper's thread alone.
+#pragma once
+
+#include <optional>
+
+#include "daemon/base/clock.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+class Scheduler {
+ public:
+  explicit Scheduler(TaskStore& store) : store_(store) {}
+
+  // Deals with what is due, a batch of it. Returns when to come again, if ever; a moment that is
+  // not in the future means: at once. Throws what the store throws.
+  std::optional<WallTime> run_once(WallTime now);
+
+ private:
+  void look_at(const Schedule& schedule, WallTime now);
+
+  TaskStore& store_;
+  std::optional<WallTime> latest_;  // when it last looked
+};
+
+}  // namespace taskd

@@ -1,0 +1,47 @@
+// A queue's settings and what people did to it. Plain data, shared by the daemon and taskctl.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "daemon/base/clock.h"
+#include "daemon/flow/rate_limit.h"
+
+namespace taskd {
+
+inline constexpr std::int64_t kMaxQueueCapacity = 1'000'000'000;
+inline constexpr int kMaxConcurrency = 100'000;
+inline constexpr std::size_t kMaxPauseReasonBytes = 200;
+
+struct QueueSettings {
+  std::string name;
+  std::int64_t capacity = 100'000;  // waiting tasks; more are refused
+  std::optional<int> concurrency;   // running tasks; empty = as many as there are workers
+  std::optional<RateLimit> rate;    // of starts
+  int weight = 1;                   // its share of the workers beside other queues
+};
+
+// What is set anew; the rest stays.
+struct QueuePatch {
+  std::string name;
+  std::optional<std::int64_t> capacity = {};
+  std::optional<std::optional<int>> concurrency = {};
+  std::optional<std::optional<RateLimit>> rate = {};
+  std::optional<int> weight = {};
+};
+
+struct QueuePause {
+  WallTime at;
+  std::uint32_t uid = 0;
+  std::string reason;  // "" = none given
+};
+
+struct QueueInfo {
+  QueueSettings settings;
+  std::optional<QueuePause> paused;  // nothing is started
+  bool draining = false;             // nothing is taken
+  std::int64_t counts[8] = {};       // by State
+};
+
+}  // namespace taskd

@@ -1,0 +1,160 @@
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::string_view kDefaultQueue = "default";
+
+std::string quoted_reason(const std::string& why) {
+  return why.empty() ? "" : " why=" + why;
+}
+
+void write_settings(Connection& db, const QueueSettings& settings) {
+  const auto& rate = settings.rate;
+  db.run(
+      "INSERT INTO queues (name, capacity, concurrency, weight, rate_count, rate_per_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET"
+      " capacity = excluded.capacity, concurrency = excluded.concurrency,"
+      " weight = excluded.weight, rate_count = excluded.rate_count,"
+      " rate_per_ms = excluded.rate_per_ms",
+      settings.name, settings.capacity, settings.concurrency, settings.weight,
+      rate ? std::optional(rate->count) : std::nullopt,
+      rate ? std::optional(rate->per_ms) : std::nullopt);
+}
+
+void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
+  settings.name = patch.name;
+  if (patch.capacity) settings.capacity = *patch.capacity;
+  if (patch.concurrency) settings.concurrency = *patch.concurrency;
+  if (patch.rate) settings.rate = *patch.rate;
+  if (patch.weight) settings.weight = *patch.weight;
+  write_settings(db, settings);
+}
+
+// After the queues' rows changed: the writer's own picture, and the workers.
+void reload(Transaction& transaction) {
+  transaction.queues().flush(transaction.db());
+  transaction.queues().load(transaction.db());
+  transaction.add_limits_change();
+}
+
+std::string_view event_type(QueueVerb verb) {
+  switch (verb) {
+    case QueueVerb::pause:
+      return "queue_paused";
+    case QueueVerb::resume:
+      return "queue_resumed";
+    case QueueVerb::drain:
+      return "queue_draining";
+  }
+  return "";
+}
+
+void note(Transaction& transaction, std::string_view type, const Actor& actor, std::string detail) {
+  transaction.add_event(std::nullopt, std::nullopt,
+                        {.type = type, .actor_uid = actor.uid, .detail = std::move(detail)});
+}
+
+void set_row(Transaction& transaction, const Actor& actor, const std::string& queue, QueueVerb verb,
+             const std::string& why) {
+  Connection& db = transaction.db();
+  switch (verb) {
+    case QueueVerb::pause:
+      db.run("UPDATE queues SET paused_at_ms = ?2, paused_by = ?3, paused_why = ?4 WHERE name = ?1",
+             queue, transaction.now(), actor.uid, why);
+      break;
+    case QueueVerb::resume:
+      db.run(
+          "UPDATE queues SET paused_at_ms = NULL, paused_by = NULL, paused_why = '', draining = 0"
+          " WHERE name = ?1",
+          queue);
+      break;
+    case QueueVerb::drain:
+      db.run("UPDATE queues SET draining = 1 WHERE name = ?1", queue);
+      break;
+  }
+}
+
+void read_counts(Connection& db, QueueInfo& info) {
+  Query counts = db.query("SELECT state, count FROM counters WHERE queue = ?1");
+  counts.bind(info.settings.name);
+  while (counts.step()) info.counts[static_cast<std::size_t>(counts.state(0))] = counts.int64(1);
+}
+
+}  // namespace
+
+void TaskStore::configure_queues(std::span<const QueuePatch> queues) {
+  if (queues.empty()) return;
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+    for (const QueuePatch& patch : queues) {
+      const bool known = transaction.queues().contains(patch.name);
+      apply(transaction.db(), patch,
+            known ? transaction.queues().info(patch.name).settings : QueueSettings{});
+    }
+    reload(transaction);
+  });
+}
+
+QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bool create) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+    const bool known = transaction.queues().contains(patch.name);
+    if (!known && !create) return UnknownQueue{patch.name};
+    apply(transaction.db(), patch,
+          known ? transaction.queues().info(patch.name).settings : QueueSettings{});
+    note(transaction, "queue_set", actor, "queue=" + patch.name);
+    reload(transaction);
+    return transaction.queues().info(patch.name);
+  });
+}
+
+QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
+                                     const std::string& why) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+    if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
+    set_row(transaction, actor, queue, verb, why);
+    note(transaction, event_type(verb), actor, "queue=" + queue + quoted_reason(why));
+    reload(transaction);
+    return transaction.queues().info(queue);
+  });
+}
+
+QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+    if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
+    const QueueInfo info = transaction.queues().info(queue);
+    if (queue == kDefaultQueue || transaction.queues().total(queue) > 0) return QueueInUse{info};
+    transaction.queues().flush(transaction.db());
+    transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);
+    note(transaction, "queue_removed", actor, "queue=" + queue);
+    reload(transaction);
+    return info;
+  });
+}
+
+std::vector<QueueInfo> TaskStore::queues() {
+  return impl_->read([](Connection& db) {
+    std::vector<QueueInfo> queues;
+    Query rows = db.query(
+        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
+        " paused_by, paused_why, draining FROM queues ORDER BY name");
+    while (rows.step()) {
+      queues.push_back(read_queue(rows));
+      read_counts(db, queues.back());
+    }
+    return queues;
+  });
+}
+
+std::optional<QueueInfo> TaskStore::queue(const std::string& name) {
+  return impl_->read([&](Connection& db) -> std::optional<QueueInfo> {
+    Query row = db.query(
+        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
+        " paused_by, paused_why, draining FROM queues WHERE name = ?1");
+    if (!row.bind(name).step()) return std::nullopt;
+    QueueInfo info = read_queue(row);
+    read_counts(db, info);
+    return info;
+  });
+}
+
+}  // namespace taskd

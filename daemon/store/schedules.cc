@@ -1,0 +1,302 @@
+#include "daemon/store/store_impl.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+// As read_schedule() reads them. A macro, since statements are literals.
+#define SCHEDULE_COLUMNS                                                                      \
+  "id, name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority, task_name, spec," \
+  " created_at_ms, done_until_ms, next_at_ms, paused_at_ms, paused_by, paused_why"
+
+template <class T>
+T known_word(std::optional<T> word, const Query& row, int column) {
+  if (word) return *word;
+  throw std::runtime_error("the database holds an unknown word in a schedule: " + row.text(column));
+}
+
+Schedule read_schedule(const Query& row) {
+  Schedule schedule;
+  schedule.id = row.int64(0);
+  ScheduleSettings& settings = schedule.settings;
+  settings.name = row.text(1);
+  schedule.uid = row.uid(2);
+  settings.cron = row.text(3);
+  settings.zone = row.text(4);
+  settings.every_ms = row.int64(5);
+  settings.catch_up = known_word(parse_catch_up(row.text(6)), row, 6);
+  settings.overlap = known_word(parse_overlap(row.text(7)), row, 7);
+  spec_from_stored(row.text(11), settings.task);
+  settings.task.queue = row.text(8);
+  settings.task.priority = row.integer(9);
+  settings.task.name = row.text(10);
+  schedule.created_at = row.time(12);
+  schedule.done_until = row.time(13);
+  schedule.next_at = row.optional_time(14);
+  if (!row.is_null(15)) schedule.paused = Schedule::Pause{row.time(15), row.uid(16), row.text(17)};
+  return schedule;
+}
+
+std::optional<Schedule> load_schedule(Connection& db, const std::string& name) {
+  Query row = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules WHERE name = ?1");
+  if (!row.bind(name).step()) return std::nullopt;
+  return read_schedule(row);
+}
+
+bool may_change(const Actor& actor, const Schedule& schedule) {
+  return actor.admin || actor.uid == schedule.uid;
+}
+
+// The schedule, or why the actor cannot change it.
+ScheduleResult find_to_change(Connection& db, const Actor& actor, const std::string& name) {
+  auto schedule = load_schedule(db, name);
+  if (!schedule) return UnknownSchedule{name};
+  if (!may_change(actor, *schedule)) return NotYours{};
+  return *std::move(schedule);
+}
+
+void note(Transaction& transaction, std::string_view type, const Actor& actor,
+          const std::string& name) {
+  transaction.add_event(std::nullopt, std::nullopt,
+                        {.type = type, .actor_uid = actor.uid, .detail = "schedule=" + name});
+}
+
+void write_settings(Transaction& transaction, const Actor& actor,
+                    const ScheduleSettings& settings) {
+  // Looked at at once: whoever knows the rule finds its first slot. A replaced schedule keeps its
+  // owner, its pause and its slots.
+  transaction.db().run(
+      "INSERT INTO schedules (name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority,"
+      " task_name, spec, created_at_ms, done_until_ms, next_at_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12)"
+      " ON CONFLICT (name) DO UPDATE SET cron = excluded.cron, zone = excluded.zone,"
+      " every_ms = excluded.every_ms, catch_up = excluded.catch_up, overlap = excluded.overlap,"
+      " queue = excluded.queue, priority = excluded.priority, task_name = excluded.task_name,"
+      " spec = excluded.spec, created_at_ms = excluded.created_at_ms,"
+      " done_until_ms = excluded.done_until_ms,"
+      " next_at_ms = CASE WHEN paused_at_ms IS NULL THEN excluded.next_at_ms END",
+      settings.name, actor.uid, settings.cron, settings.zone, settings.every_ms,
+      to_string(settings.catch_up), to_string(settings.overlap), settings.task.queue,
+      settings.task.priority, settings.task.name, spec_to_stored(settings.task), transaction.now());
+  transaction.add_schedule_change(transaction.now());
+}
+
+TaskId insert_task(Transaction& transaction, const Schedule& schedule, const Note& note) {
+  StoredTask task;
+  task.uid = schedule.uid;
+  task.schedule = schedule.id;
+  task.created_at = transaction.now();
+  task.spec = schedule.settings.task;
+  task.row.state = State::queued;
+  transaction.insert(task, spec_to_stored(task.spec), note);
+  return task.id;
+}
+
+std::vector<TaskId> unended_tasks(Connection& db, std::int64_t schedule) {
+  Query rows = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_of_schedule WHERE schedule_id = ?1"
+      " AND ended_at_ms IS NULL ORDER BY id");
+  rows.bind(schedule);
+  std::vector<TaskId> ids;
+  while (rows.step()) ids.push_back(rows.int64(0));
+  return ids;
+}
+
+Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at) {
+  Slot slot{at, transaction.now(), SlotResult::fired, std::nullopt};
+  const std::vector<TaskId> unended = unended_tasks(transaction.db(), schedule.id);
+  if (!unended.empty() && schedule.settings.overlap == Overlap::skip) {
+    slot.result = SlotResult::overlap;
+    return slot;
+  }
+  if (schedule.settings.overlap == Overlap::replace) {
+    for (const TaskId id : unended) {
+      StoredTask task = must_load(transaction.db(), id);
+      cancel_task(transaction, task, std::nullopt);
+    }
+  }
+  if (find_refusal(transaction.queues(), schedule.settings.task.queue, 1)) {
+    slot.result = SlotResult::refused;
+    return slot;
+  }
+  slot.task = insert_task(
+      transaction, schedule,
+      {.type = "submitted",
+       .detail = "schedule=" + schedule.settings.name + " slot_ms=" + std::to_string(at.ms)});
+  return slot;
+}
+
+bool was_dealt_with(Connection& db, std::int64_t schedule, WallTime at) {
+  Query row = db.query("SELECT 1 FROM schedule_slots WHERE schedule_id = ?1 AND slot_at_ms = ?2");
+  return row.bind(schedule, at).step();
+}
+
+std::vector<Slot> fire_slots(Transaction& transaction, const Firing& firing) {
+  Connection& db = transaction.db();
+  const int changed = db.run(
+      "UPDATE schedules SET done_until_ms = ?3, next_at_ms = ?4"
+      " WHERE id = ?1 AND done_until_ms = ?2 AND paused_at_ms IS NULL",
+      firing.schedule, firing.was_done_until, firing.done_until, firing.next_at);
+  std::vector<Slot> slots;
+  if (changed == 0) return slots;
+  Query row = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules WHERE id = ?1");
+  if (!row.bind(firing.schedule).step()) throw std::logic_error("a schedule fires without a row");
+  const Schedule schedule = read_schedule(row);
+  for (const WallTime at : firing.slots) {
+    if (was_dealt_with(db, schedule.id, at)) continue;
+    const Slot& slot = slots.emplace_back(deal_with(transaction, schedule, at));
+    db.run(
+        "INSERT INTO schedule_slots (schedule_id, slot_at_ms, at_ms, result, task_id)"
+        " VALUES (?1, ?2, ?3, ?4, ?5)",
+        schedule.id, slot.at, slot.dealt_with_at, to_string(slot.result), slot.task);
+  }
+  return slots;
+}
+
+}  // namespace
+
+ScheduleResult TaskStore::put_schedule(const Actor& actor, const ScheduleSettings& settings) {
+  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) -> ScheduleResult {
+    Connection& db = transaction.db();
+    const auto known = load_schedule(db, settings.name);
+    if (known && !may_change(actor, *known)) return NotYours{};
+    if (!transaction.queues().contains(settings.task.queue)) {
+      return UnknownQueue{settings.task.queue};
+    }
+    write_settings(transaction, actor, settings);
+    note(transaction, "schedule_put", actor, settings.name);
+    return load_schedule(db, settings.name).value();
+  });
+}
+
+ScheduleResult TaskStore::pause_schedule(const Actor& actor, const std::string& name,
+                                         const std::string& why) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    Connection& db = transaction.db();
+    ScheduleResult found = find_to_change(db, actor, name);
+    if (!std::holds_alternative<Schedule>(found)) return found;
+    db.run(
+        "UPDATE schedules SET paused_at_ms = ?2, paused_by = ?3, paused_why = ?4,"
+        " next_at_ms = NULL WHERE name = ?1",
+        name, transaction.now(), actor.uid, why);
+    note(transaction, "schedule_paused", actor, name);
+    return ScheduleResult(load_schedule(db, name).value());
+  });
+}
+
+ScheduleResult TaskStore::resume_schedule(const Actor& actor, const std::string& name) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    Connection& db = transaction.db();
+    ScheduleResult found = find_to_change(db, actor, name);
+    const auto* schedule = std::get_if<Schedule>(&found);
+    if (schedule == nullptr || !schedule->paused) return found;
+    db.run(
+        "UPDATE schedules SET paused_at_ms = NULL, paused_by = NULL, paused_why = '',"
+        " done_until_ms = ?2, next_at_ms = ?2 WHERE name = ?1",
+        name, transaction.now());
+    note(transaction, "schedule_resumed", actor, name);
+    transaction.add_schedule_change(transaction.now());
+    return ScheduleResult(load_schedule(db, name).value());
+  });
+}
+
+ScheduleResult TaskStore::remove_schedule(const Actor& actor, const std::string& name) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    ScheduleResult found = find_to_change(transaction.db(), actor, name);
+    if (!std::holds_alternative<Schedule>(found)) return found;
+    transaction.db().run("DELETE FROM schedules WHERE name = ?1", name);
+    note(transaction, "schedule_removed", actor, name);
+    return found;
+  });
+}
+
+TriggerResult TaskStore::trigger_schedule(const Actor& actor, const std::string& name) {
+  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) -> TriggerResult {
+    const auto schedule = load_schedule(transaction.db(), name);
+    if (!schedule) return UnknownSchedule{name};
+    if (!may_change(actor, *schedule)) return NotYours{};
+    const std::string& queue = schedule->settings.task.queue;
+    if (const auto refusal = find_refusal(transaction.queues(), queue, 1)) {
+      return std::visit([](const auto& why) { return TriggerResult(why); }, *refusal);
+    }
+    return insert_task(
+        transaction, *schedule,
+        {.type = "submitted", .actor_uid = actor.uid, .detail = "schedule=" + name + " triggered"});
+  });
+}
+
+void TaskStore::rewind_schedules(WallTime now) {
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+    transaction.db().run(
+        "UPDATE schedules SET done_until_ms = ?1, next_at_ms = ?1"
+        " WHERE done_until_ms > ?1 AND paused_at_ms IS NULL",
+        now);
+  });
+}
+
+std::vector<Schedule> TaskStore::due_schedules(WallTime now, int limit) {
+  return impl_->read([&](Connection& db) {
+    Query rows = db.query("SELECT " SCHEDULE_COLUMNS
+                          " FROM schedules INDEXED BY schedules_next WHERE next_at_ms <= ?1 ORDER "
+                          "BY next_at_ms, id LIMIT ?2");
+    rows.bind(now, limit);
+    std::vector<Schedule> due;
+    while (rows.step()) due.push_back(read_schedule(rows));
+    return due;
+  });
+}
+
+std::vector<Slot> TaskStore::fire(const Firing& firing) {
+  return impl_->write(WhenFull::refuse,
+                      [&](Transaction& transaction) { return fire_slots(transaction, firing); });
+}
+
+std::optional<WallTime> TaskStore::next_schedule_at() {
+  return impl_->read([](Connection& db) -> std::optional<WallTime> {
+    Query row = db.query(
+        "SELECT next_at_ms FROM schedules INDEXED BY schedules_next WHERE next_at_ms IS NOT NULL"
+        " ORDER BY next_at_ms LIMIT 1");
+    if (!row.step()) return std::nullopt;
+    return row.time(0);
+  });
+}
+
+std::vector<Schedule> TaskStore::schedules(const Actor& actor) {
+  return impl_->read([&](Connection& db) {
+    Query rows = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules ORDER BY name");
+    std::vector<Schedule> schedules;
+    while (rows.step()) {
+      Schedule schedule = read_schedule(rows);
+      if (may_change(actor, schedule)) schedules.push_back(std::move(schedule));
+    }
+    return schedules;
+  });
+}
+
+std::optional<Schedule> TaskStore::schedule(const Actor& actor, const std::string& name) {
+  return impl_->read([&](Connection& db) -> std::optional<Schedule> {
+    auto schedule = load_schedule(db, name);
+    if (schedule && !may_change(actor, *schedule)) return std::nullopt;
+    return schedule;
+  });
+}
+
+std::vector<Slot> TaskStore::slots(std::int64_t schedule, int limit) {
+  return impl_->read([&](Connection& db) {
+    Query rows = db.query(
+        "SELECT slot_at_ms, at_ms, result, task_id FROM schedule_slots WHERE schedule_id = ?1"
+        " ORDER BY slot_at_ms DESC LIMIT ?2");
+    rows.bind(schedule, limit);
+    std::vector<Slot> slots;
+    while (rows.step()) {
+      Slot& slot = slots.emplace_back();
+      slot.at = rows.time(0);
+      slot.dealt_with_at = rows.time(1);
+      slot.result = known_word(parse_slot_result(rows.text(2)), rows, 2);
+      if (!rows.is_null(3)) slot.task = rows.int64(3);
+    }
+    return slots;
+  });
+}
+
+}  // namespace taskd

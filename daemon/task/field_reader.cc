@@ -1,0 +1,94 @@
+#include "daemon/task/field_reader.h"
+
+#include <cctype>
+
+#include "daemon/base/text.h"
+
+namespace taskd {
+
+using nlohmann::json;
+
+std::string pointer_step(std::string_view name) {
+  std::string out = "/";
+  for (const char c : name) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else if (std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+               std::string_view("-._!$&'()*+,;=:@?").find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out.append(1, '%').append(to_hex({&c, 1}));
+    }
+  }
+  return out;
+}
+
+bool is_close(std::string_view written, std::string_view known) {
+  const std::size_t shorter = std::min(written.size(), known.size());
+  if (std::max(written.size(), known.size()) - shorter > 3 || shorter < 3) return false;
+  std::string text(written);
+  for (char& c : text) {
+    if (c == '-') c = '_';
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text + "_ms" == known || edit_distance(text, known) <= (shorter > 4 ? 2 : 1);
+}
+
+void FieldReader::complain(std::string at, std::string detail) {
+  if (errors_.size() < kMaxFieldErrors) errors_.push_back({std::move(at), std::move(detail)});
+}
+
+void FieldReader::wrong_type(const json& value, const std::string& at, std::string_view wanted) {
+  complain(at,
+           value.is_null() ? "must not be null; leave it out" : "must be " + std::string(wanted));
+}
+
+void FieldReader::unknown(std::string at, std::string_view meant) {
+  std::string detail = "unknown field";
+  if (!meant.empty()) detail.append("; did you mean \"").append(meant).append("\"?");
+  complain(std::move(at), std::move(detail));
+}
+
+const std::string* FieldReader::string(const json& value, const std::string& at) {
+  const auto* text = value.get_ptr<const std::string*>();
+  if (text == nullptr) wrong_type(value, at, "a string");
+  return text;
+}
+
+const std::string* FieldReader::c_string(const json& value, const std::string& at,
+                                         std::size_t max_bytes) {
+  const std::string* text = string(value, at);
+  if (text == nullptr) return nullptr;
+  if (text->find('\0') != std::string::npos) {
+    complain(at, "must not contain NUL");
+  } else if (text->size() > max_bytes) {
+    complain(at, "must have at most " + std::to_string(max_bytes) + " bytes");
+  } else {
+    return text;
+  }
+  return nullptr;
+}
+
+bool FieldReader::plain(std::string_view text, const std::string& at, std::size_t max_bytes) {
+  if (text.size() > max_bytes) {
+    complain(at, "must have at most " + std::to_string(max_bytes) + " bytes");
+  } else if (!is_plain_text(text)) {
+    complain(at, "must not contain control, invisible or direction-changing characters");
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void FieldReader::duration(const json& value, const std::string& at, std::int64_t& out) {
+  integer(value, at, 0, kMaxDurationMs, out);
+}
+
+void FieldReader::boolean(const json& value, const std::string& at, bool& out) {
+  if (!value.is_boolean()) return wrong_type(value, at, "true or false");
+  out = value.get<bool>();
+}
+
+}  // namespace taskd

@@ -1,0 +1,87 @@
+// Reads the fields of a JSON object that somebody sent, and collects all that is wrong with them,
+// so that one answer tells everything. Pure; one object a document.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+
+// In all of it `at` is the value's pointer.
+class FieldReader {
+ public:
+  FieldErrors take_errors() { return std::move(errors_); }
+  bool ok() const { return errors_.empty(); }
+
+  void complain(std::string at, std::string detail);
+  void wrong_type(const nlohmann::json& value, const std::string& at, std::string_view wanted);
+  // A field of that object that is not known here. `meant` is the one that was probably meant, or
+  // "".
+  void unknown(std::string at, std::string_view meant);
+
+  // The string inside, or null after a complaint.
+  const std::string* string(const nlohmann::json& value, const std::string& at);
+  // A string that goes to the kernel: no NUL, at most `max_bytes`.
+  const std::string* c_string(const nlohmann::json& value, const std::string& at,
+                              std::size_t max_bytes);
+  // Text that people will see in tables and logs. False after a complaint.
+  bool plain(std::string_view text, const std::string& at, std::size_t max_bytes = kMaxNameBytes);
+
+  // Exactly an integer: 5.0, true and "5" are none.
+  template <class Integer>
+  void integer(const nlohmann::json& value, const std::string& at, std::int64_t min,
+               std::int64_t max, Integer& out) {
+    if (!value.is_number_integer()) return wrong_type(value, at, "an integer");
+    const bool huge = value.is_number_unsigned() &&
+                      value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
+    const auto number = huge ? 0 : value.get<std::int64_t>();
+    if (huge || number < min || number > max)
+      return complain(at, "must be from " + std::to_string(min) + " to " + std::to_string(max));
+    out = static_cast<Integer>(number);
+  }
+  void duration(const nlohmann::json& value, const std::string& at, std::int64_t& out);
+  void boolean(const nlohmann::json& value, const std::string& at, bool& out);
+
+ private:
+  FieldErrors errors_;
+};
+
+// `name` as one step of a JSON pointer inside a URI fragment.
+std::string pointer_step(std::string_view name);
+
+// Whether somebody who wrote `written` may have meant the field `known`.
+bool is_close(std::string_view written, std::string_view known);
+
+// A field of an object and how it is read into a Target.
+template <class Target>
+struct JsonField {
+  std::string_view name;
+  void (*read)(FieldReader&, const nlohmann::json& value, const std::string& at, Target&);
+};
+
+// Every field of `object`, unknown ones too.
+template <class Target, std::size_t N>
+void read_fields(FieldReader& reader, const nlohmann::json& object, const std::string& at,
+                 const JsonField<Target> (&fields)[N], Target& target) {
+  for (const auto& [name, value] : object.items()) {
+    const std::string place = at + pointer_step(name);
+    const auto field = std::find_if(std::begin(fields), std::end(fields),
+                                    [&key = name](const auto& f) { return f.name == key; });
+    if (field != std::end(fields)) {
+      field->read(reader, value, place, target);
+      continue;
+    }
+    const auto meant = std::find_if(std::begin(fields), std::end(fields),
+                                    [&key = name](const auto& f) { return is_close(key, f.name); });
+    reader.unknown(place, meant == std::end(fields) ? "" : meant->name);
+  }
+}
+
+}  // namespace taskd

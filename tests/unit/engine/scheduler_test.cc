@@ -1,0 +1,210 @@
+#include "daemon/engine/scheduler.h"
+
+#include <doctest/doctest.h>
+
+#include "daemon/base/text.h"
+#include "tests/unit/engine/fakes.h"
+
+using namespace taskd;
+using namespace taskd::test;
+
+namespace {
+
+constexpr Actor kOwner{1000, false};
+constexpr Actor kOther{1001, false};
+constexpr std::int64_t kMinuteMs = 60'000;
+
+struct ScheduleFixture : StoreFixture {
+  ScheduleFixture() { at("2026-01-01T00:00:30Z"); }
+
+  void at(std::string_view time) { clock.wall_ms = parse_rfc3339(time).value().ms; }
+  std::optional<WallTime> look() { return scheduler.run_once(clock.wall_now()); }
+  std::optional<WallTime> look_at(std::string_view time) {
+    at(time);
+    return look();
+  }
+  static ScheduleSettings cron(std::string_view line) {
+    ScheduleSettings settings;
+    settings.name = "nightly";
+    settings.cron = line;
+    settings.zone = "UTC";
+    settings.task.argv = {"true"};
+    return settings;
+  }
+  void put(const ScheduleSettings& settings) {
+    REQUIRE(std::holds_alternative<Schedule>(store->put_schedule(kOwner, settings)));
+    look();
+  }
+  Schedule get(const std::string& name = "nightly") {
+    return store->schedule(kOwner, name).value();
+  }
+  std::size_t tasks() {
+    ListRequest request;
+    request.actor = kOwner;
+    request.limit = 1000;
+    return store->list(request).size();
+  }
+  // The latest first.
+  std::vector<SlotResult> results() {
+    std::vector<SlotResult> results;
+    for (const Slot& slot : store->slots(get().id, 100)) results.push_back(slot.result);
+    return results;
+  }
+  void end_all() {
+    for (const Claim& claim : store->claim(100).claims) {
+      Finish finish{claim.task, claim.attempt, claim.token, {}};
+      finish.end.outcome = {OutcomeKind::exited, 0, ""};
+      store->finish({&finish, 1}, 0);
+    }
+  }
+  Scheduler scheduler{*store};
+};
+
+using Results = std::vector<SlotResult>;
+
+}  // namespace
+
+TEST_CASE("a slot submits the schedule's task once, as its owner's, and tells the next") {
+  ScheduleFixture f;
+  f.put(f.cron("*/5 * * * *"));
+  CHECK(f.tasks() == 0);
+  CHECK(f.get().next_at == parse_rfc3339("2026-01-01T00:05:00Z"));
+  CHECK(f.look_at("2026-01-01T00:05:00Z") == parse_rfc3339("2026-01-01T00:10:00Z"));
+  CHECK(f.tasks() == 1);
+  f.look();
+  f.look_at("2026-01-01T00:09:59Z");
+  CHECK(f.tasks() == 1);
+  const Task task = f.store->get(kOwner, 1).value();
+  CHECK(task.uid == kOwner.uid);
+  CHECK(task.state == State::queued);
+  CHECK(f.store->slots(f.get().id, 10).at(0).task == 1);
+}
+
+TEST_CASE("after an absence it catches up as it was told to") {
+  for (const auto& [catch_up, expected] :
+       {std::pair{CatchUp::one, 1u}, std::pair{CatchUp::none, 0u}, std::pair{CatchUp::all, 12u}}) {
+    ScheduleFixture f;
+    ScheduleSettings settings = f.cron("@hourly");
+    settings.catch_up = catch_up;
+    settings.overlap = Overlap::queue;
+    f.put(settings);
+    f.look_at("2026-01-01T12:30:00Z");
+    CHECK(f.tasks() == expected);
+    f.look_at("2026-01-01T13:00:00Z");
+    CHECK(f.tasks() == expected + 1);
+  }
+}
+
+TEST_CASE("a long catching up goes on in batches until each slot has fired") {
+  ScheduleFixture f;
+  ScheduleSettings settings = f.cron("* * * * *");
+  settings.catch_up = CatchUp::all;
+  settings.overlap = Overlap::queue;
+  f.put(settings);
+  f.at("2026-01-01T05:00:30Z");
+  while (f.look() <= f.clock.wall_now()) {
+  }
+  CHECK(f.tasks() == 300);
+}
+
+TEST_CASE("while a task of it has not ended a slot is left out, waits in line, or replaces it") {
+  const auto run = [](Overlap overlap) {
+    ScheduleFixture f;
+    ScheduleSettings settings = f.cron("* * * * *");
+    settings.overlap = overlap;
+    f.put(settings);
+    f.look_at("2026-01-01T00:01:00Z");
+    f.look_at("2026-01-01T00:02:00Z");
+    const Results results = f.results();
+    const State first = f.store->get(kOwner, 1)->state;
+    f.end_all();
+    f.look_at("2026-01-01T00:03:00Z");
+    CHECK(f.results().front() == SlotResult::fired);
+    return std::pair{results, first};
+  };
+  CHECK(run(Overlap::skip) ==
+        std::pair{Results{SlotResult::overlap, SlotResult::fired}, State::queued});
+  CHECK(run(Overlap::queue) ==
+        std::pair{Results{SlotResult::fired, SlotResult::fired}, State::queued});
+  CHECK(run(Overlap::replace) ==
+        std::pair{Results{SlotResult::fired, SlotResult::fired}, State::cancelled});
+}
+
+TEST_CASE("a clock that jumps back or forward fires no slot twice and silences nothing") {
+  ScheduleFixture f;
+  ScheduleSettings settings = f.cron("0 * * * *");
+  settings.overlap = Overlap::queue;
+  f.put(settings);
+  f.look_at("2026-01-01T01:00:00Z");
+  CHECK(f.tasks() == 1);
+  f.look_at("2027-06-01T12:00:00Z");  // a wrong clock
+  CHECK(f.tasks() == 2);
+  f.look_at("2026-01-01T00:30:00Z");  // put right, and too far back
+  f.look_at("2026-01-01T01:00:00Z");
+  CHECK(f.tasks() == 2);  // that slot has fired
+  f.look_at("2026-01-01T02:00:00Z");
+  CHECK(f.tasks() == 3);
+  f.look_at("2027-06-01T12:00:00Z");
+  CHECK(f.tasks() == 3);
+}
+
+TEST_CASE("a pause fires nothing, and what it left out is not made up for") {
+  ScheduleFixture f;
+  ScheduleSettings settings = f.cron("@hourly");
+  settings.catch_up = CatchUp::all;
+  f.put(settings);
+  f.store->pause_schedule(kOwner, "nightly", "holidays");
+  CHECK_FALSE(f.look_at("2026-01-01T05:00:00Z").has_value());
+  CHECK(f.tasks() == 0);
+  CHECK(f.get().paused->reason == "holidays");
+  f.at("2026-01-01T05:30:00Z");
+  f.store->resume_schedule(kOwner, "nightly");
+  CHECK(f.look() == parse_rfc3339("2026-01-01T06:00:00Z"));
+  f.look_at("2026-01-01T06:00:00Z");
+  CHECK(f.tasks() == 1);
+}
+
+TEST_CASE("a queue that takes nothing refuses the slot, and the next one is tried again") {
+  ScheduleFixture f;
+  f.put(f.cron("* * * * *"));
+  f.store->control_queue(kOwner, "default", QueueVerb::drain);
+  f.look_at("2026-01-01T00:01:00Z");
+  CHECK(f.results() == Results{SlotResult::refused});
+  f.store->control_queue(kOwner, "default", QueueVerb::resume);
+  f.look_at("2026-01-01T00:02:00Z");
+  CHECK(f.results() == Results{SlotResult::fired, SlotResult::refused});
+}
+
+TEST_CASE("a schedule is its owner's, and one of the same name later is another") {
+  ScheduleFixture f;
+  f.put(f.cron("* * * * *"));
+  f.look_at("2026-01-01T00:01:00Z");
+  CHECK(std::holds_alternative<NotYours>(f.store->put_schedule(kOther, f.cron("* * * * *"))));
+  CHECK(std::holds_alternative<NotYours>(f.store->remove_schedule(kOther, "nightly")));
+  CHECK(std::holds_alternative<NotYours>(f.store->trigger_schedule(kOther, "nightly")));
+  CHECK_FALSE(f.store->schedule(kOther, "nightly"));
+  const std::int64_t first = f.get().id;
+  f.store->remove_schedule(kOwner, "nightly");
+  f.put(f.cron("* * * * *"));
+  CHECK(f.get().id > first);
+  CHECK(f.results().empty());
+  CHECK(std::get<TaskId>(f.store->trigger_schedule(kOwner, "nightly")) == 2);
+  ScheduleSettings lost = f.cron("* * * * *");
+  lost.task.queue = "nowhere";
+  CHECK(std::holds_alternative<UnknownQueue>(f.store->put_schedule(kOwner, lost)));
+}
+
+TEST_CASE("every so often counts from the schedule's making, also over a restart") {
+  ScheduleFixture f;
+  ScheduleSettings settings;
+  settings.name = "nightly";
+  settings.every_ms = 10 * kMinuteMs;
+  settings.task.argv = {"true"};
+  f.put(settings);
+  CHECK(f.get().next_at == parse_rfc3339("2026-01-01T00:10:30Z"));
+  f.look_at("2026-01-01T00:47:00Z");
+  CHECK(f.tasks() == 1);
+  Scheduler another(*f.store);
+  CHECK(another.run_once(f.clock.wall_now()) == parse_rfc3339("2026-01-01T00:50:30Z"));
+  CHECK(f.tasks() == 1);
+}

@@ -1,0 +1,187 @@
+// Queues with limits: what a claim takes when.
+#include "tests/unit/store/fixture.h"
+
+namespace taskd {
+namespace {
+
+struct QueuesFixture : Fixture {
+  void set(QueuePatch patch) { store->set_queue(kRoot, patch, true); }
+  TaskId submit_to(const std::string& queue, int priority = 0) {
+    NewTask one = task(priority);
+    one.spec.queue = queue;
+    return submit(std::move(one));
+  }
+  std::vector<TaskId> claim_all(int limit = 1000) {
+    std::vector<TaskId> ids;
+    for (Claim& claim : store->claim(limit).claims) {
+      ids.push_back(claim.task);
+      live.push_back(std::move(claim));
+    }
+    return ids;
+  }
+  void end(TaskId id) {
+    const auto claim =
+        std::find_if(live.begin(), live.end(), [&](const Claim& one) { return one.task == id; });
+    REQUIRE(claim != live.end());
+    CHECK(finish(*claim));
+    live.erase(claim);
+  }
+  std::vector<Claim> live;
+};
+
+using Ids = std::vector<TaskId>;
+
+TEST_CASE_FIXTURE(QueuesFixture, "a queue runs no more tasks at once than its concurrency") {
+  set({.name = "mail", .concurrency = 2});
+  for (int i = 0; i < 4; ++i) submit_to("mail");
+  CHECK(claim_all() == Ids{1, 2});
+  CHECK_FALSE(store->claim(5).more);
+  end(1);
+  CHECK(claim_all() == Ids{3});
+  restart();
+  CHECK(claim_all().empty());
+  set({.name = "mail", .concurrency = std::optional<int>()});
+  CHECK(claim_all() == Ids{4});
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "a lower concurrency stops nothing that runs") {
+  for (int i = 0; i < 4; ++i) submit();
+  claim_all(3);
+  set({.name = "default", .concurrency = 1});
+  end(1);
+  end(2);
+  CHECK(claim_all().empty());
+  end(3);
+  CHECK(claim_all() == Ids{4});
+}
+
+TEST_CASE_FIXTURE(QueuesFixture,
+                  "inside a queue priority and age decide, whatever other queues hold") {
+  set({.name = "other"});
+  submit_to("default", 0);
+  submit_to("default", 10);
+  submit_to("default", 10);
+  CHECK(claim_all() == Ids{2, 3, 1});
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "a flooded queue does not starve another") {
+  set({.name = "flood"});
+  set({.name = "quiet"});
+  for (int i = 0; i < 100; ++i) submit_to("flood");
+  CHECK(claim_all(10).size() == 10);
+  const TaskId late = submit_to("quiet");
+  CHECK(claim_all(2).front() == late);
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "queues share the workers by their weights") {
+  set({.name = "a", .weight = 1});
+  set({.name = "b", .weight = 3});
+  for (int i = 0; i < 100; ++i) {
+    submit_to("a");
+    submit_to("b");
+  }
+  int of_b = 0;
+  for (const TaskId id : claim_all(80)) of_b += id % 2 == 0 ? 1 : 0;
+  CHECK(of_b == 60);
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "a rate lets its burst start at once and says when the next may") {
+  set({.name = "default", .rate = RateLimit{2, 60'000}});
+  for (int i = 0; i < 4; ++i) submit();
+  CHECK(claim_all() == Ids{1, 2});
+  const Claims none = store->claim(1);
+  CHECK(none.claims.empty());
+  CHECK_FALSE(none.more);
+  CHECK(none.later == WallTime{clock.now_ms + 30'000});
+  restart();  // a restart gives no second burst
+  CHECK(claim_all().empty());
+  clock.now_ms += 30'000;
+  CHECK(claim_all() == Ids{3});
+  clock.now_ms += 30'000;
+  CHECK(claim_all() == Ids{4});
+  CHECK_FALSE(store->claim(1).later);
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "a start that is rolled back takes no token of the rate") {
+  set({.name = "default", .rate = RateLimit{1, 60'000}});
+  submit();
+  {
+    SQLite::Database other(dir.file("taskd.db"), SQLite::OPEN_READWRITE);
+    other.exec(
+        "CREATE TRIGGER refuse BEFORE INSERT ON attempts BEGIN SELECT raise(ABORT, 'no'); END");
+  }
+  CHECK_THROWS(store->claim(1));
+  {
+    SQLite::Database other(dir.file("taskd.db"), SQLite::OPEN_READWRITE);
+    other.exec("DROP TRIGGER refuse");
+  }
+  CHECK(claim_all() == Ids{1});
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "a paused queue starts nothing, and says who paused it and why") {
+  submit();
+  const auto paused =
+      store->control_queue(kAlice, "default", QueueVerb::pause, "disk is being swapped");
+  REQUIRE(std::get<QueueInfo>(paused).paused);
+  CHECK(claim_all().empty());
+  restart();
+  CHECK(claim_all().empty());
+  const QueueInfo info = store->queue("default").value();
+  CHECK(info.paused->uid == kAlice.uid);
+  CHECK(info.paused->reason == "disk is being swapped");
+  CHECK(info.paused->at == clock.wall_now());
+  changes.clear();
+  store->control_queue(kAlice, "default", QueueVerb::resume);
+  CHECK(changes.size() == 1);  // wakes the workers
+  CHECK(claim_all() == Ids{1});
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "a draining queue takes nothing and runs what it has") {
+  submit();
+  store->control_queue(kRoot, "default", QueueVerb::drain);
+  const auto refused = try_submit({task()});
+  REQUIRE(std::holds_alternative<QueueFull>(refused));
+  CHECK(std::get<QueueFull>(refused).draining);
+  CHECK(claim_all() == Ids{1});
+  end(1);
+  CHECK(std::get<QueueFull>(control(Verb::retry, std::vector<TaskId>{1})).draining);
+  store->control_queue(kRoot, "default", QueueVerb::resume);
+  submit();
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "only a queue without any task can be removed") {
+  set({.name = "mail"});
+  const TaskId id = submit_to("mail");
+  CHECK(std::holds_alternative<QueueInUse>(store->remove_queue(kRoot, "mail")));
+  claim_all();
+  end(id);
+  CHECK(std::holds_alternative<QueueInUse>(store->remove_queue(kRoot, "mail")));
+  control(Verb::remove, {id});
+  CHECK(std::holds_alternative<QueueInfo>(store->remove_queue(kRoot, "mail")));
+  CHECK_FALSE(store->queue("mail"));
+  CHECK(std::holds_alternative<UnknownQueue>(store->remove_queue(kRoot, "mail")));
+  CHECK(std::holds_alternative<QueueInUse>(store->remove_queue(kRoot, "default")));
+  NewTask lost = task();
+  lost.spec.queue = "mail";
+  CHECK(std::holds_alternative<UnknownQueue>(try_submit({lost})));
+}
+
+TEST_CASE_FIXTURE(QueuesFixture,
+                  "settings change one by one, and a queue is made only on request") {
+  CHECK(std::holds_alternative<UnknownQueue>(
+      store->set_queue(kRoot, {.name = "mail", .weight = 2}, false)));
+  set({.name = "mail", .capacity = 5, .weight = 2});
+  set({.name = "mail", .rate = RateLimit{1, 1000}});
+  const QueueSettings settings = store->queue("mail")->settings;
+  CHECK(settings.capacity == 5);
+  CHECK(settings.weight == 2);
+  CHECK(settings.rate == RateLimit{1, 1000});
+  CHECK_FALSE(settings.concurrency);
+  const QueuePatch file[] = {{.name = "mail", .concurrency = 3}};
+  store->configure_queues(file);
+  CHECK(store->queue("mail")->settings.concurrency == 3);
+  CHECK(store->queue("mail")->settings.capacity == 5);
+}
+
+}  // namespace
+}  // namespace taskd
