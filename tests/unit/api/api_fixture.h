@@ -96,6 +96,9 @@ struct Response {
   }
 };
 
+// Until an answer counts as missing: a large batch takes a sanitizer on a busy machine its time.
+inline constexpr int kPatienceMs = 60'000;
+
 class RawClient {
  public:
   explicit RawClient(const std::string& path)
@@ -120,7 +123,7 @@ class RawClient {
   int fd() const { return fd_.get(); }
 
   // The next response; status 0 when the server closed or was silent for `patience_ms`.
-  Response receive(int patience_ms = 10'000) {
+  Response receive(int patience_ms = kPatienceMs) {
     Response response;
     while (input_.find("\r\n\r\n") == input_.npos) {
       if (!more(patience_ms)) return response;
@@ -149,12 +152,12 @@ class RawClient {
   // Only the head of a stream; its chunks come from receive_chunk().
   std::string receive_head() {
     while (input_.find("\r\n\r\n") == input_.npos) {
-      if (!more(10'000)) return "";
+      if (!more(kPatienceMs)) return "";
     }
     return take(input_.find("\r\n\r\n") + 4);
   }
   // Empty at the good end; nothing when the stream was cut.
-  std::optional<std::string> receive_chunk(int patience_ms = 10'000) {
+  std::optional<std::string> receive_chunk(int patience_ms = kPatienceMs) {
     while (input_.find("\r\n") == input_.npos) {
       if (!more(patience_ms)) return std::nullopt;
     }
@@ -169,7 +172,7 @@ class RawClient {
     return chunk;
   }
 
-  bool closed_by_server(int patience_ms = 10'000) {
+  bool closed_by_server(int patience_ms = kPatienceMs) {
     while (more(patience_ms)) {
     }
     return closed_;
