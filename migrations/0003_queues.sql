@@ -7,7 +7,7 @@ ALTER TABLE queues ADD COLUMN weight INTEGER NOT NULL DEFAULT 1 CHECK (weight BE
 ALTER TABLE queues ADD COLUMN rate_count  INTEGER CHECK (rate_count > 0);  -- NULL: no limit
 ALTER TABLE queues ADD COLUMN rate_per_ms INTEGER CHECK (rate_per_ms > 0);
 -- When the bucket of starts is full again, so that a restart gives nobody a second burst.
-ALTER TABLE queues ADD COLUMN rate_full_at_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queues ADD COLUMN rate_full_at_ns INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE queues ADD COLUMN paused_at_ms INTEGER;  -- NULL: not paused
 ALTER TABLE queues ADD COLUMN paused_by    INTEGER;
 ALTER TABLE queues ADD COLUMN paused_why   TEXT NOT NULL DEFAULT '';

@@ -158,6 +158,10 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
   read_reason(call, /*is_pause=*/false);
   TriggerResult result = context.store.trigger_schedule(call.actor, std::string(call.parameter));
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
+    throw ProblemError(422, "unknown_queue",
+                       "there is no queue " + in_quotes(unknown->queue) + " any more");
+  }
   const auto id = found_in<TaskId>(std::move(result), call);
   const auto task = context.store.get(call.actor, id);
   if (!task) no_such_task(id);

@@ -170,6 +170,13 @@ ScheduleBody schedule_body_from_json(const json& body, const std::string& name) 
     reader.complain("#", "exactly one of \"cron\" and \"every_ms\" is needed");
   if (body.contains("every_ms") && body.contains("zone"))
     reader.complain("#/zone", "belongs to \"cron\"; leave it out");
+  // Else the first of those that are made up for would be the only one to run.
+  if (out.settings.catch_up == CatchUp::all) {
+    if (!body.contains("overlap")) out.settings.overlap = Overlap::queue;
+    if (out.settings.overlap != Overlap::queue) {
+      reader.complain("#/overlap", "must be \"queue\" with \"catch_up\":\"all\"");
+    }
+  }
   if (!body.contains("task")) reader.complain("#/task", "is needed");
   out.errors = reader.take_errors();
   return out;

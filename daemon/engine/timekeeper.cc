@@ -69,11 +69,11 @@ void Timekeeper::publish(std::span<const Change> changes) {
 std::optional<WallTime> Timekeeper::run_once() {
   const WallTime now = clock_.wall_now();
   const std::optional<WallTime> due = store_.promote(now, kBatch);
-  const std::optional<WallTime> slot = scheduler_.run_once(now);
   const TaskStore::PruneResult pruned = store_.prune(now, kBatch);
   for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
   if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
-  return earlier(earlier(due, slot), pruned.next);
+  // Last, since on a full disk it may not submit, and what prunes must go on all the same.
+  return earlier(earlier(due, pruned.next), scheduler_.run_once(now));
 }
 
 void Timekeeper::run() {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kDiskFullPauseMs = 1000;
 constexpr int kNoRoomPauseMs = 100;
+constexpr std::int64_t kLongestWaitMs = 60'000;  // for a rate
 
 void log_end(const Finish& finish) {
   const Outcome& outcome = finish.end.outcome;
@@ -139,9 +140,11 @@ void WorkerPool::wait_for_work(std::uint64_t seen, std::optional<WallTime> later
   const MutexLock lock(mutex_);
   ++idle_;
   if (later) {
-    // Once is enough: who returns early asks the store and comes back.
+    // Once is enough: who returns early asks the store and comes back. Not for long at a time,
+    // since `later` is on the wall clock, which goes on in suspend and may be set.
+    const std::int64_t left_ms = *later - clock_.wall_now();
     if (commits_with_work_ == seen && !stopping_) {
-      work_.wait_for(mutex_, std::max<std::int64_t>(*later - clock_.wall_now(), 1));
+      work_.wait_for(mutex_, std::clamp<std::int64_t>(left_ms, 1, kLongestWaitMs));
     }
   } else {
     while (commits_with_work_ == seen && !stopping_) work_.wait(mutex_);
@@ -151,9 +154,8 @@ void WorkerPool::wait_for_work(std::uint64_t seen, std::optional<WallTime> later
 
 void WorkerPool::wake_another() {
   const MutexLock lock(mutex_);
-  if (idle_ == 0) return;
-  ++commits_with_work_;
-  work_.notify_one();
+  ++commits_with_work_;  // also for one that has just asked the store and is about to wait
+  if (idle_ > 0) work_.notify_one();
 }
 
 std::optional<Finish> WorkerPool::execute(const Claim& claim) {

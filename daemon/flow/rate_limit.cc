@@ -7,13 +7,20 @@
 namespace taskd {
 namespace {
 
-std::int64_t interval_us(const RateLimit& limit) {
-  return limit.per_ms * 1000;
+constexpr std::int64_t kNsPerMs = 1'000'000;
+
+std::int64_t interval_ns(const RateLimit& limit) {
+  return limit.per_ms * kNsPerMs;
+}
+
+// What one start takes out. Rounded up, so the rate is never exceeded in the long run.
+std::int64_t one_ns(const RateLimit& limit) {
+  return (interval_ns(limit) + limit.count - 1) / limit.count;
 }
 
 // What is still missing from a full bucket, in the time it takes to refill.
-std::int64_t missing_us(const RateLimit& limit, const Bucket& bucket, WallTime now) {
-  return std::clamp<std::int64_t>(bucket.full_at_us - now.ms * 1000, 0, interval_us(limit));
+std::int64_t missing_ns(const RateLimit& limit, const Bucket& bucket, WallTime now) {
+  return std::clamp<std::int64_t>(bucket.full_at_ns - now.ms * kNsPerMs, 0, interval_ns(limit));
 }
 
 std::optional<std::int64_t> parse_interval_ms(std::string_view text) {
@@ -39,15 +46,15 @@ std::string format_rate(const RateLimit& limit) {
 }
 
 WallTime next_start(const RateLimit& limit, const Bucket& bucket, WallTime now) {
-  // One token must be there: all but one of them may be missing.
-  const std::int64_t one_us = interval_us(limit) / limit.count;
-  const std::int64_t wait_us = missing_us(limit, bucket, now) - (interval_us(limit) - one_us);
-  return wait_us <= 0 ? now : now + (wait_us + 999) / 1000;
+  // All of the tokens but one may be missing; where rounding adds up to more than one, fewer start.
+  const std::int64_t may_miss_ns =
+      std::min((limit.count - 1) * one_ns(limit), interval_ns(limit) - 1);
+  const std::int64_t wait_ns = missing_ns(limit, bucket, now) - may_miss_ns;
+  return wait_ns <= 0 ? now : now + (wait_ns + kNsPerMs - 1) / kNsPerMs;
 }
 
 Bucket after_start(const RateLimit& limit, const Bucket& bucket, WallTime now) {
-  const std::int64_t one_us = interval_us(limit) / limit.count;
-  return {now.ms * 1000 + missing_us(limit, bucket, now) + one_us};
+  return {now.ms * kNsPerMs + missing_ns(limit, bucket, now) + one_ns(limit)};
 }
 
 }  // namespace taskd

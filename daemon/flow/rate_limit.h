@@ -25,10 +25,10 @@ struct RateLimit {
 std::optional<RateLimit> parse_rate(std::string_view text);
 std::string format_rate(const RateLimit& limit);  // "10/1m"
 
-// When the bucket is full again, in µs since 1970 on the wall clock, which goes on over restarts.
+// When the bucket is full again, in ns since 1970 on the wall clock, which goes on over restarts.
 // Any time in the past: it is full.
 struct Bucket {
-  std::int64_t full_at_us = 0;
+  std::int64_t full_at_ns = 0;
 };
 
 // When the next start may be; `now` or earlier if at once. A clock that was put back makes nobody

@@ -23,6 +23,15 @@ bool is_zone_name(std::string_view name) {
   return true;
 }
 
+// Abseil remembers each name it could not load, for good; so it is asked only for those there are.
+bool is_in_database(std::string_view name) {
+  if (name == "UTC") return true;
+  const char* folder = std::getenv("TZDIR");
+  std::error_code error;
+  return std::filesystem::is_regular_file(
+      std::filesystem::path(folder != nullptr ? folder : "/usr/share/zoneinfo") / name, error);
+}
+
 absl::CivilDay to_civil(const LocalDate& date) {
   return absl::CivilDay(date.year, date.month, date.day);
 }
@@ -52,7 +61,7 @@ int weekday(const LocalDate& date) {
 }
 
 std::optional<Zone> Zone::load(std::string_view name) {
-  if (!is_zone_name(name)) return std::nullopt;
+  if (!is_zone_name(name) || !is_in_database(name)) return std::nullopt;
   auto impl = std::make_shared<Impl>();
   impl->name = name;
   if (!absl::LoadTimeZone(impl->name, &impl->zone)) return std::nullopt;

@@ -27,12 +27,12 @@ void QueueTable::load(Connection& db) {
   Queues fresh;
   Query queues = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-      " paused_by, paused_why, draining, rate_full_at_us FROM queues");
+      " paused_by, paused_why, draining, rate_full_at_ns FROM queues");
   while (queues.step()) {
     QueueInfo info = read_queue(queues);
     Queue& queue = fresh[info.settings.name];
     queue.info = std::move(info);
-    queue.bucket.full_at_us = queues.int64(10);
+    queue.bucket.full_at_ns = queues.int64(10);
     const auto known = queues_.find(queue.info.settings.name);
     if (known != queues_.end()) queue.pass = known->second.pass;
   }
@@ -120,7 +120,7 @@ void QueueTable::flush(Connection& db) {
       queue.changed[index_of(state)] = false;
     }
     if (!queue.bucket_changed) continue;
-    db.run("UPDATE queues SET rate_full_at_us = ?2 WHERE name = ?1", name, queue.bucket.full_at_us);
+    db.run("UPDATE queues SET rate_full_at_ns = ?2 WHERE name = ?1", name, queue.bucket.full_at_ns);
     queue.bucket_changed = false;
   }
 }

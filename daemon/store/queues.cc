@@ -60,8 +60,10 @@ void set_row(Transaction& transaction, const Actor& actor, const std::string& qu
   Connection& db = transaction.db();
   switch (verb) {
     case QueueVerb::pause:
-      db.run("UPDATE queues SET paused_at_ms = ?2, paused_by = ?3, paused_why = ?4 WHERE name = ?1",
-             queue, transaction.now(), actor.uid, why);
+      db.run(
+          "UPDATE queues SET paused_at_ms = coalesce(paused_at_ms, ?2), paused_by = ?3, paused_why "
+          "= ?4 WHERE name = ?1",
+          queue, transaction.now(), actor.uid, why);
       break;
     case QueueVerb::resume:
       db.run(

@@ -73,7 +73,8 @@ void write_settings(Transaction& transaction, const Actor& actor,
       " every_ms = excluded.every_ms, catch_up = excluded.catch_up, overlap = excluded.overlap,"
       " queue = excluded.queue, priority = excluded.priority, task_name = excluded.task_name,"
       " spec = excluded.spec, created_at_ms = excluded.created_at_ms,"
-      " done_until_ms = excluded.done_until_ms,"
+      // Never as it was, so that a firing decided from the settings before finds nothing.
+      " done_until_ms = max(excluded.done_until_ms, schedules.done_until_ms + 1),"
       " next_at_ms = CASE WHEN paused_at_ms IS NULL THEN excluded.next_at_ms END",
       settings.name, actor.uid, settings.cron, settings.zone, settings.every_ms,
       to_string(settings.catch_up), to_string(settings.overlap), settings.task.queue,
@@ -102,22 +103,30 @@ std::vector<TaskId> unended_tasks(Connection& db, std::int64_t schedule) {
   return ids;
 }
 
+bool has_unended_task(Connection& db, std::int64_t schedule) {
+  Query row = db.query(
+      "SELECT 1 FROM tasks INDEXED BY tasks_of_schedule WHERE schedule_id = ?1"
+      " AND ended_at_ms IS NULL LIMIT 1");
+  return row.bind(schedule).step();
+}
+
 Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at) {
   Slot slot{at, transaction.now(), SlotResult::fired, std::nullopt};
-  const std::vector<TaskId> unended = unended_tasks(transaction.db(), schedule.id);
-  if (!unended.empty() && schedule.settings.overlap == Overlap::skip) {
+  if (schedule.settings.overlap == Overlap::skip &&
+      has_unended_task(transaction.db(), schedule.id)) {
     slot.result = SlotResult::overlap;
     return slot;
   }
-  if (schedule.settings.overlap == Overlap::replace) {
-    for (const TaskId id : unended) {
-      StoredTask task = must_load(transaction.db(), id);
-      cancel_task(transaction, task, std::nullopt);
-    }
-  }
+  // Before anything is replaced: what runs is not given up for a task that cannot come.
   if (find_refusal(transaction.queues(), schedule.settings.task.queue, 1)) {
     slot.result = SlotResult::refused;
     return slot;
+  }
+  if (schedule.settings.overlap == Overlap::replace) {
+    for (const TaskId id : unended_tasks(transaction.db(), schedule.id)) {
+      StoredTask task = must_load(transaction.db(), id);
+      cancel_task(transaction, task, std::nullopt);
+    }
   }
   slot.task = insert_task(
       transaction, schedule,
@@ -176,7 +185,8 @@ ScheduleResult TaskStore::pause_schedule(const Actor& actor, const std::string& 
     ScheduleResult found = find_to_change(db, actor, name);
     if (!std::holds_alternative<Schedule>(found)) return found;
     db.run(
-        "UPDATE schedules SET paused_at_ms = ?2, paused_by = ?3, paused_why = ?4,"
+        "UPDATE schedules SET paused_at_ms = coalesce(paused_at_ms, ?2), paused_by = ?3, "
+        "paused_why = ?4,"
         " next_at_ms = NULL WHERE name = ?1",
         name, transaction.now(), actor.uid, why);
     note(transaction, "schedule_paused", actor, name);

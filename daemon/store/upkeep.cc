@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kKeepEventsMs = 30 * kDayMs;
-constexpr std::int64_t kKeepSlotsMs = 400 * kDayMs;  // a yearly schedule shows its last one
+constexpr std::int64_t kKeepSlotsMs = 30 * kDayMs;
 constexpr std::int64_t kKeepKeysMs = 7 * kDayMs;
 constexpr int kEventsPerTask = 10;  // deleted with each: more than a usual life writes
 
@@ -55,11 +55,13 @@ void prune_keys(Connection& db, WallTime now, int limit) {
       now + -kKeepKeysMs, limit);
 }
 
+// The latest of each schedule stays, to be shown.
 void prune_slots(Connection& db, WallTime now, int limit) {
   db.run(
       "DELETE FROM schedule_slots WHERE (schedule_id, slot_at_ms) IN"
       " (SELECT schedule_id, slot_at_ms FROM schedule_slots WHERE at_ms <= ?1"
-      " ORDER BY at_ms LIMIT ?2)",
+      " ORDER BY at_ms LIMIT ?2) AND slot_at_ms < (SELECT max(latest.slot_at_ms) FROM"
+      " schedule_slots latest WHERE latest.schedule_id = schedule_slots.schedule_id)",
       now + -kKeepSlotsMs, limit);
 }
 

@@ -62,7 +62,7 @@ TEST_CASE("a schedule that is put looks as documented, and a second PUT replaces
   CHECK(api.ask(get("/v1/schedules")).json().at("schedules") == json::array({made.json()}));
 
   json other = every_10m();
-  other["catch_up"] = "all";
+  other["catch_up"] = "none";
   other["overlap"] = "replace";
   other["task"] = {{"shell", "date"}, {"env", {{"SECRET", "x"}}}, {"labels", {{"team", "web"}}}};
   const Response replaced = api.ask(put(kBackup, other.dump()));
@@ -70,7 +70,7 @@ TEST_CASE("a schedule that is put looks as documented, and a second PUT replaces
   CHECK(replaced.json().at("every_ms") == 600'000);
   CHECK(replaced.json().at("cron").is_null());
   CHECK(replaced.json().at("zone").is_null());
-  CHECK(replaced.json().at("catch_up") == "all");
+  CHECK(replaced.json().at("catch_up") == "none");
   CHECK(replaced.json().at("overlap") == "replace");
   CHECK(replaced.json().at("task") ==
         json{{"shell", "date"}, {"env", {{"SECRET", "***"}}}, {"labels", {{"team", "web"}}}});
@@ -349,6 +349,17 @@ TEST_CASE("a schedule comes back from its JSON as it was") {
   CHECK(slot_to_json(slot_from_json(slot_to_json(slot))) == slot_to_json(slot));
   CHECK_THROWS_AS(schedule_from_json(json::object()), std::runtime_error);
   CHECK_THROWS_AS(slot_from_json(json::array()), std::runtime_error);
+}
+
+TEST_CASE("making up for every slot goes with waiting in line alone") {
+  const ApiFixture api;
+  json all = every_10m();
+  all["catch_up"] = "all";
+  CHECK(api.ask(put(kBackup, all.dump())).json().at("overlap") == "queue");
+  all["overlap"] = "skip";
+  const Response refused = api.ask(put(kBackup, all.dump()));
+  CHECK(refused.status == 422);
+  CHECK(refused.json().at("errors").at(0).at("pointer") == "#/overlap");
 }
 
 }  // namespace

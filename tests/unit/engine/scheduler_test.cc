@@ -175,6 +175,18 @@ TEST_CASE("a queue that takes nothing refuses the slot, and the next one is trie
   CHECK(f.results() == Results{SlotResult::fired, SlotResult::refused});
 }
 
+TEST_CASE("nothing is replaced for a task that the queue would not take") {
+  ScheduleFixture f;
+  ScheduleSettings settings = f.cron("* * * * *");
+  settings.overlap = Overlap::replace;
+  f.put(settings);
+  f.look_at("2026-01-01T00:01:00Z");
+  f.store->control_queue(kOwner, "default", QueueVerb::drain);
+  f.look_at("2026-01-01T00:02:00Z");
+  CHECK(f.results() == Results{SlotResult::refused, SlotResult::fired});
+  CHECK(f.store->get(kOwner, 1)->state == State::queued);
+}
+
 TEST_CASE("a schedule is its owner's, and one of the same name later is another") {
   ScheduleFixture f;
   f.put(f.cron("* * * * *"));

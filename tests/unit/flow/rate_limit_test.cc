@@ -38,6 +38,19 @@ TEST_CASE("more than one start a millisecond is kept as exactly as fewer") {
   CHECK(times[14'999] == 3'000);
 }
 
+TEST_CASE("a rate that does not divide evenly is not exceeded") {
+  for (const RateLimit limit :
+       {RateLimit{7, 1000}, RateLimit{7000, 1000}, RateLimit{700'000, 1000}}) {
+    Bucket bucket;
+    const auto times = starts(limit, bucket, {1'000}, static_cast<int>(limit.count) * 2 + 2);
+    const auto count = static_cast<std::size_t>(limit.count);
+    CAPTURE(limit.count);
+    if (limit.count <= 7000) CHECK(times[count - 1] == 1'000);
+    CHECK(times[count] > 1'000);
+    CHECK(times[count * 2 + 1] >= 2'000);
+  }
+}
+
 TEST_CASE("a clock that is put back makes nobody wait for longer than the bucket takes to fill") {
   Bucket bucket;
   starts({2, 10'000}, bucket, {5'000'000}, 2);
