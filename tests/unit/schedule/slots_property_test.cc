@@ -65,7 +65,7 @@ bool matches(const Cron& cron, const Wall& wall) {
 // line names what the clock shows or has just jumped over, unless the clock has shown it before.
 std::vector<WallTime> watched(const CronRule& rule, WallTime from, WallTime to) {
   std::vector<WallTime> slots;
-  WallTime time = from + -24 * 60 * kMinuteMs;
+  WallTime time = from + -3 * 60 * kMinuteMs;
   Wall latest = wall_at(rule.zone, time);  // the furthest that the clock has ever shown
   for (time = time + kMinuteMs; time <= to; time = time + kMinuteMs) {
     const Wall now = wall_at(rule.zone, time);
@@ -98,9 +98,9 @@ TEST_CASE("any line in any zone fires just when a watcher of the clock would fir
         "2026-11-01T05:00:00Z", "2026-10-03T14:00:00Z", "2026-04-04T14:00:00Z",
         "2026-09-06T03:00:00Z", "2026-04-05T02:00:00Z", "2010-11-07T02:00:00Z",
         "2026-02-28T12:00:00Z", "2028-02-28T12:00:00Z", "2026-12-31T20:00:00Z");
-    const auto shift = *rc::gen::inRange(-600, 600);
+    const auto shift = *rc::gen::inRange(-480, 120);
     const WallTime from = parse_rfc3339(around).value() + shift * kMinuteMs;
-    const WallTime to = from + 26 * 60 * kMinuteMs;
+    const WallTime to = from + 9 * 60 * kMinuteMs;
     const std::string line = random_line();
     auto cron = parse_cron(line);
     RC_PRE(std::holds_alternative<Cron>(cron));
