@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::string_view kDefaultQueue = "default";
 
-std::string quoted_reason(const std::string& why) {
+std::string reason_detail(const std::string& why) {
   return why.empty() ? "" : " why=" + why;
 }
 
@@ -114,7 +114,7 @@ QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queu
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
     if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
     set_row(transaction, actor, queue, verb, why);
-    note(transaction, event_type(verb), actor, "queue=" + queue + quoted_reason(why));
+    note(transaction, event_type(verb), actor, "queue=" + queue + reason_detail(why));
     reload(transaction);
     return transaction.queues().info(queue);
   });

@@ -1,10 +1,9 @@
 #include "daemon/process/shim/status.h"
 
-#include <stdio.h>
+#include <unistd.h>
 
 #include <ctime>
 
-#include "daemon/process/shim/fd.h"
 #include "daemon/process/shim/text.h"
 
 namespace taskd::shim {
