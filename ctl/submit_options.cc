@@ -92,7 +92,7 @@ void SubmitOptions::declare(Args& args) {
               "start then: RFC 3339, or local \"2026-03-01 12:00\",\n"
               "or 12:00 (the next such)");
   args.flag("--hold", hold_, "wait for `taskctl release`");
-  args.option("--key", "KEY", key_,
+  args.option("--idempotency-key", "KEY", idempotency_key_,
               "submitting again with the same KEY gives the same\ntask instead of a second one");
 }
 
@@ -239,11 +239,13 @@ nlohmann::json SubmitOptions::send(const Client& client, const NewTask& task) co
   request.method = "POST";
   request.target = "/v1/tasks";
   request.body = to_json(task).dump();
-  if (key_) {
+  if (idempotency_key_) {
     const auto printable = [](char c) { return c > ' ' && c < 0x7F; };
-    if (key_->empty() || key_->size() > 255 || !std::all_of(key_->begin(), key_->end(), printable))
-      throw UsageError(kExitUsage, "--key takes 1 to 255 printable ASCII characters, no blanks");
-    request.headers.emplace_back("Idempotency-Key", *key_);
+    if (idempotency_key_->empty() || idempotency_key_->size() > 255 ||
+        !std::all_of(idempotency_key_->begin(), idempotency_key_->end(), printable))
+      throw UsageError(kExitUsage,
+                       "--idempotency-key takes 1 to 255 printable ASCII characters, no blanks");
+    request.headers.emplace_back("Idempotency-Key", *idempotency_key_);
   }
   return client.call(request);
 }

@@ -66,9 +66,9 @@ TEST_CASE("a delayed task is scheduled first and runs when its time has come") {
 
 TEST_CASE("a repeated key gives the same task, and another body under it is refused") {
   const TestDaemon daemon;
-  const std::string id = daemon.submit({"--key", "nightly-7", "--", "true"});
-  CHECK(daemon.submit({"--key", "nightly-7", "--", "true"}) == id);
-  const RunResult other = daemon.ctl({"submit", "--key", "nightly-7", "--", "false"});
+  const std::string id = daemon.submit({"--idempotency-key", "nightly-7", "--", "true"});
+  CHECK(daemon.submit({"--idempotency-key", "nightly-7", "--", "true"}) == id);
+  const RunResult other = daemon.ctl({"submit", "--idempotency-key", "nightly-7", "--", "false"});
   CHECK(other.exit_code == 65);
   CHECK(other.err.find("Idempotency-Key") != std::string::npos);
 }
