@@ -128,6 +128,14 @@ void SubmitOptions::declare_task(Args& args) {
 }
 
 NewTask SubmitOptions::to_task(Context& context) const {
+  if (!shell_ && argv_.empty())
+    throw UsageError(kExitUsage,
+                     "what should run? Write the command after --, as in \"taskctl submit -- make "
+                     "all\", or give --shell");
+  return to_defaults(context);
+}
+
+NewTask SubmitOptions::to_defaults(Context& context) const {
   NewTask task;
   TaskSpec& spec = task.spec;
   set_command(spec);
@@ -163,10 +171,7 @@ void SubmitOptions::set_command(TaskSpec& spec) const {
     spec.shell = checked("--shell", *shell_);
     return;
   }
-  if (argv_.empty())
-    throw UsageError(kExitUsage,
-                     "what should run? Write the command after --, as in \"taskctl submit -- make "
-                     "all\", or give --shell");
+  if (argv_.empty()) return;
   if (argv_[0].empty()) throw UsageError(kExitUsage, "the command's name is empty");
   for (std::size_t i = 0; i < argv_.size(); ++i)
     checked("argument " + std::to_string(i) + " of the command", argv_[i]);
@@ -234,19 +239,34 @@ void SubmitOptions::set_retries(TaskSpec& spec) const {
   spec.no_retry_on = retry_matches("--no-retry-on", no_retry_on_);
 }
 
+std::string SubmitOptions::identity(const NewTask& defaults) const {
+  NewTask task = defaults;
+  task.run_at.reset();
+  std::map<std::string, std::string> asked;
+  for (const std::string& text : env_) {
+    const auto variable = task.spec.env.find(text.substr(0, text.find('=')));
+    if (variable != task.spec.env.end()) asked.insert(*variable);
+  }
+  task.spec.env = std::move(asked);
+  return to_json(task).dump();
+}
+
+std::optional<std::string> SubmitOptions::idempotency_key() const {
+  if (!idempotency_key_) return std::nullopt;
+  const auto printable = [](char c) { return c > ' ' && c < 0x7F; };
+  if (idempotency_key_->empty() || idempotency_key_->size() > 255 ||
+      !std::all_of(idempotency_key_->begin(), idempotency_key_->end(), printable))
+    throw UsageError(kExitUsage,
+                     "--idempotency-key takes 1 to 255 printable ASCII characters, no blanks");
+  return idempotency_key_;
+}
+
 nlohmann::json SubmitOptions::send(const Client& client, const NewTask& task) const {
   HttpRequest request;
   request.method = "POST";
   request.target = "/v1/tasks";
   request.body = to_json(task).dump();
-  if (idempotency_key_) {
-    const auto printable = [](char c) { return c > ' ' && c < 0x7F; };
-    if (idempotency_key_->empty() || idempotency_key_->size() > 255 ||
-        !std::all_of(idempotency_key_->begin(), idempotency_key_->end(), printable))
-      throw UsageError(kExitUsage,
-                       "--idempotency-key takes 1 to 255 printable ASCII characters, no blanks");
-    request.headers.emplace_back("Idempotency-Key", *idempotency_key_);
-  }
+  if (const auto key = idempotency_key()) request.headers.emplace_back("Idempotency-Key", *key);
   return client.call(request);
 }
 

@@ -21,9 +21,18 @@ class SubmitOptions {
   // What the options ask for. The environment and the working folder are this process's. Throws
   // UsageError: 64 for a wrong option, 65 for text that JSON cannot carry. Says what it leaves out.
   NewTask to_task(Context& context) const;
+  // The same where the command may be missing: what the tasks of a bulk submit have in common.
+  NewTask to_defaults(Context& context) const;
+  // What of those defaults makes the tasks those that they are: not the environment they are sent
+  // with unasked, nor a moment that "--at 12:00" stands for today.
+  std::string identity(const NewTask& defaults) const;
 
   // Sends it, with the Idempotency-Key if there is one. Returns the answer: the task.
   nlohmann::json send(const Client& client, const NewTask& task) const;
+
+  // The Idempotency-Key of the options. Throws UsageError (64) for one that is none.
+  std::optional<std::string> idempotency_key() const;
+  const std::vector<std::string>& command() const { return argv_; }
 
  private:
   void set_command(TaskSpec& spec) const;

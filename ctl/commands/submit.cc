@@ -1,27 +1,85 @@
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "ctl/bulk_submit.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/submit_options.h"
 #include "ctl/verbs.h"
 #include "ctl/waiter.h"
+#include "ctl/when.h"
+#include "daemon/base/errors.h"
+#include "daemon/task/spec_json.h"
 
 namespace taskd::ctl {
 namespace {
 
+constexpr std::size_t kMaxKeyPrefix = 200;  // the number of a line is added
+
 constexpr HelpText kHelp{
-    .usage = "[OPTIONS] -- COMMAND [ARG…]\n       taskctl submit [OPTIONS] --shell LINE",
+    .usage =
+        "[OPTIONS] -- COMMAND [ARG…]\n       taskctl submit [OPTIONS] --shell LINE\n"
+        "       taskctl submit [OPTIONS] --from FILE [-- COMMAND [ARG…]]\n"
+        "       taskctl submit [OPTIONS] --each-line FILE -- COMMAND [ARG…]",
     .paragraph =
         R"(Hands a command to the daemon and prints the task's id once it is safely on disk.
 The command gets exactly these arguments, without a shell; it runs in this folder,
 as you, with a small environment. With --wait taskctl stays until the task has ended
-and exits with its code (see man taskctl); an interrupt then leaves the task alone.)",
+and exits with its code (see man taskctl); an interrupt then leaves the task alone.
+
+With --from or --each-line the lines of a file (- is stdin) are tasks, and their ids
+are printed one a line. A thousand tasks at a time are stored, all or none. The same
+command, run again after a crash or an interrupt, goes on where it stopped and submits
+nothing twice; to submit the same lines once more, name an --idempotency-key.)",
     .examples =
         R"(  taskctl submit -- make -j4 all
   taskctl submit --name backup --at 03:00 --timeout 2h -- ./backup.sh
   taskctl submit --max-attempts 5 --retry-delay 30s -- curl -fO https://example.org/x
   id=$(taskctl submit --shell 'sort big | uniq -c > counts') && taskctl wait "$id"
+  taskctl submit --from tasks.ndjson --queue night   # {"argv":["./job","1"],"name":"one"}
+  find . -name '*.wav' | taskctl submit --each-line - -- flac --best {}
 )"};
+
+struct BulkOptions {
+  std::optional<std::string> from, each_line, wait_for_room;
+  bool quiet = false;
+
+  void declare(Args& args) {
+    args.option("--from", "FILE", from,
+                "every line is a task in JSON, as the API takes it;\n"
+                "these options are for what a line leaves out");
+    args.option("--each-line", "FILE", each_line,
+                "every line completes the command: it takes the\n"
+                "place of {}, or becomes the last argument");
+    args.option("--wait-for-room", "TIME", wait_for_room,
+                "of many tasks: wait so long for a full queue\n(default: 0, stop)");
+    args.flag("--quiet", quiet, "of many tasks: no bar, and no word about how many");
+  }
+};
+
+int submit_many(Context& context, const CommonOptions& common, const SubmitOptions& options,
+                const BulkOptions& bulk, bool json) {
+  if (bulk.from && bulk.each_line)
+    throw UsageError(kExitUsage, "give either --from or --each-line, not both");
+  if (bulk.each_line && options.command().empty())
+    throw UsageError(kExitUsage,
+                     "--each-line completes a command: write it after --; for a line of the shell "
+                     "-- sh -c 'LINE with \"$1\"' sh");
+  BulkSubmit lines;
+  lines.path = bulk.from ? *bulk.from : *bulk.each_line;
+  lines.json = json;
+  lines.quiet = bulk.quiet;
+  lines.key = options.idempotency_key();
+  if (lines.key && lines.key->size() > kMaxKeyPrefix)
+    throw UsageError(kExitUsage, "with many tasks --idempotency-key takes 200 characters at most");
+  if (bulk.wait_for_room)
+    lines.wait_for_room_ms = duration_flag("--wait-for-room", *bulk.wait_for_room);
+  NewTask defaults = options.to_defaults(context);
+  lines.identity = options.identity(defaults);
+  if (bulk.each_line) lines.command = std::exchange(defaults.spec.argv, {});
+  lines.defaults = to_json(defaults);
+  return submit_lines(context, connect(context, common), lines);
+}
 
 }  // namespace
 
@@ -30,13 +88,19 @@ int submit_command(Context& context, const Words& argv) {
   SubmitOptions options;
   bool json = false;
   bool wait = false;
+  BulkOptions bulk;
   Args args("submit", kHelp);
   options.declare(args);
+  bulk.declare(args);
   args.flag("--wait", wait, "wait for the end and exit with the task's code");
   args.flag("--json", json, "print the task as JSON; with --wait as it has ended");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
+  if (bulk.from || bulk.each_line) {
+    if (wait) throw UsageError(kExitUsage, "--wait is for one task; see \"taskctl wait\"");
+    return submit_many(context, common, options, bulk, json);
+  }
   const NewTask task = options.to_task(context);
   const Client client = connect(context, common);
   nlohmann::json answer = options.send(client, task);

@@ -4,7 +4,7 @@
 #include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
-#include "daemon/task/spec_json.h"
+#include "daemon/task/spec_merge.h"
 
 namespace taskd {
 namespace {
@@ -31,7 +31,13 @@ std::string pointer_to(bool batch, std::size_t index) {
 const json& batch_items(const json& body) {
   FieldErrors errors;
   for (const auto& [name, value] : body.items()) {
-    if (name != "tasks") errors.push_back({"#/" + name, "is not known beside tasks"});
+    if (name == "tasks") continue;
+    if (name == "defaults") {
+      errors = check_defaults(value, "#/defaults");
+      if (!errors.empty()) invalid_fields("invalid_task", std::move(errors));
+    } else {
+      errors.push_back({"#/" + name, "is not known beside tasks"});
+    }
   }
   const json& items = body.at("tasks");
   if (!items.is_array() || items.empty() || items.size() > kMaxBatch) {
@@ -56,8 +62,16 @@ std::vector<NewTask> read_tasks(const json& body, bool batch) {
     }
   };
   if (batch) {
-    for (const json& item : batch_items(body)) {
-      read_one(item);
+    const json& items = batch_items(body);
+    const auto defaults = body.find("defaults");
+    for (const json& item : items) {
+      if (defaults != body.end() && item.is_object()) {
+        json whole = item;
+        fill_in(whole, *defaults);
+        read_one(whole);
+      } else {
+        read_one(item);
+      }
       if (errors.size() > kMaxFieldErrors) break;
     }
   } else {

@@ -32,9 +32,9 @@ struct RunResult {
 };
 
 struct RunOptions {
-  std::map<std::string, std::string> env;  // added to the test's own
-  std::string input;                       // given on stdin
-  std::string output_file;                 // stdout and stderr go here, not into pipes
+  std::map<std::string, std::string> env = {};  // added to the test's own
+  std::string input = {};                       // given on stdin
+  std::string output_file = {};                 // stdout and stderr go here, not into pipes
 };
 
 // A terminal to be a child's `output_file`. What is shown must fit into the kernel's buffer.

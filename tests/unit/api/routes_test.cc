@@ -52,6 +52,31 @@ TEST_CASE("a batch is stored whole or not at all") {
   CHECK(api.rows() == 2'500);
 }
 
+TEST_CASE("what the tasks of a batch have in common is said once") {
+  const ApiFixture api;
+  const Response good = api.ask(post("/v1/tasks", R"({"defaults":{"priority":5,"shell":"s"},
+      "tasks":[{"argv":["a"]},{"priority":"low"}]})"));
+  CHECK(good.status == 201);
+  const json tasks = good.json().at("tasks");
+  CHECK(tasks.at(0).at("argv") == json{"a"});
+  CHECK(tasks.at(0).at("priority") == 5);
+  CHECK(tasks.at(1).at("shell") == "s");
+  CHECK(tasks.at(1).at("priority") == -10);
+  const auto pointer = [&](const std::string& body) {
+    const Response response = api.ask(post("/v1/tasks", body));
+    CHECK(response.status == 422);
+    return response.json().at("errors").at(0).at("pointer");
+  };
+  CHECK(pointer(R"({"defaults":{"priority":"x"},"tasks":[{"argv":["a"]}]})") ==
+        "#/defaults/priority");
+  CHECK(pointer(R"({"defaults":[],"tasks":[{"argv":["a"]}]})") == "#/defaults");
+  CHECK(pointer(R"({"defaults":{"argv":["a"]},"tasks":[{"priority":"x"}]})") ==
+        "#/tasks/0/priority");
+  CHECK(pointer(R"({"defaults":{"argv":["a"]},"tasks":[5]})") == "#/tasks/0");
+  CHECK(pointer(R"({"defaults":{"argv":["a"]}})") == "#/defaults");
+  CHECK(api.rows() == 2);
+}
+
 TEST_CASE("the same Idempotency-Key gives the same task, and another body is refused") {
   const ApiFixture api;
   const std::string body = R"({"argv":["true"]})";

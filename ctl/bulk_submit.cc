@@ -1,0 +1,224 @@
+#include "ctl/bulk_submit.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ctl/count_text.h"
+#include "ctl/digest.h"
+#include "ctl/interrupts.h"
+#include "ctl/problem_text.h"
+#include "ctl/progress_bar.h"
+#include "ctl/selector.h"
+#include "ctl/task_lines.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 20;  // what the daemon takes
+constexpr std::size_t kShownErrors = 5;
+constexpr int kSignalExit = 128;
+constexpr std::int64_t kLongestPauseMs = 5'000;
+
+class BulkSubmitter {
+ public:
+  BulkSubmitter(Context& context, const Client& client, const BulkSubmit& bulk)
+      : context_(context),
+        client_(client),
+        bulk_(bulk),
+        source_(bulk.path, interrupts_),
+        lines_(source_, bulk.command),
+        defaults_(bulk.defaults.dump()),
+        bar_(context, !bulk.quiet) {
+    content_.add(bulk.identity);
+  }
+
+  int run() {
+    try {
+      for (Chunk chunk = lines_.next(); !chunk.tasks.empty(); chunk = lines_.next()) submit(chunk);
+    } catch (const Interrupted& interrupted) {
+      bar_.clear();
+      context_.say("stopped" + so_far() + how_to_go_on());
+      return kSignalExit + interrupted.signal;
+    } catch (const Failure& failure) {
+      bar_.clear();
+      if (failure.exit_code == kExitClosedPipe) throw;
+      const bool later = failure.exit_code == kExitTryLater || failure.exit_code == kExitNoDaemon;
+      throw Failure(failure.exit_code, failure.what() + so_far() + (later ? how_to_go_on() : ""));
+    }
+    bar_.clear();
+    if (!bulk_.quiet) sum_up();
+    return kExitOk;
+  }
+
+ private:
+  // Submits it, however long the daemon is restarting or the queue may stay full.
+  void submit(const Chunk& chunk) {
+    const HttpRequest request = make_request(chunk);
+    Patience patience(context_);
+    std::optional<BootTime> full_since;
+    while (true) {
+      bar_.show(source_.part_read(), format_count(tasks_ + repeated_) + " tasks");
+      try {
+        take_answer(ask(request), chunk);
+        return;
+      } catch (const DaemonAway& away) {
+        bar_.clear();
+        patience.after(away);  // the key makes asking again safe
+      } catch (const Refused& refused) {
+        if (refused.problem.code == "queue_full") {
+          wait_for_room(refused, full_since);
+        } else {
+          throw Failure(refused.exit_code, explain(refused, chunk));
+        }
+      }
+    }
+  }
+
+  HttpRequest make_request(const Chunk& chunk) {
+    HttpRequest request{.method = "POST", .target = "/v1/tasks", .headers = {}, .body = {}};
+    request.body = "{\"defaults\":" + defaults_ + ",\"tasks\":[";
+    for (const std::string& task : chunk.tasks) {
+      content_.add(task);
+      request.body.append(task).push_back(',');
+    }
+    request.body.back() = ']';
+    request.body.push_back('}');
+    if (request.body.size() > kMaxBodyBytes)
+      throw Failure(kExitBadData, where(chunk) + ": with the options it is larger than the " +
+                                      format_count(kMaxBodyBytes) + " bytes that the daemon takes");
+    request.headers.emplace_back("Idempotency-Key",
+                                 bulk_.key ? *bulk_.key + ":" + std::to_string(chunk.lines.front())
+                                           : "lines:" + content_.hex());
+    return request;
+  }
+
+  Exchange ask(const HttpRequest& request) {
+    Exchange exchange = client_.begin(request);
+    while (true) {
+      pollfd fds[] = {{exchange.fd(), POLLIN, 0}, {interrupts_.fd(), POLLIN, 0}};
+      const int ready = ::poll(fds, 2, kAnswerMs);
+      if (ready < 0 && errno != EINTR) throw_errno("poll");
+      if (ready == 0) throw Failure(kExitTryLater, "the daemon is silent");
+      if (ready > 0 && fds[1].revents != 0) throw Interrupted{interrupts_.take()};
+      if (ready > 0 && client_.step(exchange)) return exchange;
+    }
+  }
+
+  void take_answer(const Exchange& exchange, const Chunk& chunk) {
+    nlohmann::json answer = client_.result_of(exchange);
+    const bool repeated = exchange.answer().status() == 200;
+    (repeated ? repeated_ : tasks_) += chunk.tasks.size();
+    try {
+      for (nlohmann::json& task : answer.at("tasks")) {
+        if (bulk_.json) {
+          task["version"] = 1;
+          context_.out.line(print_json(task));
+        } else {
+          context_.out.line(std::to_string(task.at("id").get<std::int64_t>()));
+        }
+      }
+    } catch (const nlohmann::json::exception&) {
+      throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+    }
+    context_.out.flush();
+  }
+
+  void wait_for_room(const Refused& refused, std::optional<BootTime>& since) {
+    const BootTime now = context_.clock.boot_now();
+    if (!since && bulk_.wait_for_room_ms > 0) {
+      bar_.clear();
+      context_.say(std::string(refused.problem.detail) + "; waiting for room");
+    }
+    if (!since) since = now;
+    const std::int64_t left = bulk_.wait_for_room_ms - (now - *since);
+    if (left <= 0) throw Failure(refused.exit_code, escape_for_humans(refused.problem.detail));
+    bar_.show(source_.part_read(), format_count(tasks_ + repeated_) + " tasks; waiting for room",
+              true);
+    if (interrupts_.wait(static_cast<int>(std::min(left, kLongestPauseMs))))
+      throw Interrupted{interrupts_.take()};
+  }
+
+  std::string where(const Chunk& chunk) const {
+    const std::string first = line_name(source_.name(), chunk.lines.front());
+    return chunk.lines.size() == 1 ? first : first + "-" + std::to_string(chunk.lines.back());
+  }
+
+  // The problem with the lines it is about.
+  std::string explain(const Refused& refused, const Chunk& chunk) const {
+    const Problem& problem = refused.problem;
+    if (problem.code == "idempotency_key_reused")
+      return where(chunk) +
+             (bulk_.key ? ": other tasks were submitted under this --idempotency-key before"
+                        : ": these lines were submitted before, with another environment or at "
+                          "another time; to submit them once more, name an --idempotency-key");
+    if (problem.errors.empty()) return where(chunk) + ": " + refused.what();
+    std::string out;
+    for (std::size_t i = 0; i < std::min(problem.errors.size(), kShownErrors); ++i) {
+      if (i > 0) out += "\n";
+      out += describe(problem.errors[i], chunk);
+    }
+    if (problem.errors.size() > kShownErrors)
+      out += "\nand " + std::to_string(problem.errors.size() - kShownErrors) + " more";
+    return out;
+  }
+
+  // "#/tasks/16/argv" -> "FILE:17: argv: …".
+  std::string describe(const FieldError& error, const Chunk& chunk) const {
+    constexpr std::string_view kTasks = "#/tasks/";
+    const std::string detail = escape_for_humans(error.detail);
+    if (!error.pointer.starts_with(kTasks))
+      return escape_for_humans(flag_of_pointer(error.pointer)) + ": " + detail;
+    const std::string_view step = std::string_view(error.pointer).substr(kTasks.size());
+    const std::size_t slash = std::min(step.find('/'), step.size());
+    const auto index = parse_int(step.substr(0, slash));
+    if (!index || std::cmp_greater_equal(*index, chunk.lines.size()))
+      return escape_for_humans(error.pointer) + ": " + detail;
+    std::string out =
+        line_name(source_.name(), chunk.lines[static_cast<std::size_t>(*index)]) + ": ";
+    if (slash < step.size()) out += escape_for_humans(step.substr(slash + 1)) + ": ";
+    return out + detail;
+  }
+
+  std::string so_far() const {
+    const std::size_t all = tasks_ + repeated_;
+    if (all == 0) return "; nothing was submitted";
+    return "; " + count_tasks(all) + " of the lines before " + (all == 1 ? "is" : "are") +
+           " submitted";
+  }
+  std::string how_to_go_on() const {
+    return bulk_.path == "-" ? "; the same command with the same input goes on from there"
+                             : "; the same command goes on from there";
+  }
+
+  void sum_up() const {
+    if (repeated_ == 0) return context_.say("submitted " + count_tasks(tasks_));
+    std::string out = "resumed: " + count_tasks(repeated_) + (repeated_ == 1 ? " was" : " were") +
+                      " there already; submitted " + count_tasks(tasks_);
+    if (tasks_ == 0 && !bulk_.key) out += " (to submit them once more, name an --idempotency-key)";
+    context_.say(out);
+  }
+
+  Context& context_;
+  const Client& client_;
+  const BulkSubmit& bulk_;
+  Interrupts interrupts_;
+  LineSource source_;
+  TaskLines lines_;
+  const std::string defaults_;
+  ProgressBar bar_;
+  Digest content_;  // so far
+  std::size_t tasks_ = 0;
+  std::size_t repeated_ = 0;  // were there already
+};
+
+}  // namespace
+
+int submit_lines(Context& context, const Client& client, const BulkSubmit& bulk) {
+  return BulkSubmitter(context, client, bulk).run();
+}
+
+}  // namespace taskd::ctl

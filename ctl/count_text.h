@@ -1,0 +1,23 @@
+// Numbers as people read them.
+#pragma once
+
+#include <concepts>
+#include <string>
+
+namespace taskd::ctl {
+
+// "40,000".
+template <std::integral Integer>
+std::string format_count(Integer count) {
+  std::string text = std::to_string(count);
+  for (std::size_t at = text.size(); at > 3 && text[at - 4] != '-';) text.insert(at -= 3, 1, ',');
+  return text;
+}
+
+// "1 task", "40,000 tasks".
+template <std::integral Integer>
+std::string count_tasks(Integer count) {
+  return format_count(count) + (count == 1 ? " task" : " tasks");
+}
+
+}  // namespace taskd::ctl

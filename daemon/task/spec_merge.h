@@ -1,0 +1,20 @@
+// Tasks put together from two pieces: what a batch says for all of its tasks and what each says
+// itself; a task there is and what somebody changes about it. Pure functions.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <variant>
+
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+
+// Gives `task`, a submit's body, the fields of `defaults` that it leaves out; both are objects. A
+// field is taken whole or not at all, and argv counts as shell, delay_ms as run_at.
+void fill_in(nlohmann::json& task, const nlohmann::json& defaults);
+
+// What is wrong with `defaults` by themselves.
+FieldErrors check_defaults(const nlohmann::json& defaults, const std::string& pointer);
+
+}  // namespace taskd

@@ -1,0 +1,264 @@
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "tests/support/daemon.h"
+
+using namespace taskd::test;
+
+namespace {
+
+// {"argv":["echo","FIRST"]} and so on, one a line.
+std::string echo_lines(int first, int last) {
+  std::string lines;
+  for (int i = first; i <= last; ++i)
+    lines += R"({"argv":["echo",")" + std::to_string(i) + "\"]}\n";
+  return lines;
+}
+
+DaemonOptions with_queues() {
+  return {.workers = 1,
+          .config = "[queues.big]\ncapacity = 1000000\n[queues.small]\ncapacity = 1500\n"};
+}
+
+// Nothing of `queue` starts.
+void pause(const TestDaemon& daemon, const std::string& queue) {
+  REQUIRE(daemon.ctl({"queue", "pause", queue}).exit_code == 0);
+}
+
+long queued(const TestDaemon& daemon, const std::string& queue) {
+  return daemon.ctl_json({"queue", "show", queue}).at("counts").at("queued");
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("submit --from takes every line as a task, and the options for what it leaves out") {
+  const TestDaemon daemon;
+  const RunResult result =
+      daemon.ctl({"submit", "--from", "-", "--hold", "--name", "usual", "--label", "batch=7",
+                  "--env", "A=1", "--shell", "echo usual"},
+                 {.input = "{\"argv\":[\"true\"],\"name\":\"own\"}\n\n  \n"
+                           "{\"env\":{\"B\":\"2\"},\"cwd\":\"/\",\"labels\":{}}"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.out == "1\n2\n");
+  CHECK(result.err == "taskctl: submitted 2 tasks\n");
+  const auto first = daemon.show("1");
+  CHECK(first.at("argv") == nlohmann::json{"true"});
+  CHECK(first.at("name") == "own");
+  CHECK(first.at("labels").at("batch") == "7");
+  CHECK(first.at("env").contains("A"));
+  CHECK(first.at("env").contains("PATH"));
+  CHECK(first.at("state") == "held");
+  const auto second = daemon.show("2");
+  CHECK(second.at("shell") == "echo usual");
+  CHECK(second.at("name") == "usual");
+  CHECK(second.at("labels").empty());
+  CHECK(second.at("env") == nlohmann::json{{"B", "***"}});
+  CHECK(second.at("cwd") == "/");
+}
+
+TEST_CASE("submit --each-line puts the line in the place of {}, or at the end") {
+  const TestDaemon daemon;
+  const std::string list = daemon.dir() / "list";
+  write_text(list, "a b\n\n$HOME; \"x\"\n");
+  CHECK(daemon.ctl({"submit", "--each-line", list, "--", "cp", "{}", "to/{}.bak"}).out == "1\n2\n");
+  CHECK(daemon.show("1").at("argv") == nlohmann::json{"cp", "a b", "to/a b.bak"});
+  CHECK(daemon.show("2").at("argv").at(1) == "$HOME; \"x\"");
+  const auto printed = daemon.ctl({"submit", "--json", "--each-line", list, "--", "echo"});
+  const auto task = nlohmann::json::parse(printed.out.substr(0, printed.out.find('\n')));
+  CHECK(task.at("argv") == nlohmann::json{"echo", "a b"});
+  CHECK(task.at("version") == 1);
+}
+
+TEST_CASE("the same lines, submitted again, are nothing new, and under another key they are") {
+  const TestDaemon daemon(with_queues());
+  pause(daemon, "big");
+  const std::string file = daemon.dir() / "tasks";
+  write_text(file, echo_lines(1, 2500));
+  const RunResult first = daemon.ctl({"submit", "--from", file, "--queue", "big"});
+  CHECK(first.exit_code == 0);
+  const RunResult again = daemon.ctl({"submit", "--from", file, "--queue", "big"});
+  CHECK(again.exit_code == 0);
+  CHECK(again.out == first.out);
+  CHECK(has(again.err, "resumed: 2,500 tasks were there already; submitted 0 tasks"));
+  CHECK(queued(daemon, "big") == 2500);
+  const std::vector<std::string> keyed = {"submit", "--from",  file, "--idempotency-key",
+                                          "monday", "--queue", "big"};
+  CHECK(has(daemon.ctl(keyed).err, "submitted 2,500 tasks"));
+  CHECK(has(daemon.ctl(keyed).err, "resumed: 2,500"));
+  CHECK(queued(daemon, "big") == 5000);
+  // A key stands for what was submitted under it.
+  write_text(file, echo_lines(1, 2600));
+  const RunResult grown = daemon.ctl(keyed);
+  CHECK(grown.exit_code == 65);
+  CHECK(has(grown.err, file + ":2001-2600: other tasks were submitted under this"));
+  CHECK(queued(daemon, "big") == 5000);
+}
+
+TEST_CASE("a bulk submit that was killed goes on where it stopped") {
+  const TestDaemon daemon(with_queues());
+  pause(daemon, "big");
+  const std::string fifo = daemon.dir() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  Child child({taskctl_path(), "submit", "--from", fifo, "--queue", "big", "--quiet"},
+              {.env = {{"TASKD_SOCKET", daemon.socket()}}});
+  {
+    std::ofstream lines(fifo);
+    lines << echo_lines(1, 1700) << std::flush;
+    child.wait_for_output("1000\n");  // the first chunk is in; the second waits for more lines
+    child.kill(SIGKILL);
+    child.wait();
+  }
+  CHECK(queued(daemon, "big") == 1000);
+  const RunResult rest =
+      daemon.ctl({"submit", "--from", "-", "--queue", "big"}, {.input = echo_lines(1, 3000)});
+  CHECK(rest.exit_code == 0);
+  CHECK(has(rest.err, "resumed: 1,000 tasks were there already; submitted 2,000 tasks"));
+  CHECK(queued(daemon, "big") == 3000);
+}
+
+TEST_CASE("an interrupt stops a bulk submit between chunks and tells how far it came") {
+  const TestDaemon daemon(with_queues());
+  pause(daemon, "big");
+  const std::string fifo = daemon.dir() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  Child child({taskctl_path(), "submit", "--from", fifo, "--queue", "big"},
+              {.env = {{"TASKD_SOCKET", daemon.socket()}}});
+  std::ofstream lines(fifo);
+  lines << echo_lines(1, 1001) << std::flush;
+  child.wait_for_output("1000\n");
+  child.kill(SIGINT);
+  const RunResult result = child.wait();
+  CHECK(result.exit_code == 128 + SIGINT);
+  CHECK(
+      has(result.err, "stopped; 1,000 tasks of the lines before are submitted; the same command"));
+}
+
+TEST_CASE("a bulk submit outlives a restart of the daemon") {
+  TestDaemon daemon(with_queues());
+  pause(daemon, "big");
+  const std::string fifo = daemon.dir() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  Child child({taskctl_path(), "submit", "--from", fifo, "--queue", "big"},
+              {.env = {{"TASKD_SOCKET", daemon.socket()}}});
+  {
+    std::ofstream lines(fifo);
+    lines << echo_lines(1, 1500) << std::flush;
+    child.wait_for_output("1000\n");
+    daemon.kill9();
+    lines << echo_lines(1501, 2500) << std::flush;
+    child.wait_for_output("the daemon is away");
+  }  // before the next daemon is started, which would inherit this end of the pipe
+  daemon.start();
+  const RunResult result = child.wait();
+  CHECK(result.exit_code == 0);
+  CHECK(has(result.err, "submitted 2,500 tasks"));
+  CHECK(queued(daemon, "big") == 2500);
+}
+
+TEST_CASE("a line that is no task is named, and nothing of its chunk is stored") {
+  const TestDaemon daemon(with_queues());
+  pause(daemon, "big");
+  const std::string file = daemon.dir() / "tasks";
+  struct Case {
+    std::string line;
+    std::string says;
+  };
+  const std::vector<Case> cases = {
+      {R"({"argv":["echo")", "not a task in JSON: at byte"},  // half-written
+      {"[1]", "not a task in JSON: at byte 1: the document must be one object"},
+      {R"({"argv":["x"],"argv":["y"]})", "not a task in JSON: at byte"},
+      {R"({"argv":["x"],"priority":"x"})", "priority: must be an integer"},
+      {R"({"arg":["x"]})", "arg: unknown field"},
+      {R"({"argv":["x"],"queue":"none"})", "queue: no such queue"},
+      {"{\"argv\":[\"\xff\"]}", "not a task in JSON: at byte"},
+  };
+  int number = 1;
+  for (const Case& c : cases) {
+    const long before = queued(daemon, "big");
+    write_text(file, echo_lines(number, number + 1100) + c.line + "\n" + echo_lines(1, 3));
+    const RunResult result = daemon.ctl({"submit", "--from", file, "--queue", "big"});
+    CAPTURE(c.line);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 65);
+    CHECK(has(result.err, "taskctl: " + file + ":1102: " + c.says));
+    CHECK(has(result.err, "; 1,000 tasks of the lines before are submitted"));
+    CHECK(queued(daemon, "big") == before + 1000);
+    number += 5000;
+  }
+}
+
+TEST_CASE("a full queue stops a bulk submit, which can wait for room instead") {
+  const TestDaemon daemon(with_queues());
+  pause(daemon, "small");
+  const std::string file = daemon.dir() / "tasks";
+  write_text(file, echo_lines(1, 2000));
+  const RunResult full = daemon.ctl({"submit", "--from", file, "--queue", "small"});
+  CHECK(full.exit_code == 75);
+  CHECK(has(full.err, "\"small\" holds its 1500 waiting tasks"));
+  CHECK(has(full.err, "1,000 tasks of the lines before are submitted; the same command goes on"));
+  CHECK(queued(daemon, "small") == 1000);
+  Child waiting(
+      {taskctl_path(), "submit", "--from", file, "--queue", "small", "--wait-for-room", "10m"},
+      {.env = {{"TASKD_SOCKET", daemon.socket()}}});
+  waiting.wait_for_output("waiting for room");
+  CHECK(daemon.ctl({"cancel", "--queue", "small", "--quiet"}).exit_code == 0);
+  const RunResult result = waiting.wait();
+  CHECK(result.exit_code == 0);
+  CHECK(has(result.err, "resumed: 1,000 tasks were there already; submitted 1,000 tasks"));
+}
+
+TEST_CASE("wrong ways to submit many are refused with a sentence") {
+  const TestDaemon daemon;
+  struct Case {
+    std::vector<std::string> args;
+    int exit_code;
+    std::string says;
+  };
+  const std::vector<Case> cases = {
+      {{"--from", "/nowhere", "--", "true"}, 65, "cannot read /nowhere: No such file"},
+      {{"--from", "/tmp"}, 65, "cannot read /tmp: Is a directory"},
+      {{"--from", "-", "--each-line", "-", "--", "x"}, 64, "either --from or --each-line"},
+      {{"--each-line", "-"}, 64, "write it after --"},
+      {{"--each-line", "-", "--shell", "x"}, 64, "write it after --"},
+      {{"--from", "-", "--wait"}, 64, "--wait is for one task"},
+      {{"--from", "-", "--idempotency-key", "a b"}, 64, "--idempotency-key takes"},
+  };
+  for (const Case& c : cases) {
+    std::vector<std::string> args = {"submit"};
+    args.insert(args.end(), c.args.begin(), c.args.end());
+    const RunResult result = daemon.ctl(args);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == c.exit_code);
+    CHECK(has(result.err, c.says));
+  }
+  CHECK(daemon.ctl({"submit", "--from", "-"}, {.input = ""}).err == "taskctl: submitted 0 tasks\n");
+  CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
+}
+
+TEST_CASE("a terminal sees how far a bulk submit has come") {
+  const TestDaemon daemon(with_queues());
+  pause(daemon, "big");
+  const std::string file = daemon.dir() / "tasks";
+  write_text(file, echo_lines(1, 1500));
+  Terminal terminal(24, 80);
+  const RunResult result =
+      daemon.ctl({"submit", "--from", file, "--queue", "big", "--idempotency-key", "k", "--json"},
+                 {.output_file = "/dev/null"});
+  CHECK(result.exit_code == 0);
+  CHECK(run({"sh", "-c",
+             taskctl_path() + " submit --from " + file + " --queue big > /dev/null 2> " +
+                 terminal.path()},
+            {.env = {{"TASKD_SOCKET", daemon.socket()}}})
+            .exit_code == 0);
+  const std::string shown = terminal.shown();
+  CHECK(has(shown, "[####"));
+  CHECK(has(shown, " %  0 tasks"));
+  CHECK(has(shown, "\x1b[Ktaskctl: submitted 1,500 tasks"));
+}
