@@ -17,6 +17,7 @@ constexpr FieldFlag kFlags[] = {
     {"priority", "--priority"},
     {"env", "--env"},
     {"cwd", "--cwd"},
+    {"stdin", "--stdin"},
     {"user", "--user"},
     {"labels", "--label"},
     {"delay_ms", "--delay"},

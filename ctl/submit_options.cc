@@ -27,6 +27,14 @@ const std::string& checked(std::string_view what, const std::string& text) {
   return text;
 }
 
+// The path that `option` names from this process's folder.
+std::string absolute(std::string_view option, const std::string& path) {
+  if (path.starts_with('/')) return checked(option, path);
+  if (path.empty()) throw UsageError(kExitUsage, std::string(option) + " is empty");
+  const std::string here = working_folder(std::nullopt);
+  return (here == "/" ? here : here + "/") + checked(option, path);
+}
+
 int int_flag(std::string_view flag, const std::string& text) {
   const auto value = parse_int(text);
   if (!value || *value < INT_MIN || *value > INT_MAX)
@@ -74,15 +82,34 @@ bool is_sent_unasked(std::string_view variable) {
 }
 
 std::string working_folder(const std::optional<std::string>& option) {
-  if (option && option->starts_with('/')) return checked("--cwd", *option);
-  if (option && option->empty()) throw UsageError(kExitUsage, "--cwd is empty");
+  if (option) return absolute("--cwd", *option);
   char buffer[PATH_MAX];
   if (::getcwd(buffer, sizeof buffer) == nullptr)
     throw UsageError(kExitBadData, std::string("the working folder cannot be told (") +
                                        std::strerror(errno) + "); name one with --cwd");
-  const std::string here = checked("the working folder", buffer);
-  if (!option) return here;
-  return (here == "/" ? here : here + "/") + checked("--cwd", *option);
+  return checked("the working folder", buffer);
+}
+
+std::string read_stdin(std::string_view option, std::size_t max_bytes) {
+  const std::string what = "standard input (" + std::string(option) + ")";
+  std::string text;
+  char buffer[64 * 1024];
+  for (;;) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw UsageError(kExitBadData, what + " cannot be read: " + std::strerror(errno));
+    if (n == 0) break;
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (text.size() > max_bytes)
+      throw UsageError(kExitBadData, what + " has more than " + std::to_string(max_bytes) +
+                                         " bytes; put it into a file and name that");
+  }
+  if (!is_valid_utf8(text) || text.find('\0') != std::string::npos)
+    throw UsageError(kExitBadData,
+                     what +
+                         " is not UTF-8 text and cannot be sent; put it into a file and name "
+                         "that");
+  return text;
 }
 
 void SubmitOptions::declare(Args& args) {
@@ -122,6 +149,9 @@ void SubmitOptions::declare_task(Args& args) {
             "unasked: PATH LANG LANGUAGE LC_* TZ TMPDIR");
   args.flag("--env-all", env_all_, "send this whole environment");
   args.option("--cwd", "DIR", cwd_, "the folder to run in (default: this one)");
+  args.option("--stdin", "FILE", stdin_,
+              "what the command reads: a file, opened when it\n"
+              "starts; - takes along what taskctl itself reads");
   args.list("--label", "K=V", labels_, "to find tasks by; may be repeated");
   args.option("--keep", "TIME", keep_, "remove it this long after its end (default: 30d)");
   args.option("--user", "USER", user_, "run as this user (root only)");
@@ -153,6 +183,7 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
     spec.priority = *priority;
   }
   spec.cwd = working_folder(cwd_);
+  set_stdin(spec);
   if (timeout_) spec.timeout_ms = duration_flag("--timeout", *timeout_);
   if (grace_) spec.grace_ms = duration_flag("--grace", *grace_);
   if (keep_) spec.keep_ms = duration_flag("--keep", *keep_);
@@ -176,6 +207,14 @@ void SubmitOptions::set_command(TaskSpec& spec) const {
   for (std::size_t i = 0; i < argv_.size(); ++i)
     checked("argument " + std::to_string(i) + " of the command", argv_[i]);
   spec.argv = argv_;
+}
+
+void SubmitOptions::set_stdin(TaskSpec& spec) const {
+  if (!stdin_) return;
+  if (*stdin_ == "-")
+    spec.stdin_text = read_stdin("--stdin -", kMaxStdinBytes);
+  else
+    spec.stdin_file = absolute("--stdin", *stdin_);
 }
 
 void SubmitOptions::set_environment(Context& context, TaskSpec& spec) const {

@@ -33,9 +33,12 @@ class SubmitOptions {
   // The Idempotency-Key of the options. Throws UsageError (64) for one that is none.
   std::optional<std::string> idempotency_key() const;
   const std::vector<std::string>& command() const { return argv_; }
+  // Whether to_task() reads this process's standard input.
+  bool takes_stdin() const { return stdin_ == "-"; }
 
  private:
   void set_command(TaskSpec& spec) const;
+  void set_stdin(TaskSpec& spec) const;
   void set_environment(Context& context, TaskSpec& spec) const;
   void set_start(const Context& context, NewTask& task) const;
   void set_retries(TaskSpec& spec) const;
@@ -44,7 +47,7 @@ class SubmitOptions {
   bool argv_given_ = false;
   std::optional<std::string> shell_, name_, queue_, priority_, delay_, at_, timeout_, grace_;
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
-  std::optional<std::string> max_lost_, cwd_, keep_, user_, idempotency_key_;
+  std::optional<std::string> max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_;
   bool hold_ = false;
   bool env_all_ = false;
@@ -52,6 +55,9 @@ class SubmitOptions {
 
 // The folder a task runs in: `option` made absolute, or this process's own. Throws UsageError (65).
 std::string working_folder(const std::optional<std::string>& option);
+
+// All of this process's standard input. Throws UsageError (65): more than `max_bytes`, not text.
+std::string read_stdin(std::string_view option, std::size_t max_bytes);
 
 // True for the variables that are sent unasked: PATH LANG LANGUAGE LC_… TZ TMPDIR.
 bool is_sent_unasked(std::string_view variable);

@@ -75,6 +75,8 @@ std::string state_text(const Task& task, const Painter& paint) {
 void print_spec(Lines& lines, const TaskSpec& spec) {
   lines.add(spec.argv.empty() ? "shell" : "command", escape_for_humans(command_line(spec)));
   if (!spec.cwd.empty()) lines.add("folder", escape_for_humans(spec.cwd));
+  if (!spec.stdin_file.empty()) lines.add("stdin", escape_for_humans(spec.stdin_file));
+  if (!spec.stdin_text.empty()) lines.add("stdin", "a text");
   if (!spec.env.empty()) {
     std::string names;
     for (const auto& [name, value] : spec.env) names += (names.empty() ? "" : " ") + name;

@@ -65,6 +65,8 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
     throw UsageError(kExitUsage,
                      "--each-line completes a command: write it after --; for a line of the shell "
                      "-- sh -c 'LINE with \"$1\"' sh");
+  if (options.takes_stdin() && (bulk.from == "-" || bulk.each_line == "-"))
+    throw UsageError(kExitUsage, "--stdin - and lines from - cannot share one standard input");
   BulkSubmit lines;
   lines.path = bulk.from ? *bulk.from : *bulk.each_line;
   lines.json = json;

@@ -52,6 +52,12 @@ void add_outcome(json& out, const std::optional<Outcome>& outcome) {
   out["error"] = outcome ? error_to_json(*outcome) : json(nullptr);
 }
 
+// A text may be long or secret: that there is one must do.
+json stdin_to_json(const TaskSpec& spec) {
+  if (!spec.stdin_file.empty()) return {{"file", spec.stdin_file}};
+  return spec.stdin_text.empty() ? json(nullptr) : json{{"text", "***"}};
+}
+
 void add_spec(json& out, const TaskSpec& spec) {
   if (spec.argv.empty()) {
     out["shell"] = spec.shell;
@@ -65,6 +71,7 @@ void add_spec(json& out, const TaskSpec& spec) {
   json& env = out["env"] = json::object();
   for (const auto& [name, value] : spec.env) env[name] = "***";
   out["cwd"] = text_or_null(spec.cwd);
+  out["stdin"] = stdin_to_json(spec);
   out["user"] = spec.user_uid ? json(*spec.user_uid) : json(nullptr);
   out["labels"] = spec.labels;
   out["timeout_ms"] = spec.timeout_ms;
@@ -197,6 +204,10 @@ void read_spec(const json& object, TaskSpec& spec) {
   read_into(object, "priority", spec.priority);
   read_into(object, "env", spec.env);
   read_into(object, "cwd", spec.cwd);
+  if (const json* source = find(object, "stdin")) {
+    read_into(*source, "file", spec.stdin_file);
+    read_into(*source, "text", spec.stdin_text);
+  }
   spec.user_uid = read_integer<std::uint32_t>(object, "user");
   read_into(object, "labels", spec.labels);
   read_into(object, "timeout_ms", spec.timeout_ms);

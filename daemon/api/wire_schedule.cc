@@ -23,12 +23,13 @@ WallTime read_time(const json& value) {
   return *time;
 }
 
-// What a schedule is to submit, with the values of env masked as in a task.
+// What a schedule is to submit, with the values of env and the text of stdin masked as in a task.
 json task_of_schedule(const TaskSpec& spec) {
   json task = to_json(NewTask{.spec = spec, .delay_ms = {}, .run_at = {}});
   if (task.contains("env")) {
     for (json& value : task["env"]) value = "***";
   }
+  if (!spec.stdin_text.empty()) task["stdin"]["text"] = "***";
   return task;
 }
 

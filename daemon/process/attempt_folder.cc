@@ -45,6 +45,15 @@ void clear_folder(int folder_fd, bool keep_lock) {
   }
 }
 
+void write_whole(int fd, std::string_view text, const char* what) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno(what);
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
 // The lines of a status, taken one by one in the order the shim writes them.
 class StatusReader {
  public:
@@ -166,6 +175,17 @@ UniqueFd lock_attempt(int folder_fd) {
   return lock;
 }
 
+void write_input(int folder_fd, const std::string& text, std::optional<uid_t> owner) {
+  const UniqueFd file(::openat(folder_fd, shim::kInputFile,
+                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400));
+  if (!file) throw_errno("make the attempt's input");
+  write_whole(file.get(), text, "write the attempt's input");
+  // Its own, so that it may open /dev/stdin again.
+  if (owner && ::fchown(file.get(), *owner, static_cast<gid_t>(-1)) != 0) {
+    throw_errno("give the attempt's input to its user");
+  }
+}
+
 UniqueFd open_lock(int folder_fd) {
   UniqueFd lock(::openat(folder_fd, shim::kLockFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!lock && errno != ENOENT) throw_errno("open the attempt's lock");
@@ -214,7 +234,9 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
   {
     const UniqueFd folder = open_folder_at(bucket.get(), name);
     if (!folder) return;
-    remove_at(folder.get(), shim::kLockFile, 0);
+    for (const char* name_in_it : {shim::kInputFile, shim::kLockFile}) {
+      remove_at(folder.get(), name_in_it, 0);
+    }
   }
   remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);
 }

@@ -40,6 +40,9 @@ UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number);
 // same attempt that came to nothing is cleared first. EBUSY: its shim is alive.
 UniqueFd lock_attempt(int folder_fd);
 
+// Makes the file that the attempt reads on stdin, for `owner` (empty: who the daemon is).
+void write_input(int folder_fd, const std::string& text, std::optional<uid_t> owner);
+
 // The lock file for asking who holds it; empty when there is none.
 UniqueFd open_lock(int folder_fd);
 // Whether somebody holds the lock. If not, `lock_fd` has a shared one from now on.
@@ -53,7 +56,7 @@ LockRecord read_lock_record(int folder_fd);
 // or speaks of something else.
 std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key);
 
-// Removes the lock file, and the folder if that leaves it empty.
+// Removes all but the output, and the folder if that leaves it empty.
 void settle_attempt_folder(int attempts_fd, TaskId task, int number);
 // Removes the folder and all in it, and the folder of its thousand if that leaves it empty.
 void remove_attempt_folder(int attempts_fd, TaskId task, int number);

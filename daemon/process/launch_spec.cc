@@ -59,6 +59,7 @@ EncodedSpec encode_spec(const Launch& launch, const User& user, const LaunchSett
   strings.add(settings.boot_id);
   strings.add(spec.cwd.empty() ? user.home : spec.cwd);
   strings.add(cgroup);
+  strings.add(spec.stdin_text.empty() ? spec.stdin_file : shim::kInputFile);
   for (const std::string& arg : argv) strings.add(arg);
   for (const auto& [name, value] : env) strings.add(name + "=" + value);
   if (strings.has_nul()) return {{}, EINVAL};

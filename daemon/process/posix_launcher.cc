@@ -112,6 +112,10 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
   // Held before there is a shim, and handed to it: no shim ever lives without it.
   UniqueFd lock = lock_attempt(folder.get());
   try {
+    if (!launch.spec.stdin_text.empty()) {
+      write_input(folder.get(), launch.spec.stdin_text,
+                  settings.switch_user ? std::optional(user.uid) : std::nullopt);
+    }
     if (!cgroup.empty()) make_cgroup(cgroup);
     const std::string label = std::to_string(launch.task) + "." + std::to_string(launch.attempt);
     NewShim shim = server_.fork(label, lock.get(), folder.get());

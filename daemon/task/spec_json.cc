@@ -88,11 +88,28 @@ void read_env(FieldReader& reader, const json& value, const std::string& at, New
     reader.complain(at, "must have at most " + std::to_string(kMaxEnvBytes) + " bytes in all");
 }
 
-void read_cwd(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+void read_path(FieldReader& reader, const json& value, const std::string& at, std::string& out) {
   const auto* text = reader.c_string(value, at, kMaxCwdBytes);
   if (text == nullptr) return;
   if (!text->starts_with('/')) return reader.complain(at, "must be an absolute path");
-  task.spec.cwd = *text;
+  out = *text;
+}
+
+constexpr JsonField<TaskSpec> kStdinFields[] = {
+    {"file", [](FieldReader& reader, const json& value, const std::string& at,
+                TaskSpec& spec) { read_path(reader, value, at, spec.stdin_file); }},
+    {"text",
+     [](FieldReader& reader, const json& value, const std::string& at, TaskSpec& spec) {
+       const auto* text = reader.c_string(value, at, kMaxStdinBytes);
+       if (text != nullptr) spec.stdin_text = *text;
+     }},
+};
+
+void read_stdin(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object");
+  read_fields(reader, value, at, kStdinFields, task.spec);
+  if (value.contains("file") == value.contains("text"))
+    reader.complain(at, "exactly one of \"file\" and \"text\" is needed");
 }
 
 void read_user(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
@@ -204,7 +221,9 @@ constexpr JsonField<NewTask> kTaskFields[] = {
     {"queue", read_queue},
     {"priority", read_priority},
     {"env", read_env},
-    {"cwd", read_cwd},
+    {"cwd", [](FieldReader& reader, const json& value, const std::string& at,
+               NewTask& task) { read_path(reader, value, at, task.spec.cwd); }},
+    {"stdin", read_stdin},
     {"user", read_user},
     {"labels", read_labels},
     {"delay_ms", read_delay},

@@ -131,6 +131,15 @@ void write_command(JsonWriter& writer, const TaskSpec& spec) {
   }
 }
 
+void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
+  if (spec.stdin_file.empty() && spec.stdin_text.empty()) return;
+  writer.key("stdin");
+  writer.begin('{');
+  writer.key(spec.stdin_file.empty() ? "text" : "file");
+  writer.string(spec.stdin_file.empty() ? spec.stdin_text : spec.stdin_file);
+  writer.end('}');
+}
+
 [[noreturn]] void refuse(std::string_view key) {
   throw std::runtime_error("a stored spec has a wrong \"" + std::string(key) + "\"");
 }
@@ -193,6 +202,19 @@ void read_backoff(std::string_view key, const json& value, Backoff& out) {
   }
 }
 
+void read_stdin(std::string_view key, const json& value, TaskSpec& spec) {
+  if (!value.is_object()) refuse(key);
+  for (const auto& [name, item] : value.items()) {
+    if (name == "file") {
+      spec.stdin_file = string_of(name, item);
+    } else if (name == "text") {
+      spec.stdin_text = string_of(name, item);
+    } else {
+      refuse(name);
+    }
+  }
+}
+
 void read_member(const std::string& key, const json& value, TaskSpec& spec) {
   if (key == "argv") {
     if (!value.is_array()) refuse(key);
@@ -203,6 +225,8 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     read_strings(key, value, spec.env);
   } else if (key == "cwd") {
     spec.cwd = string_of(key, value);
+  } else if (key == "stdin") {
+    read_stdin(key, value, spec);
   } else if (key == "user") {
     spec.user_uid = integer_of<std::uint32_t>(key, value);
   } else if (key == "labels") {
@@ -255,6 +279,7 @@ std::string spec_to_stored(const TaskSpec& spec) {
     writer.key("cwd");
     writer.string(spec.cwd);
   }
+  write_stdin(writer, spec);
   if (spec.user_uid) {
     writer.key("user");
     writer.number(*spec.user_uid);

@@ -90,7 +90,9 @@ struct TaskSpec {
   std::vector<std::string> argv;  // exactly one of argv and shell is set
   std::string shell;              // run by /bin/sh -c
   std::map<std::string, std::string> env;
-  std::string cwd;                        // absolute; "" = the user's home
+  std::string cwd;         // absolute; "" = the user's home
+  std::string stdin_file;  // absolute; opened as the task's user when an attempt starts
+  std::string stdin_text;  // at most one of the two is set; neither: it reads nothing
   std::optional<std::uint32_t> user_uid;  // run as this uid; empty = the submitter
   // A submit's "user" when it is a name. Never stored: the API resolves it to user_uid and clears
   // it before the store sees the task.

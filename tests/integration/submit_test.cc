@@ -195,3 +195,33 @@ TEST_CASE("an argument of 128 KiB less one byte arrives whole") {
   CHECK(daemon.wait(id).at("state") == "succeeded");
   CHECK(daemon.ctl({"logs", id}).out == big);
 }
+
+TEST_CASE("a job reads the file that submit names, or what submit itself was given") {
+  const TestDaemon daemon;
+  const std::string input = daemon.dir() / "input";
+  write_text(input, "from a file\n");
+  const std::string file = daemon.submit({"--stdin", input, "--", "cat"});
+  CHECK(daemon.wait(file).at("state") == "succeeded");
+  CHECK(daemon.ctl({"logs", file}).out == "from a file\n");
+  CHECK(daemon.show(file).at("stdin").at("file") == input);
+
+  const RunResult piped =
+      daemon.ctl({"run", "--stdin", "-", "--", "wc", "-c"}, {.input = "typed here\n"});
+  CHECK(piped.out == "11\n");
+  CHECK(daemon.show("last").at("stdin").at("text") == "***");
+
+  const std::string missing = daemon.submit({"--stdin", "no-such-file", "--", "cat"});
+  const auto task = daemon.wait(missing);
+  CHECK(task.at("reason") == "spawn");
+  CHECK(task.at("error") == "stdin: No such file or directory");
+}
+
+TEST_CASE("a stdin that is no text or too long is refused before anything is sent") {
+  const TestDaemon daemon;
+  const std::vector<std::string> submit = {"submit", "--stdin", "-", "--", "cat"};
+  CHECK(daemon.ctl(submit, {.input = "\xff"}).exit_code == 65);
+  CHECK(daemon.ctl(submit, {.input = std::string("a\0b", 3)}).exit_code == 65);
+  CHECK(daemon.ctl(submit, {.input = std::string(600'000, 'x')}).exit_code == 65);
+  CHECK(daemon.ctl({"submit", "--stdin", "-", "--from", "-"}).exit_code == 64);
+  CHECK(daemon.ctl({"show", "last"}).exit_code == 66);
+}

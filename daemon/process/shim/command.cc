@@ -66,6 +66,15 @@ bool take_stdio(const Stdio& stdio) {
   return ::dup2(stdio.in, 0) == 0 && ::dup2(stdio.out, 1) == 1 && ::dup2(stdio.err, 2) == 2;
 }
 
+// With signals unblocked: to open a pipe waits for who writes into it. Returns 0 or errno.
+int open_stdin(const char* path) {
+  const Fd file(::open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0) return errno;
+  if (S_ISDIR(info.st_mode)) return EISDIR;
+  return ::dup2(file.get(), STDIN_FILENO) == STDIN_FILENO ? 0 : errno;
+}
+
 [[noreturn]] void become_command(const Spec& spec, const Stdio& stdio, int report, pid_t shim) {
   // A session of its own, so that a job's "kill 0" does not reach the shim.
   if (::setsid() < 0) fail(report, "setsid");
@@ -83,6 +92,10 @@ bool take_stdio(const Stdio& stdio) {
   sigset_t none;
   sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) fail(report, "sigprocmask");
+  if (*spec.input == '/') {
+    errno = open_stdin(spec.input);
+    if (errno != 0) fail(report, "stdin");
+  }
   environ = spec.env;  // execvp() searches the PATH that is in here
   ::execvp(spec.argv[0], spec.argv);
   fail(report, "exec");
@@ -109,6 +122,11 @@ bool make_pipe(Fd& read_end, Fd& write_end) {
 }  // namespace
 
 Failure start_command(const Spec& spec, int cgroup_fd, Command& command) {
+  Fd in;
+  if (*spec.input != '\0' && *spec.input != '/') {
+    in.reset(::openat(kFolderFd, spec.input, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!in) return {"stdin", errno};
+  }
   Fd out;
   Fd err;
   Fd report;
@@ -126,7 +144,8 @@ Failure start_command(const Spec& spec, int cgroup_fd, Command& command) {
   command.pid = fork_into(cgroup_fd);
   if (command.pid < 0) return {"fork", errno};
   if (command.pid == 0) {
-    become_command(spec, {kNullFd, out.get(), err.get()}, report.get(), shim);
+    const int input = in ? in.get() : kNullFd;
+    become_command(spec, {input, out.get(), err.get()}, report.get(), shim);
   }
   return {};
 }

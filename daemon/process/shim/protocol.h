@@ -57,10 +57,16 @@ inline constexpr std::string_view kStartedMark = "started\n";
 inline constexpr std::string_view kStatusFirstLine = "taskd-status 1\n";
 inline constexpr std::string_view kStatusCrcKey = "crc ";
 
+// What a task reads on stdin, when its submit brought the text along: a file in the attempt's
+// folder that belongs to the task's user.
+inline constexpr const char* kInputFile = "input";
+
 // The launch spec: this header, then `groups` ids of 4 bytes, then NUL-terminated strings: token,
-// boot id, working directory, cgroup folder (empty: none), argv…, env….
+// boot id, working directory, cgroup folder (empty: none), stdin, argv…, env….
+// Stdin is a path, which is opened as the task's user, or a name in the attempt's folder, which the
+// shim opens as who it is, or empty: /dev/null.
 inline constexpr std::uint32_t kSpecMagic = 0x54534b44;
-inline constexpr std::uint32_t kSpecVersion = 1;
+inline constexpr std::uint32_t kSpecVersion = 2;
 inline constexpr std::size_t kMaxSpecBytes = 4 << 20;
 inline constexpr std::uint32_t kMaxSpecStrings = 4096;  // of argv, and of env
 inline constexpr std::uint32_t kMaxSpecGroups = 65536;  // the kernel's NGROUPS_MAX

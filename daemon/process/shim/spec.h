@@ -14,6 +14,7 @@ struct Spec {
   const char* boot_id;
   const char* cwd;
   const char* cgroup;  // "" = none
+  const char* input;   // what stdin is: see protocol.h
   char** argv;         // both end with a null pointer
   char** env;
 };

@@ -25,6 +25,7 @@ Task rich_task() {
   spec.argv = {"tar", "two words"};
   spec.env = {{"KEY", "secret"}};
   spec.cwd = "/srv";
+  spec.stdin_text = "secret";
   spec.user_uid = 4'294'967'294;
   spec.labels = {{"team", "ops"}};
   spec.timeout_ms = 1;
@@ -77,7 +78,7 @@ TEST_CASE("an answered task has exactly the documented fields") {
   CHECK(task_to_json(rich_task()) == json::parse(R"({
     "id": 42, "uid": 1000, "argv": ["tar", "two words"], "command": "tar 'two words'",
     "name": "backup", "queue": "night", "priority": -3, "env": {"KEY": "***"}, "cwd": "/srv",
-    "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "grace_ms": 2,
+    "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "grace_ms": 2,
     "max_attempts": 3,
     "backoff": {"kind": "linear", "initial_ms": 4, "max_ms": 5, "jitter": 0.5},
     "retry_on": [6], "no_retry_on": ["oom"], "on_lost": "fail", "max_lost": 7, "keep_ms": 8,
@@ -94,7 +95,7 @@ TEST_CASE("what a task has not is null, and only one of argv and shell is there"
   task.spec.shell = "a | b";
   const json answer = task_to_json(task);
   for (const char* field : {"reason", "due_at", "started_at", "ended_at", "cancel_requested_at",
-                            "outcome", "exit_code", "signal", "error", "cwd", "user"}) {
+                            "outcome", "exit_code", "signal", "error", "cwd", "stdin", "user"}) {
     CAPTURE(field);
     REQUIRE(answer.contains(field));
     CHECK(answer[field].is_null());
@@ -129,6 +130,7 @@ TEST_CASE("a task reads back from its answer, env masked") {
   const Task read = task_from_json(task_to_json(task));
   CHECK(read.spec.env.at("KEY") == "***");
   task.spec.env["KEY"] = "***";
+  task.spec.stdin_text = "***";
   check_same(read, task);
 
   Task fresh;

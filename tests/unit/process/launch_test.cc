@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "tests/unit/process/fixture.h"
 
@@ -161,6 +162,62 @@ TEST_CASE_FIXTURE(Fixture, "a working folder is entered as the task's user") {
   launch.uid = kNobody;
   launch.spec.cwd = closed;
   CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, EACCES, "chdir"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job reads nothing, the file it was given, or the text") {
+  const std::string input = dir.path() + "/input";
+  std::ofstream(input) << "from a file";
+  Launch launch = shell("cat");
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch).empty());
+  launch.attempt = 2;
+  launch.spec.stdin_file = input;
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) == "from a file");
+  launch.attempt = 3;
+  launch.spec.stdin_file.clear();
+  launch.spec.stdin_text = std::string(300'000, 'x') + "end";
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) == launch.spec.stdin_text);
+  CHECK(std::filesystem::exists(folder(launch) + "/input"));
+  launcher().settle(1, 3);
+  CHECK_FALSE(std::filesystem::exists(folder(launch) + "/input"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a stdin that is missing or a folder fails to spawn") {
+  Launch launch = shell("true");
+  launch.spec.stdin_file = dir.path() + "/missing";
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, ENOENT, "stdin"});
+  launch.attempt = 2;
+  launch.spec.stdin_file = dir.path();
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, EISDIR, "stdin"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job that waits for its stdin to be opened can be stopped at once") {
+  const std::string closed = dir.path() + "/closed";
+  REQUIRE(::mkfifo(closed.c_str(), 0600) == 0);
+  Launch launch = shell("cat");
+  launch.spec.stdin_file = closed;
+  launch.spec.grace_ms = 3'600'000;
+  const auto live = start(launch);
+  live->stop();
+  CHECK(finish(*live).outcome.kind == OutcomeKind::cancelled);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job's stdin is opened as its user, and a text belongs to it") {
+  if (!is_root()) return;
+  const std::string closed = dir.path() + "/closed";
+  std::ofstream(closed) << "secret";
+  REQUIRE(::chmod(closed.c_str(), 0600) == 0);
+  Launch launch = shell("cat /dev/stdin");
+  launch.uid = kNobody;
+  launch.spec.stdin_file = closed;
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, EACCES, "stdin"});
+  launch.attempt = 2;
+  launch.spec.stdin_file.clear();
+  launch.spec.stdin_text = "text";
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) == "text");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a missing shim starts nothing and leaves nothing") {

@@ -68,7 +68,7 @@ TEST_CASE("a command alone is a task with the documented defaults") {
 TEST_CASE("every field arrives") {
   const NewTask task = accepted(json::parse(R"({
     "shell": "a | b", "name": " n\u00e4me ", "queue": "Mail.out_2-x", "priority": -7,
-    "env": {"A": "1", "B": ""}, "cwd": "/tmp", "user": 1000, "labels": {"k": "v", "empty": ""},
+    "env": {"A": "1", "B": ""}, "cwd": "/tmp", "stdin": {"file": "/in"}, "user": 1000, "labels": {"k": "v", "empty": ""},
     "run_at": "2026-03-01T12:00:00Z", "hold": true, "timeout_ms": 5, "grace_ms": 0,
     "max_attempts": 1000, "backoff": {"kind": "linear", "initial_ms": 1, "max_ms": 2, "jitter": 1},
     "retry_on": [1, 255, "timeout"], "no_retry_on": ["oom", "spawn", "exit", "signal"],
@@ -80,6 +80,7 @@ TEST_CASE("every field arrives") {
   CHECK(spec.priority == -7);
   CHECK(spec.env == std::map<std::string, std::string>{{"A", "1"}, {"B", ""}});
   CHECK(spec.cwd == "/tmp");
+  CHECK(spec.stdin_file == "/in");
   CHECK(spec.user_uid == 1000u);
   CHECK(spec.labels == std::map<std::string, std::string>{{"empty", ""}, {"k", "v"}});
   CHECK(task.run_at == parse_rfc3339("2026-03-01T12:00:00Z"));
@@ -99,6 +100,20 @@ TEST_CASE("every field arrives") {
   CHECK(accepted(with("user", "alice")).spec.user_name == "alice");
   CHECK(accepted(with("delay_ms", 7)).delay_ms == 7);
   CHECK(accepted(with("backoff", json::object())).spec.backoff == Backoff{});
+}
+
+TEST_CASE("stdin is a file with an absolute path or a text") {
+  CHECK(accepted(with("stdin", {{"text", "a\nb"}})).spec.stdin_text == "a\nb");
+  CHECK(accepted(with("stdin", {{"text", ""}})).spec == accepted(with("name", "")).spec);
+  CHECK(accepted(with("stdin", {{"text", std::string(kMaxStdinBytes, 'x')}})).spec.argv.size() ==
+        1);
+  CHECK(refused(with("stdin", {{"text", std::string(kMaxStdinBytes + 1, 'x')}})).front().pointer ==
+        "#/stdin/text");
+  CHECK(refused(with("stdin", {{"file", "in"}})).front().pointer == "#/stdin/file");
+  CHECK(refused(with("stdin", {{"file", "/in"}, {"text", ""}})).front().pointer == "#/stdin");
+  CHECK(refused(with("stdin", json::object())).front().pointer == "#/stdin");
+  CHECK(refused(with("stdin", "/in")).front().detail == "must be an object");
+  CHECK(refused(with("stdin", {{"path", "/in"}})).front().pointer == "#/stdin/path");
 }
 
 TEST_CASE("exactly one command is needed") {
@@ -281,6 +296,7 @@ NewTask rich_task() {
   spec.argv = {"a", "quote\" back\\slash\nline\ttab\x01 \x7F", "", "\xC3\xA4\xF0\x9F\x98\x80"};
   spec.env = {{"A", "1"}, {"B \"", "x\\"}};
   spec.cwd = "/tmp";
+  spec.stdin_text = "a \"line\"\n";
   spec.user_uid = 4'294'967'294;
   spec.labels = {{"k", "v"}};
   spec.timeout_ms = kMaxDurationMs;
@@ -309,6 +325,8 @@ TEST_CASE("a submit body that is written reads back as it was") {
   check_same(accepted(to_json(task)), task);
   task.spec.argv.clear();
   task.spec.shell = "exit 1";
+  task.spec.stdin_text.clear();
+  task.spec.stdin_file = "/in";
   task.spec.user_uid.reset();
   task.spec.user_name = "alice";
   task.delay_ms.reset();
