@@ -37,35 +37,39 @@ std::string describe(const ControlVerb& verb, const Changed& changed) {
 
 }  // namespace
 
-int run_control(Context& context, const Words& argv, const ControlVerb& verb) {
-  CommonOptions common;
-  SelectorOptions selector;
-  bool json = false;
-  bool quiet = false;
-  Args args(verb.name, verb.help);
+void ControlOptions::declare(Args& args) {
   args.words(selector.words);
   add_filter_options(args, selector);
   args.flag("--json", json, "print what changed as JSON");
   args.flag("--quiet", quiet, "do not say how many changed");
   add_common(args, common);
-  if (!args.parse(argv, context.out)) return kExitOk;
+}
 
-  const Selection selection = parse_selection(selector, context.clock.wall_now());
+int run_control(Context& context, const Words& argv, const ControlVerb& verb) {
+  ControlOptions options;
+  Args args(verb.name, verb.help);
+  options.declare(args);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  return change_tasks(context, verb, options, nlohmann::json::object());
+}
+
+int change_tasks(Context& context, const ControlVerb& verb, const ControlOptions& options,
+                 nlohmann::json body) {
+  const Selection selection = parse_selection(options.selector, context.clock.wall_now());
   if (!selection.by_id() && !selection.by_filter())
     throw UsageError(kExitUsage, "which tasks? Name ids, or a filter such as --state or --queue");
-  const Client client = connect(context, common);
-  nlohmann::json body = nlohmann::json::object();
+  const Client client = connect(context, options.common);
   if (selection.by_id())
     body["ids"] = resolve_ids(client, selection);
   else
     body["filter"] = filter_to_json(selection);
   nlohmann::json answer = client.post("/v1/tasks:" + std::string(verb.path), body);
   const Changed changed = read_changed(answer);
-  if (json) {
+  if (options.json) {
     answer["version"] = 1;
     context.out.line(print_json(answer));
   }
-  if (!quiet) context.say(describe(verb, changed));
+  if (!options.quiet) context.say(describe(verb, changed));
   return kExitOk;
 }
 

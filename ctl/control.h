@@ -2,6 +2,9 @@
 // about what changed.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
+#include "ctl/selector.h"
 #include "ctl/verbs.h"
 
 namespace taskd::ctl {
@@ -14,5 +17,18 @@ struct ControlVerb {
 };
 
 int run_control(Context& context, const Words& argv, const ControlVerb& verb);
+
+// What a verb was asked besides its own options.
+struct ControlOptions {
+  CommonOptions common;
+  SelectorOptions selector;
+  bool json = false;
+  bool quiet = false;
+
+  void declare(Args& args);
+};
+// Sends `body` with what is selected, and tells what changed.
+int change_tasks(Context& context, const ControlVerb& verb, const ControlOptions& options,
+                 nlohmann::json body);
 
 }  // namespace taskd::ctl

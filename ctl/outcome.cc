@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "ctl/failure.h"
+#include "daemon/base/signals.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {
@@ -44,11 +45,6 @@ int exit_code_of(const Task& task) {
   return code > 0 && code < 256 ? code : kExitNoResult;
 }
 
-std::string signal_name(int signal) {
-  const char* const name = ::sigabbrev_np(signal);
-  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
-}
-
 std::string describe_outcome(const Outcome& outcome) {
   switch (outcome.kind) {
     case OutcomeKind::exited:
@@ -73,8 +69,17 @@ std::string describe_outcome(const Outcome& outcome) {
   return "";
 }
 
+std::string describe_progress(const Task& task) {
+  if (!task.progress) return "";
+  const auto& [percent, message] = *task.progress;
+  std::string out = percent ? std::to_string(*percent) + "%" : "";
+  if (message) out += (out.empty() ? "" : ", ") + escape_for_humans(*message);
+  return out;
+}
+
 std::string describe_reason(const Task& task) {
-  if (task.state == State::running) return task.cancel_requested_at ? "stopping" : "";
+  if (task.state == State::running)
+    return task.cancel_requested_at ? "stopping" : describe_progress(task);
   if (task.state == State::succeeded) return "";
   if (task.state == State::cancelled) return task.attempt == 0 ? "never ran" : "";
   const std::string last = task.last_outcome ? describe_outcome(*task.last_outcome) : "";

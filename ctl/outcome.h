@@ -13,13 +13,13 @@ namespace taskd::ctl {
 // started; 125 where there is no code: cancelled, lost, never begun.
 int exit_code_of(const Task& task);
 
-// The reason column: "exit 3", "SIGKILL", "timeout", "exec: No such file or directory", "in 9s". ""
-// = nothing to add.
+// The reason column: "exit 3", "SIGKILL", "timeout", "exec: No such file or directory", "in 9s"; of
+// a running task its progress. "" = nothing to add.
 std::string describe_outcome(const Outcome& outcome);
 std::string describe_reason(const Task& task);
 
-// "SIGTERM", or "signal 99".
-std::string signal_name(int signal);
+// "45%, compiling" as the job told it; "" = nothing.
+std::string describe_progress(const Task& task);
 
 Color color_of(State state);
 

@@ -24,6 +24,7 @@ constexpr FieldFlag kFlags[] = {
     {"run_at", "--at"},
     {"hold", "--hold"},
     {"timeout_ms", "--timeout"},
+    {"progress_timeout_ms", "--progress-timeout"},
     {"grace_ms", "--grace"},
     {"max_attempts", "--max-attempts"},
     {"backoff/kind", "--backoff"},
@@ -45,6 +46,10 @@ constexpr FieldFlag kFlags[] = {
     {"every_ms", "--every"},
     {"catch_up", "--catch-up"},
     {"overlap", "--overlap"},
+    {"percent", "the percentage"},
+    {"message", "--message"},
+    {"result", "the result"},
+    {"signal", "the signal"},
     {"state", "--state"},
     {"since", "--since"},
 };

@@ -131,6 +131,9 @@ void SubmitOptions::declare_task(Args& args) {
   args.option("-p,--priority", "N", priority_,
               "higher first: a number, or low (-10), normal (0),\nhigh (10), urgent (100)");
   args.option("--timeout", "TIME", timeout_, "stop it after this long (default: never)");
+  args.option("--progress-timeout", "TIME", progress_timeout_,
+              "stop it when it has reported no progress for this\n"
+              "long (taskctl progress)");
   args.option("--grace", "TIME", grace_, "between SIGTERM and SIGKILL (default: 10s)");
   args.option("--max-attempts", "N", max_attempts_, "tries in all (default: 1)");
   args.option("--retry-delay", "TIME", retry_delay_, "before the second try (default: 10s)");
@@ -185,6 +188,8 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
   spec.cwd = working_folder(cwd_);
   set_stdin(spec);
   if (timeout_) spec.timeout_ms = duration_flag("--timeout", *timeout_);
+  if (progress_timeout_)
+    spec.progress_timeout_ms = duration_flag("--progress-timeout", *progress_timeout_);
   if (grace_) spec.grace_ms = duration_flag("--grace", *grace_);
   if (keep_) spec.keep_ms = duration_flag("--keep", *keep_);
   for (const std::string& label : labels_) {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 
+#include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
@@ -35,9 +36,11 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  void draw(std::size_t done, std::size_t total, std::size_t failed) {
+  // `told`: what the one task says of its progress.
+  void draw(std::size_t done, std::size_t total, std::size_t failed, const std::string& told) {
     if (!shown_) return;
     std::string line = "\r\x1b[K" + std::to_string(done) + " of " + std::to_string(total) + " done";
+    if (!told.empty()) line = "\r\x1b[K" + told;
     if (failed > 0) line += ", " + std::to_string(failed) + " failed";
     const std::int64_t seconds = (context_.clock.boot_now() - begin_) / 1000;
     line += ", " + (seconds < 60 ? std::to_string(seconds) + "s" : format_span(seconds * 1000));
@@ -103,6 +106,7 @@ class Waiter {
   // True when the task has ended.
   bool take(std::size_t index, nlohmann::json json) {
     const Task task = read_task(json);
+    if (ids_.size() == 1) told_ = task.state == State::running ? describe_progress(task) : "";
     if (!is_end(task.state)) return false;
     tasks_[index] = std::move(json);
     ++done_;
@@ -114,7 +118,9 @@ class Waiter {
     while (slots_.size() < kWindow && !open_.empty()) {
       const BootTime now = context_.clock.boot_now();
       std::int64_t wait_ms = kRequestMs;
-      if (deadline_) wait_ms = std::clamp<std::int64_t>(*deadline_ - now, 0, kRequestMs);
+      // Each answer of a task that has not ended tells its progress.
+      if (progress_.shown() && ids_.size() == 1) wait_ms = kTickMs;
+      if (deadline_) wait_ms = std::clamp<std::int64_t>(*deadline_ - now, 0, wait_ms);
       HttpRequest request;
       request.target = "/v1/tasks/" + std::to_string(ids_[open_.front()]) +
                        "/wait?timeout_ms=" + std::to_string(wait_ms);
@@ -130,7 +136,7 @@ class Waiter {
   }
 
   void wait_for_one() {
-    progress_.draw(done_, ids_.size(), failed_);
+    progress_.draw(done_, ids_.size(), failed_, told_);
     std::vector<pollfd> fds;
     for (const Slot& slot : slots_) fds.push_back({slot.exchange.fd(), POLLIN, 0});
     if (::poll(fds.data(), fds.size(), poll_ms()) < 0 && errno != EINTR) throw_errno("poll");
@@ -179,6 +185,7 @@ class Waiter {
   std::vector<nlohmann::json> tasks_;
   std::size_t done_ = 0;
   std::size_t failed_ = 0;
+  std::string told_;              // by the one task that is waited for
   std::deque<std::size_t> open_;  // to be waited for, by index
   std::vector<Slot> slots_;
   std::optional<BootTime> deadline_;

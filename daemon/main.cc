@@ -21,6 +21,7 @@
 #include "daemon/base/files.h"
 #include "daemon/base/instance_lock.h"
 #include "daemon/config.h"
+#include "daemon/engine/progress_board.h"
 #include "daemon/engine/recovery.h"
 #include "daemon/engine/running_set.h"
 #include "daemon/engine/task_watch.h"
@@ -136,6 +137,20 @@ void check_state_dir(const std::string& path) {
   }
 }
 
+// Jobs of other users reach their own files through it (TASKD_RESULT_FILE). Nothing else in there
+// is open to them.
+void let_jobs_pass(const std::string& path) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IXOTH) != 0) return;
+  if (::chmod(path.c_str(), (info.st_mode & 07777) | S_IXGRP | S_IXOTH) == 0) {
+    log::info("other users may pass through the state directory now, as their jobs do",
+              {{"path", path}});
+  } else {
+    log::warn("jobs of other users cannot reach their result files",
+              {{"path", path}, {"error", std::strerror(errno)}});
+  }
+}
+
 class Daemon {
  public:
   Daemon(const Config& config, UniqueFd listener)
@@ -149,11 +164,14 @@ class Daemon {
                    .socket = config.socket,
                    .output_cap_bytes = config.output_cap_bytes,
                    .cgroup_root = config.cgroup}),
-        pool_(*store_, launcher_, running_, clock_, config.workers, die),
+        progress_(*store_, clock_, die),
+        pool_(*store_, launcher_, running_, clock_, progress_, config.workers, die),
         timekeeper_(*store_, launcher_, clock_, die),
         server_(ApiContext{.store = *store_,
                            .watch = watch_,
                            .launcher = launcher_,
+                           .progress = progress_,
+                           .running = running_,
                            .clock = clock_,
                            .attempts_dir = attempts_dir_,
                            .version = kVersion,
@@ -172,6 +190,7 @@ class Daemon {
                               {"ended_meanwhile", recovery.ended},
                               {"lost", recovery.lost}});
     publishing_.store(true);
+    progress_.start();
     pool_.start(std::move(recovery.adopted));
     timekeeper_.start();
     std::thread serving([this] { serve(); });
@@ -182,6 +201,7 @@ class Daemon {
     server_.stop();
     serving.join();
     pool_.stop();
+    progress_.stop();
     timekeeper_.stop();
     publishing_.store(false);
     log::info("taskd stopped");
@@ -225,6 +245,7 @@ class Daemon {
   RunningSet running_;
   std::unique_ptr<TaskStore> store_;
   PosixLauncher launcher_;
+  ProgressBoard progress_;
   WorkerPool pool_;
   Timekeeper timekeeper_;
   ApiServer server_;
@@ -258,8 +279,8 @@ int run(int argc, char** argv) {
   open_standard_fds();
   raise_fd_limit();
   const sigset_t signals = block_signals();
-  // Many threads that each allocate little: an arena for each would be kept for good. With fewer than
-  // these they wait for each other (two of them cost a third of the submits of 64 clients).
+  // Many threads that each allocate little: an arena for each would be kept for good. With fewer
+  // than these they wait for each other (two of them cost a third of the submits of 64 clients).
   ::mallopt(M_ARENA_MAX, 8);
   std::optional<UniqueFd> socket = service_manager::adopt_socket();
   if (::access(config.shim.c_str(), X_OK) != 0) {
@@ -267,8 +288,9 @@ int run(int argc, char** argv) {
                                     " (setting: shim)");
   }
 
-  make_folder(config.state_dir, 0700);
+  make_folder(config.state_dir, ::geteuid() == 0 ? 0711 : 0700);
   check_state_dir(config.state_dir);
+  let_jobs_pass(config.state_dir);
   sync_parents(config.state_dir);  // a first start: nothing durable may lie in a lost folder
   const InstanceLock lock(config.state_dir + "/lock");
   make_folder(config.state_dir + "/attempts", 0700);

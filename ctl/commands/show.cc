@@ -88,6 +88,9 @@ void print_spec(Lines& lines, const TaskSpec& spec) {
   if (spec.timeout_ms > 0)
     lines.add("timeout", format_duration_ms(spec.timeout_ms) + ", then " +
                              format_duration_ms(spec.grace_ms) + " from SIGTERM to SIGKILL");
+  if (spec.progress_timeout_ms > 0)
+    lines.add("promised", "a report of progress every " +
+                              format_duration_ms(spec.progress_timeout_ms) + ", or it is stopped");
   lines.add("policy", policy_text(spec));
   lines.add("kept", format_duration_ms(spec.keep_ms) + " after its end");
 }
@@ -100,11 +103,18 @@ void print_times(Lines& lines, const Task& task, WallTime now) {
   if (task.ended_at) lines.add("ended", when(*task.ended_at, now));
 }
 
+// Whether the outcome in words is its detail.
+bool says_detail(OutcomeKind kind) {
+  return kind == OutcomeKind::spawn_failed || kind == OutcomeKind::reported;
+}
+
 std::string attempt_text(const Attempt& attempt, WallTime now) {
   std::string text = format_local(attempt.started_at);
   if (!attempt.outcome) return text + ", running for " + format_span(now - attempt.started_at);
   if (attempt.ended_at) text += ", " + format_span(*attempt.ended_at - attempt.started_at);
   text += ", " + describe_outcome(*attempt.outcome);
+  if (!says_detail(attempt.outcome->kind) && !attempt.outcome->detail.empty())
+    text += " (" + escape_for_humans(attempt.outcome->detail) + ")";
   const std::int64_t cpu_ms = attempt.usage.user_cpu_ms + attempt.usage.system_cpu_ms;
   text += ", CPU " + format_span(cpu_ms);
   return text + ", memory " + format_bytes(attempt.usage.max_rss_bytes);
@@ -157,6 +167,11 @@ void print_task(Context& context, const Painter& paint, const Task& task,
     user += ", submitted by uid " + std::to_string(task.uid);
   lines.add("user", user);
   print_times(lines, task, now);
+  if (task.progress && task.progress_at) {
+    const std::string told = describe_progress(task);
+    lines.add("progress", (told.empty() ? "alive" : told) + "  (" +
+                              format_relative(*task.progress_at, now) + ")");
+  }
   const std::size_t skipped =
       attempts.size() > kShownAttempts ? attempts.size() - kShownAttempts : 0;
   if (skipped > 0) lines.add("attempts", "(" + std::to_string(skipped) + " earlier ones)");

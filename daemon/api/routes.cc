@@ -31,6 +31,11 @@ constexpr Entry kRoutes[] = {
     {"POST", "/v1/tasks/{id}/retry", control_task<Verb::retry>},
     {"POST", "/v1/tasks/{id}/hold", control_task<Verb::hold>},
     {"POST", "/v1/tasks/{id}/release", control_task<Verb::release>},
+    {"POST", "/v1/tasks:signal", signal_tasks},
+    {"POST", "/v1/tasks/{id}/signal", signal_task},
+    {"POST", "/v1/tasks/{id}/progress", report_progress},
+    {"POST", "/v1/tasks/{id}/result", report_result},
+    {"GET", "/v1/tasks/{id}/result", show_result},
     {"GET", "/v1/queues", list_queues},
     {"GET", "/v1/queues/{name}", show_queue},
     {"PUT", "/v1/queues/{name}", put_queue},
@@ -116,6 +121,10 @@ void queue_full(const QueueFull& full) {
 
 void no_such_task(TaskId id) {
   throw ProblemError(404, "no_such_task", "there is no task " + std::to_string(id));
+}
+
+void invalid_request(const std::string& pointer, const std::string& detail) {
+  throw ProblemError(422, "invalid_request", pointer + ": " + detail, {{pointer, detail}});
 }
 
 TaskId task_id_of(const ApiContext& context, const Call& call) {

@@ -18,6 +18,11 @@ Reply control_task(const ApiContext& context, const Call& call);
 Reply remove_task(const ApiContext& context, const Call& call);
 template <Verb verb>
 Reply control_tasks(const ApiContext& context, const Call& call);
+Reply signal_task(const ApiContext& context, const Call& call);
+Reply signal_tasks(const ApiContext& context, const Call& call);
+Reply report_progress(const ApiContext& context, const Call& call);
+Reply report_result(const ApiContext& context, const Call& call);
+Reply show_result(const ApiContext& context, const Call& call);
 Reply wait_for_task(const ApiContext& context, const Call& call);
 Reply show_logs(const ApiContext& context, const Call& call);
 Reply list_queues(const ApiContext& context, const Call& call);
@@ -42,11 +47,16 @@ Reply show_health(const ApiContext& context, const Call& call);
 
 [[noreturn]] void no_such_task(TaskId id);
 [[noreturn]] void queue_full(const QueueFull& full);
+[[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail);
 // The task that {id} names; it may be `last`. bad_id, no_such_task.
 TaskId task_id_of(const ApiContext& context, const Call& call);
 Task task_of(const ApiContext& context, const Call& call);
 // A body that must be one strict JSON object. bad_json.
 nlohmann::json parse_body(std::string_view body);
+// The ids or the filter in the body of a bulk verb, an object. invalid_request, unknown_user.
+void read_targets(const nlohmann::json& body, ControlRequest& request);
+// What was changed. no_such_task, wrong_state, queue_full.
+std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request);
 // Turns the user's name into a uid. `pointer` is the task's. unknown_user; not_allowed unless this
 // actor may have it.
 void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec);

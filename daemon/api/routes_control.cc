@@ -12,10 +12,6 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxIds = 10'000;
 
-[[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail) {
-  throw ProblemError(422, "invalid_request", pointer + ": " + detail, {{pointer, detail}});
-}
-
 const std::string& text_at(const json& value, const std::string& pointer) {
   const auto* text = value.get_ptr<const std::string*>();
   if (text == nullptr) invalid_request(pointer, "must be a string");
@@ -87,6 +83,8 @@ Filter read_filter(const json& value) {
   return filter;
 }
 
+}  // namespace
+
 void read_targets(const json& body, ControlRequest& request) {
   for (const auto& [name, value] : body.items()) {
     if (name == "ids") {
@@ -105,15 +103,7 @@ void read_targets(const json& body, ControlRequest& request) {
   }
 }
 
-// What was changed; a removed task's output is gone too.
-std::vector<ControlChange> control(const ApiContext& context, ControlRequest request) {
-  if (request.verb == Verb::remove) {
-    request.on_commit = [&](std::span<const ControlChange> removed) {
-      for (const ControlChange& task : removed) {
-        context.launcher.remove_task(task.id, task.attempts);
-      }
-    };
-  }
+std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request) {
   ControlResult result = context.store.control(request);
   if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
   if (const auto* wrong = std::get_if<WrongState>(&result)) {
@@ -124,6 +114,15 @@ std::vector<ControlChange> control(const ApiContext& context, ControlRequest req
   }
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   return std::get<std::vector<ControlChange>>(std::move(result));
+}
+
+namespace {
+
+// A removed task's output goes right after the commit.
+void remove_files(const ApiContext& context, ControlRequest& request) {
+  request.on_commit = [&context](std::span<const ControlChange> removed) {
+    for (const ControlChange& task : removed) context.launcher.remove_task(task.id, task.attempts);
+  };
 }
 
 }  // namespace
@@ -156,6 +155,7 @@ Reply remove_task(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = Verb::remove;
   request.ids = {task_id_of(context, call)};
+  remove_files(context, request);
   control(context, request);
   return json_reply(200, {{"id", request.ids.front()}});
 }
@@ -167,6 +167,7 @@ Reply control_tasks(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = verb;
   read_targets(parse_body(call.body), request);
+  if (verb == Verb::remove) remove_files(context, request);
   json changed = json::array();
   for (const ControlChange& change : control(context, request)) {
     changed.push_back({{"id", change.id}, {"state", to_string(change.state)}});

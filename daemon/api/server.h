@@ -13,6 +13,8 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/engine/progress_board.h"
+#include "daemon/engine/running_set.h"
 #include "daemon/engine/task_watch.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
@@ -28,7 +30,9 @@ struct WorkerCounts {
 struct ApiContext {
   TaskStore& store;
   TaskWatch& watch;
-  Launcher& launcher;  // to remove the files of deleted tasks
+  Launcher& launcher;       // to remove the files of deleted tasks
+  ProgressBoard& progress;  // where jobs report
+  RunningSet& running;      // the way of signals
   const Clock& clock;
   std::string attempts_dir;
   std::string version;

@@ -75,6 +75,7 @@ void add_spec(json& out, const TaskSpec& spec) {
   out["user"] = spec.user_uid ? json(*spec.user_uid) : json(nullptr);
   out["labels"] = spec.labels;
   out["timeout_ms"] = spec.timeout_ms;
+  out["progress_timeout_ms"] = spec.progress_timeout_ms;
   out["grace_ms"] = spec.grace_ms;
   out["max_attempts"] = spec.max_attempts;
   out["backoff"] = {{"kind", to_string(spec.backoff.kind)},
@@ -86,6 +87,14 @@ void add_spec(json& out, const TaskSpec& spec) {
   out["on_lost"] = to_string(spec.on_lost);
   out["max_lost"] = spec.max_lost;
   out["keep_ms"] = spec.keep_ms;
+}
+
+json progress_to_json(const Task& task) {
+  if (!task.progress) return nullptr;
+  const auto& [percent, message] = *task.progress;
+  return {{"percent", percent ? json(*percent) : json(nullptr)},
+          {"message", message.value_or("")},
+          {"at", time_or_null(task.progress_at)}};
 }
 
 // --- reading ------------------------------------------------------------------------------------
@@ -211,6 +220,7 @@ void read_spec(const json& object, TaskSpec& spec) {
   spec.user_uid = read_integer<std::uint32_t>(object, "user");
   read_into(object, "labels", spec.labels);
   read_into(object, "timeout_ms", spec.timeout_ms);
+  read_into(object, "progress_timeout_ms", spec.progress_timeout_ms);
   read_into(object, "grace_ms", spec.grace_ms);
   read_into(object, "max_attempts", spec.max_attempts);
   read_backoff(object, spec.backoff);
@@ -231,6 +241,17 @@ std::optional<Outcome> read_outcome(const json& object) {
   return outcome;
 }
 
+void read_progress(const json& object, Task& task) {
+  const json* told = find(object, "progress");
+  if (told == nullptr) return;
+  Progress& progress = task.progress.emplace();
+  progress.percent = read_integer<int>(*told, "percent");
+  std::string message;
+  read_into(*told, "message", message);
+  if (!message.empty()) progress.message = message;
+  task.progress_at = read_time(*told, "at");
+}
+
 // --- problems -----------------------------------------------------------------------------------
 
 struct Title {
@@ -249,6 +270,7 @@ constexpr Title kTitles[] = {
     {"no_such_attempt", "The task has no such attempt"},
     {"no_such_queue", "There is no queue of this name"},
     {"no_such_schedule", "There is no schedule of this name"},
+    {"no_result", "The task has no result"},
     {"no_such_path", "There is nothing at this path"},
     {"method_not_allowed", "The path does not take this method"},
     {"request_timeout", "The request took too long to arrive"},
@@ -260,6 +282,7 @@ constexpr Title kTitles[] = {
     {"not_implemented", "HTTP has this, but this server does not"},
     {"version_not_supported", "The server speaks HTTP/1.1"},
     {"wrong_state", "The task's state does not allow this"},
+    {"stale_attempt", "The attempt is not this one any more"},
     {"queue_in_use", "The queue is in use"},
     {"unknown_zone", "The time zone is not known on this machine"},
     {"invalid_task", "The task cannot be accepted"},
@@ -300,6 +323,7 @@ json task_to_json(const Task& task) {
   out["ended_at"] = time_or_null(task.ended_at);
   out["cancel_requested_at"] = time_or_null(task.cancel_requested_at);
   add_outcome(out, task.last_outcome);
+  out["progress"] = progress_to_json(task);
   return out;
 }
 
@@ -332,6 +356,7 @@ Task task_from_json(const json& object) {
   task.ended_at = read_time(object, "ended_at");
   task.cancel_requested_at = read_time(object, "cancel_requested_at");
   task.last_outcome = read_outcome(object);
+  read_progress(object, task);
   return task;
 }
 

@@ -30,6 +30,12 @@ void RunningSet::detach(TaskId task) {
   if (const auto it = entries_.find(task); it != entries_.end()) it->second.live = nullptr;
 }
 
+bool RunningSet::signal(TaskId task, int number) {
+  const MutexLock lock(mutex_);
+  const auto it = entries_.find(task);
+  return it != entries_.end() && it->second.live != nullptr && it->second.live->signal(number);
+}
+
 int RunningSet::busy() const {
   const MutexLock lock(mutex_);
   return static_cast<int>(entries_.size());

@@ -1,5 +1,5 @@
 // Which tasks are running right now, in the order of commits: the bridge between a cancel that was
-// committed and the attempt it must stop.
+// committed and the attempt it must stop, and the way of a signal.
 //
 // Fed from the store's on_commit, so an entry appears with the claim's COMMIT and not when a worker
 // gets round to it; a cancel that lands between claim and launch is kept until the attempt is
@@ -23,6 +23,9 @@ class RunningSet {
   // attempts that were running before this daemon too.
   void attach(TaskId task, LiveAttempt& live, bool cancel_requested);
   void detach(TaskId task);
+
+  // LiveAttempt::signal() of what runs of the task. False: nothing does right now.
+  bool signal(TaskId task, int number);
 
   int busy() const;
 

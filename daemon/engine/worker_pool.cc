@@ -13,6 +13,7 @@ namespace {
 constexpr int kDiskFullPauseMs = 1000;
 constexpr int kNoRoomPauseMs = 100;
 constexpr std::int64_t kLongestWaitMs = 60'000;  // for a rate
+constexpr std::int64_t kLongestPollMs = 24LL * 3600 * 1000;
 
 void log_end(const Finish& finish) {
   const Outcome& outcome = finish.end.outcome;
@@ -26,12 +27,13 @@ void log_end(const Finish& finish) {
 }  // namespace
 
 WorkerPool::WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running,
-                       const Clock& clock, int workers,
+                       const Clock& clock, ProgressBoard& progress, int workers,
                        std::function<void(const std::string&)> on_fatal)
     : store_(store),
       launcher_(launcher),
       running_(running),
       clock_(clock),
+      progress_(progress),
       workers_(workers),
       on_fatal_(std::move(on_fatal)),
       refusals_(clock) {}
@@ -171,13 +173,13 @@ std::optional<Finish> WorkerPool::execute(const Claim& claim) {
 std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& live) {
   running_.attach(claim.task, live, claim.cancel_requested);
   pollfd fds[] = {{live.pidfd(), POLLIN, 0}, {stop_event_.get(), POLLIN, 0}};
-  int ready = 0;
-  do {
-    ready = ::poll(fds, 2, -1);
-  } while (ready < 0 && errno == EINTR);
-  const int error = errno;
+  try {
+    wait_for_end(claim, live, fds);
+  } catch (...) {
+    running_.detach(claim.task);
+    throw;
+  }
   running_.detach(claim.task);
-  if (ready < 0) throw std::system_error(error, std::generic_category(), "poll on an attempt");
   if ((fds[0].revents & POLLIN) == 0) return std::nullopt;  // stopping; the shim goes on
   std::optional<AttemptEnd> end = reap(claim, live);
   if (!end) return std::nullopt;
@@ -186,6 +188,28 @@ std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& liv
   Finish finish{claim.task, claim.attempt, claim.token, std::move(*end)};
   log_end(finish);
   return finish;
+}
+
+void WorkerPool::wait_for_end(const Claim& claim, LiveAttempt& live, pollfd (&fds)[2]) {
+  const std::int64_t patience_ms = claim.spec.progress_timeout_ms;
+  std::optional<ProgressWatch> watch;  // while it has a promise to keep
+  if (patience_ms > 0) watch.emplace(progress_, claim.task);
+  for (;;) {
+    std::int64_t left_ms = -1;
+    if (watch)
+      left_ms = std::max<std::int64_t>(watch->last_heard() + patience_ms - clock_.boot_now(), 0);
+    if (left_ms == 0) {
+      log::info("attempt reports no progress; it is stopped",
+                {{"task", claim.task}, {"attempt", claim.attempt}});
+      live.stop_stalled();
+      watch.reset();
+      left_ms = -1;
+    }
+    const int ready =
+        ::poll(fds, 2, static_cast<int>(std::min<std::int64_t>(left_ms, kLongestPollMs)));
+    if (ready > 0) return;
+    if (ready < 0 && errno != EINTR) throw_errno("poll on an attempt");
+  }
 }
 
 // What the machine refuses comes again with every try; what the task itself lacks ends it.

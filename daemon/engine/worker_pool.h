@@ -3,8 +3,10 @@
 // polls.
 //
 // Threading: start(), stop() from one thread; publish() from the store's writer. The pool does not
-// own the store, the launcher or the running set; all outlive it.
+// own the store, the launcher, the running set or the progress board; all outlive it.
 #pragma once
+
+#include <poll.h>
 
 #include <functional>
 #include <memory>
@@ -17,6 +19,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/event_fd.h"
 #include "daemon/base/mutex.h"
+#include "daemon/engine/progress_board.h"
 #include "daemon/engine/recovery.h"
 #include "daemon/engine/refusal_log.h"
 #include "daemon/engine/running_set.h"
@@ -29,7 +32,8 @@ class WorkerPool {
  public:
   // `on_fatal` is told of an exception no worker can go on after; it must not return.
   WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, const Clock& clock,
-             int workers, std::function<void(const std::string&)> on_fatal);
+             ProgressBoard& progress, int workers,
+             std::function<void(const std::string&)> on_fatal);
   ~WorkerPool();
 
   // Adopted attempts take the first workers. If there are more of them than workers, each gets a
@@ -63,6 +67,9 @@ class WorkerPool {
   std::optional<Finish> execute(const Claim& claim);
   std::optional<Finish> supervise(const Claim& claim, LiveAttempt& live);
   void log_refusal(const Claim& claim, const Outcome& outcome);
+  // Until the attempt has ended or the pool stops. Stops an attempt that breaks its promise to
+  // report its progress.
+  void wait_for_end(const Claim& claim, LiveAttempt& live, pollfd (&fds)[2]);
   std::optional<AttemptEnd> reap(const Claim& claim, LiveAttempt& live);
   // Reports the end, durably, and claims the next.
   std::optional<Claim> report(const Finish& finish, int claim_limit);
@@ -73,6 +80,7 @@ class WorkerPool {
   Launcher& launcher_;
   RunningSet& running_;
   const Clock& clock_;
+  ProgressBoard& progress_;
   const int workers_;
   const std::function<void(const std::string&)> on_fatal_;
   EventFd stop_event_;  // readable once stopping

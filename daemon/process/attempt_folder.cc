@@ -45,15 +45,6 @@ void clear_folder(int folder_fd, bool keep_lock) {
   }
 }
 
-void write_whole(int fd, std::string_view text, const char* what) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_errno(what);
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-}
-
 // The lines of a status, taken one by one in the order the shim writes them.
 class StatusReader {
  public:
@@ -93,8 +84,9 @@ std::optional<std::string_view> checked_body(std::string_view text) {
   return covered.substr(shim::kStatusFirstLine.size());
 }
 
-std::string detail_of(StatusReader& reader, std::optional<std::string> step) {
+std::string detail_of(StatusReader& reader, bool timed_out, std::optional<std::string> step) {
   const auto output_error = reader.take_int("output_error");
+  if (timed_out && step) return "no progress was reported in time";
   if (step) return *step;
   if (!output_error) return {};
   return "output lost: " + std::generic_category().message(static_cast<int>(*output_error));
@@ -119,7 +111,8 @@ std::optional<AttemptEnd> parse_status(std::string_view text, const AttemptKey& 
   if (!kind || !code || !user_cpu || !system_cpu || !max_rss || !ended_at) return std::nullopt;
 
   AttemptEnd end;
-  end.outcome = {*kind, static_cast<int>(*code), detail_of(reader, step)};
+  end.outcome = {*kind, static_cast<int>(*code),
+                 detail_of(reader, outcome == to_string(OutcomeKind::timed_out), step)};
   end.usage = {*user_cpu, *system_cpu, *max_rss};
   end.ended_at = WallTime{*ended_at};
   return end;
@@ -136,7 +129,17 @@ UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number) {
   return bucket ? open_folder_at(bucket.get(), folder_name(task, number)) : UniqueFd();
 }
 
-UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number) {
+void make_passable(int folder_fd) {
+  constexpr mode_t kPass = S_IXUSR | S_IXGRP | S_IXOTH;
+  struct stat info {};
+  if (::fstat(folder_fd, &info) != 0) throw_errno("look at a folder of the attempts");
+  if ((info.st_mode & kPass) == kPass) return;
+  if (::fchmod(folder_fd, (info.st_mode & 07777) | kPass) != 0) {
+    throw_errno("open a folder of the attempts");
+  }
+}
+
+UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number, bool passable) {
   const std::string name = folder_name(task, number);
   for (int i = 0; i < kMakeTries; ++i) {
     const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
@@ -150,7 +153,12 @@ UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number) {
       if (errno == ENOENT) continue;  // the bucket was just removed
       throw_errno("make folder " + name);
     }
-    if (UniqueFd folder = open_folder_at(bucket.get(), name)) return folder;
+    UniqueFd folder = open_folder_at(bucket.get(), name);
+    if (folder && passable) {
+      make_passable(bucket.get());
+      make_passable(folder.get());
+    }
+    if (folder) return folder;
   }
   errno = ENOENT;
   throw_errno("make folder " + name);
@@ -173,17 +181,6 @@ UniqueFd lock_attempt(int folder_fd) {
     if (::ftruncate(lock.get(), 0) != 0) throw_errno("clear the attempt's lock");
   }
   return lock;
-}
-
-void write_input(int folder_fd, const std::string& text, std::optional<uid_t> owner) {
-  const UniqueFd file(::openat(folder_fd, shim::kInputFile,
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400));
-  if (!file) throw_errno("make the attempt's input");
-  write_whole(file.get(), text, "write the attempt's input");
-  // Its own, so that it may open /dev/stdin again.
-  if (owner && ::fchown(file.get(), *owner, static_cast<gid_t>(-1)) != 0) {
-    throw_errno("give the attempt's input to its user");
-  }
 }
 
 UniqueFd open_lock(int folder_fd) {
@@ -216,7 +213,11 @@ LockRecord read_lock_record(int folder_fd) {
   }
   const auto pid = parse_int(std::string_view(text).substr(mark_bytes, line_end - mark_bytes));
   record.shim = static_cast<pid_t>(pid.value_or(0));
-  record.started = text.compare(line_end + 1, shim::kStartedMark.size(), shim::kStartedMark) == 0;
+  std::string_view marks = std::string_view(text).substr(line_end + 1);
+  record.started = marks.starts_with(shim::kStartedMark);
+  if (!record.started) return record;
+  marks.remove_prefix(shim::kStartedMark.size());
+  record.takes_orders = marks.starts_with(shim::kOrdersMark);
   return record;
 }
 
@@ -234,7 +235,7 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
   {
     const UniqueFd folder = open_folder_at(bucket.get(), name);
     if (!folder) return;
-    for (const char* name_in_it : {shim::kInputFile, shim::kLockFile}) {
+    for (const char* name_in_it : {shim::kInputFile, shim::kResultFile, shim::kLockFile}) {
       remove_at(folder.get(), name_in_it, 0);
     }
   }

@@ -1,6 +1,7 @@
 // An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock` (which the
-// status is added to) and the output. Only the daemon's user may enter; no path is ever followed
-// through a link.
+// status is added to), the output, and the files of the job's own (job_files.h). Only the daemon's
+// user sees what is in it; the job's user may pass through to its own files. No path is ever
+// followed through a link.
 //
 // All functions throw std::system_error; "missing" is never an error. Thread-safe for different
 // attempts.
@@ -18,30 +19,23 @@ namespace taskd {
 
 inline constexpr TaskId kTasksPerFolder = 1000;
 
-// What a status must name to be believed.
-struct AttemptKey {
-  TaskId task = 0;
-  int attempt = 0;
-  std::string token;
-};
-
 // What the lock file tells; see shim/protocol.h.
 struct LockRecord {
   pid_t shim = 0;  // 0 = not written yet
   bool started = false;
-  bool exists = false;  // if so, and not started: within its boot the command never began
+  bool takes_orders = false;  // order_signal()
+  bool exists = false;        // if so, and not started: within its boot the command never began
 };
 
 // The folder, or an empty descriptor when there is none.
 UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number);
-// Makes the folder where it does not exist yet.
-UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number);
+// Makes the folder where it does not exist yet. `passable`: other users may pass through.
+UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number, bool passable);
+// Lets other users pass through a folder of ours, but see nothing.
+void make_passable(int folder_fd);
 // Takes the lock for an attempt that is about to start. A folder left by an earlier start of the
 // same attempt that came to nothing is cleared first. EBUSY: its shim is alive.
 UniqueFd lock_attempt(int folder_fd);
-
-// Makes the file that the attempt reads on stdin, for `owner` (empty: who the daemon is).
-void write_input(int folder_fd, const std::string& text, std::optional<uid_t> owner);
 
 // The lock file for asking who holds it; empty when there is none.
 UniqueFd open_lock(int folder_fd);

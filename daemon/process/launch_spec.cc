@@ -26,6 +26,7 @@ Environment environment(const Launch& launch, const User& user, const LaunchSett
   env["TASKD_ATTEMPT"] = std::to_string(launch.attempt);
   env["TASKD_QUEUE"] = launch.spec.queue;
   env["TASKD_TOKEN"] = launch.token;
+  env["TASKD_RESULT_FILE"] = settings.result_file;
   if (!settings.socket.empty()) env["TASKD_SOCKET"] = settings.socket;
   return env;
 }

@@ -2,7 +2,8 @@
 // a restart, wait for it, stop it, read how it ended. PosixLauncher is the real one; tests may have
 // a fake. Fresh and adopted attempts are the same from here on.
 //
-// A Launcher may be used from any thread; one LiveAttempt belongs to one thread, but for stop().
+// A Launcher may be used from any thread; one LiveAttempt belongs to one thread, but for stop()
+// and what stands beside it.
 #pragma once
 
 #include <memory>
@@ -45,6 +46,11 @@ class LiveAttempt {
   // Asks the shim to stop the whole tree: TERM, grace, KILL. Safe to repeat, from any thread, and
   // after the end (then it does nothing).
   virtual void stop() = 0;
+  // The same, but the end counts as timed_out: it did not report its progress in time.
+  virtual void stop_stalled() = 0;
+  // Sends the signal to the process group of the command. False: there is no command to get it (any
+  // more). From any thread. Throws std::system_error when it cannot be sent.
+  virtual bool signal(int number) = 0;
   // Call once pidfd() is readable. Reads the status; where the shim died without one, kills
   // what is left of the tree, waits until it is empty and returns `lost`.
   virtual AttemptEnd reap() = 0;

@@ -6,8 +6,10 @@
 
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"
+#include "daemon/process/job_files.h"
 #include "daemon/process/leftovers.h"
 #include "daemon/process/output.h"
+#include "daemon/process/shim/protocol.h"
 
 namespace taskd {
 namespace {
@@ -25,6 +27,22 @@ std::string stderr_tail(int folder_fd, const AttemptKey& key) {
   }
 }
 
+// A result that is none changes nothing about the end, but it is told.
+void add_result(int folder_fd, const AttemptKey& key, AttemptEnd& end) {
+  WrittenResult written;
+  try {
+    written = read_result_file(folder_fd);
+  } catch (const std::system_error& e) {
+    written.problem = e.what();
+  }
+  end.result = std::move(written.json);
+  if (written.problem.empty()) return;
+  log::warn("a job's result cannot be taken",
+            {{"task", key.task}, {"attempt", key.attempt}, {"error", written.problem}});
+  std::string& detail = end.outcome.detail;
+  detail += (detail.empty() ? "" : "; ") + ("its result file was not taken: " + written.problem);
+}
+
 }  // namespace
 
 AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail) {
@@ -33,8 +51,14 @@ AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail) {
   return end;
 }
 
-std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
+std::optional<AttemptEnd> read_end(int folder_fd, const AttemptKey& key) {
   auto end = read_status(folder_fd, key);
+  if (end && end->outcome.kind != OutcomeKind::not_started) add_result(folder_fd, key, *end);
+  return end;
+}
+
+std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
+  auto end = read_end(folder_fd, key);
   if (end) {
     end->stderr_tail = stderr_tail(folder_fd, key);
   } else if (const LockRecord lock = read_lock_record(folder_fd); lock.exists && !lock.started) {
@@ -62,10 +86,39 @@ PosixAttempt::PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, Uniq
 
 void PosixAttempt::stop() {
   if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGTERM, nullptr, 0) == 0) return;
-  if (errno == ESRCH) return;  // over already
+  if (errno != ESRCH) log_deaf(errno);  // else it is over already
+}
+
+void PosixAttempt::stop_stalled() {
+  try {
+    order(shim::kStalled);
+  } catch (const std::system_error& e) {
+    log_deaf(e.code().value());
+  }
+}
+
+bool PosixAttempt::signal(int number) {
+  // Else it would be read by nobody.
+  if (!read_lock_record(folder_.get()).takes_orders) return false;
+  return order(number);
+}
+
+bool PosixAttempt::order(int value) const {
+  siginfo_t info{};
+  info.si_signo = shim::order_signal();
+  info.si_code = SI_QUEUE;
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  info.si_value.sival_int = value;
+  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), info.si_signo, &info, 0) == 0) return true;
+  if (errno == ESRCH) return false;
+  throw_errno("signal the shim");
+}
+
+void PosixAttempt::log_deaf(int error) const {
   log::error("cannot signal the shim", {{"task", key_.task},
                                         {"attempt", key_.attempt},
-                                        {"error", std::generic_category().message(errno)}});
+                                        {"error", std::generic_category().message(error)}});
 }
 
 AttemptEnd PosixAttempt::reap() {

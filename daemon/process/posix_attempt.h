@@ -12,7 +12,10 @@ namespace taskd {
 // An end that no shim recorded.
 AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail);
 
-// What the folder tells of an attempt whose shim is dead: its status, or `not_started` if the lock
+// The end that the shim recorded, with the result that the job wrote and without what it printed.
+std::optional<AttemptEnd> read_end(int folder_fd, const AttemptKey& key);
+
+// What the folder tells of an attempt whose shim is dead: that end, or `not_started` if the lock
 // file proves it. Nothing: something of it may be alive.
 std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key);
 
@@ -28,9 +31,15 @@ class PosixAttempt final : public LiveAttempt {
 
   int pidfd() const override { return pidfd_.get(); }
   void stop() override;
+  void stop_stalled() override;
+  bool signal(int number) override;
   AttemptEnd reap() override;
 
  private:
+  // True: it will be read, unless the shim ends first. False: it has ended.
+  bool order(int value) const;
+  void log_deaf(int error) const;
+
   const AttemptKey key_;
   const UniqueFd folder_;
   const UniqueFd pidfd_;
@@ -48,6 +57,8 @@ class AbandonedAttempt final : public LiveAttempt {
 
   int pidfd() const override { return ready_.get(); }
   void stop() override {}
+  void stop_stalled() override {}
+  bool signal(int) override { return false; }
   AttemptEnd reap() override;
 
  private:

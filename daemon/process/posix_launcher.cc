@@ -13,7 +13,9 @@
 #include "daemon/base/text.h"
 #include "daemon/process/attempt_folder.h"
 #include "daemon/process/attempt_list.h"
+#include "daemon/process/job_files.h"
 #include "daemon/process/leftovers.h"
+#include "daemon/process/output.h"
 #include "daemon/process/posix_attempt.h"
 #include "daemon/process/shim/protocol.h"
 
@@ -83,6 +85,7 @@ PosixLauncher::PosixLauncher(PosixLauncherConfig config)
   make_dirs(config_.attempts_dir, 0700);
   attempts_.reset(::open(config_.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!attempts_) throw_errno("open " + config_.attempts_dir);
+  if (::geteuid() == 0) make_passable(attempts_.get());
 }
 
 LaunchResult PosixLauncher::launch(const Launch& launch) {
@@ -100,22 +103,27 @@ LaunchResult PosixLauncher::launch(const Launch& launch) {
 
 LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
   const std::string cgroup = cgroup_of(launch.task, launch.attempt);
-  const LaunchSettings settings{.boot_id = config_.boot_id,
-                                .socket = config_.socket,
-                                .output_cap_bytes = config_.output_cap_bytes,
-                                .switch_user = user.uid != ::geteuid(),
-                                .reset_oom_score = shielded_from_oom_};
+  const LaunchSettings settings{
+      .boot_id = config_.boot_id,
+      .socket = config_.socket,
+      .result_file =
+          attempt_dir(config_.attempts_dir, launch.task, launch.attempt) + "/" + shim::kResultFile,
+      .output_cap_bytes = config_.output_cap_bytes,
+      .switch_user = user.uid != ::geteuid(),
+      .reset_oom_score = shielded_from_oom_};
   const EncodedSpec spec = encode_spec(launch, user, settings, cgroup);
   if (spec.error != 0) return unrecorded_end(OutcomeKind::spawn_failed, spec.error, "exec");
 
-  UniqueFd folder = make_attempt_folder(attempts_.get(), launch.task, launch.attempt);
+  const std::optional<uid_t> owner = settings.switch_user ? std::optional(user.uid) : std::nullopt;
+  UniqueFd folder = make_attempt_folder(attempts_.get(), launch.task, launch.attempt,
+                                        /*passable=*/settings.switch_user);
   // Held before there is a shim, and handed to it: no shim ever lives without it.
   UniqueFd lock = lock_attempt(folder.get());
   try {
     if (!launch.spec.stdin_text.empty()) {
-      write_input(folder.get(), launch.spec.stdin_text,
-                  settings.switch_user ? std::optional(user.uid) : std::nullopt);
+      write_input(folder.get(), launch.spec.stdin_text, owner);
     }
+    make_result_file(folder.get(), owner);
     if (!cgroup.empty()) make_cgroup(cgroup);
     const std::string label = std::to_string(launch.task) + "." + std::to_string(launch.attempt);
     NewShim shim = server_.fork(label, lock.get(), folder.get());
@@ -146,7 +154,7 @@ LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boo
   UniqueFd folder = open_attempt_folder(attempts_.get(), launch.task, launch.attempt);
   if (boot_id != config_.boot_id) {
     // Whatever ran is gone with its boot; only a recorded end can tell more.
-    auto end = folder ? read_status(folder.get(), key) : std::nullopt;
+    auto end = folder ? read_end(folder.get(), key) : std::nullopt;
     return end ? *std::move(end)
                : unrecorded_end(OutcomeKind::lost, 0, "the machine was restarted");
   }

@@ -90,6 +90,9 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
     forget_attempt(transaction.db(), finish, after);
   } else {
     close_attempt(transaction.db(), finish, ended_at);
+    if (finish.end.result) {
+      write_result(transaction.db(), task.id, finish.attempt, ended_at, *finish.end.result);
+    }
   }
   after.token = std::nullopt;
   after.reason = decision.reason;
@@ -138,6 +141,7 @@ Claims claim_tasks(Transaction& transaction, const std::string& boot_id, int lim
     ++after.attempt;
     after.token = random_token();
     after.started_at = transaction.now();
+    if (after.attempt > 1) forget_reports(transaction.db(), task.id);
     transaction.db().run(
         "INSERT INTO attempts (task_id, number, token, boot_id, started_at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kBulkChunk = 500;  // some ten milliseconds of the writer's time
 
-enum class Effect { forbidden, none, move, request_cancel, remove };
+enum class Effect { forbidden, none, move, request_cancel, remove, note };
 
 // What the verb does to a task in this state.
 Effect effect_of(Verb verb, State state) {
@@ -27,6 +27,8 @@ Effect effect_of(Verb verb, State state) {
       return state == State::held ? Effect::move : Effect::forbidden;
     case Verb::remove:
       return is_end(state) ? Effect::remove : Effect::forbidden;
+    case Verb::signal:
+      return state == State::running ? Effect::note : Effect::forbidden;
   }
   return Effect::forbidden;
 }
@@ -43,6 +45,8 @@ std::string_view event_type(Verb verb) {
       return "released";
     case Verb::remove:
       return "removed";
+    case Verb::signal:
+      return "signaled";
   }
   return "";
 }
@@ -57,6 +61,7 @@ Event event_of(Verb verb, const TaskRow& row, WallTime now) {
       return Event::hold;
     case Verb::release:
     case Verb::remove:
+    case Verb::signal:
       break;
   }
   return row.due_at && *row.due_at > now ? Event::release_later : Event::release;
@@ -87,7 +92,8 @@ void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
 }
 
 ControlChange apply(Transaction& transaction, const ControlRequest& request, StoredTask task) {
-  const Note note{.type = event_type(request.verb), .actor_uid = request.actor.uid};
+  const Note note{
+      .type = event_type(request.verb), .actor_uid = request.actor.uid, .detail = request.detail};
   switch (effect_of(request.verb, task.row.state)) {
     case Effect::move:
       move(transaction, task, request.verb, note);
@@ -97,6 +103,9 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
       break;
     case Effect::remove:
       transaction.remove(task, note);
+      break;
+    case Effect::note:
+      transaction.add_event(task.id, task.row.attempt, note, task.row.state, task.row.state);
       break;
     case Effect::none:
     case Effect::forbidden:
@@ -190,7 +199,8 @@ std::vector<TaskId> without_repeats(const std::vector<TaskId>& ids) {
 
 // What frees space, or stops the job that fills the disk, must work on a full one.
 WhenFull when_full(Verb verb) {
-  return verb == Verb::cancel || verb == Verb::remove ? WhenFull::use_ballast : WhenFull::refuse;
+  const bool helps = verb == Verb::cancel || verb == Verb::remove || verb == Verb::signal;
+  return helps ? WhenFull::use_ballast : WhenFull::refuse;
 }
 
 }  // namespace

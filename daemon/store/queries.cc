@@ -110,7 +110,12 @@ Task to_task(Connection& db, StoredTask stored) {
   task.started_at = stored.row.started_at;
   task.ended_at = stored.row.ended_at;
   task.cancel_requested_at = stored.row.cancel_requested_at;
-  if (task.attempt > 0) task.last_outcome = load_outcome(db, task.id, task.attempt);
+  if (task.attempt == 0) return task;
+  task.last_outcome = load_outcome(db, task.id, task.attempt);
+  if (auto told = load_progress(db, task.id)) {
+    task.progress = std::move(told->first);
+    task.progress_at = told->second;
+  }
   return task;
 }
 

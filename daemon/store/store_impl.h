@@ -4,6 +4,7 @@
 #include <SQLiteCpp/Exception.h>
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "daemon/store/reader_pool.h"
@@ -69,6 +70,15 @@ std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTab
 // Cancels a task that has not ended: at once, or by request where it runs.
 void cancel_task(Transaction& transaction, StoredTask& task,
                  std::optional<std::uint32_t> actor_uid);
+
+// What jobs report (reports.cc).
+void write_result(Connection& db, TaskId task, int attempt, WallTime at, const std::string& json);
+// Before an attempt that is not the task's first: what earlier ones told counts no more.
+void forget_reports(Connection& db, TaskId task);
+std::optional<TaskResult> load_result(Connection& db, TaskId task);
+std::optional<std::string> result_of(Connection& db, TaskId task);
+// The latest attempt's progress and when it told it.
+std::optional<std::pair<Progress, WallTime>> load_progress(Connection& db, TaskId task);
 
 // Moves up to `limit` tasks from `queued` to `running`.
 Claims claim_tasks(Transaction& transaction, const std::string& boot_id, int limit);

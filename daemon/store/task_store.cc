@@ -80,6 +80,8 @@ std::string_view to_string(Verb verb) {
       return "release";
     case Verb::remove:
       return "remove";
+    case Verb::signal:
+      return "signal";
   }
   return "";
 }

@@ -116,7 +116,7 @@ struct FinishResult {
 };
 
 // --- control -----------------------------------------------------------------------------------
-enum class Verb { cancel, retry, hold, release, remove };
+enum class Verb { cancel, retry, hold, release, remove, signal };
 std::string_view to_string(Verb);
 
 struct Filter {
@@ -144,6 +144,7 @@ struct ControlRequest {
   Verb verb = Verb::cancel;
   std::vector<TaskId> ids;
   std::optional<Filter> filter;
+  std::string detail = {};  // noted with each change: which signal
   // Told of each commit's changes right after it, on the caller's thread.
   std::function<void(std::span<const ControlChange>)> on_commit = {};
 };
@@ -155,6 +156,13 @@ struct WrongState {
   State state = State::queued;
 };  // the verb does not apply
 using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, QueueFull>;
+
+// --- what jobs report --------------------------------------------------------------------------
+struct ProgressReport {
+  AttemptKey attempt;
+  Progress progress;
+  WallTime at;
+};
 
 // --- queues ------------------------------------------------------------------------------------
 enum class QueueVerb { pause, resume, drain };  // resume ends both
@@ -253,7 +261,19 @@ class TaskStore {
   // Notes in the events that an attempt was adopted by this generation.
   void record_adopted(TaskId task, int attempt, const std::string& token);
 
+  // A `signal` only notes that somebody wants it sent to what runs; sending is up to the caller.
   ControlResult control(const ControlRequest& request);
+
+  // And this is its token.
+  bool is_running(const AttemptKey& attempt);
+  // Of attempts that are still their tasks' latest; other reports are dropped.
+  void write_progress(std::span<const ProgressReport> reports);
+  // False: the attempt is not live, or this is not its token; nothing changed. A later one of the
+  // same attempt replaces it, and so does what the attempt's end brings (AttemptEnd::result).
+  bool set_result(const AttemptKey& attempt, const std::string& json);
+  // The latest attempt's, kept with the task.
+  std::optional<TaskResult> result(TaskId id);
+  std::optional<std::string> result_of(TaskId id);  // JSON
 
   // Moves tasks that are due to `queued`, at most `limit`; returns when the next one is due.
   std::optional<WallTime> promote(WallTime now, int limit);

@@ -234,6 +234,10 @@ constexpr JsonField<NewTask> kTaskFields[] = {
                 NewTask& task) { reader.boolean(value, at, task.hold); }},
     {"timeout_ms", [](FieldReader& reader, const json& value, const std::string& at,
                       NewTask& task) { reader.duration(value, at, task.spec.timeout_ms); }},
+    {"progress_timeout_ms",
+     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+       reader.duration(value, at, task.spec.progress_timeout_ms);
+     }},
     {"grace_ms",
      [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
        reader.integer(value, at, 0, kMaxGraceMs, task.spec.grace_ms);

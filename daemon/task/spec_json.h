@@ -28,6 +28,8 @@ struct JsonError {
   std::string detail;
 };
 std::variant<nlohmann::json, JsonError> parse_strict_json(std::string_view text);
+// The same for any one value.
+std::variant<nlohmann::json, JsonError> parse_strict_value(std::string_view text);
 
 // Limits on a submit, from the threat model.
 inline constexpr std::size_t kMaxNameBytes = 200;

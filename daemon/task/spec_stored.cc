@@ -233,6 +233,8 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     read_strings(key, value, spec.labels);
   } else if (key == "timeout_ms") {
     spec.timeout_ms = integer_of<std::int64_t>(key, value);
+  } else if (key == "progress_timeout_ms") {
+    spec.progress_timeout_ms = integer_of<std::int64_t>(key, value);
   } else if (key == "grace_ms") {
     spec.grace_ms = integer_of<std::int64_t>(key, value);
   } else if (key == "max_attempts") {
@@ -289,6 +291,7 @@ std::string spec_to_stored(const TaskSpec& spec) {
     write_strings(writer, spec.labels);
   }
   number_unless("timeout_ms", spec.timeout_ms, defaults.timeout_ms);
+  number_unless("progress_timeout_ms", spec.progress_timeout_ms, defaults.progress_timeout_ms);
   number_unless("grace_ms", spec.grace_ms, defaults.grace_ms);
   number_unless("max_attempts", spec.max_attempts, defaults.max_attempts);
   if (spec.backoff != defaults.backoff) {

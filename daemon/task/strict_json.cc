@@ -48,7 +48,8 @@ class CountingIterator {
 
 class StrictHandler final : public json::json_sax_t {
  public:
-  explicit StrictHandler(std::string_view text) : text_(text), reached_(text.data()) {}
+  StrictHandler(std::string_view text, bool only_object)
+      : text_(text), only_object_(only_object), reached_(text.data()) {}
 
   // The document or why there is none. Call once.
   std::variant<json, JsonError> parse() {
@@ -106,7 +107,7 @@ class StrictHandler final : public json::json_sax_t {
   // Puts the value where the next one belongs. Null after a failure.
   json* add(json value) {
     if (open_.empty()) {
-      if (!value.is_object()) {
+      if (only_object_ && !value.is_object()) {
         fail("the document must be one object");
         return nullptr;
       }
@@ -131,6 +132,7 @@ class StrictHandler final : public json::json_sax_t {
   }
 
   const std::string_view text_;
+  const bool only_object_;
   const char* reached_;
   json root_;
   std::vector<json*>
@@ -139,16 +141,24 @@ class StrictHandler final : public json::json_sax_t {
   JsonError error_;
 };
 
-}  // namespace
-
-std::variant<json, JsonError> parse_strict_json(std::string_view text) {
+std::variant<json, JsonError> parse(std::string_view text, bool only_object) {
   // The lexer takes a NUL byte for the end and would not look at what follows.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
     return JsonError{nul, "the document holds a NUL byte"};
   // The lexer passes over it; RFC 8259, section 8.1, wants none to be sent.
   if (text.starts_with("\xEF\xBB\xBF"))
     return JsonError{0, "the document begins with a byte order mark; send it without"};
-  return StrictHandler(text).parse();
+  return StrictHandler(text, only_object).parse();
+}
+
+}  // namespace
+
+std::variant<json, JsonError> parse_strict_json(std::string_view text) {
+  return parse(text, /*only_object=*/true);
+}
+
+std::variant<json, JsonError> parse_strict_value(std::string_view text) {
+  return parse(text, /*only_object=*/false);
 }
 
 }  // namespace taskd

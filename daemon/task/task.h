@@ -41,7 +41,7 @@ enum class Reason {
 enum class OutcomeKind {
   exited,        // code = exit code
   signaled,      // code = signal number
-  timed_out,     // ran into timeout_ms and was stopped
+  timed_out,     // ran into timeout_ms or, as detail says, progress_timeout_ms, and was stopped
   oom_killed,    // the kernel killed it for its memory limit
   spawn_failed,  // code = errno; detail names the step ("exec", "chdir", …)
   lost,          // no evidence of its end survived
@@ -98,7 +98,8 @@ struct TaskSpec {
   // it before the store sees the task.
   std::string user_name;
   std::map<std::string, std::string> labels;
-  std::int64_t timeout_ms = 0;  // 0 = none
+  std::int64_t timeout_ms = 0;           // 0 = none
+  std::int64_t progress_timeout_ms = 0;  // between two reports of its progress; 0 = none promised
   std::int64_t grace_ms = 10'000;
   int max_attempts = 1;  // lost attempts do not count
   Backoff backoff;
@@ -118,6 +119,15 @@ struct NewTask {
   bool hold = false;
 };
 
+// How far a job says it is. What a report leaves out stays as it was.
+struct Progress {
+  std::optional<int> percent;          // 0 to 100
+  std::optional<std::string> message;  // at most kMaxMessageBytes
+  bool operator==(const Progress&) const = default;
+};
+inline constexpr std::size_t kMaxMessageBytes = 200;
+inline constexpr std::size_t kMaxResultBytes = 64 << 10;  // as compact JSON
+
 // A task as it is stored.
 struct Task {
   TaskId id = 0;
@@ -134,6 +144,22 @@ struct Task {
   std::optional<WallTime> ended_at;    // set exactly in the three ends
   std::optional<WallTime> cancel_requested_at;
   std::optional<Outcome> last_outcome;  // of the latest attempt, once it has ended
+  std::optional<Progress> progress;     // what the latest attempt told; empty: nothing
+  std::optional<WallTime> progress_at;  // when it last did
+};
+
+// Names one attempt, whoever asks: without the token nobody can write about it.
+struct AttemptKey {
+  TaskId task = 0;
+  int attempt = 0;
+  std::string token;
+};
+
+// What came of a task, as its latest attempt reported it.
+struct TaskResult {
+  int attempt = 0;
+  WallTime at;
+  std::string json;  // compact
 };
 
 // One execution of a task. (task, number, token) fences every later write about it.
@@ -153,8 +179,9 @@ struct Attempt {
 struct AttemptEnd {
   Outcome outcome;
   Usage usage;
-  std::string stderr_tail;           // at most 4 KiB
-  std::optional<WallTime> ended_at;  // empty: take the time of recording
+  std::string stderr_tail;            // at most 4 KiB
+  std::optional<std::string> result;  // JSON, from its result file
+  std::optional<WallTime> ended_at;   // empty: take the time of recording
 };
 
 // The stable spellings used in SQL, JSON and the CLI. parse_* return nothing for other text.

@@ -175,11 +175,25 @@ TEST_CASE("the state is private to the daemon's user") {
   const TestDaemon daemon;
   struct stat st {};
   REQUIRE(::stat(daemon.state_dir().c_str(), &st) == 0);
-  CHECK((st.st_mode & 0777) == 0700);
+  // Root's is for everybody's jobs, which pass through to their own result files.
+  CHECK((st.st_mode & 0777) == (::geteuid() == 0 ? 0711 : 0700));
   REQUIRE(::stat((daemon.state_dir() + "/taskd.db").c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
   REQUIRE(::stat(daemon.socket().c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("jobs of other users come through a state directory that was closed before") {
+  if (::geteuid() != 0) return;
+  TestDaemon daemon;
+  daemon.stop();
+  REQUIRE(::chmod(daemon.dir().path().c_str(), 0711) == 0);
+  REQUIRE(::chmod(daemon.state_dir().c_str(), 0700) == 0);
+  daemon.start();
+  const std::string id = daemon.submit(
+      {"--user", "nobody", "--cwd", "/", "--shell", "echo '{\"n\": 1}' > $TASKD_RESULT_FILE"});
+  CHECK(daemon.wait(id).at("state") == "succeeded");
+  CHECK(daemon.ctl({"result", id}).out == "{\"n\":1}\n");
 }
 
 TEST_CASE("a state directory that others may write is told in the log") {

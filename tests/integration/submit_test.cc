@@ -221,7 +221,7 @@ TEST_CASE("a stdin that is no text or too long is refused before anything is sen
   const std::vector<std::string> submit = {"submit", "--stdin", "-", "--", "cat"};
   CHECK(daemon.ctl(submit, {.input = "\xff"}).exit_code == 65);
   CHECK(daemon.ctl(submit, {.input = std::string("a\0b", 3)}).exit_code == 65);
-  CHECK(daemon.ctl(submit, {.input = std::string(600'000, 'x')}).exit_code == 65);
+  CHECK(daemon.ctl(submit, {.input = std::string((512 << 10) + 1, 'x')}).exit_code == 65);
   CHECK(daemon.ctl({"submit", "--stdin", "-", "--from", "-"}).exit_code == 64);
   CHECK(daemon.ctl({"show", "last"}).exit_code == 66);
 }

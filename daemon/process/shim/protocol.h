@@ -9,6 +9,8 @@
 // shim leave before anything began.
 #pragma once
 
+#include <signal.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +52,7 @@ inline constexpr int kFolderFd = 4;  // the attempt's folder
 inline constexpr const char* kLockFile = "lock";
 inline constexpr std::string_view kShimMark = "shim ";
 inline constexpr std::string_view kStartedMark = "started\n";
+inline constexpr std::string_view kOrdersMark = "orders\n";  // after that: it takes order_signal()
 
 // The status, which the shim adds to the lock file at the end: "key value" lines, the first naming
 // the version, the last holding the CRC-32 of all bytes before it as eight hex digits. In the lock
@@ -60,6 +63,21 @@ inline constexpr std::string_view kStatusCrcKey = "crc ";
 // What a task reads on stdin, when its submit brought the text along: a file in the attempt's
 // folder that belongs to the task's user.
 inline constexpr const char* kInputFile = "input";
+
+// Where a job may write its result: TASKD_RESULT_FILE. A file in the attempt's folder that belongs
+// to the task's user, empty at first.
+inline constexpr const char* kResultFile = "result";
+
+// What the daemon tells a shim besides SIGTERM: this signal, queued with a number as its value.
+// Either a signal for the process group of the command, or kStalled: the job promised to report its
+// progress and did not; stop it like one that ran into its time limit.
+// Realtime signals are queued, so none swallows another. A shim of a daemon before they were has
+// the signal blocked and pending for good; its lock file lacks kOrdersMark.
+inline int order_signal() {
+  return SIGRTMIN;
+}
+inline constexpr int kStalled = 0;
+inline constexpr const char* kStalledStep = "progress";  // in the status, with `timed_out`
 
 // The launch spec: this header, then `groups` ids of 4 bytes, then NUL-terminated strings: token,
 // boot id, working directory, cgroup folder (empty: none), stdin, argv…, env….

@@ -4,6 +4,7 @@
 
 #include <ctime>
 
+#include "daemon/process/shim/fd.h"
 #include "daemon/process/shim/text.h"
 
 namespace taskd::shim {
@@ -47,6 +48,12 @@ StatusText compose(const Spec& spec, const End& end) {
   return text;
 }
 
+// Before the status, which stands for it.
+void sync_result() {
+  const Fd result(::openat(kFolderFd, kResultFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (result) ::fsync(result.get());
+}
+
 bool write_once(int fd, std::string_view text) {
   return ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
@@ -57,6 +64,7 @@ void write_status(const Spec& spec, const End& end, bool durable) {
   const StatusText text = compose(spec, end);
   // One write, and the lock file has its block even when the disk is full. If it fails all the
   // same, the attempt is lost.
+  if (durable) sync_result();
   if (!write_once(kLockFd, text.view()) || !durable) return;
   ::fsync(kLockFd);
   ::fsync(kFolderFd);

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "daemon/process/shim/text.h"
 #include "daemon/process/shim/tree.h"
 
 namespace taskd::shim {
@@ -62,14 +63,17 @@ Failure Supervisor::start() {
   sigemptyset(&mask);
   sigaddset(&mask, SIGCHLD);
   sigaddset(&mask, SIGTERM);
+  sigaddset(&mask, order_signal());
   signals_.reset(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return {"signalfd", errno};
   timer_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer_) return {"timerfd", errno};
   if (const int error = cgroup_.open(spec_.cgroup)) return {"cgroup", error};
+  Text<32> marks;
+  marks << kStartedMark << kOrdersMark;
   errno = ENOSPC;  // what a short write means
-  if (::write(kLockFd, kStartedMark.data(), kStartedMark.size()) !=
-      static_cast<ssize_t>(kStartedMark.size())) {
+  if (::write(kLockFd, marks.view().data(), marks.view().size()) !=
+      static_cast<ssize_t>(marks.view().size())) {
     return {"lock", errno};
   }
   if (const Failure failure = start_command(spec_, cgroup_.folder(), command_)) return failure;
@@ -97,12 +101,25 @@ void Supervisor::turn() {
 void Supervisor::on_signals() {
   signalfd_siginfo infos[8];
   const ssize_t n = ::read(signals_.get(), infos, sizeof infos);
-  bool stop = false;
-  for (ssize_t i = 0; i < n / static_cast<ssize_t>(sizeof infos[0]); ++i) {
-    stop = stop || infos[i].ssi_signo == SIGTERM;
-  }
+  const ssize_t count = n / static_cast<ssize_t>(sizeof infos[0]);
   reap();
-  if (stop && phase_ == Phase::running && !tree_gone_) begin_stop("cancelled");
+  for (ssize_t i = 0; i < count && !tree_gone_; ++i) {
+    const bool is_order = infos[i].ssi_signo == static_cast<std::uint32_t>(order_signal());
+    if (is_order && infos[i].ssi_code == SI_QUEUE) obey(infos[i].ssi_int);
+    if (infos[i].ssi_signo == SIGTERM && phase_ == Phase::running) begin_stop("cancelled");
+  }
+}
+
+void Supervisor::obey(int order) {
+  if (order == kStalled) {
+    if (phase_ != Phase::running) return;
+    stop_step_ = kStalledStep;
+    begin_stop("timed_out");
+    return;
+  }
+  // Until the command is reaped its pid is its own, and so is its group's. Only before setsid() it
+  // has no group yet.
+  if (!command_ended_ && ::kill(-command_.pid, order) != 0) ::kill(command_.pid, order);
 }
 
 void Supervisor::reap() {
@@ -155,7 +172,8 @@ void Supervisor::kill_tree() {
     arm_timer(kKillAgainMs, kKillAgainMs);
   }
   cgroup_.kill();
-  // Also what was moved out of the cgroup (by a login, a container engine): it is ours all the same.
+  // Also what was moved out of the cgroup (by a login, a container engine): it is ours all the
+  // same.
   signal_descendants(SIGKILL);
 }
 
@@ -192,6 +210,7 @@ End Supervisor::how_it_ended() const {
     end.step = failure.step;
   } else if (!stop_outcome_.empty()) {
     end.outcome = stop_outcome_;
+    end.step = stop_step_;
   } else if (WIFEXITED(wait_status_)) {
     end.outcome = "exited";
     end.code = WEXITSTATUS(wait_status_);

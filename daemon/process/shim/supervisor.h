@@ -1,5 +1,6 @@
-// Runs one command to its end: starts it, moves its output, stops its tree on request, at the
-// timeout and when only stragglers are left. Single-threaded; everything is an event in one poll().
+// Runs one command to its end: starts it, moves its output, passes signals on, stops its tree on
+// request, at the timeout and when only stragglers are left. Single-threaded; everything is an
+// event in one poll().
 //
 // It ends only when the whole tree is dead, by the kernel's word: waitpid() says ECHILD and, where
 // there is a cgroup, that is empty.
@@ -30,6 +31,7 @@ class Supervisor {
   void on_signals();
   void reap();
   void on_timer();
+  void obey(int order);
   void begin_stop(std::string_view outcome);
   void kill_tree();
   void arm_timer(std::int64_t ms, std::int64_t interval_ms);
@@ -46,6 +48,7 @@ class Supervisor {
   OutputFile err_;
   Phase phase_ = Phase::running;
   std::string_view stop_outcome_;  // why it was stopped; empty: it ended by itself
+  const char* stop_step_ = "";     // more about that
   int wait_status_ = 0;
   bool command_ended_ = false;
   bool no_children_ = false;

@@ -228,12 +228,16 @@ class ApiFixture {
 
   void start() {
     watch_ = std::make_unique<TaskWatch>();
-    server_ = std::make_unique<ApiServer>(
-        ApiContext{*store_, *watch_, launcher_, clock_, attempts_dir(), "test", clock_.wall_now(),
-                   [] {
-                     return WorkerCounts{2, 1};
-                   }},
-        limits_);
+    progress_ =
+        std::make_unique<ProgressBoard>(*store_, clock_, [](const std::string&) { std::abort(); });
+    progress_->start();
+    server_ =
+        std::make_unique<ApiServer>(ApiContext{*store_, *watch_, launcher_, *progress_, running_,
+                                               clock_, attempts_dir(), "test", clock_.wall_now(),
+                                               [] {
+                                                 return WorkerCounts{2, 1};
+                                               }},
+                                    limits_);
     thread_ = std::thread([this] { server_->serve(listener_.get()); });
   }
   void stop() {
@@ -241,6 +245,7 @@ class ApiFixture {
     watch_->close();
     server_->stop();
     thread_.join();
+    progress_->stop();
   }
 
   RawClient connect() const { return RawClient(socket_path()); }
@@ -277,6 +282,8 @@ class ApiFixture {
   TaskStore& store() const { return *store_; }
   TaskWatch& watch() const { return *watch_; }
   FakeLauncher& launcher() { return launcher_; }
+  RunningSet& running() { return running_; }
+  void write_progress() { progress_->stop(); }
 
  private:
   const ServerLimits limits_;
@@ -285,6 +292,8 @@ class ApiFixture {
   FakeLauncher launcher_;
   std::unique_ptr<TaskWatch> watch_;
   std::unique_ptr<TaskStore> store_;
+  std::unique_ptr<ProgressBoard> progress_;
+  RunningSet running_;
   UniqueFd listener_;
   std::unique_ptr<ApiServer> server_;
   std::thread thread_;

@@ -80,9 +80,12 @@ TEST_CASE("an adopted blocking listening socket is served like our own") {
   TaskWatch watch;
   FakeLauncher launcher;
   SystemClock clock;
-  ApiServer server({other.store(), watch, launcher, clock, dir.path(), "test", {}, [] {
-                      return WorkerCounts{};
-                    }});
+  ProgressBoard progress(other.store(), clock, [](const std::string&) { std::abort(); });
+  RunningSet running;
+  ApiServer server(
+      {other.store(), watch, launcher, progress, running, clock, dir.path(), "test", {}, [] {
+         return WorkerCounts{};
+       }});
   std::thread thread([&] { server.serve(listener.get()); });
   for (int i = 0; i < 3; ++i) {
     RawClient client(path);

@@ -29,6 +29,7 @@ Task rich_task() {
   spec.user_uid = 4'294'967'294;
   spec.labels = {{"team", "ops"}};
   spec.timeout_ms = 1;
+  spec.progress_timeout_ms = 9;
   spec.grace_ms = 2;
   spec.max_attempts = 3;
   spec.backoff = {BackoffKind::linear, 4, 5, 0.5};
@@ -48,6 +49,8 @@ Task rich_task() {
   task.ended_at = WallTime{1'772'366'400'004};
   task.cancel_requested_at = WallTime{1'772'366'400'005};
   task.last_outcome = Outcome{OutcomeKind::exited, 3, ""};
+  task.progress = Progress{45, "half"};
+  task.progress_at = WallTime{1'772'366'400'006};
   return task;
 }
 
@@ -66,6 +69,8 @@ void check_same(const Task& a, const Task& b) {
   CHECK(a.ended_at == b.ended_at);
   CHECK(a.cancel_requested_at == b.cancel_requested_at);
   CHECK(a.last_outcome == b.last_outcome);
+  CHECK(a.progress == b.progress);
+  CHECK(a.progress_at == b.progress_at);
 }
 
 json outcome_json(const Outcome& outcome) {
@@ -78,7 +83,7 @@ TEST_CASE("an answered task has exactly the documented fields") {
   CHECK(task_to_json(rich_task()) == json::parse(R"({
     "id": 42, "uid": 1000, "argv": ["tar", "two words"], "command": "tar 'two words'",
     "name": "backup", "queue": "night", "priority": -3, "env": {"KEY": "***"}, "cwd": "/srv",
-    "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "grace_ms": 2,
+    "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "progress_timeout_ms": 9, "grace_ms": 2,
     "max_attempts": 3,
     "backoff": {"kind": "linear", "initial_ms": 4, "max_ms": 5, "jitter": 0.5},
     "retry_on": [6], "no_retry_on": ["oom"], "on_lost": "fail", "max_lost": 7, "keep_ms": 8,
@@ -86,7 +91,8 @@ TEST_CASE("an answered task has exactly the documented fields") {
     "created_at": "2026-03-01T12:00:00.001Z", "due_at": "2026-03-01T12:00:00.002Z",
     "started_at": "2026-03-01T12:00:00.003Z", "ended_at": "2026-03-01T12:00:00.004Z",
     "cancel_requested_at": "2026-03-01T12:00:00.005Z",
-    "outcome": "exited", "exit_code": 3, "signal": null, "error": null})"));
+    "outcome": "exited", "exit_code": 3, "signal": null, "error": null,
+    "progress": {"percent": 45, "message": "half", "at": "2026-03-01T12:00:00.006Z"}})"));
 }
 
 TEST_CASE("what a task has not is null, and only one of argv and shell is there") {
@@ -94,8 +100,9 @@ TEST_CASE("what a task has not is null, and only one of argv and shell is there"
   task.id = 1;
   task.spec.shell = "a | b";
   const json answer = task_to_json(task);
-  for (const char* field : {"reason", "due_at", "started_at", "ended_at", "cancel_requested_at",
-                            "outcome", "exit_code", "signal", "error", "cwd", "stdin", "user"}) {
+  for (const char* field :
+       {"reason", "due_at", "started_at", "ended_at", "cancel_requested_at", "outcome", "exit_code",
+        "signal", "error", "progress", "cwd", "stdin", "user"}) {
     CAPTURE(field);
     REQUIRE(answer.contains(field));
     CHECK(answer[field].is_null());

@@ -90,6 +90,10 @@ class FakeLauncher final : public Launcher {
     const std::lock_guard lock(mutex_);
     return started_;
   }
+  std::vector<int> signals() const {
+    const std::lock_guard lock(mutex_);
+    return signals_;
+  }
   std::vector<TaskId> removed() const {
     const std::lock_guard lock(mutex_);
     return removed_;
@@ -126,12 +130,24 @@ class FakeLauncher final : public Launcher {
       raise(event_.get());
       launcher_.changed_.notify_all();
     }
+    void stop_stalled() override {
+      const std::lock_guard lock(launcher_.mutex_);
+      launcher_.stalled_[task_] = true;
+      raise(event_.get());
+    }
+    bool signal(int number) override {
+      const std::lock_guard lock(launcher_.mutex_);
+      launcher_.signals_.push_back(number);
+      return true;
+    }
     AttemptEnd reap() override {
       const std::lock_guard lock(launcher_.mutex_);
       AttemptEnd end;
       const auto code = launcher_.codes_.find(task_);
       if (code != launcher_.codes_.end() && code->second == kNeverBegan) {
         end.outcome = {OutcomeKind::not_started, 0, ""};
+      } else if (launcher_.stalled_.contains(task_)) {
+        end.outcome = {OutcomeKind::timed_out, 0, "no progress"};
       } else if (launcher_.stopped_.contains(task_)) {
         end.outcome = {OutcomeKind::cancelled, 0, ""};
       } else {
@@ -159,6 +175,8 @@ class FakeLauncher final : public Launcher {
   std::map<TaskId, int> events_;
   std::map<TaskId, int> codes_;
   std::map<TaskId, bool> stopped_;
+  std::map<TaskId, bool> stalled_;
+  std::vector<int> signals_;
   std::map<TaskId, AttemptEnd> recorded_;
   std::optional<AttemptEnd> refuse_;
 };

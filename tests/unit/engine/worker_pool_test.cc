@@ -18,7 +18,9 @@ namespace {
 
 struct PoolFixture : StoreFixture {
   explicit PoolFixture(int workers)
-      : pool(*store, launcher, running, clock, workers, [](const std::string&) { std::abort(); }) {
+      : progress(*store, clock, [](const std::string&) { std::abort(); }),
+        pool(*store, launcher, running, clock, progress, workers,
+             [](const std::string&) { std::abort(); }) {
     on_commit = [this](std::span<const Change> changes) {
       running.publish(changes);
       pool.publish(changes);
@@ -35,6 +37,7 @@ struct PoolFixture : StoreFixture {
   }
   FakeLauncher launcher;
   RunningSet running;
+  ProgressBoard progress;
   WorkerPool pool;
   std::mutex mutex;
   std::condition_variable changed;
@@ -178,4 +181,35 @@ TEST_CASE("an idle worker wakes by itself when a rate lets the next task start")
   f.launcher.wait_until_started(2);
   f.launcher.end(2, 0);
   f.launcher.wait_until_settled(2);
+}
+
+TEST_CASE("a job that breaks its promise to report progress is stopped, and it is a timeout") {
+  PoolFixture f(1);
+  NewTask task;
+  task.spec.progress_timeout_ms = 1;
+  f.clock.boot_ms += 10;
+  f.pool.start({});
+  f.submit(task);
+  f.launcher.wait_until_started(1);
+  f.clock.boot_ms += 1;
+  f.launcher.wait_until_settled(1);
+  CHECK(f.get(1).reason == Reason::timeout);
+}
+
+TEST_CASE("a signal finds what runs, and nothing else") {
+  PoolFixture f(1);
+  f.pool.start({});
+  f.submit();
+  f.submit();
+  f.launcher.wait_until_started(1);
+  // The worker attaches the attempt right after its start.
+  while (!f.running.signal(1, 10)) std::this_thread::yield();
+  CHECK(f.launcher.signals() == std::vector<int>{10});
+  CHECK_FALSE(f.running.signal(2, 10));
+  CHECK_FALSE(f.running.signal(3, 10));
+  f.launcher.end(1, 0);
+  f.launcher.wait_until_started(2);
+  f.launcher.end(2, 0);
+  f.launcher.wait_until_settled(2);
+  CHECK_FALSE(f.running.signal(1, 10));
 }

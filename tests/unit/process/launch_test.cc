@@ -84,8 +84,9 @@ TEST_CASE_FIXTURE(Fixture, "a job sees its own environment and nothing of the da
   CHECK(env.find("\nPATH=/") != std::string::npos);
   CHECK(env.find("\nUSER=") != std::string::npos);
   CHECK(env.find("\nSHELL=/") != std::string::npos);
+  CHECK(env.find("\nTASKD_RESULT_FILE=" + folder(launch) + "/result\n") != std::string::npos);
   CHECK(env.find("TASKD_TEST_LEAK") == std::string::npos);
-  CHECK(std::count(env.begin(), env.end(), '\n') == 12);
+  CHECK(std::count(env.begin(), env.end(), '\n') == 13);
 }
 
 TEST_CASE_FIXTURE(Fixture, "programs are searched in the job's own PATH") {

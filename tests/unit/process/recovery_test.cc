@@ -16,7 +16,7 @@ void overwrite(const std::string& path, const std::string& text) {
 void start_at_gate(const PosixLauncherConfig& config, const Launch& launch, std::string_view spec) {
   make_dirs(config.attempts_dir, 0700);
   const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd folder = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
+  const UniqueFd folder = make_attempt_folder(attempts.get(), launch.task, launch.attempt, false);
   UniqueFd lock = lock_attempt(folder.get());
   ForkServer server(config.shim_path, UniqueFd());
   const NewShim shim = server.fork("test", lock.get(), folder.get());
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "recovery does not wait for a lock that something unk
   const Launch launch = shell("true");
   make_dirs(config.attempts_dir, 0700);
   const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd made = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
+  const UniqueFd made = make_attempt_folder(attempts.get(), launch.task, launch.attempt, false);
   UniqueFd held = lock_attempt(made.get());
   PosixLauncher next(config);
   auto result = next.recover(launch, boot_id);
@@ -172,8 +172,9 @@ TEST_CASE_FIXTURE(Fixture, "a shim whose daemon died before the gate was open st
 TEST_CASE_FIXTURE(Fixture, "a shim given half a spec starts nothing") {
   const Launch launch = shell("echo ran");
   const User user{::geteuid(), ::getegid(), "me", "/", "/bin/sh", {}};
-  const EncodedSpec spec =
-      encode_spec(launch, user, {.boot_id = boot_id, .socket = "", .output_cap_bytes = 4096}, "");
+  const EncodedSpec spec = encode_spec(
+      launch, user, {.boot_id = boot_id, .socket = "", .result_file = "", .output_cap_bytes = 4096},
+      "");
   for (const std::size_t missing : {spec.bytes.size() - 1, std::size_t{100}, std::size_t{1}}) {
     start_at_gate(config, launch,
                   std::string_view(spec.bytes).substr(0, spec.bytes.size() - missing));

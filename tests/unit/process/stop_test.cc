@@ -1,5 +1,8 @@
 // Stopping a tree: on request, at the timeout, and when only stragglers are left.
 
+#include <algorithm>
+#include <fstream>
+
 #include "tests/unit/process/fixture.h"
 
 namespace taskd {
@@ -138,6 +141,80 @@ TEST_CASE_FIXTURE(StopFixture, "signals other than TERM do nothing to the shim")
   }
   go.write_line("now");
   CHECK(finish(*live).outcome == Outcome{OutcomeKind::exited, 8, ""});
+}
+
+TEST_CASE_FIXTURE(StopFixture, "an attempt that is stopped for its silence counts as timed out") {
+  const Launch launch = job("echo > $FIFO; exec sleep 1000");
+  const auto live = start(launch);
+  told.read_line();
+  live->stop_stalled();
+  live->stop_stalled();
+  const Outcome outcome = finish(*live).outcome;
+  CHECK(outcome == Outcome{OutcomeKind::timed_out, 0, "no progress was reported in time"});
+  live->stop_stalled();  // after the end it does nothing
+}
+
+TEST_CASE_FIXTURE(StopFixture, "a signal reaches the whole process group of the command") {
+  const auto live = start(job(
+      "trap 'echo outer > $FIFO' USR1; "
+      "sh -c 'trap \"echo inner > $FIFO\" USR1; echo ready > $FIFO; while :; do sleep 1; done' & "
+      "while :; do wait; done"));
+  CHECK(told.read_line() == "ready");
+  CHECK(live->signal(SIGUSR1));
+  std::vector<std::string> heard = {told.read_line(), told.read_line()};
+  std::sort(heard.begin(), heard.end());
+  CHECK(heard == std::vector<std::string>{"inner", "outer"});
+  live->stop();
+  CHECK(finish(*live).outcome.kind == OutcomeKind::cancelled);
+}
+
+TEST_CASE_FIXTURE(StopFixture, "no signal is lost however fast they come") {
+  const auto live =
+      start(job("trap 'n=$((n+1)); echo $n > $FIFO' USR1; n=0; echo > $FIFO; while :; do sleep "
+                "1000 & wait; done"));
+  told.read_line();
+  for (int i = 1; i <= 20; ++i) {
+    CHECK(live->signal(SIGUSR1));
+    CHECK(told.read_line() == std::to_string(i));
+  }
+  live->stop();
+  finish(*live);
+}
+
+TEST_CASE_FIXTURE(StopFixture, "a command that a sent signal ends is signaled, not cancelled") {
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    Launch launch = job("echo > $FIFO; exec sleep 1000");
+    launch.attempt = signal;
+    const auto live = start(launch);
+    told.read_line();
+    CHECK(live->signal(signal));
+    CHECK(finish(*live).outcome == Outcome{OutcomeKind::signaled, signal, ""});
+    CHECK_FALSE(live->signal(signal));
+  }
+}
+
+TEST_CASE_FIXTURE(StopFixture, "an adopted attempt hears signals as a fresh one does") {
+  Launch launch = job(
+      "trap 'echo heard > $FIFO; exit 4' USR1; echo > $FIFO; while :; do sleep 1000 & wait; done");
+  start(launch);  // and forgotten
+  told.read_line();
+  PosixLauncher next(config);
+  auto found = next.recover(launch, boot_id);
+  LiveAttempt& live = *std::get<std::unique_ptr<LiveAttempt>>(found);
+  CHECK(live.signal(SIGUSR1));
+  CHECK(told.read_line() == "heard");
+  CHECK(finish(live).outcome == Outcome{OutcomeKind::exited, 4, ""});
+}
+
+TEST_CASE_FIXTURE(StopFixture, "a shim of before there were orders is sent none") {
+  Launch launch = job("echo > $FIFO; exec sleep 1000");
+  const auto live = start(launch);
+  told.read_line();
+  const std::string lock = folder(launch) + "/lock";
+  std::ofstream(lock) << "shim " << shim_pid(launch) << "\nstarted\n";
+  CHECK_FALSE(live->signal(SIGKILL));
+  live->stop();
+  CHECK(finish(*live).outcome.kind == OutcomeKind::cancelled);
 }
 
 }  // namespace

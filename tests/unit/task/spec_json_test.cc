@@ -69,7 +69,7 @@ TEST_CASE("every field arrives") {
   const NewTask task = accepted(json::parse(R"({
     "shell": "a | b", "name": " n\u00e4me ", "queue": "Mail.out_2-x", "priority": -7,
     "env": {"A": "1", "B": ""}, "cwd": "/tmp", "stdin": {"file": "/in"}, "user": 1000, "labels": {"k": "v", "empty": ""},
-    "run_at": "2026-03-01T12:00:00Z", "hold": true, "timeout_ms": 5, "grace_ms": 0,
+    "run_at": "2026-03-01T12:00:00Z", "hold": true, "timeout_ms": 5, "progress_timeout_ms": 6, "grace_ms": 0,
     "max_attempts": 1000, "backoff": {"kind": "linear", "initial_ms": 1, "max_ms": 2, "jitter": 1},
     "retry_on": [1, 255, "timeout"], "no_retry_on": ["oom", "spawn", "exit", "signal"],
     "on_lost": "fail", "max_lost": 100, "keep_ms": 0})"));
@@ -86,6 +86,7 @@ TEST_CASE("every field arrives") {
   CHECK(task.run_at == parse_rfc3339("2026-03-01T12:00:00Z"));
   CHECK(task.hold);
   CHECK(spec.timeout_ms == 5);
+  CHECK(spec.progress_timeout_ms == 6);
   CHECK(spec.grace_ms == 0);
   CHECK(spec.max_attempts == 1000);
   CHECK(spec.backoff == Backoff{BackoffKind::linear, 1, 2, 1.0});
@@ -300,6 +301,7 @@ NewTask rich_task() {
   spec.user_uid = 4'294'967'294;
   spec.labels = {{"k", "v"}};
   spec.timeout_ms = kMaxDurationMs;
+  spec.progress_timeout_ms = 77;
   spec.grace_ms = 0;
   spec.max_attempts = 7;
   spec.backoff = {BackoffKind::constant, 0, 1, 0.123456789};

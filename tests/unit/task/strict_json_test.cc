@@ -145,5 +145,15 @@ TEST_CASE("no cut and no changed byte of a document does harm") {
   }
 }
 
+TEST_CASE("any one value can be read as strictly") {
+  CHECK(std::get<json>(parse_strict_value("17")) == 17);
+  CHECK(std::get<json>(parse_strict_value(" \"a\" ")) == "a");
+  CHECK(std::get<json>(parse_strict_value("[{}]")).size() == 1);
+  for (const char* text : {"", "1 2", "{\"a\":1,\"a\":2}", "nul", "99999999999999999999"}) {
+    CAPTURE(text);
+    CHECK(std::holds_alternative<JsonError>(parse_strict_value(text)));
+  }
+}
+
 }  // namespace
 }  // namespace taskd

@@ -1,0 +1,58 @@
+#include <nlohmann/json.hpp>
+
+#include "ctl/job.h"
+#include "ctl/verbs.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] [PERCENT]",
+    .paragraph =
+        R"(Says, from inside a job, how far it is. "taskctl list", "show" and "wait" show it a
+second later at most; of many reports in a second the latest counts. What is left out
+stays as it was, so a report without anything says that the job is alive, which is
+what --progress-timeout wants to hear.)",
+    .examples =
+        R"(  taskctl progress 45
+  taskctl progress 80 --message "packing"
+  taskctl progress                         # alive
+)"};
+
+int percent_of(std::string text) {
+  if (text.ends_with('%')) text.pop_back();
+  const auto percent = parse_int(text);
+  if (!percent || *percent < 0 || *percent > 100)
+    throw UsageError(kExitUsage,
+                     "\"" + escape_for_humans(text) + "\" is not a whole number from 0 to 100");
+  return static_cast<int>(*percent);
+}
+
+}  // namespace
+
+int progress_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  Words words;
+  std::optional<std::string> message;
+  Args args("progress", kHelp);
+  args.words(words);
+  args.option("--message", "TEXT", message, "what it is doing, at most 200 bytes");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  if (words.size() > 1) throw UsageError(kExitUsage, "one percentage is enough");
+  const AttemptKey attempt = own_attempt(context.env, "progress");
+  nlohmann::json body = report_of(attempt);
+  if (!words.empty()) body["percent"] = percent_of(words[0]);
+  if (message) {
+    if (!is_valid_utf8(*message))
+      throw UsageError(kExitBadData, "--message is not UTF-8 and cannot be sent");
+    body["message"] = *message;
+  }
+  connect(context, common).post("/v1/tasks/" + std::to_string(attempt.task) + "/progress", body);
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

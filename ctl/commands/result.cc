@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ctl/job.h"
+#include "ctl/selector.h"
+#include "ctl/submit_options.h"
+#include "ctl/verbs.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] ID | last\n       taskctl result [OPTIONS] JSON | -",
+    .paragraph =
+        R"(Prints what came of a task; or says it, from inside a job: any JSON of at most 64 KiB,
+as an argument or on standard input (-). Digits alone are an id: a result that is a
+number goes through standard input. A later result replaces an earlier one, and what
+the job leaves in $TASKD_RESULT_FILE, if anything, replaces both at its end.)",
+    .examples =
+        R"(  taskctl result 12 | jq .rows
+  taskctl result '{"rows": 17}'            # in the job
+  ./count | taskctl result -               # in the job
+)"};
+
+bool is_id(const std::string& word) {
+  return word == "last" || (!word.empty() && word.find_first_not_of("0123456789") == word.npos);
+}
+
+nlohmann::json parse_result(const std::string& text) {
+  auto parsed = parse_strict_value(text);
+  if (const auto* error = std::get_if<JsonError>(&parsed))
+    throw UsageError(kExitBadData, "the result is not JSON: at byte " +
+                                       std::to_string(error->offset_bytes) + ": " + error->detail);
+  return std::get<nlohmann::json>(std::move(parsed));
+}
+
+void report(Context& context, const CommonOptions& common, const std::string& word) {
+  const AttemptKey attempt = own_attempt(context.env, "to report a result");
+  nlohmann::json body = report_of(attempt);
+  body["result"] = parse_result(word == "-" ? read_stdin("-", 4 * kMaxResultBytes) : word);
+  connect(context, common).post("/v1/tasks/" + std::to_string(attempt.task) + "/result", body);
+}
+
+}  // namespace
+
+int result_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  Words words;
+  bool json = false;
+  Args args("result", kHelp);
+  args.words(words);
+  args.flag("--json", json, "when it was reported, and by which attempt, too");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  if (words.size() != 1)
+    throw UsageError(kExitUsage, "name one task, or, inside a job, give one result in JSON");
+  if (!is_id(words[0])) {
+    report(context, common, words[0]);
+    return kExitOk;
+  }
+  nlohmann::json answer = connect(context, common).get("/v1/tasks/" + words[0] + "/result");
+  if (!json && !answer.contains("result"))
+    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+  if (json) answer["version"] = 1;
+  context.out.line(print_json(json ? answer : answer.at("result")));
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

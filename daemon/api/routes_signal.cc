@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/routes.h"
+#include "daemon/base/signals.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+// Takes the signal out of the body, so that the targets are left.
+int take_signal(json& body) {
+  const auto value = body.find("signal");
+  if (value == body.end()) invalid_request("#/signal", "is needed");
+  std::optional<int> number;
+  if (const auto* name = value->get_ptr<const std::string*>()) number = parse_signal(*name);
+  if (value->is_number_integer()) number = parse_signal(value->dump());
+  if (!number) {
+    invalid_request("#/signal", "must be a signal such as \"USR1\", or its number");
+  }
+  body.erase(value);
+  return *number;
+}
+
+// Sends it to the tasks' running commands; the ids of those that got it.
+std::vector<TaskId> send(const ApiContext& context, ControlRequest request, int signal) {
+  std::vector<TaskId> reached;
+  request.verb = Verb::signal;
+  request.detail = signal_name(signal);
+  request.on_commit = [&](std::span<const ControlChange> running) {
+    for (const ControlChange& task : running) {
+      if (context.running.signal(task.id, signal)) reached.push_back(task.id);
+    }
+  };
+  control(context, request);
+  for (const TaskId id : request.ids) {
+    if (std::find(reached.begin(), reached.end(), id) != reached.end()) continue;
+    throw ProblemError(409, "wrong_state",
+                       "cannot signal task " + std::to_string(id) +
+                           ": its command has not begun yet or has just ended");
+  }
+  return reached;
+}
+
+}  // namespace
+
+Reply signal_task(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  json body = parse_body(call.body);
+  const int signal = take_signal(body);
+  if (!body.empty()) invalid_request("#/" + body.begin().key(), "is not known here");
+  ControlRequest request;
+  request.actor = call.actor;
+  request.ids = {task_id_of(context, call)};
+  send(context, request, signal);
+  const auto task = context.store.get(call.actor, request.ids.front());
+  if (!task) no_such_task(request.ids.front());  // TERM, and removed since
+  return json_reply(200, task_to_json(*task));
+}
+
+Reply signal_tasks(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  json body = parse_body(call.body);
+  const int signal = take_signal(body);
+  ControlRequest request;
+  request.actor = call.actor;
+  request.verb = Verb::signal;
+  read_targets(body, request);
+  json changed = json::array();
+  for (const TaskId id : send(context, request, signal)) {
+    changed.push_back({{"id", id}, {"state", to_string(State::running)}});
+  }
+  return json_reply(200, {{"changed", std::move(changed)}});
+}
+
+}  // namespace taskd
