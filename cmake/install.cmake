@@ -40,4 +40,5 @@ file(GLOB papers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/README.md
      ${PROJECT_SOURCE_DIR}/daemon/api/API.md)
 install(FILES ${papers} DESTINATION ${documents})
 install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
-install(DIRECTORY examples/ DESTINATION ${documents}/examples)
+install(FILES examples/taskd.toml DESTINATION ${documents}/examples)
+install(PROGRAMS examples/hooks/sendmail DESTINATION ${documents}/examples/hooks)

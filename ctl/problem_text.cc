@@ -36,6 +36,7 @@ constexpr FieldFlag kFlags[] = {
     {"on_lost", "--on-lost"},
     {"max_lost", "--max-lost"},
     {"keep_ms", "--keep"},
+    {"notify", "--notify"},
     {"capacity", "--capacity"},
     {"concurrency", "--concurrency"},
     {"rate", "--rate"},

@@ -107,6 +107,8 @@ void print_queue(Context& context, const Painter& paint, const QueueInfo& queue)
   lines.add("starts", settings.rate ? "at most " + format_rate(*settings.rate)
                                     : std::string("as fast as workers get free"));
   lines.add("weight", std::to_string(settings.weight));
+  for (const Notify& notify : settings.notify)
+    lines.add("notify", escape_for_humans(format_notify(notify)));
 }
 
 }  // namespace taskd::ctl

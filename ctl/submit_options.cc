@@ -76,6 +76,17 @@ std::vector<RetryMatch> retry_matches(std::string_view flag,
 
 }  // namespace
 
+std::vector<Notify> notify_flag(const std::vector<std::string>& texts) {
+  std::vector<Notify> list;
+  for (const std::string& text : texts) {
+    auto notify = parse_notify(text);
+    if (const auto* wrong = std::get_if<std::string>(&notify))
+      throw UsageError(kExitUsage, "--notify " + in_quotes(text) + ": " + *wrong);
+    list.push_back(std::get<Notify>(std::move(notify)));
+  }
+  return list;
+}
+
 bool is_sent_unasked(std::string_view variable) {
   return variable == "PATH" || variable == "LANG" || variable == "LANGUAGE" || variable == "TZ" ||
          variable == "TMPDIR" || variable.starts_with("LC_");
@@ -157,6 +168,9 @@ void SubmitOptions::declare_task(Args& args) {
               "starts; - takes along what taskctl itself reads");
   args.list("--label", "K=V", labels_, "to find tasks by; may be repeated");
   args.option("--keep", "TIME", keep_, "remove it this long after its end (default: 30d)");
+  args.list("--notify", "HOOK", notify_,
+            "tell this hook of it: NAME, or NAME:failed,succeeded\n"
+            "for those events alone; may be repeated");
   args.option("--user", "USER", user_, "run as this user (root only)");
 }
 
@@ -196,6 +210,7 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
     auto [key, value] = key_and_value("--label", checked("--label", label));
     spec.labels[key] = value;
   }
+  spec.notify = notify_flag(notify_);
   return task;
 }
 

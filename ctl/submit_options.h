@@ -49,7 +49,7 @@ class SubmitOptions {
   std::optional<std::string> progress_timeout_;
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
   std::optional<std::string> max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
-  std::vector<std::string> retry_on_, no_retry_on_, env_, labels_;
+  std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;
   bool hold_ = false;
   bool env_all_ = false;
 };
@@ -59,6 +59,9 @@ std::string working_folder(const std::optional<std::string>& option);
 
 // All of this process's standard input. Throws UsageError (65): more than `max_bytes`, not text.
 std::string read_stdin(std::string_view option, std::size_t max_bytes);
+
+// The values of --notify. Throws UsageError (64).
+std::vector<Notify> notify_flag(const std::vector<std::string>& texts);
 
 // True for the variables that are sent unasked: PATH LANG LANGUAGE LC_… TZ TMPDIR.
 bool is_sent_unasked(std::string_view variable);

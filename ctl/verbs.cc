@@ -30,6 +30,7 @@ constexpr Verb kVerbs[] = {
     {"progress", "In a job", "say how far it is", progress_command},
     {"queue", "Organise", "queues: look, limit, pause, drain", queue_command},
     {"schedule", "Organise", "tasks at certain times, again and again", schedule_command},
+    {"hooks", "Operate", "who is told of tasks, and whether it works", hooks_command},
     {"doctor", "Operate", "check the daemon from outside", doctor_command},
     {"help", "Operate", "this list, or the help of a verb", help_command},
 };

@@ -15,6 +15,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
+#include "daemon/config_hooks.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/task/spec_json.h"
 
@@ -272,6 +273,9 @@ void read_queue(const std::string& file, const std::string& name, const toml::no
       queue.concurrency = static_cast<int>(whole_number(value, where, 1, kMaxConcurrency));
     } else if (key.str() == "weight") {
       queue.weight = static_cast<int>(whole_number(value, where, 1, kMaxWeight));
+    } else if (key.str() == "notify") {
+      queue.notify = read_notify_setting(value, where);
+      check_notify(*queue.notify, config.hooks, where);
     } else if (key.str() == "rate") {
       const auto* text = value.as_string();
       const auto rate = text == nullptr ? std::nullopt : parse_rate(text->get());
@@ -294,8 +298,11 @@ void read_file_settings(const std::string& file, const std::string& text, Config
     throw UsageError(EX_CONFIG, file + ":" + std::to_string(e.source().begin.line) + ": " +
                                     std::string(e.description()));
   }
+  // First, since queues name them.
+  if (const toml::node* hooks = document.get("hooks")) config.hooks = read_hooks(file, *hooks);
   for (const auto& [key, node] : document) {
     const std::string name(key.str());
+    if (name == "hooks") continue;
     if (name == "queues") {
       const auto* table = node.as_table();
       if (table == nullptr) {
@@ -448,7 +455,9 @@ std::string describe(const Config& config) {
     if (queue.concurrency) out += "concurrency = " + std::to_string(**queue.concurrency) + "\n";
     if (queue.rate) out += "rate = \"" + format_rate(**queue.rate) + "\"\n";
     if (queue.weight) out += "weight = " + std::to_string(*queue.weight) + "\n";
+    if (queue.notify) out += "notify = " + describe_notify(*queue.notify) + "\n";
   }
+  for (const Hook& hook : config.hooks) out += describe_hook(hook);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/base/log.h"
+#include "daemon/hooks/hook.h"
 #include "daemon/store/task_store.h"
 
 namespace taskd {
@@ -24,6 +25,7 @@ struct Config {
   std::string shim;                            // path of taskd-shim
   std::string cgroup = "auto";                 // a delegated cgroup v2 folder, "auto" or "off"
   std::vector<QueuePatch> queues;
+  std::vector<Hook> hooks;
 };
 
 enum class Mode { run, check_config, help, version };

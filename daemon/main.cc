@@ -14,13 +14,16 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "daemon/api/server.h"
+#include "daemon/api/wire.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/instance_lock.h"
 #include "daemon/config.h"
+#include "daemon/engine/notifier.h"
 #include "daemon/engine/progress_board.h"
 #include "daemon/engine/recovery.h"
 #include "daemon/engine/running_set.h"
@@ -167,6 +170,7 @@ class Daemon {
         progress_(*store_, clock_, die),
         pool_(*store_, launcher_, running_, clock_, progress_, config.workers, die),
         timekeeper_(*store_, launcher_, clock_, die),
+        notifier_(*store_, clock_, config.hooks, config.socket, die),
         server_(ApiContext{.store = *store_,
                            .watch = watch_,
                            .launcher = launcher_,
@@ -176,9 +180,11 @@ class Daemon {
                            .attempts_dir = attempts_dir_,
                            .version = kVersion,
                            .started_at = clock_.wall_now(),
-                           .workers = [this] {
-                             return WorkerCounts{pool_.total(), running_.busy()};
-                           }}) {
+                           .workers =
+                               [this] {
+                                 return WorkerCounts{pool_.total(), running_.busy()};
+                               },
+                           .notifier = &notifier_}) {
     store_->configure_queues(config.queues);
   }
 
@@ -193,11 +199,13 @@ class Daemon {
     progress_.start();
     pool_.start(std::move(recovery.adopted));
     timekeeper_.start();
+    notifier_.start();
     std::thread serving([this] { serve(); });
     service_manager::notify_ready("serving");
     wait_for_stop(signals, *store_);
     service_manager::notify_stopping();
     watch_.close();
+    notifier_.stop();  // first, since a request may wait for the test of a hook
     server_.stop();
     serving.join();
     pool_.stop();
@@ -214,6 +222,10 @@ class Daemon {
     options.boot_id = boot_id_;
     options.ballast_bytes = config.ballast_bytes;
     options.clock = &clock_;
+    for (const Hook& hook : config.hooks) options.hooks.push_back({hook.name, hook.on});
+    options.describe_task = [](const Task& task) {
+      return task_to_json(task).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    };
     options.on_commit = [this](std::span<const Change> changes) { publish(changes); };
     options.on_fatal = die;
     return options;
@@ -233,6 +245,7 @@ class Daemon {
     running_.publish(changes);
     pool_.publish(changes);
     timekeeper_.publish(changes);
+    notifier_.publish(changes);
     watch_.publish(changes);
   }
 
@@ -248,6 +261,7 @@ class Daemon {
   ProgressBoard progress_;
   WorkerPool pool_;
   Timekeeper timekeeper_;
+  Notifier notifier_;
   ApiServer server_;
 };
 

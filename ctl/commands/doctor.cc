@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ctl/hook_view.h"
 #include "ctl/selector.h"
 #include "ctl/stats.h"
 #include "ctl/verbs.h"
@@ -20,7 +21,7 @@ constexpr HelpText kHelp{
     .paragraph =
         R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
 the versions agree, whether it has room on its disk, whether queues are full or stand
-still, and what failed lately. Every line says ok, warn or fail, and what to do. A
+still, whether hooks fail, and what failed lately. Every line says ok, warn or fail, and what to do. A
 daemon that is silent for 5 seconds has failed. Exits 1 if something failed.)",
     .examples = R"(  taskctl doctor
   taskctl doctor --json | jq '.checks[] | select(.result != "ok")'
@@ -127,6 +128,7 @@ class Doctor {
     if (stats.disk) look_at_disk(*stats.disk);
     look_at_queues(stats);
     look_at_workers(stats);
+    look_at_hooks();
     look_at_failures();
   }
 
@@ -201,6 +203,24 @@ class Doctor {
       still = idle(now) && now.startable() >= first.startable();
     }
     return still;
+  }
+
+  void look_at_hooks() {
+    bool good = true;
+    const std::vector<ShownHook> hooks = read_hooks(client_.get("/v1/hooks"));
+    for (const ShownHook& hook : hooks) {
+      const HookCounts& counts = hook.counts;
+      const WallTime day_ago = context_.clock.wall_now() + -kRecentMs;
+      const bool is_old = counts.last_error_at && *counts.last_error_at < day_ago;
+      if (counts.last_error.empty() || (counts.pending == 0 && is_old)) continue;
+      good = false;
+      add("warn", "hook",
+          escape_for_humans(hook.name) + " has " + std::to_string(counts.pending) +
+              " deliveries waiting and " + std::to_string(counts.failed) +
+              " given up: " + escape_for_humans(counts.last_error),
+          "taskctl hooks test " + escape_for_humans(hook.name));
+    }
+    if (good && !hooks.empty()) add("ok", "hooks", std::to_string(hooks.size()) + ", none failing");
   }
 
   void look_at_failures() {

@@ -3,6 +3,7 @@
 
 #include "ctl/queue_view.h"
 #include "ctl/sub_verbs.h"
+#include "ctl/submit_options.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"
@@ -80,6 +81,7 @@ int show_queue(Context& context, const Words& argv) {
 
 struct SettingOptions {
   std::optional<std::string> capacity, concurrency, rate, weight;
+  std::vector<std::string> notify;
 
   void declare(Args& args) {
     args.option("--capacity", "N", capacity, "how many waiting tasks it takes; 0 = none");
@@ -90,6 +92,10 @@ struct SettingOptions {
     args.option("--weight", "N", weight,
                 "its share of the workers beside other queues,\n"
                 "1 to 1000");
+    args.list("--notify", "HOOK", notify,
+              "tell this hook of its tasks: NAME, or\n"
+              "NAME:failed,succeeded for those events alone;\n"
+              "may be repeated. none for nobody");
   }
   json to_body() const {
     json body = json::object();
@@ -99,6 +105,10 @@ struct SettingOptions {
           *concurrency == "none" ? json(nullptr) : number("--concurrency", *concurrency);
     if (rate) body["rate"] = *rate == "none" ? json(nullptr) : rate_of(*rate);
     if (weight) body["weight"] = number("--weight", *weight);
+    if (notify == std::vector<std::string>{"none"})
+      body["notify"] = json::array();
+    else if (!notify.empty())
+      body["notify"] = format_notify(notify_flag(notify));
     return body;
   }
 
@@ -129,6 +139,7 @@ taskd.toml says of a queue is set again when the daemon starts.)",
   taskctl queue set gpu --concurrency 1           # one at a time
   taskctl queue set gpu --concurrency none        # as many as there are workers
   taskctl queue set urgent --weight 5             # five turns for one of the others
+  taskctl queue set mail --notify chat:failed     # tell a hook of tasks that fail
 )"};
   SettingOptions settings;
   Args args("queue set", kHelp);

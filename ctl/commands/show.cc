@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ctl/hook_view.h"
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
@@ -17,8 +18,8 @@ constexpr HelpText kHelp{
     .usage = "[OPTIONS] ID… | FILTER",
     .paragraph =
         R"(Shows all about a task: what was asked for, where it stands, each of its attempts
-(of many, the last ten), and, if it failed, the end of its error output. Times are
-local. Values of environment variables are never shown.)",
+(of many, the last ten), what hooks were told, and, if it failed, the end of its error
+output. Times are local. Values of environment variables are never shown.)",
     .examples =
         R"(  taskctl show 12
   taskctl show last
@@ -93,6 +94,8 @@ void print_spec(Lines& lines, const TaskSpec& spec) {
                               format_duration_ms(spec.progress_timeout_ms) + ", or it is stopped");
   lines.add("policy", policy_text(spec));
   lines.add("kept", format_duration_ms(spec.keep_ms) + " after its end");
+  for (const Notify& notify : spec.notify)
+    lines.add("notify", escape_for_humans(format_notify(notify)));
 }
 
 void print_times(Lines& lines, const Task& task, WallTime now) {
@@ -154,7 +157,7 @@ std::vector<Attempt> read_attempts(const nlohmann::json& answer) {
 }
 
 void print_task(Context& context, const Painter& paint, const Task& task,
-                const std::vector<Attempt>& attempts) {
+                const std::vector<Attempt>& attempts, const std::vector<Delivery>& deliveries) {
   const WallTime now = context.clock.wall_now();
   Lines lines(context.out, paint);
   std::string title = paint(Color::bold, "Task " + std::to_string(task.id));
@@ -177,6 +180,7 @@ void print_task(Context& context, const Painter& paint, const Task& task,
   if (skipped > 0) lines.add("attempts", "(" + std::to_string(skipped) + " earlier ones)");
   for (std::size_t i = skipped; i < attempts.size(); ++i)
     lines.add("attempt " + std::to_string(attempts[i].number), attempt_text(attempts[i], now));
+  print_deliveries(lines, paint, deliveries, now);
   const bool failed =
       task.state == State::failed || (task.state == State::scheduled && task.attempt > 0);
   if (failed && !attempts.empty()) print_stderr_tail(context.out, paint, attempts.back());
@@ -191,7 +195,8 @@ int show_command(Context& context, const Words& argv) {
   Args args("show", kHelp);
   args.words(selector.words);
   add_filter_options(args, selector);
-  args.flag("--json", json, "the task with its attempts; of several {\"tasks\":[…]}");
+  args.flag("--json", json,
+            "the task with its attempts and deliveries; of several {\"tasks\":[…]}");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -207,13 +212,16 @@ int show_command(Context& context, const Words& argv) {
     const std::string target = "/v1/tasks/" + std::to_string(id);
     nlohmann::json task = client.get(target);
     nlohmann::json attempts = client.get(target + "/attempts?limit=1000");
+    nlohmann::json deliveries = client.get(target + "/deliveries?limit=1000");
     if (json) {
       task["attempts"] = attempts["attempts"];
+      task["deliveries"] = deliveries["deliveries"];
       documents.push_back(std::move(task));
       continue;
     }
     if (id != ids.front()) context.out.line("");
-    print_task(context, paint, read_task(task), read_attempts(attempts));
+    print_task(context, paint, read_task(task), read_attempts(attempts),
+               read_deliveries(deliveries));
   }
   if (!json) return kExitOk;
   nlohmann::json document =

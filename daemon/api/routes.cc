@@ -27,6 +27,7 @@ constexpr Entry kRoutes[] = {
     {"GET", "/v1/tasks/{id}/wait", wait_for_task},
     {"GET", "/v1/tasks/{id}/logs", show_logs},
     {"GET", "/v1/tasks/{id}/attempts", show_attempts},
+    {"GET", "/v1/tasks/{id}/deliveries", show_deliveries},
     {"POST", "/v1/tasks/{id}/cancel", control_task<Verb::cancel>},
     {"POST", "/v1/tasks/{id}/retry", control_task<Verb::retry>},
     {"POST", "/v1/tasks/{id}/hold", control_task<Verb::hold>},
@@ -52,6 +53,8 @@ constexpr Entry kRoutes[] = {
     {"POST", "/v1/schedules/{name}/resume", resume_schedule},
     {"POST", "/v1/schedules/{name}/trigger", trigger_schedule},
     {"GET", "/v1/schedules/{name}/preview", preview_schedule},
+    {"GET", "/v1/hooks", list_hooks},
+    {"POST", "/v1/hooks/{name}/test", test_hook},
     {"GET", "/v1/stats", show_stats},
     {"GET", "/v1/healthz", show_health},
 };

@@ -40,6 +40,9 @@ Reply pause_schedule(const ApiContext& context, const Call& call);
 Reply resume_schedule(const ApiContext& context, const Call& call);
 Reply trigger_schedule(const ApiContext& context, const Call& call);
 Reply preview_schedule(const ApiContext& context, const Call& call);
+Reply list_hooks(const ApiContext& context, const Call& call);
+Reply test_hook(const ApiContext& context, const Call& call);
+Reply show_deliveries(const ApiContext& context, const Call& call);
 Reply show_stats(const ApiContext& context, const Call& call);
 Reply show_health(const ApiContext& context, const Call& call);
 
@@ -60,6 +63,10 @@ std::vector<ControlChange> control(const ApiContext& context, const ControlReque
 // Turns the user's name into a uid. `pointer` is the task's. unknown_user; not_allowed unless this
 // actor may have it.
 void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec);
+// Adds an error for each entry of a `notify` whose hook is not declared. `pointer` is that of the
+// object around it.
+void check_notify(const ApiContext& context, const std::string& pointer,
+                  const std::vector<Notify>& list, FieldErrors& errors);
 // The reason in the body of a pause; verbs that are none take no fields. 400, 422.
 std::string read_reason(const Call& call, bool is_pause);
 // 422; its detail is the first error's.

@@ -48,7 +48,7 @@ QueueInfo info_of(QueueResult result) {
 }
 
 // The settings that the request asks for. 403, 422.
-QueuePatch read_patch(const Call& call) {
+QueuePatch read_patch(const ApiContext& context, const Call& call) {
   call.query.finish();
   check_admin(call);
   const std::string name(call.parameter);
@@ -62,7 +62,11 @@ QueuePatch read_patch(const Call& call) {
   if (auto* errors = std::get_if<FieldErrors>(&patch)) {
     invalid_fields("invalid_request", std::move(*errors));
   }
-  return std::get<QueuePatch>(std::move(patch));
+  auto& settings = std::get<QueuePatch>(patch);
+  FieldErrors errors;
+  if (settings.notify) check_notify(context, "#", *settings.notify, errors);
+  if (!errors.empty()) invalid_fields("invalid_request", std::move(errors));
+  return std::move(settings);
 }
 
 constexpr JsonField<std::string> kPauseFields[] = {
@@ -103,12 +107,13 @@ Reply show_queue(const ApiContext& context, const Call& call) {
 }
 
 Reply put_queue(const ApiContext& context, const Call& call) {
-  QueuePatch patch = read_patch(call);
+  QueuePatch patch = read_patch(context, call);
   const QueueSettings defaults;
   patch.capacity = patch.capacity.value_or(defaults.capacity);
   patch.concurrency = patch.concurrency.value_or(defaults.concurrency);
   patch.rate = patch.rate.value_or(defaults.rate);
   patch.weight = patch.weight.value_or(defaults.weight);
+  patch.notify = patch.notify.value_or(defaults.notify);
   QueueResult result = context.store.set_queue(call.actor, patch, /*create=*/false);
   const bool is_new = std::holds_alternative<UnknownQueue>(result);
   if (is_new) result = context.store.set_queue(call.actor, patch, /*create=*/true);
@@ -118,7 +123,7 @@ Reply put_queue(const ApiContext& context, const Call& call) {
 }
 
 Reply patch_queue(const ApiContext& context, const Call& call) {
-  const QueuePatch patch = read_patch(call);
+  const QueuePatch patch = read_patch(context, call);
   return json_reply(
       200, queue_to_json(info_of(context.store.set_queue(call.actor, patch, /*create=*/false))));
 }

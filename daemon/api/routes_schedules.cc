@@ -73,7 +73,7 @@ void check_calendar(ScheduleSettings& settings, FieldErrors& errors) {
   }
 }
 
-ScheduleSettings read_settings(const Call& call) {
+ScheduleSettings read_settings(const ApiContext& context, const Call& call) {
   const std::string name(call.parameter);
   if (!is_valid_queue_name(name)) {
     throw ProblemError(422, "invalid_request",
@@ -83,6 +83,7 @@ ScheduleSettings read_settings(const Call& call) {
   }
   ScheduleBody body = schedule_body_from_json(parse_body(call.body), name);
   check_calendar(body.settings, body.errors);
+  check_notify(context, "#/task", body.settings.task.notify, body.errors);
   if (!body.errors.empty()) invalid_fields("invalid_request", std::move(body.errors));
   resolve_user(call.actor, "#/task", body.settings.task);
   return std::move(body.settings);
@@ -119,7 +120,7 @@ Reply show_schedule(const ApiContext& context, const Call& call) {
 
 Reply put_schedule(const ApiContext& context, const Call& call) {
   call.query.finish();
-  const ScheduleSettings settings = read_settings(call);
+  const ScheduleSettings settings = read_settings(context, call);
   const bool is_new = !context.store.schedule(call.actor, settings.name);
   const auto schedule = found_in<Schedule>(context.store.put_schedule(call.actor, settings), call);
   Reply reply = json_reply(is_new ? 201 : 200, answer_of(context, schedule));

@@ -137,6 +137,15 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
                      std::move(errors));
 }
 
+[[noreturn]] void refuse_hooks(const ApiContext& context, const SubmitRequest& request,
+                               bool batch) {
+  FieldErrors errors;
+  for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxFieldErrors; ++i) {
+    check_notify(context, pointer_to(batch, i), request.tasks[i].spec.notify, errors);
+  }
+  invalid_fields("invalid_task", std::move(errors));
+}
+
 }  // namespace
 
 void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec) {
@@ -177,6 +186,7 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
     refuse_queue(*unknown, request, batch);
   }
+  if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, batch);
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   if (std::holds_alternative<KeyReused>(result)) {
     throw ProblemError(422, "idempotency_key_reused",

@@ -21,6 +21,8 @@
 
 namespace taskd {
 
+class Notifier;
+
 struct WorkerCounts {
   int total = 0;
   int busy = 0;
@@ -38,6 +40,7 @@ struct ApiContext {
   std::string version;
   WallTime started_at;
   std::function<WorkerCounts()> workers;
+  Notifier* notifier = nullptr;  // null: no hooks are declared
 };
 
 struct ServerLimits {

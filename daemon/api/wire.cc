@@ -87,6 +87,7 @@ void add_spec(json& out, const TaskSpec& spec) {
   out["on_lost"] = to_string(spec.on_lost);
   out["max_lost"] = spec.max_lost;
   out["keep_ms"] = spec.keep_ms;
+  out["notify"] = format_notify(spec.notify);
 }
 
 json progress_to_json(const Task& task) {
@@ -205,6 +206,18 @@ void read_argv(const json& object, std::vector<std::string>& out) {
   for (const json& arg : *argv) out.push_back(to_text("argv", arg));
 }
 
+void read_notify(const json& object, std::vector<Notify>& out) {
+  const json* list = find(object, "notify");
+  if (list == nullptr) return;
+  if (!list->is_array()) refuse("notify", "is not an array");
+  for (const json& item : *list) {
+    auto notify = parse_notify(to_text("notify", item));
+    if (!std::holds_alternative<Notify>(notify))
+      refuse("notify", "has an event this version does not know");
+    out.push_back(std::get<Notify>(std::move(notify)));
+  }
+}
+
 void read_spec(const json& object, TaskSpec& spec) {
   read_argv(object, spec.argv);
   read_into(object, "shell", spec.shell);
@@ -229,6 +242,7 @@ void read_spec(const json& object, TaskSpec& spec) {
   spec.on_lost = read_enum(object, "on_lost", parse_on_lost).value_or(spec.on_lost);
   read_into(object, "max_lost", spec.max_lost);
   read_into(object, "keep_ms", spec.keep_ms);
+  read_notify(object, spec.notify);
 }
 
 std::optional<Outcome> read_outcome(const json& object) {
@@ -271,6 +285,7 @@ constexpr Title kTitles[] = {
     {"no_such_queue", "There is no queue of this name"},
     {"no_such_schedule", "There is no schedule of this name"},
     {"no_result", "The task has no result"},
+    {"no_such_hook", "There is no hook of this name"},
     {"no_such_path", "There is nothing at this path"},
     {"method_not_allowed", "The path does not take this method"},
     {"request_timeout", "The request took too long to arrive"},

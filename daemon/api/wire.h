@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "daemon/flow/queue.h"
+#include "daemon/task/delivery.h"
 #include "daemon/task/schedule.h"
 #include "daemon/task/spec_json.h"
 #include "daemon/task/task.h"
@@ -46,6 +47,11 @@ struct ScheduleBody {
   FieldErrors errors;
 };
 ScheduleBody schedule_body_from_json(const nlohmann::json& body, const std::string& name);
+
+// --- hooks (wire_hook.cc) -----------------------------------------------------------------------
+nlohmann::json delivery_to_json(const Delivery& delivery);
+// Its `seq` and `task` are not in it.
+Delivery delivery_from_json(const nlohmann::json& json);
 
 // --- problems -----------------------------------------------------------------------------------
 // RFC 9457.

@@ -49,6 +49,8 @@ constexpr JsonField<QueuePatch> kQueueFields[] = {
      [](FieldReader& reader, const json& value, const std::string& at, QueuePatch& queue) {
        reader.integer(value, at, 1, kMaxWeight, queue.weight.emplace());
      }},
+    {"notify", [](FieldReader& reader, const json& value, const std::string& at,
+                  QueuePatch& queue) { read_notify(reader, value, at, queue.notify.emplace()); }},
 };
 
 }  // namespace
@@ -68,6 +70,7 @@ json queue_to_json(const QueueInfo& queue) {
               {"concurrency", settings.concurrency ? json(*settings.concurrency) : json(nullptr)},
               {"rate", rate_to_json(settings.rate)},
               {"weight", settings.weight},
+              {"notify", format_notify(settings.notify)},
               {"paused", nullptr},
               {"draining", queue.draining},
               {"counts", counts_to_json(queue.counts)}};
@@ -90,6 +93,12 @@ QueueInfo queue_from_json(const json& object) {
       queue.settings.rate = {rate.at("count").get<std::int64_t>(),
                              rate.at("per_ms").get<std::int64_t>()};
     queue.settings.weight = object.at("weight").get<int>();
+    for (const json& item : object.value("notify", json::array())) {
+      auto notify = parse_notify(item.get<std::string>());
+      if (!std::holds_alternative<Notify>(notify))
+        throw std::runtime_error("the queue's \"notify\" has an event this version does not know");
+      queue.settings.notify.push_back(std::get<Notify>(std::move(notify)));
+    }
     if (const json& paused = object.at("paused"); !paused.is_null()) {
       const auto at = parse_rfc3339(paused.at("at").get<std::string>());
       if (!at) throw std::runtime_error("the queue's \"paused\" has no time stamp");

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/clock.h"
 #include "daemon/flow/rate_limit.h"
+#include "daemon/task/notify.h"
 
 namespace taskd {
 
@@ -20,6 +22,7 @@ struct QueueSettings {
   std::optional<int> concurrency;   // running tasks; empty = as many as there are workers
   std::optional<RateLimit> rate;    // of starts
   int weight = 1;                   // its share of the workers beside other queues
+  std::vector<Notify> notify = {};  // who is told of its tasks, beside whom they name themselves
 };
 
 // What is set anew; the rest stays.
@@ -29,6 +32,7 @@ struct QueuePatch {
   std::optional<std::optional<int>> concurrency = {};
   std::optional<std::optional<RateLimit>> rate = {};
   std::optional<int> weight = {};
+  std::optional<std::vector<Notify>> notify = {};
 };
 
 struct QueuePause {

@@ -95,6 +95,21 @@ std::optional<Outcome> load_outcome(Connection& db, TaskId task, int attempt) {
   return Outcome{*kind, row.integer(1), row.text(2)};
 }
 
+Attempt read_attempt(const Query& row, TaskId task) {
+  Attempt attempt;
+  attempt.task = task;
+  attempt.number = row.integer(0);
+  attempt.token = row.text(1);
+  attempt.boot_id = row.text(2);
+  attempt.started_at = row.time(3);
+  attempt.ended_at = row.optional_time(4);
+  attempt.usage = {row.int64(5), row.int64(6), row.int64(7)};
+  attempt.stderr_tail = row.text(8);
+  return attempt;
+}
+
+}  // namespace
+
 Task to_task(Connection& db, StoredTask stored) {
   Task task;
   task.id = stored.id;
@@ -118,21 +133,6 @@ Task to_task(Connection& db, StoredTask stored) {
   }
   return task;
 }
-
-Attempt read_attempt(const Query& row, TaskId task) {
-  Attempt attempt;
-  attempt.task = task;
-  attempt.number = row.integer(0);
-  attempt.token = row.text(1);
-  attempt.boot_id = row.text(2);
-  attempt.started_at = row.time(3);
-  attempt.ended_at = row.optional_time(4);
-  attempt.usage = {row.int64(5), row.int64(6), row.int64(7)};
-  attempt.stderr_tail = row.text(8);
-  return attempt;
-}
-
-}  // namespace
 
 // Each state has its own index in the order of ids; several states are merged here.
 std::vector<TaskId> select_ids(Connection& db, const ListRequest& request) {

@@ -1,5 +1,8 @@
 #include "daemon/store/queue_table.h"
 
+#include <algorithm>
+#include <stdexcept>
+
 namespace taskd {
 namespace {
 
@@ -11,6 +14,25 @@ constexpr State kWaiting[] = {State::scheduled, State::blocked, State::held, Sta
 
 }  // namespace
 
+std::vector<Notify> notify_from_stored(std::string_view text) {
+  std::vector<Notify> list;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    auto notify = parse_notify(text.substr(0, end));
+    if (!std::holds_alternative<Notify>(notify))
+      throw std::runtime_error("the database holds a wrong entry of notify: " + std::string(text));
+    list.push_back(std::get<Notify>(std::move(notify)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return list;
+}
+
+std::string notify_to_stored(const std::vector<Notify>& list) {
+  std::string text;
+  for (const Notify& notify : list) text += (text.empty() ? "" : " ") + format_notify(notify);
+  return text;
+}
+
 QueueInfo read_queue(const Query& row) {
   QueueInfo info;
   info.settings.name = row.text(0);
@@ -20,6 +42,7 @@ QueueInfo read_queue(const Query& row) {
   if (!row.is_null(4)) info.settings.rate = RateLimit{row.int64(4), row.int64(5)};
   if (!row.is_null(6)) info.paused = QueuePause{row.time(6), row.uid(7), row.text(8)};
   info.draining = row.int64(9) != 0;
+  info.settings.notify = notify_from_stored(row.text(10));
   return info;
 }
 
@@ -27,12 +50,12 @@ void QueueTable::load(Connection& db) {
   Queues fresh;
   Query queues = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-      " paused_by, paused_why, draining, rate_full_at_ns FROM queues");
+      " paused_by, paused_why, draining, notify, rate_full_at_ns FROM queues");
   while (queues.step()) {
     QueueInfo info = read_queue(queues);
     Queue& queue = fresh[info.settings.name];
     queue.info = std::move(info);
-    queue.bucket.full_at_ns = queues.int64(10);
+    queue.bucket.full_at_ns = queues.int64(11);
     const auto known = queues_.find(queue.info.settings.name);
     if (known != queues_.end()) queue.pass = known->second.pass;
   }

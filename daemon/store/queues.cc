@@ -12,14 +12,14 @@ std::string reason_detail(const std::string& why) {
 void write_settings(Connection& db, const QueueSettings& settings) {
   const auto& rate = settings.rate;
   db.run(
-      "INSERT INTO queues (name, capacity, concurrency, weight, rate_count, rate_per_ms)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET"
+      "INSERT INTO queues (name, capacity, concurrency, weight, rate_count, rate_per_ms, notify)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO UPDATE SET"
       " capacity = excluded.capacity, concurrency = excluded.concurrency,"
       " weight = excluded.weight, rate_count = excluded.rate_count,"
-      " rate_per_ms = excluded.rate_per_ms",
+      " rate_per_ms = excluded.rate_per_ms, notify = excluded.notify",
       settings.name, settings.capacity, settings.concurrency, settings.weight,
       rate ? std::optional(rate->count) : std::nullopt,
-      rate ? std::optional(rate->per_ms) : std::nullopt);
+      rate ? std::optional(rate->per_ms) : std::nullopt, notify_to_stored(settings.notify));
 }
 
 void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
@@ -28,6 +28,7 @@ void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
   if (patch.concurrency) settings.concurrency = *patch.concurrency;
   if (patch.rate) settings.rate = *patch.rate;
   if (patch.weight) settings.weight = *patch.weight;
+  if (patch.notify) settings.notify = *patch.notify;
   write_settings(db, settings);
 }
 
@@ -138,7 +139,7 @@ std::vector<QueueInfo> TaskStore::queues() {
     std::vector<QueueInfo> queues;
     Query rows = db.query(
         "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-        " paused_by, paused_why, draining FROM queues ORDER BY name");
+        " paused_by, paused_why, draining, notify FROM queues ORDER BY name");
     while (rows.step()) {
       queues.push_back(read_queue(rows));
       read_counts(db, queues.back());
@@ -151,7 +152,7 @@ std::optional<QueueInfo> TaskStore::queue(const std::string& name) {
   return impl_->read([&](Connection& db) -> std::optional<QueueInfo> {
     Query row = db.query(
         "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-        " paused_by, paused_why, draining FROM queues WHERE name = ?1");
+        " paused_by, paused_why, draining, notify FROM queues WHERE name = ?1");
     if (!row.bind(name).step()) return std::nullopt;
     QueueInfo info = read_queue(row);
     read_counts(db, info);

@@ -52,6 +52,8 @@ inline bool is_visible(const Actor& actor, const StoredTask& task) {
   return actor.admin || actor.uid == task.uid;
 }
 
+Task to_task(Connection& db, StoredTask stored);
+
 // The ids of the tasks that a list shows, in its order. Ids alone, so that every row is read once.
 std::vector<TaskId> select_ids(Connection& db, const ListRequest& request);
 

@@ -36,7 +36,13 @@ void remember_key(Transaction& transaction, const SubmitRequest& request,
       static_cast<std::int64_t>(ids.size()), transaction.now());
 }
 
-std::optional<SubmitResult> refuse(const QueueTable& queues, const SubmitRequest& request) {
+std::optional<SubmitResult> refuse(const Transaction& transaction, const QueueTable& queues,
+                                   const SubmitRequest& request) {
+  for (const NewTask& task : request.tasks) {
+    for (const Notify& notify : task.spec.notify) {
+      if (!transaction.outbox().declares(notify.hook)) return UnknownHook{};
+    }
+  }
   std::map<std::string, std::int64_t> added;
   for (const NewTask& task : request.tasks) ++added[task.spec.queue];
   for (const auto& [queue, count] : added) {
@@ -76,7 +82,7 @@ Task insert(Transaction& transaction, const SubmitRequest& request, const Prepar
 SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
                         const std::vector<Prepared>& tasks) {
   if (auto repeated = find_repeated(transaction.db(), request)) return *std::move(repeated);
-  if (auto refused = refuse(transaction.queues(), request)) return *std::move(refused);
+  if (auto refused = refuse(transaction, transaction.queues(), request)) return *std::move(refused);
   Submitted submitted;
   for (const Prepared& task : tasks) {
     submitted.tasks.push_back(insert(transaction, request, task));

@@ -27,6 +27,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/flow/queue.h"
+#include "daemon/task/delivery.h"
 #include "daemon/task/lifecycle.h"
 #include "daemon/task/schedule.h"
 #include "daemon/task/task.h"
@@ -44,7 +45,15 @@ struct Change {
   State to = State::queued;
   bool cancel_requested = false;   // of a running task; `to` is running
   std::optional<WallTime> act_at;  // when time moves it on: due (scheduled), kept until (ended)
+  std::uint64_t hooks = 0;         // bit i: the i-th hook of StoreOptions has something to be told
 };
+
+// A hook that the configuration declares.
+struct HookRule {
+  std::string name;
+  HookEvents on;  // what it is told of where nobody says otherwise
+};
+inline constexpr std::size_t kMaxHooks = 64;
 
 struct StoreOptions {
   std::string path;  // the database file; its folder must exist
@@ -52,6 +61,9 @@ struct StoreOptions {
   std::int64_t ballast_bytes = 16 << 20;  // kept beside the database, freed when the disk is full
   int max_batch = 256;                    // commands per COMMIT
   const Clock* clock = nullptr;           // outlives the store
+  std::vector<HookRule> hooks = {};       // at most kMaxHooks
+  // What a hook is told about a task, as JSON; needed with hooks. Called on the writer thread.
+  std::function<std::string(const Task&)> describe_task = {};
   // Called on the writer thread after each COMMIT, before its commands return. Must be quick and
   // must not call the store.
   std::function<void(std::span<const Change>)> on_commit;
@@ -86,8 +98,9 @@ struct QueueFull {
   bool draining = false;    // a person said it takes nothing more
   std::size_t changed = 0;  // by a filter's retry: tasks it had put back before
 };
-struct KeyReused {};  // same key, other body
-using SubmitResult = std::variant<Submitted, UnknownQueue, QueueFull, KeyReused>;
+struct KeyReused {};    // same key, other body
+struct UnknownHook {};  // a task's `notify` names one that is not declared
+using SubmitResult = std::variant<Submitted, UnknownQueue, UnknownHook, QueueFull, KeyReused>;
 
 // --- claim and finish --------------------------------------------------------------------------
 struct Claim {
@@ -188,6 +201,23 @@ struct Firing {
   std::optional<WallTime> next_at;
 };
 
+// --- what hooks are told -------------------------------------------------------------------------
+// No back-off between two tries of a delivery is longer.
+inline constexpr std::int64_t kMaxDeliveryDelayMs = 2LL * 3600 * 1000;
+
+struct DueDelivery {
+  std::optional<Delivery> delivery;  // may be tried now
+  std::string task;                  // with it: the task as it was at the change, as JSON
+  std::optional<WallTime> next;      // else when one may be
+  std::optional<WallTime> oldest;    // the change that has waited longest, due or not
+};
+struct DeliveryTry {
+  const Delivery& delivery;  // as due_delivery() gave it
+  DeliveryState state = DeliveryState::pending;
+  WallTime next_at;   // with pending
+  std::string error;  // "" = none
+};
+
 // --- reads -------------------------------------------------------------------------------------
 struct ListRequest {
   Actor actor;
@@ -278,8 +308,8 @@ class TaskStore {
   // Moves tasks that are due to `queued`, at most `limit`; returns when the next one is due.
   std::optional<WallTime> promote(WallTime now, int limit);
   // Deletes ended tasks whose keep time (at least ten seconds) is over, at most `limit`, old keys,
-  // slots and old events; the deleted ones come back with their number of attempts so that their
-  // files can be removed.
+  // slots, deliveries and events; the deleted ones come back with their number of attempts so that
+  // their files can be removed.
   struct Pruned {
     TaskId id = 0;
     int attempts = 0;
@@ -293,6 +323,21 @@ class TaskStore {
   // that exist. For finding files of tasks that do not exist any more.
   TaskId newest_id();
   std::vector<TaskId> ids_between(TaskId first, TaskId last);
+
+  // A new daemon has come: what waits for a hook may be tried at once, and what waits for one that
+  // is not declared any more is given up. Returns how many were.
+  std::int64_t resume_deliveries();
+  // The first delivery to the hook that may be tried. Those about one task come one after the
+  // other, each once the one before is through; others do not wait for it.
+  DueDelivery due_delivery(const std::string& hook, WallTime now);
+  // Records a try, guarded by the number of tries before it. False: somebody else did meanwhile.
+  bool record_try(const DeliveryTry& result);
+  // Gives up what has waited for the hook since `before` or longer, at most `limit`. Returns how
+  // many.
+  int give_up_deliveries(const std::string& hook, WallTime before, int limit);
+  // Up to `limit` of the task's deliveries after `after` (a seq), in order.
+  std::vector<Delivery> deliveries(TaskId task, std::int64_t after, int limit);
+  HookCounts hook_counts(const std::string& hook);
 
   std::optional<Task> get(const Actor& actor, TaskId id);
   std::vector<Task> list(const ListRequest& request);

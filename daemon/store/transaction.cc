@@ -76,7 +76,7 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   }
   queues_.add(spec.queue, task.row.state, 1);
   add_event(task.id, std::nullopt, note, std::nullopt, task.row.state);
-  add_change(task);
+  add_change(task, tell(task, HookEvent::submitted));
 }
 
 void Transaction::transition(StoredTask& task, Event event, TaskRow after, const Note& note) {
@@ -92,7 +92,9 @@ void Transaction::transition(StoredTask& task, Event event, TaskRow after, const
   queues_.add(task.spec.queue, before.state, -1);
   queues_.add(task.spec.queue, after.state, 1);
   add_event(task.id, std::max(before.attempt, after.attempt), note, before.state, after.state);
-  add_change(task);
+  const auto told =
+      told_event(before.state, after.state, after.tries > before.tries, after.lost > before.lost);
+  add_change(task, told ? tell(task, *told) : 0);
 }
 
 void Transaction::amend(StoredTask& task, const TaskRow& after, const Note& note) {
@@ -120,6 +122,7 @@ void Transaction::remove(const StoredTask& task, const Note& note) {
   const int changed = db_.run("DELETE FROM tasks WHERE id = ?1 AND state = ?2 AND attempt = ?3",
                               task.id, task.row.state, task.row.attempt);
   expect_one_row(changed, task.id, "a DELETE");
+  db_.run("DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'", task.id);
   queues_.add(task.spec.queue, task.row.state, -1);
   add_event(task.id, task.row.attempt, note, task.row.state);
 }
@@ -134,8 +137,15 @@ void Transaction::add_event(std::optional<TaskId> task, std::optional<int> attem
       now_, generation_, task, attempt, note.type, from, to, note.actor_uid, detail);
 }
 
-void Transaction::add_change(const StoredTask& task) {
+std::uint64_t Transaction::tell(const StoredTask& task, HookEvent event) {
+  const std::vector<Notify>& queue = queues_.info(task.spec.queue).settings.notify;
+  if (task.spec.notify.empty() && queue.empty()) return 0;
+  return outbox_.tell(db_, now_, task, event, queue);
+}
+
+void Transaction::add_change(const StoredTask& task, std::uint64_t hooks) {
   Change change;
+  change.hooks = hooks;
   change.task = task.id;
   change.to = task.row.state;
   if (task.row.state == State::running) {

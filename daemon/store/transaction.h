@@ -1,5 +1,6 @@
 // What a command works with on the writer thread: the open transaction, and the one way to change a
-// task. Every change is a guarded UPDATE together with its event, its counts and its Change.
+// task. Every change is a guarded UPDATE together with its event, its counts, its Change and what
+// hooks are to be told of it.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "daemon/store/connection.h"
+#include "daemon/store/outbox.h"
 #include "daemon/store/queue_table.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/lifecycle.h"
@@ -53,16 +55,18 @@ struct Note {
 
 class Transaction {
  public:
-  Transaction(Connection& db, QueueTable& queues, WallTime now, std::int64_t generation,
-              bool short_of_space = false)
+  Transaction(Connection& db, QueueTable& queues, const Outbox& outbox, WallTime now,
+              std::int64_t generation, bool short_of_space = false)
       : db_(db),
         queues_(queues),
+        outbox_(outbox),
         now_(now),
         generation_(generation),
         short_of_space_(short_of_space) {}
 
   Connection& db() { return db_; }
   QueueTable& queues() { return queues_; }
+  const Outbox& outbox() const { return outbox_; }
   WallTime now() const { return now_; }
   // The ballast is given up: nothing new may begin.
   bool short_of_space() const { return short_of_space_; }
@@ -90,7 +94,8 @@ class Transaction {
 
   void add_event(std::optional<TaskId> task, std::optional<int> attempt, const Note& note,
                  std::optional<State> from = std::nullopt, std::optional<State> to = std::nullopt);
-  void add_change(const StoredTask& task);
+  // `hooks` as in Change.
+  void add_change(const StoredTask& task, std::uint64_t hooks = 0);
   // More may start than before.
   void add_limits_change() { changes_.push_back(Change{}); }
 
@@ -100,9 +105,12 @@ class Transaction {
 
  private:
   void update(StoredTask& task, const TaskRow& after);
+  // Returns the hooks that have something to do, as in Change.
+  std::uint64_t tell(const StoredTask& task, HookEvent event);
 
   Connection& db_;
   QueueTable& queues_;
+  const Outbox& outbox_;
   const WallTime now_;
   const std::int64_t generation_;
   const bool short_of_space_;

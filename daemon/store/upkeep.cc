@@ -7,6 +7,7 @@ namespace {
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kKeepEventsMs = 30 * kDayMs;
 constexpr std::int64_t kKeepSlotsMs = 30 * kDayMs;
+constexpr std::int64_t kKeepDeliveriesMs = 30 * kDayMs;  // of tasks that are still there
 constexpr std::int64_t kKeepKeysMs = 7 * kDayMs;
 constexpr int kEventsPerTask = 10;  // deleted with each: more than a usual life writes
 
@@ -65,6 +66,13 @@ void prune_slots(Connection& db, WallTime now, int limit) {
       now + -kKeepSlotsMs, limit);
 }
 
+void prune_deliveries(Connection& db, WallTime now, int limit) {
+  db.run(
+      "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries INDEXED BY deliveries_done"
+      " WHERE done_at_ms <= ?1 ORDER BY done_at_ms LIMIT ?2)",
+      now + -kKeepDeliveriesMs, limit);
+}
+
 // From the low end, so that what is left has no holes; the newest stays whatever its age.
 void prune_events(Connection& db, WallTime now, int limit) {
   db.run(
@@ -112,6 +120,7 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
     }
     prune_keys(db, now, limit);
     prune_slots(db, now, limit);
+    prune_deliveries(db, now, limit);
     prune_events(db, now, limit * kEventsPerTask);
     result.next = next_prunable(db);
     return result;

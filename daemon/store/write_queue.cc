@@ -25,6 +25,7 @@ WriteQueue::WriteQueue(Connection db, const StoreOptions& options, std::int64_t 
     : options_(options),
       generation_(generation),
       db_(std::move(db)),
+      outbox_(options),
       ballast_(options.path + kBallastSuffix, options.ballast_bytes) {
   queues_.load(db_);
   ballast_.restore();
@@ -116,7 +117,7 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch) {
     complete(batch);
     return Result::settled;
   }
-  Transaction transaction(db_, queues_, options_.clock->wall_now(), generation_,
+  Transaction transaction(db_, queues_, outbox_, options_.clock->wall_now(), generation_,
                           !ballast_.in_place());
   bool committing = false;
   try {

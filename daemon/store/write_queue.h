@@ -19,6 +19,7 @@
 #include "daemon/base/mutex.h"
 #include "daemon/store/ballast.h"
 #include "daemon/store/connection.h"
+#include "daemon/store/outbox.h"
 #include "daemon/store/queue_table.h"
 #include "daemon/store/transaction.h"
 
@@ -71,7 +72,8 @@ class WriteQueue {
   const std::int64_t generation_;
   Connection db_;      // of the writer thread
   QueueTable queues_;  // of the writer thread
-  Ballast ballast_;    // of the writer thread
+  const Outbox outbox_;
+  Ballast ballast_;  // of the writer thread
   int checkpointed_pages_ = 0;
 
   Mutex mutex_;

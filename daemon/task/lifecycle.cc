@@ -176,4 +176,15 @@ std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit) {
   return std::llround(delay * (1 - backoff.jitter + 2 * backoff.jitter * unit));
 }
 
+std::optional<HookEvent> told_event(State from, State to, bool spends_try, bool counts_lost) {
+  if (to == State::running) return HookEvent::started;
+  if (to == State::succeeded) return HookEvent::succeeded;
+  if (to == State::failed) return HookEvent::failed;
+  if (to == State::cancelled) return HookEvent::cancelled;
+  // Neither: the attempt never began, and is told again when it does.
+  if (from == State::running && spends_try) return HookEvent::retrying;
+  if (from == State::running && counts_lost) return HookEvent::lost;
+  return std::nullopt;
+}
+
 }  // namespace taskd

@@ -79,4 +79,8 @@ EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cance
 // max_ms, then multiplied by 1 - jitter + 2 * jitter * unit.
 std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit);
 
+// What a change of state is to those who are told of it, if anything. `spends_try` and
+// `counts_lost` are of the decision at an attempt's end.
+std::optional<HookEvent> told_event(State from, State to, bool spends_try, bool counts_lost);
+
 }  // namespace taskd

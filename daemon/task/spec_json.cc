@@ -252,6 +252,8 @@ constexpr JsonField<NewTask> kTaskFields[] = {
                    NewTask& task) { reader.duration(value, at, task.spec.keep_ms); }},
     {"retry_on", [](FieldReader& reader, const json& value, const std::string& at,
                     NewTask& task) { read_retry_matches(reader, value, at, task.spec.retry_on); }},
+    {"notify", [](FieldReader& reader, const json& value, const std::string& at,
+                  NewTask& task) { read_notify(reader, value, at, task.spec.notify); }},
     {"no_retry_on",
      [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
        read_retry_matches(reader, value, at, task.spec.no_retry_on);

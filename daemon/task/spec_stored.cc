@@ -215,6 +215,15 @@ void read_stdin(std::string_view key, const json& value, TaskSpec& spec) {
   }
 }
 
+void read_stored_notify(std::string_view key, const json& value, std::vector<Notify>& out) {
+  if (!value.is_array()) refuse(key);
+  for (const json& item : value) {
+    auto notify = parse_notify(string_of(key, item));
+    if (!std::holds_alternative<Notify>(notify)) refuse(key);
+    out.push_back(std::get<Notify>(std::move(notify)));
+  }
+}
+
 void read_member(const std::string& key, const json& value, TaskSpec& spec) {
   if (key == "argv") {
     if (!value.is_array()) refuse(key);
@@ -251,6 +260,8 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     spec.max_lost = integer_of<int>(key, value);
   } else if (key == "keep_ms") {
     spec.keep_ms = integer_of<std::int64_t>(key, value);
+  } else if (key == "notify") {
+    read_stored_notify(key, value, spec.notify);
   } else {
     refuse(key);
   }
@@ -306,6 +317,12 @@ std::string spec_to_stored(const TaskSpec& spec) {
   }
   number_unless("max_lost", spec.max_lost, defaults.max_lost);
   number_unless("keep_ms", spec.keep_ms, defaults.keep_ms);
+  if (!spec.notify.empty()) {
+    writer.key("notify");
+    writer.begin('[');
+    for (const Notify& notify : spec.notify) writer.string(format_notify(notify));
+    writer.end(']');
+  }
   writer.end('}');
   return writer.take();
 }

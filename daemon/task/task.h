@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/task/notify.h"
 
 namespace taskd {
 
@@ -108,6 +109,7 @@ struct TaskSpec {
   OnLost on_lost = OnLost::rerun;
   int max_lost = 3;                                // re-runs after a loss; the next loss is poison
   std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
+  std::vector<Notify> notify;                      // who is told of it, beside its queue's
   bool operator==(const TaskSpec&) const = default;
 };
 

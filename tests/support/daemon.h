@@ -29,6 +29,8 @@ class TestDaemon {
   pid_t pid() const { return child_->pid(); }
 
   void start();
+  // Of the next start.
+  void set_config(const std::string& config) { options_.config = config; }
   RunResult stop();  // SIGTERM
   std::string log() const { return read_text(dir_ / "log"); }
   void kill9();
@@ -53,7 +55,7 @@ class TestDaemon {
   void wait_until_ready(int notify_fd);
   RunOptions with_socket(RunOptions options) const;
 
-  const DaemonOptions options_;
+  DaemonOptions options_;
   TempDir dir_;
   std::unique_ptr<Child> child_;
 };

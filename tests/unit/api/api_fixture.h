@@ -21,8 +21,10 @@
 #include <vector>
 
 #include "daemon/api/server.h"
+#include "daemon/api/wire.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/engine/notifier.h"
 #include "daemon/engine/task_watch.h"
 #include "daemon/store/task_store.h"
 
@@ -211,13 +213,16 @@ inline std::string post(const std::string& target, const std::string& body,
 
 class ApiFixture {
  public:
-  explicit ApiFixture(ServerLimits limits = {}) : limits_(limits) {
+  explicit ApiFixture(ServerLimits limits = {}, std::vector<Hook> hooks = {})
+      : limits_(limits), hooks_(std::move(hooks)) {
     std::filesystem::create_directory(attempts_dir());
     StoreOptions options;
     options.path = dir_.path() + "/taskd.db";
     options.boot_id = "test-boot";
     options.ballast_bytes = 4096;
     options.clock = &clock_;
+    for (const Hook& hook : hooks_) options.hooks.push_back({hook.name, hook.on});
+    options.describe_task = [](const Task& task) { return task_to_json(task).dump(); };
     options.on_commit = [this](std::span<const Change> changes) { watch_->publish(changes); };
     options.on_fatal = [](const std::string&) { std::abort(); };
     store_ = TaskStore::open(options);
@@ -228,6 +233,8 @@ class ApiFixture {
 
   void start() {
     watch_ = std::make_unique<TaskWatch>();
+    notifier_ = std::make_unique<Notifier>(*store_, clock_, hooks_, socket_path(),
+                                           [](const std::string&) { std::abort(); });
     progress_ =
         std::make_unique<ProgressBoard>(*store_, clock_, [](const std::string&) { std::abort(); });
     progress_->start();
@@ -236,13 +243,15 @@ class ApiFixture {
                                                clock_, attempts_dir(), "test", clock_.wall_now(),
                                                [] {
                                                  return WorkerCounts{2, 1};
-                                               }},
+                                               },
+                                               notifier_.get()},
                                     limits_);
     thread_ = std::thread([this] { server_->serve(listener_.get()); });
   }
   void stop() {
     if (!thread_.joinable()) return;
     watch_->close();
+    notifier_->stop();
     server_->stop();
     thread_.join();
     progress_->stop();
@@ -281,12 +290,14 @@ class ApiFixture {
   std::string attempts_dir() const { return dir_.path() + "/attempts"; }
   TaskStore& store() const { return *store_; }
   TaskWatch& watch() const { return *watch_; }
+  Notifier& notifier() const { return *notifier_; }  // without its threads
   FakeLauncher& launcher() { return launcher_; }
   RunningSet& running() { return running_; }
   void write_progress() { progress_->stop(); }
 
  private:
   const ServerLimits limits_;
+  const std::vector<Hook> hooks_;
   TempDir dir_;
   SystemClock clock_;
   FakeLauncher launcher_;
@@ -294,6 +305,7 @@ class ApiFixture {
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<ProgressBoard> progress_;
   RunningSet running_;
+  std::unique_ptr<Notifier> notifier_;
   UniqueFd listener_;
   std::unique_ptr<ApiServer> server_;
   std::thread thread_;

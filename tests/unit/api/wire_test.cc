@@ -38,6 +38,7 @@ Task rich_task() {
   spec.on_lost = OnLost::fail;
   spec.max_lost = 7;
   spec.keep_ms = 8;
+  spec.notify = {{"mail", {HookEvent::failed, HookEvent::started}}, {"chat", {}}};
   task.state = State::failed;
   task.reason = Reason::exit;
   task.attempt = 5;
@@ -87,6 +88,7 @@ TEST_CASE("an answered task has exactly the documented fields") {
     "max_attempts": 3,
     "backoff": {"kind": "linear", "initial_ms": 4, "max_ms": 5, "jitter": 0.5},
     "retry_on": [6], "no_retry_on": ["oom"], "on_lost": "fail", "max_lost": 7, "keep_ms": 8,
+    "notify": ["mail:started,failed", "chat"],
     "state": "failed", "reason": "exit", "attempt": 5, "tries": 3, "lost": 2,
     "created_at": "2026-03-01T12:00:00.001Z", "due_at": "2026-03-01T12:00:00.002Z",
     "started_at": "2026-03-01T12:00:00.003Z", "ended_at": "2026-03-01T12:00:00.004Z",

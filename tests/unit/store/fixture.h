@@ -49,7 +49,7 @@ inline constexpr Actor kAlice{1000, false};
 inline constexpr Actor kBob{1001, false};
 
 struct Fixture {
-  Fixture() { start(); }
+  explicit Fixture(std::vector<HookRule> declared = {}) : hooks(std::move(declared)) { start(); }
 
   void start() {
     StoreOptions options;
@@ -57,6 +57,12 @@ struct Fixture {
     options.boot_id = "boot-1";
     options.ballast_bytes = 1 << 20;
     options.clock = &clock;
+    options.hooks = hooks;
+    options.describe_task = [](const Task& task) {
+      return R"({"id":)" + std::to_string(task.id) + R"(,"state":")" +
+             std::string(to_string(task.state)) + R"(","attempt":)" + std::to_string(task.attempt) +
+             R"(,"ended":)" + (task.last_outcome ? "true" : "false") + "}";
+    };
     options.on_commit = [this](std::span<const Change> batch) {
       const std::lock_guard lock(mutex);
       changes.insert(changes.end(), batch.begin(), batch.end());
@@ -140,6 +146,7 @@ struct Fixture {
     return std::exchange(changes, {});
   }
 
+  std::vector<HookRule> hooks;
   TempDir dir;
   FakeClock clock;
   std::mutex mutex;

@@ -310,6 +310,7 @@ NewTask rich_task() {
   spec.on_lost = OnLost::fail;
   spec.max_lost = 9;
   spec.keep_ms = 0;
+  spec.notify = {{"mail", {HookEvent::failed}}, {"chat", {}}};
   task.delay_ms = 12;
   task.hold = true;
   return task;

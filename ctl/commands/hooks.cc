@@ -1,0 +1,101 @@
+#include <nlohmann/json.hpp>
+
+#include "ctl/hook_view.h"
+#include "ctl/sub_verbs.h"
+#include "ctl/when.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kTestMs = 660'000;  // more than any hook may take
+
+int list_hooks(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS]",
+      .paragraph =
+          R"(Lists the hooks that taskd.toml declares: which events they are told of where nobody says
+otherwise, what waits for them, what was given up, and the latest error of those. Where
+they lead is shown to root and the user whose daemon it is.)",
+      .examples = R"(  taskctl hooks
+  taskctl hooks --json | jq '.hooks[] | select(.failed > 0) | .name'
+)"};
+  CommonOptions common;
+  bool as_json = false;
+  Args args("hooks list", kHelp);
+  args.flag("--json", as_json, "{\"version\":1,\"hooks\":[…],\"next_cursor\":null}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Painter paint = make_painter(context, common);
+  json answer = connect(context, common).get("/v1/hooks");
+  if (as_json) {
+    print_document(context, std::move(answer));
+    return kExitOk;
+  }
+  const std::vector<ShownHook> hooks = read_hooks(answer);
+  if (hooks.empty())
+    context.say("no hook is declared; see [hooks.NAME] in taskd.toml(5)");
+  else
+    print_hooks(context, paint, hooks);
+  return kExitOk;
+}
+
+int test_hook(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] NAME",
+      .paragraph =
+          R"(Tells a hook of the event "test", now and once, and says what came of it; what a command
+wrote on its stderr is shown. For root and the user whose daemon it is. Exits with 1 when
+the hook did not take it.)",
+      .examples = R"(  taskctl hooks test mail
+)"};
+  Args args("hooks test", kHelp);
+  NamedArgs asked(args, "hook", /*changes=*/true);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const std::string& name = asked.name();
+  const Client client(find_socket(asked.common.socket, context.env), kTestMs);
+  json answer = client.post("/v1/hooks/" + name + "/test", json::object());
+  const bool delivered = answer.value("delivered", false);
+  const json error = answer.value("error", json());
+  const std::string said = answer.value("stderr", "");
+  const std::string took = " (" + format_span(answer.value("took_ms", std::int64_t{0})) + ")";
+  if (!said.empty() && !asked.quiet) context.say("it wrote: " + escape_for_humans(said));
+  asked.say_done(context, std::move(answer),
+                 delivered ? " took it" + took
+                           : " did not take it" + took + ": " +
+                                 escape_for_humans(error.is_string() ? error.get<std::string>()
+                                                                     : "it does not say why"));
+  return delivered ? kExitOk : kExitSomeFailed;
+}
+
+constexpr Verb kSubVerbs[] = {
+    {"list", "", "the hooks, and what waits for them", list_hooks},
+    {"test", "", "tell one something, and see what happens", test_hook},
+};
+
+constexpr VerbFamily kFamily = {
+    .noun = "hooks",
+    .paragraph =
+        "Looks at the hooks that tell people and programs what becomes of tasks. They are\n"
+        "declared in taskd.toml; `submit --notify` and `queue set --notify` name them. Without\n"
+        "a verb it lists them.\n",
+    .verbs = kSubVerbs,
+    .examples =
+        "  taskctl hooks\n"
+        "  taskctl hooks test mail\n"
+        "  taskctl submit --notify mail -- ./report.sh\n"};
+
+}  // namespace
+
+int hooks_command(Context& context, const Words& argv) {
+  const Words words = verb_first(argv);
+  const bool has_verb = !words.empty() && !words[0].starts_with('-');
+  const bool wants_help = !words.empty() && (words[0] == "--help" || words[0] == "-h");
+  return has_verb || wants_help ? run_sub_verb(context, kFamily, argv) : list_hooks(context, argv);
+}
+
+}  // namespace taskd::ctl

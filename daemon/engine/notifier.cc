@@ -1,0 +1,186 @@
+#include "daemon/engine/notifier.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <climits>
+#include <thread>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/log.h"
+#include "daemon/base/random.h"
+#include "daemon/hooks/hook_sender.h"
+#include "daemon/task/lifecycle.h"
+
+namespace taskd {
+namespace {
+
+constexpr Backoff kBackoff = {
+    .kind = BackoffKind::exponential, .initial_ms = 1000, .max_ms = 3'600'000, .jitter = 0.1};
+constexpr std::int64_t kDiskFullPauseMs = 5000;
+constexpr int kForever = -1;
+constexpr int kGiveUpAtOnce = 500;
+
+// Why the delivery is not tried again, or "".
+std::string reason_to_give_up(const Hook& hook, const Delivery& delivery, const SendResult& result,
+                              WallTime now) {
+  if (result.outcome == SendOutcome::gone) return "the hook wants nothing more";
+  if (hook.max_attempts > 0 && delivery.tries + 1 >= hook.max_attempts) {
+    return "tried " + std::to_string(delivery.tries + 1) + " times";
+  }
+  return now - delivery.at >= hook.max_age_ms ? "too old" : "";
+}
+
+}  // namespace
+
+std::int64_t redelivery_delay_ms(int tries, double unit) {
+  return backoff_delay_ms(kBackoff, tries - 1, unit);
+}
+
+// A hook with its thread. Everything but `wake` belongs to the thread.
+struct Notifier::Teller {
+  Teller(const Hook& declared, const std::string& socket)
+      : hook(declared), sender(declared, socket) {}
+  const Hook& hook;
+  const HookSender sender;
+  EventFd wake;
+  int refusals = 0;                    // in a row, whatever it was told
+  std::optional<BootTime> not_before;  // it is left alone until then
+  std::thread thread;
+};
+
+Notifier::Notifier(TaskStore& store, const Clock& clock, std::vector<Hook> hooks,
+                   std::string socket, std::function<void(const std::string&)> on_fatal)
+    : store_(store), clock_(clock), hooks_(std::move(hooks)), on_fatal_(std::move(on_fatal)) {
+  for (const Hook& hook : hooks_) tellers_.push_back(std::make_unique<Teller>(hook, socket));
+}
+
+Notifier::~Notifier() {
+  stop();
+}
+
+void Notifier::start() {
+  const std::int64_t given_up = store_.resume_deliveries();
+  if (given_up > 0) log::warn("gave up what waited for undeclared hooks", {{"count", given_up}});
+  for (const auto& teller : tellers_) {
+    teller->thread = std::thread([this, &teller = *teller] { run(teller); });
+  }
+}
+
+void Notifier::stop() {
+  stop_.raise();
+  for (const auto& teller : tellers_) {
+    if (teller->thread.joinable()) teller->thread.join();
+  }
+}
+
+void Notifier::publish(std::span<const Change> changes) {
+  std::uint64_t hooks = 0;
+  for (const Change& change : changes) hooks |= change.hooks;
+  for (std::size_t i = 0; hooks != 0; ++i, hooks >>= 1) {
+    if ((hooks & 1) != 0) tellers_.at(i)->wake.raise();
+  }
+}
+
+const Hook* Notifier::find(const std::string& name) const {
+  const auto hook =
+      std::find_if(hooks_.begin(), hooks_.end(), [&](const Hook& h) { return h.name == name; });
+  return hook == hooks_.end() ? nullptr : &*hook;
+}
+
+std::optional<std::int64_t> Notifier::run_once(std::size_t hook) {
+  return tell_next(*tellers_.at(hook));
+}
+
+HookTest Notifier::test(const Hook& hook) {
+  const auto& teller = tellers_.at(static_cast<std::size_t>(&hook - hooks_.data()));
+  const HookMessage message{random_token(), hook.name, "test", clock_.wall_now(), "null"};
+  const BootTime begin = clock_.boot_now();
+  HookTest test;
+  test.delivery = message.delivery;
+  test.result = teller->sender.send(message, message.at, stop_.get());
+  test.took_ms = clock_.boot_now() - begin;
+  return test;
+}
+
+std::optional<std::int64_t> Notifier::tell_next(Teller& teller) {
+  const WallTime now = clock_.wall_now();
+  const DueDelivery due = store_.due_delivery(teller.hook.name, now);
+  if (teller.not_before && due.oldest) {
+    // Left alone; what grows too old meanwhile is given up without being tried.
+    const WallTime before = now + -teller.hook.max_age_ms;
+    if (*due.oldest <= before) {
+      const int count = store_.give_up_deliveries(teller.hook.name, before, kGiveUpAtOnce);
+      log::warn("deliveries are given up", {{"hook", teller.hook.name}, {"count", count}});
+      return 0;
+    }
+    const std::int64_t left_ms = *teller.not_before - clock_.boot_now();
+    if (left_ms > 0) return std::min(left_ms, *due.oldest - before);
+  }
+  if (!due.delivery) {
+    if (!due.next) return std::nullopt;
+    return std::max<std::int64_t>(*due.next - now, 0);
+  }
+  const Delivery& delivery = *due.delivery;
+  const HookMessage message{delivery.id, delivery.hook, std::string(to_string(delivery.event)),
+                            delivery.at, due.task};
+  const SendResult result = teller.sender.send(message, now, stop_.get());
+  if (result.outcome == SendOutcome::interrupted) return std::nullopt;
+  settle(teller, delivery, result);
+  return 0;
+}
+
+void Notifier::settle(Teller& teller, const Delivery& delivery, const SendResult& result) {
+  const WallTime now = clock_.wall_now();
+  DeliveryTry record{delivery, DeliveryState::delivered, {}, {}};
+  if (result.outcome == SendOutcome::delivered) {
+    if (teller.refusals > 0) log::info("a hook takes deliveries again", {{"hook", delivery.hook}});
+    teller.refusals = 0;
+    teller.not_before.reset();
+  } else {
+    const std::string why = reason_to_give_up(teller.hook, delivery, result, now);
+    record.state = why.empty() ? DeliveryState::pending : DeliveryState::failed;
+    record.next_at = now + redelivery_delay_ms(delivery.tries + 1, random_unit());
+    record.error = result.error + (why.empty() ? "" : "; given up: " + why);
+    ++teller.refusals;
+    teller.not_before = clock_.boot_now() + redelivery_delay_ms(teller.refusals, random_unit());
+    if (teller.refusals == 1 || !why.empty()) {
+      log::warn(why.empty() ? "a hook refused a delivery" : "a delivery is given up",
+                {{"hook", delivery.hook},
+                 {"task", delivery.task},
+                 {"event", to_string(delivery.event)},
+                 {"delivery", delivery.id},
+                 {"error", record.error},
+                 {"said", result.said}});
+    }
+  }
+  if (!store_.record_try(record)) {
+    log::warn("a delivery changed while it was sent", {{"delivery", delivery.id}});
+  }
+}
+
+void Notifier::run(Teller& teller) {
+  try {
+    for (;;) {
+      teller.wake.clear();
+      std::optional<std::int64_t> wait_ms;
+      try {
+        wait_ms = tell_next(teller);
+      } catch (const DiskFull& e) {
+        // What was sent and not recorded is sent again; not at once, for the receiver's sake.
+        log::warn("no delivery can be recorded", {{"hook", teller.hook.name}, {"error", e.what()}});
+        wait_ms = kDiskFullPauseMs;
+        teller.not_before = clock_.boot_now() + kDiskFullPauseMs;
+      }
+      pollfd fds[] = {{stop_.get(), POLLIN, 0}, {teller.wake.get(), POLLIN, 0}};
+      const int timeout_ms =
+          wait_ms ? static_cast<int>(std::min<std::int64_t>(*wait_ms, INT_MAX)) : kForever;
+      if (::poll(fds, 2, timeout_ms) < 0 && errno != EINTR) throw_errno("poll for a hook's work");
+      if (fds[0].revents != 0) return;
+    }
+  } catch (const std::exception& e) {
+    on_fatal_("the hook " + teller.hook.name + " cannot be told any more: " + e.what());
+  }
+}
+
+}  // namespace taskd

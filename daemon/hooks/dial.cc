@@ -1,0 +1,117 @@
+#include "daemon/hooks/dial.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/event_fd.h"
+#include "daemon/base/mutex.h"
+
+namespace taskd {
+namespace {
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+// What the caller and the thread that looks the name up share.
+struct Lookup {
+  const std::string host;
+  const std::string port;
+  EventFd done;
+  Mutex mutex;
+  int error TASKD_GUARDED_BY(mutex) = 0;
+  Addresses found TASKD_GUARDED_BY(mutex){nullptr, ::freeaddrinfo};
+};
+
+int get_addresses(const std::string& host, const std::string& port, int flags, Addresses& found) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &list);
+  if (error == 0) found.reset(list);
+  return error;
+}
+
+Addresses look_up(const HookUrl& url, const HookPatience& patience) {
+  Addresses found(nullptr, ::freeaddrinfo);
+  if (get_addresses(url.host, url.port, AI_NUMERICHOST, found) == 0) return found;
+  const auto lookup = std::make_shared<Lookup>(url.host, url.port);
+  std::thread([lookup] {
+    Addresses list(nullptr, ::freeaddrinfo);
+    const int error = get_addresses(lookup->host, lookup->port, AI_ADDRCONFIG, list);
+    {
+      const MutexLock lock(lookup->mutex);
+      lookup->error = error;
+      lookup->found = std::move(list);
+    }
+    lookup->done.raise();
+  }).detach();
+  wait_or_throw(patience, lookup->done.get(), POLLIN, "looking its name up");
+  const MutexLock lock(lookup->mutex);
+  if (lookup->error != 0) {
+    throw HookFailure("no address of " + url.host + ": " + ::gai_strerror(lookup->error));
+  }
+  return std::move(lookup->found);
+}
+
+// Connected, or the reason why not in `error`.
+UniqueFd connect_to(const sockaddr* address, socklen_t size, const HookPatience& patience,
+                    int& error) {
+  UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) throw_errno("socket");
+  error = 0;
+  if (::connect(fd.get(), address, size) == 0) return fd;
+  error = errno;
+  if (error != EINPROGRESS) return UniqueFd();
+  wait_or_throw(patience, fd.get(), POLLOUT, "connecting");
+  socklen_t length = sizeof error;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) throw_errno("getsockopt");
+  return error == 0 ? std::move(fd) : UniqueFd();
+}
+
+UniqueFd dial_unix(const HookUrl& url, const HookPatience& patience, int& error) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, url.host.data(), url.host.size());
+  return connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof address, patience, error);
+}
+
+UniqueFd dial_network(const HookUrl& url, const HookPatience& patience, int& error) {
+  const Addresses addresses = look_up(url, patience);
+  for (const addrinfo* one = addresses.get(); one != nullptr; one = one->ai_next) {
+    UniqueFd fd = connect_to(one->ai_addr, one->ai_addrlen, patience, error);
+    if (fd) return fd;
+  }
+  return UniqueFd();
+}
+
+}  // namespace
+
+void wait_or_throw(const HookPatience& patience, int fd, short events, const char* doing) {
+  switch (patience.wait_for(fd, events)) {
+    case HookPatience::Wait::ready:
+      return;
+    case HookPatience::Wait::stopped:
+      throw HookInterrupted();
+    case HookPatience::Wait::timed_out:
+      throw HookFailure(std::string("no answer in time (while ") + doing + ")");
+  }
+}
+
+UniqueFd dial(const HookUrl& url, const HookPatience& patience) {
+  int error = 0;
+  UniqueFd fd = url.scheme == HookUrl::Scheme::unix_socket ? dial_unix(url, patience, error)
+                                                           : dial_network(url, patience, error);
+  if (!fd) throw HookFailure(std::string("cannot connect: ") + std::strerror(error));
+  return fd;
+}
+
+}  // namespace taskd

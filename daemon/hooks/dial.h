@@ -1,0 +1,29 @@
+// Connects to a webhook's address without waiting longer than the patience allows.
+#pragma once
+
+#include <stdexcept>
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/hooks/hook_url.h"
+#include "daemon/hooks/patience.h"
+
+namespace taskd {
+
+// A try came to nothing; what() says why.
+struct HookFailure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// The daemon stops.
+struct HookInterrupted : std::runtime_error {
+  HookInterrupted() : std::runtime_error("the daemon stopped") {}
+};
+
+// Waits as HookPatience does; throws HookFailure at the deadline and HookInterrupted at a stop.
+// `doing` is what took too long: "connecting".
+void wait_or_throw(const HookPatience& patience, int fd, short events, const char* doing);
+
+// A connected, non-blocking socket. Throws the above. A name is looked up on a thread of its own,
+// since a lookup cannot be ended; one that is given up ends by itself later.
+UniqueFd dial(const HookUrl& url, const HookPatience& patience);
+
+}  // namespace taskd

@@ -1,0 +1,13 @@
+// How a webhook's receiver can tell that a request comes from this daemon, and when it was made.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace taskd {
+
+// "sha256=" and the HMAC-SHA256 of "TIMESTAMP.BODY" in hex. Throws std::runtime_error.
+std::string hook_signature(std::string_view secret, std::string_view timestamp,
+                           std::string_view body);
+
+}  // namespace taskd

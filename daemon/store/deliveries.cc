@@ -1,0 +1,236 @@
+// What becomes of the rows that the Outbox writes.
+#include <algorithm>
+#include <stdexcept>
+
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+// As read_delivery() reads them. A macro, since statements are literals.
+#define DELIVERY_COLUMNS                                                                  \
+  "seq, delivery_id, task_id, hook, event, at_ms, state, tries, tried_at_ms, next_at_ms," \
+  " done_at_ms, error"
+
+template <class T>
+T known_word(std::optional<T> word, const Query& row, int column) {
+  if (word) return *word;
+  throw std::runtime_error("the database holds an unknown word in a delivery: " + row.text(column));
+}
+
+Delivery read_delivery(const Query& row) {
+  Delivery delivery;
+  delivery.seq = row.int64(0);
+  delivery.id = row.text(1);
+  delivery.task = row.int64(2);
+  delivery.hook = row.text(3);
+  delivery.event = known_word(parse_hook_event(row.text(4)), row, 4);
+  delivery.at = row.time(5);
+  delivery.state = known_word(parse_delivery_state(row.text(6)), row, 6);
+  delivery.tries = row.integer(7);
+  delivery.tried_at = row.optional_time(8);
+  delivery.next_at = row.optional_time(9);
+  delivery.done_at = row.optional_time(10);
+  delivery.error = row.text(11);
+  return delivery;
+}
+
+bool has_pending(Connection& db) {
+  Query row = db.query(
+      "SELECT 1 FROM deliveries INDEXED BY deliveries_pending WHERE state = 'pending' LIMIT 1");
+  return row.step();
+}
+
+std::vector<std::string> pending_hooks(Connection& db) {
+  Query rows = db.query(
+      "SELECT DISTINCT hook FROM deliveries INDEXED BY deliveries_pending"
+      " WHERE state = 'pending'");
+  std::vector<std::string> hooks;
+  while (rows.step()) hooks.push_back(rows.text(0));
+  return hooks;
+}
+
+bool is_declared(const std::vector<HookRule>& hooks, const std::string& name) {
+  return std::any_of(hooks.begin(), hooks.end(),
+                     [&](const HookRule& hook) { return hook.name == name; });
+}
+
+std::optional<Delivery> first_due(Query& row, std::string& task) {
+  if (!row.step()) return std::nullopt;
+  task = row.text(12);
+  return read_delivery(row);
+}
+
+// The earliest that may be tried now. A try that is farther off than any back-off reaches was set
+// by a clock that has been put back since.
+std::optional<Delivery> find_due(Connection& db, const std::string& hook, WallTime now,
+                                 std::string& task) {
+  Query due = db.query("SELECT " DELIVERY_COLUMNS
+                       ", task FROM deliveries INDEXED BY deliveries_due"
+                       " WHERE hook = ?1 AND next_at_ms <= ?2 ORDER BY next_at_ms, seq LIMIT 1");
+  if (auto delivery = first_due(due.bind(hook, now), task)) return delivery;
+  Query stray = db.query("SELECT " DELIVERY_COLUMNS
+                         ", task FROM deliveries INDEXED BY deliveries_due"
+                         " WHERE hook = ?1 AND next_at_ms > ?2 ORDER BY next_at_ms, seq LIMIT 1");
+  return first_due(stray.bind(hook, now + kMaxDeliveryDelayMs), task);
+}
+
+std::optional<WallTime> next_due(Connection& db, const std::string& hook) {
+  Query row = db.query(
+      "SELECT next_at_ms FROM deliveries INDEXED BY deliveries_due"
+      " WHERE hook = ?1 AND next_at_ms IS NOT NULL ORDER BY next_at_ms, seq LIMIT 1");
+  if (!row.bind(hook).step()) return std::nullopt;
+  return row.time(0);
+}
+
+std::optional<WallTime> oldest_pending(Connection& db, const std::string& hook) {
+  Query row = db.query(
+      "SELECT at_ms FROM deliveries INDEXED BY deliveries_age"
+      " WHERE hook = ?1 AND state = 'pending' ORDER BY at_ms, seq LIMIT 1");
+  if (!row.bind(hook).step()) return std::nullopt;
+  return row.time(0);
+}
+
+struct Waiting {
+  std::int64_t seq;
+  TaskId task;
+};
+
+std::vector<Waiting> waiting_since(Connection& db, const std::string& hook, WallTime before,
+                                   int limit) {
+  Query rows = db.query(
+      "SELECT seq, task_id FROM deliveries INDEXED BY deliveries_age"
+      " WHERE hook = ?1 AND state = 'pending' AND at_ms <= ?2 ORDER BY at_ms, seq LIMIT ?3");
+  rows.bind(hook, before, limit);
+  std::vector<Waiting> waiting;
+  while (rows.step()) waiting.push_back({rows.int64(0), rows.int64(1)});
+  return waiting;
+}
+
+// The delivery is through; the next one to this hook about this task may go.
+void let_next_go(Connection& db, const std::string& hook, TaskId task, WallTime now) {
+  const int changed = db.run(
+      "UPDATE deliveries SET next_at_ms = ?3 WHERE seq = (SELECT seq FROM deliveries"
+      " INDEXED BY deliveries_pending WHERE hook = ?1 AND task_id = ?2 AND state = 'pending'"
+      " ORDER BY seq LIMIT 1)",
+      hook, task, now);
+  if (changed > 1) throw std::logic_error("more than one delivery was let go");
+}
+
+// What is through goes with its task; this one stayed for what was pending.
+void remove_with_task(Connection& db, TaskId task) {
+  db.run(
+      "DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'"
+      " AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = ?1)",
+      task);
+}
+
+}  // namespace
+
+std::int64_t TaskStore::resume_deliveries() {
+  if (!impl_->read([](Connection& db) { return has_pending(db); })) return 0;
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> std::int64_t {
+    Connection& db = transaction.db();
+    std::int64_t given_up = 0;
+    for (const std::string& hook : pending_hooks(db)) {
+      if (is_declared(impl_->options.hooks, hook)) {
+        db.run(
+            "UPDATE deliveries INDEXED BY deliveries_due SET next_at_ms = ?2"
+            " WHERE hook = ?1 AND next_at_ms > ?2",
+            hook, transaction.now());
+        continue;
+      }
+      given_up += db.run(
+          "UPDATE deliveries SET state = 'failed', done_at_ms = ?2, next_at_ms = NULL, task = NULL,"
+          " tried_at_ms = ?2, error = 'the hook is not declared any more'"
+          " WHERE hook = ?1 AND state = 'pending'",
+          hook, transaction.now());
+    }
+    return given_up;
+  });
+}
+
+DueDelivery TaskStore::due_delivery(const std::string& hook, WallTime now) {
+  return impl_->read([&](Connection& db) {
+    DueDelivery due;
+    due.delivery = find_due(db, hook, now, due.task);
+    if (!due.delivery) due.next = next_due(db, hook);
+    due.oldest = oldest_pending(db, hook);
+    return due;
+  });
+}
+
+bool TaskStore::record_try(const DeliveryTry& result) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    Connection& db = transaction.db();
+    const Delivery& delivery = result.delivery;
+    const bool done = result.state != DeliveryState::pending;
+    const int changed = db.run(
+        "UPDATE deliveries SET state = ?3, tries = tries + 1, tried_at_ms = ?4, next_at_ms = ?5,"
+        " done_at_ms = ?6, error = ?7, task = CASE WHEN ?6 IS NULL THEN task END"
+        " WHERE seq = ?1 AND state = 'pending' AND tries = ?2",
+        delivery.seq, delivery.tries, to_string(result.state), transaction.now(),
+        done ? std::nullopt : std::optional(result.next_at),
+        done ? std::optional(transaction.now()) : std::nullopt, result.error);
+    if (changed == 0) return false;
+    if (done) {
+      let_next_go(db, delivery.hook, delivery.task, transaction.now());
+      remove_with_task(db, delivery.task);
+    }
+    return true;
+  });
+}
+
+int TaskStore::give_up_deliveries(const std::string& hook, WallTime before, int limit) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+    Connection& db = transaction.db();
+    const std::vector<Waiting> old = waiting_since(db, hook, before, limit);
+    for (const Waiting& delivery : old) {
+      const int changed = db.run(
+          "UPDATE deliveries SET state = 'failed', done_at_ms = ?2, next_at_ms = NULL, task = NULL,"
+          " error = CASE error WHEN '' THEN 'the hook took nothing' ELSE error END"
+          " || '; given up: too old' WHERE seq = ?1 AND state = 'pending'",
+          delivery.seq, transaction.now());
+      if (changed != 1) throw std::logic_error("a delivery that waits was not given up");
+      let_next_go(db, hook, delivery.task, transaction.now());
+      remove_with_task(db, delivery.task);
+    }
+    return static_cast<int>(old.size());
+  });
+}
+
+std::vector<Delivery> TaskStore::deliveries(TaskId task, std::int64_t after, int limit) {
+  return impl_->read([&](Connection& db) {
+    Query rows = db.query("SELECT " DELIVERY_COLUMNS
+                          " FROM deliveries INDEXED BY deliveries_of_task"
+                          " WHERE task_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
+    rows.bind(task, after, limit);
+    std::vector<Delivery> deliveries;
+    while (rows.step()) deliveries.push_back(read_delivery(rows));
+    return deliveries;
+  });
+}
+
+HookCounts TaskStore::hook_counts(const std::string& hook) {
+  return impl_->read([&](Connection& db) {
+    HookCounts counts;
+    Query pending = db.query(
+        "SELECT count(*) FROM deliveries INDEXED BY deliveries_pending"
+        " WHERE hook = ?1 AND state = 'pending'");
+    if (pending.bind(hook).step()) counts.pending = pending.int64(0);
+    Query failed = db.query(
+        "SELECT count(*) FROM deliveries INDEXED BY deliveries_failed"
+        " WHERE hook = ?1 AND state = 'failed'");
+    if (failed.bind(hook).step()) counts.failed = failed.int64(0);
+    Query error = db.query(
+        "SELECT error, tried_at_ms FROM deliveries INDEXED BY deliveries_error"
+        " WHERE hook = ?1 AND error <> '' ORDER BY tried_at_ms DESC, seq DESC LIMIT 1");
+    if (error.bind(hook).step()) {
+      counts.last_error = error.text(0);
+      counts.last_error_at = error.optional_time(1);
+    }
+    return counts;
+  });
+}
+
+}  // namespace taskd

@@ -1,0 +1,77 @@
+#include "daemon/store/outbox.h"
+
+#include <algorithm>
+
+#include "daemon/base/random.h"
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr char kUndeclared[] = "no hook of this name is declared";
+
+struct Told {
+  std::string hook;
+  std::optional<std::size_t> index;  // among the declared ones
+};
+
+// Whom of `list` the event is told, added to `told` unless they are there already.
+void add_told(const std::vector<HookRule>& hooks, const std::vector<Notify>& list, HookEvent event,
+              std::vector<Told>& told) {
+  for (const Notify& notify : list) {
+    const auto rule = std::find_if(hooks.begin(), hooks.end(),
+                                   [&](const HookRule& r) { return r.name == notify.hook; });
+    const bool declared = rule != hooks.end();
+    const HookEvents on = !notify.on.empty() ? notify.on : declared ? rule->on : kTheEnds;
+    const bool known =
+        std::any_of(told.begin(), told.end(), [&](const Told& t) { return t.hook == notify.hook; });
+    if (known || !on.contains(event)) continue;
+    told.push_back({notify.hook, {}});
+    if (declared) told.back().index = static_cast<std::size_t>(rule - hooks.begin());
+  }
+}
+
+// Another delivery to this hook about this task has to come first.
+bool must_wait(Connection& db, const std::string& hook, TaskId task) {
+  Query row = db.query(
+      "SELECT 1 FROM deliveries INDEXED BY deliveries_pending"
+      " WHERE hook = ?1 AND task_id = ?2 AND state = 'pending' LIMIT 1");
+  return row.bind(hook, task).step();
+}
+
+}  // namespace
+
+bool Outbox::declares(const std::string& hook) const {
+  return std::any_of(hooks_.begin(), hooks_.end(),
+                     [&](const HookRule& rule) { return rule.name == hook; });
+}
+
+std::uint64_t Outbox::tell(Connection& db, WallTime now, const StoredTask& task, HookEvent event,
+                           const std::vector<Notify>& queue) const {
+  std::vector<Told> told;
+  add_told(hooks_, task.spec.notify, event, told);
+  add_told(hooks_, queue, event, told);
+  if (told.empty()) return 0;
+  std::uint64_t hooks = 0;
+  std::optional<std::string> description;
+  for (const Told& one : told) {
+    if (!one.index) {
+      db.run(
+          "INSERT INTO deliveries (delivery_id, task_id, hook, event, at_ms, state, done_at_ms,"
+          " tried_at_ms, error) VALUES (?1, ?2, ?3, ?4, ?5, 'failed', ?5, ?5, ?6)",
+          random_token(), task.id, one.hook, to_string(event), now, kUndeclared);
+      continue;
+    }
+    if (!description) description = describe_task_(to_task(db, task));
+    const bool waits = must_wait(db, one.hook, task.id);
+    db.run(
+        "INSERT INTO deliveries (delivery_id, task_id, hook, event, at_ms, task, state, next_at_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7)",
+        random_token(), task.id, one.hook, to_string(event), now, *description,
+        waits ? std::nullopt : std::optional(now));
+    if (!waits) hooks |= std::uint64_t{1} << *one.index;
+  }
+  return hooks;
+}
+
+}  // namespace taskd

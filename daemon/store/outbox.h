@@ -1,0 +1,37 @@
+// Writes what hooks are to be told, inside the transaction of the change they are told of.
+//
+// Used by the writer thread alone. Costs nothing for a task that nobody is told of.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+class Connection;
+struct StoredTask;
+
+class Outbox {
+ public:
+  // Of `options` it uses the hooks and what describes a task.
+  explicit Outbox(const StoreOptions& options)
+      : hooks_(options.hooks), describe_task_(options.describe_task) {}
+
+  bool declares(const std::string& hook) const;
+
+  // Tells those of the event whom the task or its queue (`queue`) names, each once. A hook that is
+  // not declared any more is recorded as failed. Returns the bits of the hooks that have something
+  // to do now, as in Change.
+  std::uint64_t tell(Connection& db, WallTime now, const StoredTask& task, HookEvent event,
+                     const std::vector<Notify>& queue) const;
+
+ private:
+  const std::vector<HookRule> hooks_;
+  const std::function<std::string(const Task&)> describe_task_;
+};
+
+}  // namespace taskd
