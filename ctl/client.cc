@@ -143,6 +143,7 @@ int exit_code_of(const Problem& problem) {
     case 503:
       return kExitTryLater;
     case 409:
+    case 412:
     case 507:
       return kExitConflict;
     case 500:

@@ -1,5 +1,5 @@
-// What cancel, retry, hold, release and rm have in common: a selection, one request, and a word
-// about what changed.
+// What cancel, retry, hold, release, move and rm have in common: a selection, one request, and a
+// word about what changed.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -131,6 +131,12 @@ Selection parse_selection(const SelectorOptions& options, WallTime now) {
   return selection;
 }
 
+std::string one_task(const std::vector<std::string>& words) {
+  if (words.empty()) throw UsageError(kExitUsage, "which task? Name an id, or last");
+  if (words.size() > 1) throw UsageError(kExitUsage, "one task at a time");
+  return words[0] == "last" ? words[0] : std::to_string(parse_id(words[0], words[0]));
+}
+
 std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection) {
   std::vector<TaskId> ids = selection.ids;
   if (selection.last) {

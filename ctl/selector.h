@@ -48,6 +48,9 @@ void add_filter_options(Args& args, SelectorOptions& options);
 // Ids are "12", "12-20", "12,15-20" and "last". Throws UsageError (64).
 Selection parse_selection(const SelectorOptions& options, WallTime now);
 
+// The one id, or "last", that the words are. Throws UsageError (64).
+std::string one_task(const std::vector<std::string>& words);
+
 // The ids, with `last` looked up. The order is that of the words, `last` at the end.
 std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection);
 

@@ -125,13 +125,17 @@ std::string read_stdin(std::string_view option, std::size_t max_bytes) {
 
 void SubmitOptions::declare(Args& args) {
   declare_task(args);
+  declare_start(args);
+  args.flag("--hold", hold_, "wait for `taskctl release`");
+  args.option("--idempotency-key", "KEY", idempotency_key_,
+              "submitting again with the same KEY gives the same\ntask instead of a second one");
+}
+
+void SubmitOptions::declare_start(Args& args) {
   args.option("--delay", "TIME", delay_, "start after this long: 90s, 15m, 1h30m");
   args.option("--at", "WHEN", at_,
               "start then: RFC 3339, or local \"2026-03-01 12:00\",\n"
               "or 12:00 (the next such)");
-  args.flag("--hold", hold_, "wait for `taskctl release`");
-  args.option("--idempotency-key", "KEY", idempotency_key_,
-              "submitting again with the same KEY gives the same\ntask instead of a second one");
 }
 
 void SubmitOptions::declare_task(Args& args) {
@@ -186,9 +190,16 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
   NewTask task;
   TaskSpec& spec = task.spec;
   set_command(spec);
-  set_environment(context, spec);
+  set_sent_environment(context, spec);
+  set_asked_environment(context, spec);
   set_start(context, task);
   set_retries(spec);
+  set_simple(spec);
+  spec.cwd = working_folder(cwd_);
+  return task;
+}
+
+void SubmitOptions::set_simple(TaskSpec& spec) const {
   if (name_) spec.name = checked("--name", *name_);
   if (queue_) spec.queue = checked("--queue", *queue_);
   if (user_) spec.user_name = checked("--user", *user_);
@@ -199,7 +210,6 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
                                        " is neither a number nor low, normal, high or urgent");
     spec.priority = *priority;
   }
-  spec.cwd = working_folder(cwd_);
   set_stdin(spec);
   if (timeout_) spec.timeout_ms = duration_flag("--timeout", *timeout_);
   if (progress_timeout_)
@@ -211,7 +221,6 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
     spec.labels[key] = value;
   }
   spec.notify = notify_flag(notify_);
-  return task;
 }
 
 void SubmitOptions::set_command(TaskSpec& spec) const {
@@ -237,7 +246,7 @@ void SubmitOptions::set_stdin(TaskSpec& spec) const {
     spec.stdin_file = absolute("--stdin", *stdin_);
 }
 
-void SubmitOptions::set_environment(Context& context, TaskSpec& spec) const {
+void SubmitOptions::set_sent_environment(Context& context, TaskSpec& spec) const {
   for (const char* const* entry = context.env.entries(); *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const std::size_t equals = text.find('=');
@@ -249,6 +258,9 @@ void SubmitOptions::set_environment(Context& context, TaskSpec& spec) const {
     else
       context.say("the variable " + escape_for_humans(variable) + " is not UTF-8 and is left out");
   }
+}
+
+void SubmitOptions::set_asked_environment(Context& context, TaskSpec& spec) const {
   for (const std::string& text : env_) {
     checked("--env", text);
     if (text.find('=') != std::string::npos) {

@@ -17,12 +17,17 @@ class SubmitOptions {
   void declare(Args& args);
   // The same without those that say when: for a schedule.
   void declare_task(Args& args);
+  // Those that say when it may start.
+  void declare_start(Args& args);
 
   // What the options ask for. The environment and the working folder are this process's. Throws
   // UsageError: 64 for a wrong option, 65 for text that JSON cannot carry. Says what it leaves out.
   NewTask to_task(Context& context) const;
   // The same where the command may be missing: what the tasks of a bulk submit have in common.
   NewTask to_defaults(Context& context) const;
+  // What the options change about a task there is, as PATCH /v1/tasks/{id} takes it: only what was
+  // given. The environment and the working folder are not touched unasked.
+  nlohmann::json to_patch(Context& context) const;
   // What of those defaults makes the tasks those that they are: not the environment they are sent
   // with unasked, nor a moment that "--at 12:00" stands for today.
   std::string identity(const NewTask& defaults) const;
@@ -39,7 +44,9 @@ class SubmitOptions {
  private:
   void set_command(TaskSpec& spec) const;
   void set_stdin(TaskSpec& spec) const;
-  void set_environment(Context& context, TaskSpec& spec) const;
+  void set_sent_environment(Context& context, TaskSpec& spec) const;
+  void set_asked_environment(Context& context, TaskSpec& spec) const;
+  void set_simple(TaskSpec& spec) const;
   void set_start(const Context& context, NewTask& task) const;
   void set_retries(TaskSpec& spec) const;
 

@@ -26,6 +26,8 @@ constexpr Verb kVerbs[] = {
     {"hold", "Act", "keep waiting tasks from starting", hold_command},
     {"release", "Act", "let held tasks go on", release_command},
     {"signal", "Act", "send a signal to running tasks", signal_command},
+    {"edit", "Act", "change a waiting task", edit_command},
+    {"move", "Act", "put waiting tasks into another queue", move_command},
     {"rm", "Act", "remove ended tasks and their output", rm_command},
     {"progress", "In a job", "say how far it is", progress_command},
     {"queue", "Organise", "queues: look, limit, pause, drain", queue_command},

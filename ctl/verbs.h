@@ -58,6 +58,8 @@ int release_command(Context& context, const Words& argv);
 int signal_command(Context& context, const Words& argv);
 int progress_command(Context& context, const Words& argv);
 int result_command(Context& context, const Words& argv);
+int edit_command(Context& context, const Words& argv);
+int move_command(Context& context, const Words& argv);
 int rm_command(Context& context, const Words& argv);
 int doctor_command(Context& context, const Words& argv);
 int help_command(Context& context, const Words& argv);

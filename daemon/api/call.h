@@ -25,6 +25,7 @@ struct Call {
   HttpQuery& query;
   std::string_view body;
   const std::optional<std::string>& idempotency_key;
+  const std::optional<std::string>& if_match;
   const HttpConnection& connection;
   ConnectionPool& pool;
 };

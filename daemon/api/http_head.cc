@@ -138,6 +138,7 @@ struct Headers {
   std::optional<std::string> content_type;
   std::optional<std::string> expect;
   std::optional<std::string> idempotency_key;
+  std::optional<std::string> if_match;
   bool transfer_encoding = false;
   bool content_encoding = false;
   bool close = false;
@@ -175,6 +176,7 @@ void parse_header(std::string_view line, Headers& headers) {
   if (name == "content-type") set_once(headers.content_type, name, value);
   if (name == "expect") set_once(headers.expect, name, value);
   if (name == "idempotency-key") set_once(headers.idempotency_key, name, value);
+  if (name == "if-match") set_once(headers.if_match, name, value);
   if (name == "transfer-encoding") headers.transfer_encoding = true;
   if (name == "content-encoding") headers.content_encoding = true;
   if (name == "connection" && names_close(value)) headers.close = true;
@@ -245,6 +247,7 @@ void apply_headers(const Headers& headers, const ServerLimits& limits, HttpHead&
     check_content_type(headers.content_type);
   }
   head.idempotency_key = headers.idempotency_key;
+  head.if_match = headers.if_match;
   if (headers.close) head.keep_alive = false;
 }
 

@@ -19,6 +19,7 @@ struct HttpHead {
   bool keep_alive = true;
   bool expects_continue = false;
   std::optional<std::string> idempotency_key;
+  std::optional<std::string> if_match;
   std::size_t head_bytes = 0;  // up to and with the empty line
   std::size_t body_bytes = 0;
 };

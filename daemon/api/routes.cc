@@ -22,14 +22,16 @@ constexpr Entry kRoutes[] = {
     {"POST", "/v1/tasks:hold", control_tasks<Verb::hold>},
     {"POST", "/v1/tasks:release", control_tasks<Verb::release>},
     {"POST", "/v1/tasks:delete", control_tasks<Verb::remove>},
+    {"POST", "/v1/tasks:move", control_tasks<Verb::move>},
     {"GET", "/v1/tasks/{id}", show_task},
+    {"PATCH", "/v1/tasks/{id}", edit_task},
     {"DELETE", "/v1/tasks/{id}", remove_task},
     {"GET", "/v1/tasks/{id}/wait", wait_for_task},
     {"GET", "/v1/tasks/{id}/logs", show_logs},
     {"GET", "/v1/tasks/{id}/attempts", show_attempts},
     {"GET", "/v1/tasks/{id}/deliveries", show_deliveries},
     {"POST", "/v1/tasks/{id}/cancel", control_task<Verb::cancel>},
-    {"POST", "/v1/tasks/{id}/retry", control_task<Verb::retry>},
+    {"POST", "/v1/tasks/{id}/retry", retry_task},
     {"POST", "/v1/tasks/{id}/hold", control_task<Verb::hold>},
     {"POST", "/v1/tasks/{id}/release", control_task<Verb::release>},
     {"POST", "/v1/tasks:signal", signal_tasks},
@@ -117,9 +119,20 @@ void queue_full(const QueueFull& full) {
   if (full.changed > 0) {
     error.problem.detail += "; " + std::to_string(full.changed) +
                             (full.changed == 1 ? " task was" : " tasks were") +
-                            " put back before that";
+                            " put there before that";
   }
   throw error;
+}
+
+void unknown_queue(const std::string& queue, FieldErrors errors) {
+  throw ProblemError(422, "unknown_queue", "there is no queue " + in_quotes(queue),
+                     std::move(errors));
+}
+
+void wrong_state(std::string_view verb, const WrongState& wrong) {
+  throw ProblemError(409, "wrong_state",
+                     "cannot " + std::string(verb) + " task " + std::to_string(wrong.id) +
+                         ": it is " + std::string(to_string(wrong.state)));
 }
 
 void no_such_task(TaskId id) {

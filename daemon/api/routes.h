@@ -15,6 +15,8 @@ Reply show_task(const ApiContext& context, const Call& call);
 Reply show_attempts(const ApiContext& context, const Call& call);
 template <Verb verb>
 Reply control_task(const ApiContext& context, const Call& call);
+Reply edit_task(const ApiContext& context, const Call& call);
+Reply retry_task(const ApiContext& context, const Call& call);
 Reply remove_task(const ApiContext& context, const Call& call);
 template <Verb verb>
 Reply control_tasks(const ApiContext& context, const Call& call);
@@ -51,6 +53,10 @@ Reply show_health(const ApiContext& context, const Call& call);
 [[noreturn]] void no_such_task(TaskId id);
 [[noreturn]] void queue_full(const QueueFull& full);
 [[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail);
+[[noreturn]] void unknown_queue(const std::string& queue, FieldErrors errors);
+[[noreturn]] void wrong_state(std::string_view verb, const WrongState& wrong);
+// The ETag of a task: another one once it was edited.
+std::string etag_of(const Task& task);
 // The task that {id} names; it may be `last`. bad_id, no_such_task.
 TaskId task_id_of(const ApiContext& context, const Call& call);
 Task task_of(const ApiContext& context, const Call& call);

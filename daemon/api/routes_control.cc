@@ -91,11 +91,16 @@ void read_targets(const json& body, ControlRequest& request) {
       request.ids = read_ids(value);
     } else if (name == "filter") {
       request.filter = read_filter(value);
+    } else if (name == "queue" && request.verb == Verb::move) {
+      request.queue = text_at(value, "#/queue");
     } else {
       invalid_request("#/" + name, "is not known here");
     }
   }
   if (request.ids.empty() == !request.filter) invalid_request("#", "needs either ids or a filter");
+  if (request.verb == Verb::move && !body.contains("queue")) {
+    invalid_request("#/queue", "must name the queue to move to");
+  }
   const auto filter = body.find("filter");
   if (request.verb == Verb::remove && filter != body.end() && filter->empty()) {
     invalid_request("#/filter",
@@ -107,10 +112,10 @@ std::vector<ControlChange> control(const ApiContext& context, const ControlReque
   ControlResult result = context.store.control(request);
   if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
   if (const auto* wrong = std::get_if<WrongState>(&result)) {
-    throw ProblemError(409, "wrong_state",
-                       "cannot " + std::string(to_string(request.verb)) + " task " +
-                           std::to_string(wrong->id) + ": it is " +
-                           std::string(to_string(wrong->state)));
+    wrong_state(to_string(request.verb), *wrong);
+  }
+  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
+    unknown_queue(unknown->queue, {{"#/queue", "no such queue"}});
   }
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   return std::get<std::vector<ControlChange>>(std::move(result));
@@ -145,7 +150,7 @@ Reply control_task(const ApiContext& context, const Call& call) {
 }
 
 template Reply control_task<Verb::cancel>(const ApiContext&, const Call&);
-template Reply control_task<Verb::retry>(const ApiContext&, const Call&);
+template Reply control_task<Verb::retry>(const ApiContext&, const Call&);  // of retry_task
 template Reply control_task<Verb::hold>(const ApiContext&, const Call&);
 template Reply control_task<Verb::release>(const ApiContext&, const Call&);
 
@@ -180,5 +185,6 @@ template Reply control_tasks<Verb::retry>(const ApiContext&, const Call&);
 template Reply control_tasks<Verb::hold>(const ApiContext&, const Call&);
 template Reply control_tasks<Verb::release>(const ApiContext&, const Call&);
 template Reply control_tasks<Verb::remove>(const ApiContext&, const Call&);
+template Reply control_tasks<Verb::move>(const ApiContext&, const Call&);
 
 }  // namespace taskd

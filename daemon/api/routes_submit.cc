@@ -133,8 +133,7 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
     if (request.tasks[i].spec.queue != unknown.queue) continue;
     errors.push_back({pointer_to(batch, i) + "/queue", "no such queue"});
   }
-  throw ProblemError(422, "unknown_queue", "there is no queue " + in_quotes(unknown.queue),
-                     std::move(errors));
+  unknown_queue(unknown.queue, std::move(errors));
 }
 
 [[noreturn]] void refuse_hooks(const ApiContext& context, const SubmitRequest& request,

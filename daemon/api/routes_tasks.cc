@@ -108,7 +108,10 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
 
 Reply show_task(const ApiContext& context, const Call& call) {
   call.query.finish();
-  return json_reply(200, task_to_json(task_of(context, call)));
+  const Task task = task_of(context, call);
+  Reply reply = json_reply(200, task_to_json(task));
+  reply.headers.emplace_back("ETag", etag_of(task));
+  return reply;
 }
 
 Reply show_attempts(const ApiContext& context, const Call& call) {

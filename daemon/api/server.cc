@@ -182,9 +182,16 @@ struct ApiServer::Impl final : ConnectionPool::Answerer {
     Reply reply;
     try {
       HttpQuery query(request.head.query);
-      const Call call{
-          actor_of(connection.peer()),  parsed.method, parsed.path, {}, query, request.body,
-          request.head.idempotency_key, connection,    pool};
+      const Call call{actor_of(connection.peer()),
+                      parsed.method,
+                      parsed.path,
+                      {},
+                      query,
+                      request.body,
+                      request.head.idempotency_key,
+                      request.head.if_match,
+                      connection,
+                      pool};
       reply = dispatch_safely(context, call);
     } catch (const ProblemError& error) {
       reply = reply_to(error);

@@ -298,6 +298,7 @@ constexpr Title kTitles[] = {
     {"version_not_supported", "The server speaks HTTP/1.1"},
     {"wrong_state", "The task's state does not allow this"},
     {"stale_attempt", "The attempt is not this one any more"},
+    {"edited_meanwhile", "Somebody else has changed the task"},
     {"queue_in_use", "The queue is in use"},
     {"unknown_zone", "The time zone is not known on this machine"},
     {"invalid_task", "The task cannot be accepted"},

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kBulkChunk = 500;  // some ten milliseconds of the writer's time
 
-enum class Effect { forbidden, none, move, request_cancel, remove, note };
+enum class Effect { forbidden, none, transition, request_cancel, remove, requeue, note };
 
 // What the verb does to a task in this state.
 Effect effect_of(Verb verb, State state) {
@@ -17,18 +17,20 @@ Effect effect_of(Verb verb, State state) {
     case Verb::cancel:
       if (state == State::cancelled) return Effect::none;
       if (state == State::running) return Effect::request_cancel;
-      return is_end(state) ? Effect::forbidden : Effect::move;
+      return is_end(state) ? Effect::forbidden : Effect::transition;
     case Verb::retry:
-      return is_end(state) ? Effect::move : Effect::forbidden;
+      return is_end(state) ? Effect::transition : Effect::forbidden;
     case Verb::hold:
       if (state == State::held) return Effect::none;
-      return next_state(state, Event::hold) ? Effect::move : Effect::forbidden;
+      return next_state(state, Event::hold) ? Effect::transition : Effect::forbidden;
     case Verb::release:
-      return state == State::held ? Effect::move : Effect::forbidden;
+      return state == State::held ? Effect::transition : Effect::forbidden;
     case Verb::remove:
       return is_end(state) ? Effect::remove : Effect::forbidden;
     case Verb::signal:
       return state == State::running ? Effect::note : Effect::forbidden;
+    case Verb::move:
+      return is_end(state) || state == State::running ? Effect::forbidden : Effect::requeue;
   }
   return Effect::forbidden;
 }
@@ -47,6 +49,8 @@ std::string_view event_type(Verb verb) {
       return "removed";
     case Verb::signal:
       return "signaled";
+    case Verb::move:
+      return "moved";
   }
   return "";
 }
@@ -62,22 +66,28 @@ Event event_of(Verb verb, const TaskRow& row, WallTime now) {
     case Verb::release:
     case Verb::remove:
     case Verb::signal:
+    case Verb::move:
       break;
   }
   return row.due_at && *row.due_at > now ? Event::release_later : Event::release;
 }
 
-void move(Transaction& transaction, StoredTask& task, Verb verb, const Note& note) {
+void change_state(Transaction& transaction, StoredTask& task, Verb verb, const Note& note) {
+  if (verb == Verb::retry) return retry_task(transaction, task, note);
   TaskRow after = task.row;
   if (verb == Verb::cancel) {
     end_row(after, task.spec, transaction.now(), transaction.now());
   }
-  if (verb == Verb::retry) {
-    after = TaskRow();  // a fresh budget
-    after.attempt = task.row.attempt;
-    after.started_at = task.row.started_at;
-  }
   transaction.transition(task, event_of(verb, task.row, transaction.now()), after, note);
+}
+
+void requeue(Transaction& transaction, StoredTask& task, const std::string& queue, Note note) {
+  if (task.spec.queue == queue) return;
+  note.detail = "from=" + task.spec.queue + " to=" + queue;
+  TaskSpec spec = task.spec;
+  spec.queue = queue;
+  transaction.respec(task, spec);
+  transaction.amend(task, task.row, note);
 }
 
 void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
@@ -95,8 +105,8 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
   const Note note{
       .type = event_type(request.verb), .actor_uid = request.actor.uid, .detail = request.detail};
   switch (effect_of(request.verb, task.row.state)) {
-    case Effect::move:
-      move(transaction, task, request.verb, note);
+    case Effect::transition:
+      change_state(transaction, task, request.verb, note);
       break;
     case Effect::request_cancel:
       request_cancel(transaction, task, note);
@@ -106,6 +116,9 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
       break;
     case Effect::note:
       transaction.add_event(task.id, task.row.attempt, note, task.row.state, task.row.state);
+      break;
+    case Effect::requeue:
+      requeue(transaction, task, request.queue, note);
       break;
     case Effect::none:
     case Effect::forbidden:
@@ -118,21 +131,30 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
           .attempts = task.row.attempt};
 }
 
-// The queue of the task, if the verb would put it back into a queue that takes nothing more;
-// `added` more are about to be.
-std::optional<QueueFull> find_full(const QueueTable& queues, Verb verb, const StoredTask& task,
-                                   std::int64_t added) {
-  const std::string& queue = task.spec.queue;
-  if (verb != Verb::retry) return {};
-  const QueueInfo& info = queues.info(queue);
-  const std::int64_t capacity = info.settings.capacity;
-  if (!info.draining && queues.waiting(queue) + added < capacity) return {};
-  return QueueFull{queue, capacity, info.draining};
+// The queue into which the verb puts the task, or none where it stays.
+const std::string* queue_entered(const ControlRequest& request, const StoredTask& task) {
+  if (request.verb == Verb::retry) return &task.spec.queue;
+  if (request.verb == Verb::move && task.spec.queue != request.queue) return &request.queue;
+  return nullptr;
+}
+
+// That queue, if it takes nothing more; `added` counts what is about to enter each.
+std::optional<QueueFull> find_full(const QueueTable& queues, const std::string* queue,
+                                   std::map<std::string, std::int64_t>& added) {
+  if (queue == nullptr) return {};
+  const auto refusal = find_refusal(queues, *queue, ++added[*queue]);
+  return refusal ? std::optional(std::get<QueueFull>(*refusal)) : std::nullopt;
+}
+
+// Whether there is a queue to move to.
+bool is_known(const QueueTable& queues, const ControlRequest& request) {
+  return request.verb != Verb::move || queues.contains(request.queue);
 }
 
 // All or nothing: everything is looked at before anything changes.
 ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
                           const std::vector<TaskId>& ids) {
+  if (!is_known(transaction.queues(), request)) return UnknownQueue{request.queue};
   std::map<std::string, std::int64_t> added;
   for (const TaskId id : ids) {
     const std::optional<StoredTask> task = load_task(transaction.db(), id);
@@ -140,8 +162,7 @@ ControlResult control_ids(Transaction& transaction, const ControlRequest& reques
     if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
       return WrongState{id, task->row.state};
     }
-    if (auto full =
-            find_full(transaction.queues(), request.verb, *task, added[task->spec.queue]++)) {
+    if (auto full = find_full(transaction.queues(), queue_entered(request, *task), added)) {
       return *std::move(full);
     }
   }
@@ -172,16 +193,22 @@ std::vector<State> states_for(Verb verb, const Filter& filter) {
 struct Chunk {
   std::vector<ControlChange> changes;
   std::optional<QueueFull> full;  // why it ended early
+  bool unknown_queue = false;     // the same: there is none to move to
 };
 
 // A task may have changed between its selection by a reader and now; it is looked at again.
 Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
                     const std::vector<State>& states, const std::vector<TaskId>& ids) {
   Chunk chunk;
+  chunk.unknown_queue = !is_known(transaction.queues(), request);
+  if (chunk.unknown_queue) return chunk;
   for (const TaskId id : ids) {
     std::optional<StoredTask> task = load_task(transaction.db(), id);
     if (!task || !is_among(states, task->row.state)) continue;
-    chunk.full = find_full(transaction.queues(), request.verb, *task, 0);
+    const std::string* queue = queue_entered(request, *task);
+    if (request.verb == Verb::move && queue == nullptr) continue;
+    std::map<std::string, std::int64_t> added;  // what entered before is counted already
+    chunk.full = find_full(transaction.queues(), queue, added);
     if (chunk.full) break;
     chunk.changes.push_back(apply(transaction, request, *std::move(task)));
   }
@@ -205,12 +232,19 @@ WhenFull when_full(Verb verb) {
 
 }  // namespace
 
+void retry_task(Transaction& transaction, StoredTask& task, const Note& note) {
+  TaskRow after;  // a fresh budget
+  after.attempt = task.row.attempt;
+  after.started_at = task.row.started_at;
+  transaction.transition(task, Event::retry, after, note);
+}
+
 void cancel_task(Transaction& transaction, StoredTask& task,
                  std::optional<std::uint32_t> actor_uid) {
   const Note note{.type = event_type(Verb::cancel), .actor_uid = actor_uid};
   switch (effect_of(Verb::cancel, task.row.state)) {
-    case Effect::move:
-      move(transaction, task, Verb::cancel, note);
+    case Effect::transition:
+      change_state(transaction, task, Verb::cancel, note);
       break;
     case Effect::request_cancel:
       request_cancel(transaction, task, note);
@@ -240,6 +274,7 @@ ControlResult TaskStore::control_filter(const ControlRequest& request) {
   selection.limit = kBulkChunk;
   std::vector<ControlChange> changes;
   const std::optional<TaskId> newest = last(request.actor);
+  if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
   if (selection.filter.states.empty() || !newest) return changes;
   for (;;) {
     std::vector<TaskId> ids =
@@ -250,6 +285,7 @@ ControlResult TaskStore::control_filter(const ControlRequest& request) {
     Chunk chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
       return control_chunk(transaction, request, selection.filter.states, ids);
     });
+    if (chunk.unknown_queue) return UnknownQueue{request.queue};
     if (request.on_commit) request.on_commit(chunk.changes);
     changes.insert(changes.end(), chunk.changes.begin(), chunk.changes.end());
     if (chunk.full) {

@@ -69,6 +69,12 @@ std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTab
                                                                   const std::string& queue,
                                                                   std::int64_t count);
 
+// When a submit is to start; nothing: at once.
+std::optional<WallTime> start_of(const NewTask& task, WallTime now);
+
+// Puts an ended task back into its queue, with a fresh budget.
+void retry_task(Transaction& transaction, StoredTask& task, const Note& note);
+
 // Cancels a task that has not ended: at once, or by request where it runs.
 void cancel_task(Transaction& transaction, StoredTask& task,
                  std::optional<std::uint32_t> actor_uid);

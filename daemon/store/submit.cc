@@ -55,9 +55,7 @@ std::optional<SubmitResult> refuse(const Transaction& transaction, const QueueTa
 
 TaskRow first_row(const NewTask& task, WallTime now) {
   TaskRow row;
-  std::optional<WallTime> due = task.run_at;
-  if (task.delay_ms) due = now + *task.delay_ms;
-  if (due && *due > now) row.due_at = due;
+  row.due_at = start_of(task, now);
   row.state = row.due_at ? State::scheduled : State::queued;
   if (task.hold) row.state = State::held;
   return row;
@@ -93,6 +91,12 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
 }
 
 }  // namespace
+
+std::optional<WallTime> start_of(const NewTask& task, WallTime now) {
+  std::optional<WallTime> due = task.run_at;
+  if (task.delay_ms) due = now + *task.delay_ms;
+  return due && *due > now ? due : std::nullopt;
+}
 
 std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTable& queues,
                                                                   const std::string& queue,

@@ -82,6 +82,8 @@ std::string_view to_string(Verb verb) {
       return "remove";
     case Verb::signal:
       return "signal";
+    case Verb::move:
+      return "move";
   }
   return "";
 }

@@ -96,7 +96,7 @@ struct QueueFull {
   std::string queue;
   std::int64_t capacity = 0;
   bool draining = false;    // a person said it takes nothing more
-  std::size_t changed = 0;  // by a filter's retry: tasks it had put back before
+  std::size_t changed = 0;  // by a filter's retry or move: tasks it had put there before
 };
 struct KeyReused {};    // same key, other body
 struct UnknownHook {};  // a task's `notify` names one that is not declared
@@ -129,7 +129,7 @@ struct FinishResult {
 };
 
 // --- control -----------------------------------------------------------------------------------
-enum class Verb { cancel, retry, hold, release, remove, signal };
+enum class Verb { cancel, retry, hold, release, remove, move, signal };
 std::string_view to_string(Verb);
 
 struct Filter {
@@ -151,13 +151,14 @@ struct ControlChange {
 // Either ids (all or nothing) or a filter: whatever the verb applies to among the tasks that were
 // there when the call began. A filter is worked off in commits of some hundred tasks, so that it
 // does not hold up the ends and starts of others; after an exception the first of them may stand,
-// and repeating the call does the rest. A retry goes no further than a queue's capacity.
+// and repeating the call does the rest. A retry or a move goes no further than a queue's capacity.
 struct ControlRequest {
   Actor actor;
   Verb verb = Verb::cancel;
   std::vector<TaskId> ids;
   std::optional<Filter> filter;
   std::string detail = {};  // noted with each change: which signal
+  std::string queue = {};   // with Verb::move: where to
   // Told of each commit's changes right after it, on the caller's thread.
   std::function<void(std::span<const ControlChange>)> on_commit = {};
 };
@@ -168,7 +169,26 @@ struct WrongState {
   TaskId id = 0;
   State state = State::queued;
 };  // the verb does not apply
-using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, QueueFull>;
+using ControlResult =
+    std::variant<std::vector<ControlChange>, NotFound, WrongState, UnknownQueue, QueueFull>;
+
+// --- edit --------------------------------------------------------------------------------------
+// Gives a waiting task another spec and perhaps another start.
+struct EditRequest {
+  Actor actor;
+  TaskId task = 0;
+  // As it was read: nothing happens to a task that somebody changed since.
+  TaskSpec was;
+  std::optional<WallTime> was_due_at;
+  NewTask to;
+  bool sets_start = false;  // else the start stays, and `to` names none
+  bool retry = false;       // it has ended, and is to run again with a fresh budget
+  std::string fields;       // what is changed, for the events: "priority,env"
+};
+struct Edited {};
+struct EditedMeanwhile {};
+using EditResult =
+    std::variant<Edited, NotFound, WrongState, EditedMeanwhile, UnknownQueue, QueueFull>;
 
 // --- what jobs report --------------------------------------------------------------------------
 struct ProgressReport {
@@ -293,6 +313,7 @@ class TaskStore {
 
   // A `signal` only notes that somebody wants it sent to what runs; sending is up to the caller.
   ControlResult control(const ControlRequest& request);
+  EditResult edit(const EditRequest& request);
 
   // And this is its token.
   bool is_running(const AttemptKey& attempt);

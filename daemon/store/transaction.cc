@@ -22,6 +22,12 @@ void expect_one_row(int changed, TaskId task, const char* what) {
                          std::to_string(changed) + " rows");
 }
 
+void insert_labels(Connection& db, TaskId task, const TaskSpec& spec) {
+  for (const auto& [key, value] : spec.labels) {
+    db.run("INSERT INTO task_labels (task_id, key, value) VALUES (?1, ?2, ?3)", task, key, value);
+  }
+}
+
 }  // namespace
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id) {
@@ -70,10 +76,7 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   task.id = row.int64(0);
   row.run();
   db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
-  for (const auto& [key, value] : spec.labels) {
-    db_.run("INSERT INTO task_labels (task_id, key, value) VALUES (?1, ?2, ?3)", task.id, key,
-            value);
-  }
+  insert_labels(db_, task.id, spec);
   queues_.add(spec.queue, task.row.state, 1);
   add_event(task.id, std::nullopt, note, std::nullopt, task.row.state);
   add_change(task, tell(task, HookEvent::submitted));
@@ -116,6 +119,25 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
       after.cancel_requested_at, after.prune_at, after.refusals);
   expect_one_row(changed, task.id, "an UPDATE");
   task.row = after;
+}
+
+void Transaction::respec(StoredTask& task, const TaskSpec& spec) {
+  if (task.row.state == State::running) throw std::logic_error("a running task keeps its spec");
+  expect_one_row(
+      db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6"
+              " WHERE id = ?1 AND state = ?2 AND attempt = ?3",
+              task.id, task.row.state, task.row.attempt, spec.queue, spec.name, spec.priority),
+      task.id, "an UPDATE");
+  expect_one_row(
+      db_.run("UPDATE task_specs SET spec = ?2 WHERE task_id = ?1", task.id, spec_to_stored(spec)),
+      task.id, "an UPDATE of the spec");
+  if (spec.labels != task.spec.labels) {
+    db_.run("DELETE FROM task_labels WHERE task_id = ?1", task.id);
+    insert_labels(db_, task.id, spec);
+  }
+  queues_.add(task.spec.queue, task.row.state, -1);
+  queues_.add(spec.queue, task.row.state, 1);
+  task.spec = spec;
 }
 
 void Transaction::remove(const StoredTask& task, const Note& note) {

@@ -89,6 +89,10 @@ class Transaction {
   // Changes columns of a task that stays in its state.
   void amend(StoredTask& task, const TaskRow& after, const Note& note);
 
+  // Gives a task that does not run another spec: its columns, its labels, and the counts of its
+  // queues. Says nothing about it; what follows does.
+  void respec(StoredTask& task, const TaskSpec& spec);
+
   // Deletes an ended task with everything that hangs on it.
   void remove(const StoredTask& task, const Note& note);
 

@@ -31,6 +31,7 @@ constexpr Transition kTransitions[] = {
     {State::queued, Event::claim, State::running},
     {State::queued, Event::cancel, State::cancelled},
     {State::queued, Event::hold, State::held},
+    {State::queued, Event::postpone, State::scheduled},
 
     {State::running, Event::succeed, State::succeeded},
     {State::running, Event::retry_later, State::scheduled},
@@ -123,6 +124,8 @@ std::string_view to_string(Event event) {
       return "release_later";
     case Event::release_blocked:
       return "release_blocked";
+    case Event::postpone:
+      return "postpone";
     case Event::retry:
       return "retry";
   }

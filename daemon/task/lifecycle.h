@@ -25,12 +25,24 @@ enum class Event {
   release,          // a held task may go on: at once, or …
   release_later,    // … when its time has come, or …
   release_blocked,  // … when its dependencies are met
+  postpone,         // a person gives it a later time
   retry,            // a person asks for a fresh budget
 };
-inline constexpr Event kAllEvents[] = {
-    Event::due,         Event::unblocked,     Event::doomed,          Event::claim,  Event::succeed,
-    Event::retry_later, Event::give_up,       Event::rerun,           Event::cancel, Event::hold,
-    Event::release,     Event::release_later, Event::release_blocked, Event::retry};
+inline constexpr Event kAllEvents[] = {Event::due,
+                                       Event::unblocked,
+                                       Event::doomed,
+                                       Event::claim,
+                                       Event::succeed,
+                                       Event::retry_later,
+                                       Event::give_up,
+                                       Event::rerun,
+                                       Event::cancel,
+                                       Event::hold,
+                                       Event::release,
+                                       Event::release_later,
+                                       Event::release_blocked,
+                                       Event::postpone,
+                                       Event::retry};
 
 std::string_view to_string(Event);
 

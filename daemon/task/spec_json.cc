@@ -270,6 +270,11 @@ bool is_valid_queue_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), fits);
 }
 
+bool is_task_field(std::string_view name) {
+  return std::any_of(std::begin(kTaskFields), std::end(kTaskFields),
+                     [&](const auto& field) { return field.name == name; });
+}
+
 std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
                                                       const std::string& pointer_prefix) {
   FieldReader reader;

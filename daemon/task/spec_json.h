@@ -47,6 +47,9 @@ inline constexpr std::size_t kMaxFieldErrors = 100;  // no more are reported
 // 1 to 64 letters, digits, '.', '_' and '-'; the first a letter or digit.
 bool is_valid_queue_name(std::string_view name);
 
+// Whether a submit has a field of this name.
+bool is_task_field(std::string_view name);
+
 // A submit body. Every wrong field is reported, unknown ones too; `pointer_prefix` stands before
 // each pointer ("#" or "#/tasks/3").
 std::variant<NewTask, FieldErrors> new_task_from_json(const nlohmann::json& body,

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/task/field_reader.h"
+
 namespace taskd {
 namespace {
 
@@ -39,6 +41,27 @@ FieldErrors check_defaults(const json& defaults, const std::string& pointer) {
   auto read = new_task_from_json(task, pointer);
   auto* errors = std::get_if<FieldErrors>(&read);
   return errors != nullptr ? std::move(*errors) : FieldErrors{};
+}
+
+std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& patch,
+                                              const std::string& pointer) {
+  if (!patch.is_object()) return FieldErrors{{pointer, "must be an object"}};
+  NewTask before;
+  before.spec = spec;
+  json task = to_json(before);
+  FieldErrors errors;
+  for (const auto& [field, value] : patch.items()) {
+    if (!value.is_null()) {
+      const std::string_view other = other_way(field);
+      if (!patch.contains(other)) task.erase(std::string(other));
+      if (field == "stdin") task.erase(field);  // a file or a text: nothing to merge
+    } else if (!is_task_field(field)) {
+      errors.push_back({pointer + pointer_step(field), "unknown field"});  // merging would drop it
+    }
+  }
+  if (!errors.empty()) return errors;
+  task.merge_patch(patch);
+  return new_task_from_json(task, pointer);
 }
 
 }  // namespace taskd

@@ -17,4 +17,10 @@ void fill_in(nlohmann::json& task, const nlohmann::json& defaults);
 // What is wrong with `defaults` by themselves.
 FieldErrors check_defaults(const nlohmann::json& defaults, const std::string& pointer);
 
+// The task that `patch` makes of one with `spec`: a JSON merge patch (RFC 7396) of the fields of a
+// submit, where null gives a field its default, and objects are merged. The result is looked at as
+// a submit is; pointers begin with `pointer`. It has a start only if the patch names one.
+std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const nlohmann::json& patch,
+                                              const std::string& pointer = "#");
+
 }  // namespace taskd

@@ -32,10 +32,6 @@ long queued(const TestDaemon& daemon, const std::string& queue) {
   return daemon.ctl_json({"queue", "show", queue}).at("counts").at("queued");
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("submit --from takes every line as a task, and the options for what it leaves out") {
@@ -86,18 +82,18 @@ TEST_CASE("the same lines, submitted again, are nothing new, and under another k
   const RunResult again = daemon.ctl({"submit", "--from", file, "--queue", "big"});
   CHECK(again.exit_code == 0);
   CHECK(again.out == first.out);
-  CHECK(has(again.err, "resumed: 2,500 tasks were there already; submitted 0 tasks"));
+  CHECK(contains(again.err, "resumed: 2,500 tasks were there already; submitted 0 tasks"));
   CHECK(queued(daemon, "big") == 2500);
   const std::vector<std::string> keyed = {"submit", "--from",  file, "--idempotency-key",
                                           "monday", "--queue", "big"};
-  CHECK(has(daemon.ctl(keyed).err, "submitted 2,500 tasks"));
-  CHECK(has(daemon.ctl(keyed).err, "resumed: 2,500"));
+  CHECK(contains(daemon.ctl(keyed).err, "submitted 2,500 tasks"));
+  CHECK(contains(daemon.ctl(keyed).err, "resumed: 2,500"));
   CHECK(queued(daemon, "big") == 5000);
   // A key stands for what was submitted under it.
   write_text(file, echo_lines(1, 2600));
   const RunResult grown = daemon.ctl(keyed);
   CHECK(grown.exit_code == 65);
-  CHECK(has(grown.err, file + ":2001-2600: other tasks were submitted under this"));
+  CHECK(contains(grown.err, file + ":2001-2600: other tasks were submitted under this"));
   CHECK(queued(daemon, "big") == 5000);
 }
 
@@ -119,7 +115,7 @@ TEST_CASE("a bulk submit that was killed goes on where it stopped") {
   const RunResult rest =
       daemon.ctl({"submit", "--from", "-", "--queue", "big"}, {.input = echo_lines(1, 3000)});
   CHECK(rest.exit_code == 0);
-  CHECK(has(rest.err, "resumed: 1,000 tasks were there already; submitted 2,000 tasks"));
+  CHECK(contains(rest.err, "resumed: 1,000 tasks were there already; submitted 2,000 tasks"));
   CHECK(queued(daemon, "big") == 3000);
 }
 
@@ -136,8 +132,8 @@ TEST_CASE("an interrupt stops a bulk submit between chunks and tells how far it 
   child.kill(SIGINT);
   const RunResult result = child.wait();
   CHECK(result.exit_code == 128 + SIGINT);
-  CHECK(
-      has(result.err, "stopped; 1,000 tasks of the lines before are submitted; the same command"));
+  CHECK(contains(result.err,
+                 "stopped; 1,000 tasks of the lines before are submitted; the same command"));
 }
 
 TEST_CASE("a bulk submit outlives a restart of the daemon") {
@@ -158,7 +154,7 @@ TEST_CASE("a bulk submit outlives a restart of the daemon") {
   daemon.start();
   const RunResult result = child.wait();
   CHECK(result.exit_code == 0);
-  CHECK(has(result.err, "submitted 2,500 tasks"));
+  CHECK(contains(result.err, "submitted 2,500 tasks"));
   CHECK(queued(daemon, "big") == 2500);
 }
 
@@ -187,8 +183,8 @@ TEST_CASE("a line that is no task is named, and nothing of its chunk is stored")
     CAPTURE(c.line);
     CAPTURE(result.err);
     CHECK(result.exit_code == 65);
-    CHECK(has(result.err, "taskctl: " + file + ":1102: " + c.says));
-    CHECK(has(result.err, "; 1,000 tasks of the lines before are submitted"));
+    CHECK(contains(result.err, "taskctl: " + file + ":1102: " + c.says));
+    CHECK(contains(result.err, "; 1,000 tasks of the lines before are submitted"));
     CHECK(queued(daemon, "big") == before + 1000);
     number += 5000;
   }
@@ -201,8 +197,9 @@ TEST_CASE("a full queue stops a bulk submit, which can wait for room instead") {
   write_text(file, echo_lines(1, 2000));
   const RunResult full = daemon.ctl({"submit", "--from", file, "--queue", "small"});
   CHECK(full.exit_code == 75);
-  CHECK(has(full.err, "\"small\" holds its 1500 waiting tasks"));
-  CHECK(has(full.err, "1,000 tasks of the lines before are submitted; the same command goes on"));
+  CHECK(contains(full.err, "\"small\" holds its 1500 waiting tasks"));
+  CHECK(contains(full.err,
+                 "1,000 tasks of the lines before are submitted; the same command goes on"));
   CHECK(queued(daemon, "small") == 1000);
   Child waiting(
       {taskctl_path(), "submit", "--from", file, "--queue", "small", "--wait-for-room", "10m"},
@@ -211,7 +208,7 @@ TEST_CASE("a full queue stops a bulk submit, which can wait for room instead") {
   CHECK(daemon.ctl({"cancel", "--queue", "small", "--quiet"}).exit_code == 0);
   const RunResult result = waiting.wait();
   CHECK(result.exit_code == 0);
-  CHECK(has(result.err, "resumed: 1,000 tasks were there already; submitted 1,000 tasks"));
+  CHECK(contains(result.err, "resumed: 1,000 tasks were there already; submitted 1,000 tasks"));
 }
 
 TEST_CASE("wrong ways to submit many are refused with a sentence") {
@@ -236,7 +233,7 @@ TEST_CASE("wrong ways to submit many are refused with a sentence") {
     const RunResult result = daemon.ctl(args);
     CAPTURE(result.err);
     CHECK(result.exit_code == c.exit_code);
-    CHECK(has(result.err, c.says));
+    CHECK(contains(result.err, c.says));
   }
   CHECK(daemon.ctl({"submit", "--from", "-"}, {.input = ""}).err == "taskctl: submitted 0 tasks\n");
   CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
@@ -258,7 +255,7 @@ TEST_CASE("a terminal sees how far a bulk submit has come") {
             {.env = {{"TASKD_SOCKET", daemon.socket()}}})
             .exit_code == 0);
   const std::string shown = terminal.shown();
-  CHECK(has(shown, "[####"));
-  CHECK(has(shown, " %  0 tasks"));
-  CHECK(has(shown, "\x1b[Ktaskctl: submitted 1,500 tasks"));
+  CHECK(contains(shown, "[####"));
+  CHECK(contains(shown, " %  0 tasks"));
+  CHECK(contains(shown, "\x1b[Ktaskctl: submitted 1,500 tasks"));
 }

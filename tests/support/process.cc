@@ -91,6 +91,11 @@ Terminal::Terminal(unsigned short rows, unsigned short columns)
   if (::ioctl(master_.get(), TIOCSWINSZ, &size) != 0) throw_errno("TIOCSWINSZ");
 }
 
+void Terminal::type(const std::string& text) {
+  if (::write(master_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    throw_errno("write to a terminal");
+}
+
 std::string Terminal::shown() {
   std::string text;
   int fd = master_.release();
@@ -183,6 +188,10 @@ RunResult Child::wait() {
 
 RunResult run(const std::vector<std::string>& argv, const RunOptions& options) {
   return Child(argv, options).wait();
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 std::string read_text(const std::string& path) {

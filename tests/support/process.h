@@ -42,6 +42,8 @@ class Terminal {
  public:
   Terminal(unsigned short rows, unsigned short columns);
   const std::string& path() const { return path_; }
+  // As if somebody typed it.
+  void type(const std::string& text);
   // All that was written, with lines that end in '\n' alone. Call once its writers have ended.
   std::string shown();
 
@@ -77,6 +79,8 @@ class Child {
 };
 
 RunResult run(const std::vector<std::string>& argv, const RunOptions& options = {});
+
+bool contains(const std::string& text, const std::string& part);
 
 std::string read_text(const std::string& path);  // "" when missing
 void write_text(const std::string& path, const std::string& text);

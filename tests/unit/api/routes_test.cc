@@ -134,7 +134,7 @@ TEST_CASE("a retry into a full queue answers like a submit, and says how far a f
   const Response some = api.ask(post("/v1/tasks:retry", R"({"filter":{"queue":"small"}})"));
   CHECK(some.status == 503);
   CHECK(some.code() == "queue_full");
-  CHECK(some.json().at("detail").get<std::string>().find("; 1 task was put back before") !=
+  CHECK(some.json().at("detail").get<std::string>().find("; 1 task was put there before") !=
         std::string::npos);
   const Response one = api.ask(post("/v1/tasks/2/retry", ""));
   CHECK(one.status == 503);

@@ -31,6 +31,7 @@ const std::map<std::pair<std::string, std::string>, std::string> kAllowed = {
     {{"scheduled", "hold"}, "held"},
     {{"blocked", "hold"}, "held"},
     {{"queued", "hold"}, "held"},
+    {{"queued", "postpone"}, "scheduled"},
     {{"held", "release"}, "queued"},
     {{"held", "release_later"}, "scheduled"},
     {{"held", "release_blocked"}, "blocked"},

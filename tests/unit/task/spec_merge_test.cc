@@ -34,5 +34,74 @@ TEST_CASE("defaults are looked at by themselves, with or without a command") {
   CHECK(check_defaults(json::array(), "#/defaults").at(0).detail == "must be an object");
 }
 
+TaskSpec a_spec() {
+  TaskSpec spec;
+  spec.argv = {"a", "b"};
+  spec.name = "n";
+  spec.env = {{"A", "1"}, {"B", "2"}};
+  spec.backoff.initial_ms = 5;
+  spec.timeout_ms = 9;
+  spec.user_uid = 7;
+  return spec;
+}
+
+NewTask patched(const json& patch) {
+  return std::get<NewTask>(patch_task(a_spec(), patch));
+}
+
+FieldError wrong(const json& patch) {
+  return std::get<FieldErrors>(patch_task(a_spec(), patch)).at(0);
+}
+
+TEST_CASE("an empty patch gives the task as it is") {
+  const NewTask same = patched(json::object());
+  CHECK(same.spec == a_spec());
+  CHECK_FALSE(same.delay_ms.has_value());
+}
+
+TEST_CASE("a patch changes what it names, and null gives the default") {
+  const NewTask task =
+      patched({{"priority", "high"}, {"name", nullptr}, {"timeout_ms", nullptr}, {"delay_ms", 3}});
+  CHECK(task.spec.priority == 10);
+  CHECK(task.spec.name.empty());
+  CHECK(task.spec.timeout_ms == 0);
+  CHECK(task.delay_ms == 3);
+  CHECK(task.spec.argv == a_spec().argv);
+}
+
+TEST_CASE("objects are merged, so that one variable can be changed without knowing the others") {
+  const NewTask task =
+      patched({{"env", {{"A", nullptr}, {"C", "3"}}}, {"backoff", {{"max_ms", 8}}}});
+  CHECK(task.spec.env == std::map<std::string, std::string>{{"B", "2"}, {"C", "3"}});
+  CHECK(task.spec.backoff.initial_ms == 5);
+  CHECK(task.spec.backoff.max_ms == 8);
+  CHECK(patched({{"env", nullptr}}).spec.env.empty());
+}
+
+TEST_CASE("another stdin takes the place of the one there is") {
+  TaskSpec spec = a_spec();
+  spec.stdin_text = "text";
+  const auto task = std::get<NewTask>(patch_task(spec, {{"stdin", {{"file", "/x"}}}}));
+  CHECK(task.spec.stdin_file == "/x");
+  CHECK(task.spec.stdin_text.empty());
+}
+
+TEST_CASE("another kind of command takes the place of the one there is") {
+  const NewTask task = patched({{"shell", "x | y"}});
+  CHECK(task.spec.shell == "x | y");
+  CHECK(task.spec.argv.empty());
+  CHECK(patched({{"argv", nullptr}, {"shell", "x"}}).spec.shell == "x");
+}
+
+TEST_CASE("what a patch makes is looked at as a submit is") {
+  CHECK(wrong({{"argv", nullptr}}).detail == "exactly one of \"argv\" and \"shell\" is needed");
+  CHECK(wrong({{"argv", {"x"}}, {"shell", "y"}}).pointer == "#");
+  CHECK(wrong({{"env", {{"A", 5}}}}).pointer == "#/env/A");
+  CHECK(wrong({{"prio", 5}}).pointer == "#/prio");
+  CHECK(wrong({{"prio", nullptr}}).detail == "unknown field");
+  CHECK(wrong({{"run_at", "2026-01-01T00:00:00Z"}, {"delay_ms", 5}}).pointer == "#");
+  CHECK(wrong(json::array()).detail == "must be an object");
+}
+
 }  // namespace
 }  // namespace taskd

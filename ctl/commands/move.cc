@@ -1,0 +1,38 @@
+#include <nlohmann/json.hpp>
+
+#include "ctl/control.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+
+int move_command(Context& context, const Words& argv) {
+  static constexpr ControlVerb kVerb{
+      .name = "move",
+      .path = "move",
+      .done = "moved",
+      .help = {
+          .usage = "[OPTIONS] QUEUE ID… | QUEUE FILTER",
+          .paragraph =
+              R"(Moves waiting tasks into another queue, with their priority and their start; there
+the older go first. A task that runs or has ended is not moved. Ids are
+all-or-nothing; tasks of a filter are moved until the queue is full (75).)",
+          .examples =
+              R"(  taskctl move night 12 13
+  taskctl move bulk --queue mail --label campaign=june
+)"}};
+  ControlOptions options;
+  Args args(kVerb.name, kVerb.help);
+  options.declare(args);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  Words& words = options.selector.words;
+  if (words.empty())
+    throw UsageError(kExitUsage, "to which queue? As in \"taskctl move night 12\"");
+  const std::string queue = words.front();
+  words.erase(words.begin());
+  if (!is_valid_utf8(queue)) throw UsageError(kExitBadData, "the queue's name is not UTF-8");
+  return change_tasks(context, kVerb, options, {{"queue", queue}});
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,14 @@
+// Questions before the deed, for people at a terminal.
+#pragma once
+
+#include <string>
+
+namespace taskd::ctl {
+
+// Whether somebody is there to be asked: stdin and stderr are terminals.
+bool can_ask();
+
+// Asks on stderr, reads the answer from stdin. Only "y" and "yes" mean yes.
+bool confirm(const std::string& question);
+
+}  // namespace taskd::ctl

@@ -1,0 +1,61 @@
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+bool is_waiting(State state) {
+  return !is_end(state) && state != State::running;
+}
+
+// The task starts at `due`, or as soon as it may.
+void move_start(Transaction& transaction, StoredTask& task, std::optional<WallTime> due,
+                const Note& note) {
+  TaskRow after = task.row;
+  after.due_at = due;
+  if (task.row.state == State::scheduled && !due) {
+    transaction.transition(task, Event::due, after, note);
+  } else if (task.row.state == State::queued && due) {
+    transaction.transition(task, Event::postpone, after, note);
+  } else {
+    transaction.amend(task, after, note);
+  }
+}
+
+EditResult edit_task(Transaction& transaction, const EditRequest& request) {
+  std::optional<StoredTask> task = load_task(transaction.db(), request.task);
+  if (!task || !is_visible(request.actor, *task)) return NotFound{request.task};
+  const State state = task->row.state;
+  const bool fits = request.retry ? is_end(state) : is_waiting(state);
+  if (!fits) return WrongState{request.task, state};
+  if (task->spec != request.was || task->row.due_at != request.was_due_at) {
+    return EditedMeanwhile{};
+  }
+  const TaskSpec& spec = request.to.spec;
+  if (spec == task->spec && !request.sets_start && !request.retry) return Edited{};
+  if (request.retry || spec.queue != task->spec.queue) {
+    if (auto refusal = find_refusal(transaction.queues(), spec.queue, 1)) {
+      return std::visit([](auto& why) { return EditResult(std::move(why)); }, *refusal);
+    }
+  }
+  if (spec != task->spec) transaction.respec(*task, spec);
+  const Note edited{
+      .type = "edited", .actor_uid = request.actor.uid, .detail = "fields=" + request.fields};
+  if (request.retry) {
+    transaction.add_event(task->id, task->row.attempt, edited, state, state);
+    retry_task(transaction, *task, {.type = "retried", .actor_uid = request.actor.uid});
+  } else {
+    const std::optional<WallTime> due =
+        request.sets_start ? start_of(request.to, transaction.now()) : task->row.due_at;
+    move_start(transaction, *task, due, edited);
+  }
+  return Edited{};
+}
+
+}  // namespace
+
+EditResult TaskStore::edit(const EditRequest& request) {
+  return impl_->write(WhenFull::refuse,
+                      [&](Transaction& transaction) { return edit_task(transaction, request); });
+}
+
+}  // namespace taskd
