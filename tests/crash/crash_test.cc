@@ -91,7 +91,8 @@ struct Acknowledged {
 
 // Submits until told to stop, through kills and restarts; every id it returns was acknowledged.
 std::vector<Acknowledged> submit_until(const TestDaemon& daemon, const std::atomic<bool>& stop,
-                                       const std::vector<std::string>& flags) {
+                                       const std::vector<std::string>& flags,
+                                       std::atomic<int>& count) {
   std::vector<Acknowledged> acknowledged;
   for (int i = 0; !stop.load() && i < 100'000; ++i) {
     const int code = i % 5;
@@ -102,6 +103,7 @@ std::vector<Acknowledged> submit_until(const TestDaemon& daemon, const std::atom
     if (result.exit_code != 0) continue;  // the daemon was just killed: no answer, unknown
     result.out.pop_back();
     acknowledged.push_back({result.out, code});
+    ++count;
   }
   return acknowledged;
 }
@@ -134,10 +136,12 @@ TEST_CASE("the daemon is killed again and again under load and every acknowledge
   TestDaemon daemon({.workers = 4, .config = open_config()});
   std::atomic<bool> stop{false};
   std::vector<Acknowledged> acknowledged;
-  std::thread submitter([&] { acknowledged = submit_until(daemon, stop, {}); });
+  std::atomic<int> count{0};
+  std::thread submitter([&] { acknowledged = submit_until(daemon, stop, {}, count); });
   std::mt19937 random(20260301);
   int adopted = 0;
-  for (int i = 0; i < kills(); ++i) {
+  // On a slow machine more kills, until there was a load to speak of.
+  for (int i = 0; i < kills() || (count <= 20 && i < 10 * kills()); ++i) {
     // A random moment of load is the point here; nothing is expected of its length.
     ::usleep(std::uniform_int_distribution<useconds_t>(1000, 80'000)(random));
     daemon.restart_after_kill9();
@@ -170,7 +174,10 @@ TEST_CASE("shims are killed again and again and no attempt overlaps the next of 
   const TestDaemon daemon({.workers = 4, .config = open_config()});
   std::atomic<bool> stop{false};
   std::vector<Acknowledged> acknowledged;
-  std::thread submitter([&] { acknowledged = submit_until(daemon, stop, {"--max-lost", "100"}); });
+  std::atomic<int> count{0};
+  std::thread submitter([&] {
+    acknowledged = submit_until(daemon, stop, {"--max-lost", "100"}, count);
+  });
   int killed = 0;
   for (int looks = 0; killed < kills() && looks < 100 * kills(); ++looks) {
     ::usleep(20'000);
