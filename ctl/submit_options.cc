@@ -7,6 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ctl/flag_values.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
@@ -14,18 +15,6 @@
 
 namespace taskd::ctl {
 namespace {
-
-std::string in_quotes(std::string_view text) {
-  return "\"" + escape_for_humans(text) + "\"";
-}
-
-// JSON is UTF-8: other bytes cannot reach the daemon, and must not be bent on the way.
-const std::string& checked(std::string_view what, const std::string& text) {
-  if (!is_valid_utf8(text))
-    throw UsageError(kExitBadData,
-                     std::string(what) + " is not UTF-8 and cannot be sent: " + in_quotes(text));
-  return text;
-}
 
 // The path that `option` names from this process's folder.
 std::string absolute(std::string_view option, const std::string& path) {
@@ -35,41 +24,21 @@ std::string absolute(std::string_view option, const std::string& path) {
   return (here == "/" ? here : here + "/") + checked(option, path);
 }
 
-int int_flag(std::string_view flag, const std::string& text) {
-  const auto value = parse_int(text);
-  if (!value || *value < INT_MIN || *value > INT_MAX)
-    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not a number");
-  return static_cast<int>(*value);
-}
-
-// "K=V" -> K, V. Throws UsageError when there is no '=' or no K.
-std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not KEY=VALUE");
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
 // "1,2,timeout" of every occurrence.
 std::vector<RetryMatch> retry_matches(std::string_view flag,
                                       const std::vector<std::string>& texts) {
   std::vector<RetryMatch> out;
-  for (const std::string& text : texts) {
-    for (std::size_t begin = 0; begin <= text.size();) {
-      const std::size_t end = std::min(text.find(',', begin), text.size());
-      const std::string part = text.substr(begin, end - begin);
-      begin = end + 1;
-      RetryMatch match;
-      if (const auto code = parse_int(part); code && *code >= 0 && *code <= 255)
-        match.exit_code = static_cast<int>(*code);
-      else
-        match.reason = parse_reason(part);
-      if (!match.exit_code && !match.reason)
-        throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(part) +
-                                         " is neither an exit code (0 to 255) nor one of exit, "
-                                         "signal, timeout, oom, spawn");
-      out.push_back(match);
-    }
+  for (const std::string& part : split_lists(texts)) {
+    RetryMatch match;
+    if (const auto code = parse_int(part); code && *code >= 0 && *code <= 255)
+      match.exit_code = static_cast<int>(*code);
+    else
+      match.reason = parse_reason(part);
+    if (!match.exit_code && !match.reason)
+      throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(part) +
+                                       " is neither an exit code (0 to 255) nor one of exit, "
+                                       "signal, timeout, oom, spawn");
+    out.push_back(match);
   }
   return out;
 }
@@ -176,6 +145,7 @@ void SubmitOptions::declare_task(Args& args) {
             "tell this hook of it: NAME, or NAME:failed,succeeded\n"
             "for those events alone; may be repeated");
   args.option("--user", "USER", user_, "run as this user (root only)");
+  flow_.declare(args);
 }
 
 NewTask SubmitOptions::to_task(Context& context) const {
@@ -211,6 +181,7 @@ void SubmitOptions::set_simple(TaskSpec& spec) const {
     spec.priority = *priority;
   }
   set_stdin(spec);
+  spec.flow = flow_.to_flow();
   if (timeout_) spec.timeout_ms = duration_flag("--timeout", *timeout_);
   if (progress_timeout_)
     spec.progress_timeout_ms = duration_flag("--progress-timeout", *progress_timeout_);
@@ -332,13 +303,17 @@ std::optional<std::string> SubmitOptions::idempotency_key() const {
   return idempotency_key_;
 }
 
-nlohmann::json SubmitOptions::send(const Client& client, const NewTask& task) const {
+nlohmann::json SubmitOptions::send(Context& context, const Client& client,
+                                   const NewTask& task) const {
   HttpRequest request;
   request.method = "POST";
   request.target = "/v1/tasks";
   request.body = to_json(task).dump();
   if (const auto key = idempotency_key()) request.headers.emplace_back("Idempotency-Key", *key);
-  return client.call(request);
+  nlohmann::json answer = client.call(request);
+  if (answer.contains("existing"))
+    context.say("a task with this --unique key is there already; nothing was submitted");
+  return answer;
 }
 
 }  // namespace taskd::ctl

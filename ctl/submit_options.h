@@ -8,6 +8,7 @@
 #include "ctl/args.h"
 #include "ctl/client.h"
 #include "ctl/context.h"
+#include "ctl/flow_options.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {
@@ -32,8 +33,9 @@ class SubmitOptions {
   // with unasked, nor a moment that "--at 12:00" stands for today.
   std::string identity(const NewTask& defaults) const;
 
-  // Sends it, with the Idempotency-Key if there is one. Returns the answer: the task.
-  nlohmann::json send(const Client& client, const NewTask& task) const;
+  // Sends it, with the Idempotency-Key if there is one. Returns the answer: the task. Says so if it
+  // was there already.
+  nlohmann::json send(Context& context, const Client& client, const NewTask& task) const;
 
   // The Idempotency-Key of the options. Throws UsageError (64) for one that is none.
   std::optional<std::string> idempotency_key() const;
@@ -57,6 +59,7 @@ class SubmitOptions {
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
   std::optional<std::string> max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;
+  FlowOptions flow_;
   bool hold_ = false;
   bool env_all_ = false;
 };

@@ -16,6 +16,7 @@
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
 #include "daemon/config_hooks.h"
+#include "daemon/config_resources.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/task/spec_json.h"
 
@@ -35,23 +36,10 @@ struct Setting {
   throw std::invalid_argument(expected);
 }
 
-std::int64_t parse_size_bytes(const std::string& text) {
-  static const std::pair<const char*, int> kUnits[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30},
-                                                       {"K", 10},   {"M", 20},   {"G", 30}};
-  std::string number = text;
-  int shift = 0;
-  for (const auto& [unit, bits] : kUnits) {
-    if (number.ends_with(unit)) {
-      number.resize(number.size() - std::string_view(unit).size());
-      shift = bits;
-      break;
-    }
-  }
-  const auto value = parse_int(number);
-  if (!value || *value < 0 || *value > (INT64_MAX >> shift)) {
-    refuse("expected a size such as 65536, 512KiB, 64MiB or 1GiB");
-  }
-  return *value << shift;
+std::int64_t size_bytes(const std::string& text) {
+  const auto bytes = parse_size_bytes(text);
+  if (!bytes) refuse("expected a size such as 65536, 512KiB, 64MiB or 1GiB");
+  return *bytes;
 }
 
 std::string absolute_path(const std::string& text) {
@@ -140,11 +128,11 @@ const std::vector<Setting>& settings() {
        [](Config& c, const std::string& v) { c.log_to = parse_log_to(v); }},
       {"output_cap", "most output kept of one stream of one attempt, such as 64MiB",
        [](Config& c, const std::string& v) {
-         c.output_cap_bytes = parse_size_bytes(v);
+         c.output_cap_bytes = size_bytes(v);
          if (c.output_cap_bytes < 64 << 10) refuse("expected at least 64KiB");
        }},
       {"ballast", "disk space kept back for the day the disk is full, such as 16MiB",
-       [](Config& c, const std::string& v) { c.ballast_bytes = parse_size_bytes(v); }},
+       [](Config& c, const std::string& v) { c.ballast_bytes = size_bytes(v); }},
       {"shim", "path of the taskd-shim program",
        [](Config& c, const std::string& v) { c.shim = absolute_path(v); }},
       {"cgroup", "auto, off, or a delegated cgroup v2 folder for the jobs",
@@ -313,6 +301,10 @@ void read_file_settings(const std::string& file, const std::string& text, Config
       }
       continue;
     }
+    if (name == "resources") {
+      config.resources = read_resources(file, node);
+      continue;
+    }
     const auto& table = settings();
     const auto setting =
         std::find_if(table.begin(), table.end(), [&](const Setting& s) { return name == s.key; });
@@ -458,6 +450,7 @@ std::string describe(const Config& config) {
     if (queue.notify) out += "notify = " + describe_notify(*queue.notify) + "\n";
   }
   for (const Hook& hook : config.hooks) out += describe_hook(hook);
+  out += describe_resources(config.resources);
   return out;
 }
 

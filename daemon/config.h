@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Config {
   std::string cgroup = "auto";                 // a delegated cgroup v2 folder, "auto" or "off"
   std::vector<QueuePatch> queues;
   std::vector<Hook> hooks;
+  std::map<std::string, Resource> resources;
 };
 
 enum class Mode { run, check_config, help, version };

@@ -154,6 +154,10 @@ void let_jobs_pass(const std::string& path) {
   }
 }
 
+Machine machine_of(const Config& config) {
+  return {config.workers, config.resources};
+}
+
 class Daemon {
  public:
   Daemon(const Config& config, UniqueFd listener)
@@ -184,7 +188,8 @@ class Daemon {
                                [this] {
                                  return WorkerCounts{pool_.total(), running_.busy()};
                                },
-                           .notifier = &notifier_}) {
+                           .notifier = &notifier_,
+                           .machine = machine_of(config)}) {
     store_->configure_queues(config.queues);
   }
 
@@ -226,6 +231,7 @@ class Daemon {
     options.describe_task = [](const Task& task) {
       return task_to_json(task).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     };
+    options.machine = machine_of(config);
     options.on_commit = [this](std::span<const Change> changes) { publish(changes); };
     options.on_fatal = die;
     return options;

@@ -174,7 +174,7 @@ int run_command(Context& context, const Words& argv) {
   const Painter paint = make_painter(context, common, STDERR_FILENO);
   const NewTask task = options.to_task(context);
   const Client client = connect(context, common);
-  const TaskId id = read_task(options.send(client, task)).id;
+  const TaskId id = read_task(options.send(context, client, task)).id;
   if (::isatty(STDERR_FILENO) == 1)
     write_all(STDERR_FILENO, paint(Color::dim, "task " + std::to_string(id)) + "\n");
   JobOutput output(context, raw, common.color.value_or("auto") != "never");

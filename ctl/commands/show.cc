@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/hook_view.h"
+#include "ctl/flow_view.h"
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
@@ -86,6 +87,7 @@ void print_spec(Lines& lines, const TaskSpec& spec) {
   lines.add("queue", escape_for_humans(spec.queue) + ", priority " + std::to_string(spec.priority));
   for (const auto& [key, value] : spec.labels)
     lines.add("label", escape_for_humans(key) + "=" + escape_for_humans(value));
+  add_flow(lines, spec.flow);
   if (spec.timeout_ms > 0)
     lines.add("timeout", format_duration_ms(spec.timeout_ms) + ", then " +
                              format_duration_ms(spec.grace_ms) + " from SIGTERM to SIGKILL");

@@ -105,7 +105,7 @@ int submit_command(Context& context, const Words& argv) {
   }
   const NewTask task = options.to_task(context);
   const Client client = connect(context, common);
-  nlohmann::json answer = options.send(client, task);
+  nlohmann::json answer = options.send(context, client, task);
   const TaskId id = read_task(answer).id;
   if (!json) context.out.line(std::to_string(id));
   context.out.flush();

@@ -73,6 +73,8 @@ void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec
 // object around it.
 void check_notify(const ApiContext& context, const std::string& pointer,
                   const std::vector<Notify>& list, FieldErrors& errors);
+// Refuses what can never start on this machine. `pointer` is the task's. does_not_fit.
+void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec);
 // The reason in the body of a pause; verbs that are none take no fields. 400, 422.
 std::string read_reason(const Call& call, bool is_pause);
 // 422; its detail is the first error's.

@@ -42,6 +42,9 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
   FieldErrors hooks;
   if (patch.contains("notify")) check_notify(context, pointer, request.to.spec.notify, hooks);
   if (!hooks.empty()) invalid_fields("invalid_task", std::move(hooks));
+  if (patch.contains("slots") || patch.contains("resources")) {
+    check_needs(context.machine, pointer, request.to.spec);
+  }
   if (patch.contains("user")) resolve_user(call.actor, pointer, request.to.spec);
   request.sets_start = patch.contains("delay_ms") || patch.contains("run_at");
   for (const auto& [field, value] : patch.items()) {

@@ -86,6 +86,7 @@ ScheduleSettings read_settings(const ApiContext& context, const Call& call) {
   check_notify(context, "#/task", body.settings.task.notify, body.errors);
   if (!body.errors.empty()) invalid_fields("invalid_request", std::move(body.errors));
   resolve_user(call.actor, "#/task", body.settings.task);
+  check_needs(context.machine, "#/task", body.settings.task);
   return std::move(body.settings);
 }
 

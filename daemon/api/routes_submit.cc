@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
@@ -81,12 +82,14 @@ std::vector<NewTask> read_tasks(const json& body, bool batch) {
   return tasks;
 }
 
-// The earlier tasks of a repeated key, as they are now. Ids given out together are consecutive.
+// The tasks, as they are now, but for those that were removed since. In the order of the ids.
 std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
                             const std::vector<TaskId>& ids) {
   std::vector<Task> tasks;
-  if (ids.size() == 1) {
-    if (auto task = context.store.get(actor, ids.front())) tasks.push_back(*std::move(task));
+  if (ids.size() == 1 || ids.back() - ids.front() + 1 != std::ssize(ids)) {
+    for (const TaskId id : ids) {
+      if (auto task = context.store.get(actor, id)) tasks.push_back(*std::move(task));
+    }
     return tasks;
   }
   ListRequest request;
@@ -106,14 +109,31 @@ std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
   return tasks;
 }
 
+// What a unique key found instead of submitting it.
+std::set<TaskId> existing_of(const Submitted& submitted) {
+  std::set<TaskId> existing;
+  if (!submitted.any_existing) return existing;
+  for (std::size_t i = 0; i < submitted.existing.size(); ++i) {
+    if (submitted.existing[i]) existing.insert(submitted.ids[i]);
+  }
+  return existing;
+}
+
+json answer_of(const Task& task, const std::set<TaskId>& existing) {
+  json out = task_to_json(task);
+  if (existing.contains(task.id)) out["existing"] = true;
+  return out;
+}
+
 Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted,
              bool batch) {
-  const std::vector<Task> tasks =
-      submitted.repeated ? read_back(context, actor, submitted.ids) : submitted.tasks;
-  const int status = submitted.repeated ? 200 : 201;
+  const bool read = submitted.repeated || submitted.any_existing;
+  const std::vector<Task> tasks = read ? read_back(context, actor, submitted.ids) : submitted.tasks;
+  const std::set<TaskId> existing = existing_of(submitted);
+  const int status = submitted.tasks.empty() ? 200 : 201;
   if (batch) {
     json list = json::array();
-    for (const Task& task : tasks) list.push_back(task_to_json(task));
+    for (const Task& task : tasks) list.push_back(answer_of(task, existing));
     return json_reply(status, {{"tasks", std::move(list)}});
   }
   const TaskId id = submitted.ids.front();
@@ -121,7 +141,7 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
     throw ProblemError(404, "no_such_task",
                        "task " + std::to_string(id) + " was submitted and removed since");
   }
-  Reply reply = json_reply(status, task_to_json(tasks.front()));
+  Reply reply = json_reply(status, answer_of(tasks.front(), existing));
   reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
   return reply;
 }
@@ -145,7 +165,33 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
   invalid_fields("invalid_task", std::move(errors));
 }
 
+[[noreturn]] void refuse_dependency(const UnknownDependency& unknown, const SubmitRequest& request,
+                                    bool batch) {
+  const auto& dependencies = request.tasks[unknown.index].spec.flow.depends_on;
+  std::size_t place = 0;
+  while (place < dependencies.size() && dependencies[place].task != unknown.task) ++place;
+  const std::string detail = "there is no task " + std::to_string(unknown.task);
+  throw ProblemError(
+      422, "unknown_dependency", detail,
+      {{pointer_to(batch, unknown.index) + "/depends_on/" + std::to_string(place), detail}});
+}
+
 }  // namespace
+
+void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec) {
+  const auto unmet = find_unmet(machine, needs_of(spec.flow));
+  if (!unmet) return;
+  std::string at = pointer + "/slots";
+  std::string detail = "this daemon has " + std::to_string(machine.slots) + " workers";
+  if (!unmet->empty()) {
+    at = pointer + "/resources/" + *unmet;
+    const auto resource = machine.resources.find(*unmet);
+    detail = resource == machine.resources.end()
+                 ? "no such resource is declared in this daemon's configuration"
+                 : "this daemon has " + std::to_string(resource->second.amount) + " of it";
+  }
+  throw ProblemError(422, "does_not_fit", at + ": " + detail, {{at, detail}});
+}
 
 void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec) {
   const auto unknown = [&](const std::string& user) {
@@ -179,6 +225,7 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   request.tasks = read_tasks(body, batch);
   for (std::size_t i = 0; i < request.tasks.size(); ++i) {
     resolve_user(call.actor, pointer_to(batch, i), request.tasks[i].spec);
+    check_needs(context.machine, pointer_to(batch, i), request.tasks[i].spec);
   }
 
   const SubmitResult result = context.store.submit(request);
@@ -187,6 +234,9 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   }
   if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, batch);
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
+    refuse_dependency(*gone, request, batch);
+  }
   if (std::holds_alternative<KeyReused>(result)) {
     throw ProblemError(422, "idempotency_key_reused",
                        "this Idempotency-Key was used with another body");

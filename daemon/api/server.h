@@ -41,6 +41,7 @@ struct ApiContext {
   WallTime started_at;
   std::function<WorkerCounts()> workers;
   Notifier* notifier = nullptr;  // null: no hooks are declared
+  Machine machine = {};  // what tasks may ask for
 };
 
 struct ServerLimits {

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "daemon/base/text.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd {
 namespace {
@@ -88,6 +89,7 @@ void add_spec(json& out, const TaskSpec& spec) {
   out["max_lost"] = spec.max_lost;
   out["keep_ms"] = spec.keep_ms;
   out["notify"] = format_notify(spec.notify);
+  out.update(flow_to_json(spec.flow, /*all=*/true));
 }
 
 json progress_to_json(const Task& task) {
@@ -243,6 +245,7 @@ void read_spec(const json& object, TaskSpec& spec) {
   read_into(object, "max_lost", spec.max_lost);
   read_into(object, "keep_ms", spec.keep_ms);
   read_notify(object, spec.notify);
+  for (const auto& [key, value] : object.items()) flow_member_from_json(key, value, spec.flow);
 }
 
 std::optional<Outcome> read_outcome(const json& object) {
@@ -305,6 +308,8 @@ constexpr Title kTitles[] = {
     {"invalid_request", "The request cannot be accepted"},
     {"unknown_queue", "There is no such queue"},
     {"unknown_user", "There is no such user"},
+    {"unknown_dependency", "There is no such task to depend on"},
+    {"does_not_fit", "The machine never has that much"},
     {"idempotency_key_reused", "The Idempotency-Key belongs to another request"},
     {"internal_error", "The daemon made a mistake"},
     {"queue_full", "The queue is full"},

@@ -5,23 +5,12 @@
 #include "daemon/base/text.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/task/field_reader.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd {
 namespace {
 
 using nlohmann::json;
-
-json rate_to_json(const std::optional<RateLimit>& rate) {
-  if (!rate) return nullptr;
-  return {{"count", rate->count}, {"per_ms", rate->per_ms}};
-}
-
-constexpr JsonField<RateLimit> kRateFields[] = {
-    {"count", [](FieldReader& reader, const json& value, const std::string& at,
-                 RateLimit& rate) { reader.integer(value, at, 1, kMaxRateCount, rate.count); }},
-    {"per_ms", [](FieldReader& reader, const json& value, const std::string& at,
-                  RateLimit& rate) { reader.integer(value, at, 1, kMaxRatePerMs, rate.per_ms); }},
-};
 
 void read_concurrency(FieldReader& reader, const json& value, const std::string& at,
                       QueuePatch& queue) {
@@ -31,11 +20,7 @@ void read_concurrency(FieldReader& reader, const json& value, const std::string&
 
 void read_rate(FieldReader& reader, const json& value, const std::string& at, QueuePatch& queue) {
   auto& rate = queue.rate.emplace();
-  if (value.is_null()) return;
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
-  read_fields(reader, value, at, kRateFields, rate.emplace());
-  if (!value.contains("count") || !value.contains("per_ms"))
-    reader.complain(at, "both \"count\" and \"per_ms\" are needed");
+  if (!value.is_null()) read_rate_limit(reader, value, at, rate.emplace());
 }
 
 constexpr JsonField<QueuePatch> kQueueFields[] = {

@@ -52,7 +52,7 @@ void read_word(FieldReader& reader, const json& value, const std::string& at,
 void read_task(FieldReader& reader, const json& value, const std::string& at,
                ScheduleSettings& schedule) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object");
-  for (const char* name : {"delay_ms", "run_at", "hold"}) {
+  for (const char* name : {"delay_ms", "run_at", "hold", "depends_on"}) {
     if (value.contains(name))
       reader.complain(at + pointer_step(name), "the schedule says when; leave it out");
   }

@@ -160,6 +160,20 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
   return total;
 }
 
+std::optional<std::int64_t> parse_size_bytes(std::string_view text) {
+  constexpr std::pair<std::string_view, int> kSizes[] = {
+      {"", 0}, {"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}};
+  const auto number = take_number(text);
+  if (!number) return std::nullopt;
+  if (text.size() == 3 && text.ends_with("iB")) text.remove_suffix(2);
+  for (const auto& [name, bits] : kSizes) {
+    if (text != name) continue;
+    if (*number > std::numeric_limits<std::int64_t>::max() >> bits) return std::nullopt;
+    return *number << bits;
+  }
+  return std::nullopt;
+}
+
 std::string format_duration_ms(std::int64_t ms) {
   if (ms == 0) return "0";
   std::string out = ms < 0 ? "-" : "";

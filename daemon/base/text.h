@@ -21,6 +21,9 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text);
 // parse_duration_ms accepts comes back from this unchanged in value.
 std::string format_duration_ms(std::int64_t ms);
 
+// "65536", "512KiB", "64M", "1GiB", "2T": bytes, in powers of 1024. Empty on anything else.
+std::optional<std::int64_t> parse_size_bytes(std::string_view text);
+
 // RFC 3339 with a zone ("Z" or an offset) and up to nanoseconds, years 1970 to 9999; leap seconds,
 // impossible dates and missing zones are refused.
 std::optional<WallTime> parse_rfc3339(std::string_view text);

@@ -6,6 +6,7 @@
 
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"
+#include "daemon/engine/attempt_environment.h"
 
 namespace taskd {
 namespace {
@@ -161,7 +162,8 @@ void WorkerPool::wake_another() {
 }
 
 std::optional<Finish> WorkerPool::execute(const Claim& claim) {
-  auto launched = launcher_.launch({claim.task, claim.attempt, claim.token, claim.uid, claim.spec});
+  auto launched = launcher_.launch(
+      {claim.task, claim.attempt, claim.token, claim.uid, claim.spec, environment_of(claim)});
   if (auto* end = std::get_if<AttemptEnd>(&launched)) {
     log_refusal(claim, end->outcome);
     return Finish{claim.task, claim.attempt, claim.token, std::move(*end)};

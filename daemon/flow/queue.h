@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
-#include "daemon/flow/rate_limit.h"
 #include "daemon/task/notify.h"
+#include "daemon/task/rate_limit.h"
 
 namespace taskd {
 

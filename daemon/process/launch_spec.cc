@@ -28,6 +28,7 @@ Environment environment(const Launch& launch, const User& user, const LaunchSett
   env["TASKD_TOKEN"] = launch.token;
   env["TASKD_RESULT_FILE"] = settings.result_file;
   if (!settings.socket.empty()) env["TASKD_SOCKET"] = settings.socket;
+  for (const auto& [name, value] : launch.extra_env) env[name] = value;
   return env;
 }
 

@@ -6,6 +6,7 @@
 // and what stands beside it.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct Launch {
   std::string token;
   std::uint32_t uid = 0;  // run as this user
   TaskSpec spec;
+  std::map<std::string, std::string> extra_env = {};  // what this attempt is told besides; wins
 };
 
 struct AttemptId {

@@ -2,18 +2,12 @@
 #include <stdexcept>
 
 #include "daemon/base/random.h"
+#include "daemon/store/keys.h"
+#include "daemon/store/next_task.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
 namespace {
-
-TaskId first_of(Connection& db, const std::string& queue) {
-  Query row = db.query(
-      "SELECT id FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
-      " ORDER BY priority DESC, id LIMIT 1");
-  if (row.bind(queue).step()) return row.int64(0);
-  throw std::logic_error("queue " + queue + " counts queued tasks but has none");
-}
 
 Claim to_claim(StoredTask task) {
   Claim claim;
@@ -103,7 +97,7 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   const Event event = decision.event;
   if (event == Event::retry_later) after.due_at = transaction.now() + decision.delay_ms;
   if (event != Event::retry_later && event != Event::rerun) {
-    end_row(after, task.spec, ended_at, transaction.now());
+    end_row(after, task, ended_at, transaction.now());
   }
   transaction.transition(
       task, event, after,
@@ -123,38 +117,42 @@ bool finish_one(Transaction& transaction, const Finish& finish) {
 
 }  // namespace
 
-void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at, WallTime now) {
+void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now) {
   row.ended_at = ended_at;
-  row.prune_at = std::max(ended_at + spec.keep_ms, now + kLeastKeepMs);
+  row.prune_at = std::max({ended_at + task.spec.keep_ms, now + kLeastKeepMs,
+                           task.created_at + task.spec.flow.unique.for_ms});
 }
 
-Claims claim_tasks(Transaction& transaction, const std::string& boot_id, int limit) {
+Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int limit) {
   Claims result;
   for (;;) {
-    const QueueTable::Turn turn = transaction.queues().next_turn(transaction.now());
-    result.more = turn.queue != nullptr;
-    result.later = turn.later;
-    if (turn.queue == nullptr || std::ssize(result.claims) >= limit) return result;
-    const std::string queue = *turn.queue;
-    StoredTask task = must_load(transaction.db(), first_of(transaction.db(), queue));
+    settle(transaction);
+    const NextTask next = find_next_task(transaction, options.machine);
+    result.more = next.task.has_value();
+    result.later = next.later;
+    if (!next.task || std::ssize(result.claims) >= limit) return result;
+    StoredTask task = must_load(transaction.db(), *next.task);
     TaskRow after = task.row;
     ++after.attempt;
     after.token = random_token();
     after.started_at = transaction.now();
     if (after.attempt > 1) forget_reports(transaction.db(), task.id);
     transaction.db().run(
-        "INSERT INTO attempts (task_id, number, token, boot_id, started_at_ms)"
-        " VALUES (?1, ?2, ?3, ?4, ?5)",
-        task.id, after.attempt, after.token, boot_id, after.started_at);
+        "INSERT INTO attempts (task_id, number, token, boot_id, started_at_ms, granted)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        task.id, after.attempt, after.token, options.boot_id, after.started_at,
+        to_stored(next.grant));
     transaction.transition(task, Event::claim, after, {.type = "claimed"});
-    transaction.queues().take_turn(queue, transaction.now());
+    transaction.queues().take_turn(task.spec.queue, transaction.now());
+    if (task.key) count_key_start(transaction, *task.key);
     result.claims.push_back(to_claim(std::move(task)));
+    result.claims.back().grant = next.grant;
   }
 }
 
 Claims TaskStore::claim(int limit) {
   return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
-    return claim_tasks(transaction, impl_->options.boot_id, limit);
+    return claim_tasks(transaction, impl_->options, limit);
   });
 }
 
@@ -165,7 +163,7 @@ std::vector<FinishResult> TaskStore::finish(std::span<const Finish> finishes, in
       results.push_back({finish_one(transaction, finish), {}});
     }
     if (claim_limit > 0 && !results.empty() && !transaction.short_of_space()) {
-      results.back().next = claim_tasks(transaction, impl_->options.boot_id, claim_limit);
+      results.back().next = claim_tasks(transaction, impl_->options, claim_limit);
     }
     return results;
   });

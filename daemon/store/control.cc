@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
-#include <set>
 
+#include "daemon/store/dependencies.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -55,7 +55,16 @@ std::string_view event_type(Verb verb) {
   return "";
 }
 
-Event event_of(Verb verb, const TaskRow& row, WallTime now) {
+// Where a released task goes on.
+Event release_of(Transaction& transaction, const StoredTask& task) {
+  if (dependencies_of(transaction.db(), task.id) != DependencyState::met) {
+    return Event::release_blocked;
+  }
+  const bool later = task.row.due_at && *task.row.due_at > transaction.now();
+  return later ? Event::release_later : Event::release;
+}
+
+Event event_of(Transaction& transaction, const StoredTask& task, Verb verb) {
   switch (verb) {
     case Verb::cancel:
       return Event::cancel;
@@ -69,16 +78,18 @@ Event event_of(Verb verb, const TaskRow& row, WallTime now) {
     case Verb::move:
       break;
   }
-  return row.due_at && *row.due_at > now ? Event::release_later : Event::release;
+  return release_of(transaction, task);
 }
 
 void change_state(Transaction& transaction, StoredTask& task, Verb verb, const Note& note) {
   if (verb == Verb::retry) return retry_task(transaction, task, note);
   TaskRow after = task.row;
   if (verb == Verb::cancel) {
-    end_row(after, task.spec, transaction.now(), transaction.now());
+    end_row(after, task, transaction.now(), transaction.now());
   }
-  transaction.transition(task, event_of(verb, task.row, transaction.now()), after, note);
+  const Event event = event_of(transaction, task, verb);
+  if (event == Event::release_blocked) after.blocked_on = BlockedOn::dependencies;
+  transaction.transition(task, event, after, note);
 }
 
 void requeue(Transaction& transaction, StoredTask& task, const std::string& queue, Note note) {
@@ -107,11 +118,14 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
   switch (effect_of(request.verb, task.row.state)) {
     case Effect::transition:
       change_state(transaction, task, request.verb, note);
+      // What a retry revives is not to be retried itself, which would run it at once.
+      if (request.verb == Verb::retry) settle_dependencies(transaction);
       break;
     case Effect::request_cancel:
       request_cancel(transaction, task, note);
       break;
     case Effect::remove:
+      tell_all_dependants(transaction, task.id);
       transaction.remove(task, note);
       break;
     case Effect::note:
@@ -167,6 +181,7 @@ ControlResult control_ids(Transaction& transaction, const ControlRequest& reques
     }
   }
   std::vector<ControlChange> changes;
+  // In the order of ids, which is that of dependencies.
   for (const TaskId id : ids) {
     changes.push_back(apply(transaction, request, load_task(transaction.db(), id).value()));
   }
@@ -215,13 +230,10 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
   return chunk;
 }
 
-std::vector<TaskId> without_repeats(const std::vector<TaskId>& ids) {
-  std::vector<TaskId> unique;
-  std::set<TaskId> seen;
-  for (const TaskId id : ids) {
-    if (seen.insert(id).second) unique.push_back(id);
-  }
-  return unique;
+std::vector<TaskId> sorted_once(std::vector<TaskId> ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 // What frees space, or stops the job that fills the disk, must work on a full one.
@@ -233,6 +245,7 @@ WhenFull when_full(Verb verb) {
 }  // namespace
 
 void retry_task(Transaction& transaction, StoredTask& task, const Note& note) {
+  drop_dependencies(transaction.db(), task.id);
   TaskRow after;  // a fresh budget
   after.attempt = task.row.attempt;
   after.started_at = task.row.started_at;
@@ -256,7 +269,7 @@ void cancel_task(Transaction& transaction, StoredTask& task,
 
 ControlResult TaskStore::control(const ControlRequest& request) {
   if (request.filter) return control_filter(request);
-  const std::vector<TaskId> ids = without_repeats(request.ids);
+  const std::vector<TaskId> ids = sorted_once(request.ids);
   ControlResult result = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
     return control_ids(transaction, request, ids);
   });

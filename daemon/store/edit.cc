@@ -12,7 +12,10 @@ void move_start(Transaction& transaction, StoredTask& task, std::optional<WallTi
                 const Note& note) {
   TaskRow after = task.row;
   after.due_at = due;
-  if (task.row.state == State::scheduled && !due) {
+  if (task.row.blocked_on == BlockedOn::key && (due || !task.key)) {
+    // It leaves its key's line: for its time, or since it has no key any more.
+    transaction.transition(task, due ? Event::unblocked_later : Event::unblocked, after, note);
+  } else if (task.row.state == State::scheduled && !due) {
     transaction.transition(task, Event::due, after, note);
   } else if (task.row.state == State::queued && due) {
     transaction.transition(task, Event::postpone, after, note);

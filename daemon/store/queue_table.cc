@@ -90,24 +90,30 @@ bool QueueTable::has_room(const Queue& queue) {
   return !limit || queue.count(State::running) < *limit;
 }
 
-QueueTable::Turn QueueTable::next_turn(WallTime now) const {
-  Turn turn;
-  std::int64_t best = 0;
+std::int64_t QueueTable::running() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, queue] : queues_) sum += queue.count(State::running);
+  return sum;
+}
+
+QueueTable::Turns QueueTable::turns(WallTime now) const {
+  Turns turns;
+  std::vector<std::pair<std::int64_t, const std::string*>> ready;
   for (const auto& [name, queue] : queues_) {
     if (!has_room(queue)) continue;
     if (const auto& rate = queue.info.settings.rate) {
       const WallTime start = next_start(*rate, queue.bucket, now);
       if (start > now) {
-        if (!turn.later || start < *turn.later) turn.later = start;
+        if (!turns.later || start < *turns.later) turns.later = start;
         continue;
       }
     }
-    const std::int64_t standing = share_.standing(queue.pass);
-    if (turn.queue != nullptr && standing >= best) continue;
-    turn.queue = &name;
-    best = standing;
+    ready.emplace_back(share_.standing(queue.pass), &name);
   }
-  return turn;
+  std::stable_sort(ready.begin(), ready.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [standing, name] : ready) turns.queues.push_back(name);
+  return turns;
 }
 
 void QueueTable::take_turn(const std::string& name, WallTime now) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/flow/bucket.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/flow/queue.h"
 #include "daemon/store/connection.h"
@@ -35,12 +36,16 @@ class QueueTable {
 
   void add(const std::string& queue, State state, std::int64_t delta);
 
-  // The queue whose first task may start now; else when time alone will let one start.
-  struct Turn {
-    const std::string* queue = nullptr;
+  // Tasks that run, in all queues.
+  std::int64_t running() const;
+
+  // The queues that have queued tasks and may start one now, in their turn; and when time alone
+  // will let another.
+  struct Turns {
+    std::vector<const std::string*> queues;
     std::optional<WallTime> later;
   };
-  Turn next_turn(WallTime now) const;
+  Turns turns(WallTime now) const;
   // A task of the queue starts.
   void take_turn(const std::string& queue, WallTime now);
 

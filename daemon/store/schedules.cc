@@ -79,7 +79,7 @@ void write_settings(Transaction& transaction, const Actor& actor,
       settings.name, actor.uid, settings.cron, settings.zone, settings.every_ms,
       to_string(settings.catch_up), to_string(settings.overlap), settings.task.queue,
       settings.task.priority, settings.task.name, spec_to_stored(settings.task), transaction.now());
-  transaction.add_schedule_change(transaction.now());
+  transaction.add_wake(transaction.now());
 }
 
 TaskId insert_task(Transaction& transaction, const Schedule& schedule, const Note& note) {
@@ -88,8 +88,7 @@ TaskId insert_task(Transaction& transaction, const Schedule& schedule, const Not
   task.schedule = schedule.id;
   task.created_at = transaction.now();
   task.spec = schedule.settings.task;
-  task.row.state = State::queued;
-  transaction.insert(task, spec_to_stored(task.spec), note);
+  submit_task(transaction, task, spec_to_stored(task.spec), /*hold=*/false, note);
   return task.id;
 }
 
@@ -114,6 +113,10 @@ Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at) 
   Slot slot{at, transaction.now(), SlotResult::fired, std::nullopt};
   if (schedule.settings.overlap == Overlap::skip &&
       has_unended_task(transaction.db(), schedule.id)) {
+    slot.result = SlotResult::overlap;
+    return slot;
+  }
+  if (find_unique(transaction, schedule.uid, schedule.settings.task.flow)) {
     slot.result = SlotResult::overlap;
     return slot;
   }
@@ -205,7 +208,7 @@ ScheduleResult TaskStore::resume_schedule(const Actor& actor, const std::string&
         " done_until_ms = ?2, next_at_ms = ?2 WHERE name = ?1",
         name, transaction.now());
     note(transaction, "schedule_resumed", actor, name);
-    transaction.add_schedule_change(transaction.now());
+    transaction.add_wake(transaction.now());
     return ScheduleResult(load_schedule(db, name).value());
   });
 }

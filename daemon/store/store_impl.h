@@ -62,7 +62,20 @@ std::vector<TaskId> select_ids(Connection& db, const ListRequest& request);
 inline constexpr std::int64_t kLeastKeepMs = 10'000;
 
 // An ended task's columns: when it ended and how long it is kept.
-void end_row(TaskRow& row, const TaskSpec& spec, WallTime ended_at, WallTime now);
+void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now);
+
+// Adds a task, which then waits for whatever it has to: a person, others' ends, its time, its key,
+// or its turn. Its columns but for the state and the key are filled in.
+void submit_task(Transaction& transaction, StoredTask& task, const std::string& stored_spec,
+                 bool hold, const Note& note);
+
+// The user's task that this one must not be there beside.
+std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
+                                  const TaskFlow& flow);
+
+// Whatever the transaction's changes mean for other tasks: those that depend on these, those that
+// share a key with them. After every command, and before one that changed something claims.
+void settle(Transaction& transaction);
 
 // Whether the queue would take `count` more tasks.
 std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTable& queues,
@@ -89,6 +102,6 @@ std::optional<std::string> result_of(Connection& db, TaskId task);
 std::optional<std::pair<Progress, WallTime>> load_progress(Connection& db, TaskId task);
 
 // Moves up to `limit` tasks from `queued` to `running`.
-Claims claim_tasks(Transaction& transaction, const std::string& boot_id, int limit);
+Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int limit);
 
 }  // namespace taskd

@@ -1,5 +1,8 @@
 #include <map>
+#include <sstream>
 
+#include "daemon/store/dependencies.h"
+#include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 
@@ -8,57 +11,79 @@ namespace {
 
 struct Prepared {
   const NewTask* task;
-  std::string spec;  // as stored
+  std::string spec;                // as stored
+  std::optional<TaskId> existing;  // there already, and it must not be there twice
 };
+
+std::vector<TaskId> read_ids(const std::string& text) {
+  std::istringstream words(text);
+  std::vector<TaskId> ids;
+  for (TaskId id = 0; words >> id;) ids.push_back(id);
+  return ids;
+}
+
+// Nothing where the ids follow each other, as those that one thread gives out do.
+std::optional<std::string> write_ids(const std::vector<TaskId>& ids) {
+  std::string text;
+  bool follow = true;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    follow &= ids[i] == ids[0] + static_cast<TaskId>(i);
+    text += (i == 0 ? "" : " ") + std::to_string(ids[i]);
+  }
+  return follow ? std::nullopt : std::optional(text);
+}
 
 // What was submitted under this key before.
 std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& request) {
   if (request.idempotency_key.empty()) return std::nullopt;
   Query row = db.query(
-      "SELECT body_digest, first_task_id, task_count FROM idempotency_keys"
+      "SELECT body_digest, first_task_id, task_count, task_ids FROM idempotency_keys"
       " WHERE uid = ?1 AND key = ?2");
   if (!row.bind(request.actor.uid, request.idempotency_key).step()) return std::nullopt;
   if (row.text(0) != request.body_digest) return KeyReused{};
   Submitted earlier;
   earlier.repeated = true;
-  for (std::int64_t i = 0; i < row.int64(2); ++i) earlier.ids.push_back(row.int64(1) + i);
+  if (!row.is_null(3)) {
+    earlier.ids = read_ids(row.text(3));
+  } else {
+    for (std::int64_t i = 0; i < row.int64(2); ++i) earlier.ids.push_back(row.int64(1) + i);
+  }
   return earlier;
 }
 
-// Ids of one submit follow each other, since one thread gives them out.
 void remember_key(Transaction& transaction, const SubmitRequest& request,
                   const std::vector<TaskId>& ids) {
   if (request.idempotency_key.empty()) return;
   transaction.db().run(
       "INSERT INTO idempotency_keys (uid, key, body_digest, first_task_id, task_count,"
-      " created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+      " created_at_ms, task_ids) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
       request.actor.uid, request.idempotency_key, request.body_digest, ids.front(),
-      static_cast<std::int64_t>(ids.size()), transaction.now());
+      static_cast<std::int64_t>(ids.size()), transaction.now(), write_ids(ids));
 }
 
-std::optional<SubmitResult> refuse(const Transaction& transaction, const QueueTable& queues,
-                                   const SubmitRequest& request) {
-  for (const NewTask& task : request.tasks) {
-    for (const Notify& notify : task.spec.notify) {
+std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest& request,
+                                   const std::vector<Prepared>& tasks) {
+  for (const Prepared& one : tasks) {
+    for (const Notify& notify : one.task->spec.notify) {
       if (!transaction.outbox().declares(notify.hook)) return UnknownHook{};
     }
   }
   std::map<std::string, std::int64_t> added;
-  for (const NewTask& task : request.tasks) ++added[task.spec.queue];
+  for (const Prepared& one : tasks) {
+    if (!one.existing) ++added[one.task->spec.queue];
+  }
   for (const auto& [queue, count] : added) {
-    if (const auto refusal = find_refusal(queues, queue, count)) {
+    if (const auto refusal = find_refusal(transaction.queues(), queue, count)) {
       return std::visit([](const auto& why) { return SubmitResult(why); }, *refusal);
     }
   }
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const TaskFlow& flow = tasks[i].task->spec.flow;
+    if (const auto task = find_unknown_dependency(transaction.db(), request.actor, flow)) {
+      return UnknownDependency{i, *task};
+    }
+  }
   return std::nullopt;
-}
-
-TaskRow first_row(const NewTask& task, WallTime now) {
-  TaskRow row;
-  row.due_at = start_of(task, now);
-  row.state = row.due_at ? State::scheduled : State::queued;
-  if (task.hold) row.state = State::held;
-  return row;
 }
 
 Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
@@ -66,8 +91,9 @@ Task insert(Transaction& transaction, const SubmitRequest& request, const Prepar
   task.uid = request.actor.uid;
   task.created_at = transaction.now();
   task.spec = prepared.task->spec;
-  task.row = first_row(*prepared.task, transaction.now());
-  transaction.insert(task, prepared.spec, {.type = "submitted", .actor_uid = request.actor.uid});
+  task.row.due_at = start_of(*prepared.task, transaction.now());
+  submit_task(transaction, task, prepared.spec, prepared.task->hold,
+              {.type = "submitted", .actor_uid = request.actor.uid});
   Task stored;  // its spec is the request's
   stored.id = task.id;
   stored.uid = task.uid;
@@ -77,17 +103,37 @@ Task insert(Transaction& transaction, const SubmitRequest& request, const Prepar
   return stored;
 }
 
+void add_one(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared,
+             Submitted& submitted) {
+  // Looked for again: it may have come with this very submit.
+  const auto existing = find_unique(transaction, request.actor.uid, prepared.task->spec.flow);
+  submitted.existing.push_back(existing.has_value());
+  submitted.any_existing |= existing.has_value();
+  if (!existing) submitted.tasks.push_back(insert(transaction, request, prepared));
+  submitted.ids.push_back(existing ? *existing : submitted.tasks.back().id);
+}
+
 SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
-                        const std::vector<Prepared>& tasks) {
+                        std::vector<Prepared>& tasks) {
   if (auto repeated = find_repeated(transaction.db(), request)) return *std::move(repeated);
-  if (auto refused = refuse(transaction, transaction.queues(), request)) return *std::move(refused);
-  Submitted submitted;
-  for (const Prepared& task : tasks) {
-    submitted.tasks.push_back(insert(transaction, request, task));
-    submitted.ids.push_back(submitted.tasks.back().id);
+  for (Prepared& one : tasks) {
+    one.existing = find_unique(transaction, request.actor.uid, one.task->spec.flow);
   }
+  if (auto refused = refuse(transaction, request, tasks)) return *std::move(refused);
+  Submitted submitted;
+  for (const Prepared& task : tasks) add_one(transaction, request, task, submitted);
   remember_key(transaction, request, submitted.ids);
   return submitted;
+}
+
+// Whether a dependency, a key or neither keeps a task that is due from its line.
+std::optional<BlockedOn> find_block(Transaction& transaction, const StoredTask& task) {
+  if (dependencies_of(transaction.db(), task.spec.flow) != DependencyState::met) {
+    return BlockedOn::dependencies;
+  }
+  const bool waits =
+      task.key && !task.row.due_at && !has_key_room(transaction, *task.key, task.spec.queue);
+  return waits ? std::optional(BlockedOn::key) : std::nullopt;
 }
 
 }  // namespace
@@ -96,6 +142,46 @@ std::optional<WallTime> start_of(const NewTask& task, WallTime now) {
   std::optional<WallTime> due = task.run_at;
   if (task.delay_ms) due = now + *task.delay_ms;
   return due && *due > now ? due : std::nullopt;
+}
+
+std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
+                                  const TaskFlow& flow) {
+  const Unique& unique = flow.unique;
+  if (unique.key.empty()) return std::nullopt;
+  const bool whatever_state = !unique.while_state && unique.for_ms > 0;
+  const std::int64_t since_ms =
+      unique.for_ms > 0 ? transaction.now().ms - unique.for_ms : std::int64_t{-1};
+  const bool may_run = unique.while_state != UniqueWhile::queued;
+  Query row =
+      whatever_state
+          ? transaction.db().query(
+                "SELECT id FROM tasks INDEXED BY tasks_unique WHERE uid = ?1 AND unique_key = ?2"
+                " AND created_at_ms > ?3 AND ?4 ORDER BY id DESC LIMIT 1")
+          : transaction.db().query(
+                "SELECT id FROM tasks INDEXED BY tasks_unique_active WHERE uid = ?1"
+                " AND unique_key = ?2 AND ended_at_ms IS NULL AND created_at_ms > ?3"
+                " AND (?4 OR state <> 'running') ORDER BY id DESC LIMIT 1");
+  if (!row.bind(uid, unique.key, since_ms, may_run ? 1 : 0).step()) return std::nullopt;
+  return row.int64(0);
+}
+
+void submit_task(Transaction& transaction, StoredTask& task, const std::string& stored_spec,
+                 bool hold, const Note& note) {
+  task.key = find_key(transaction, task.uid, task.spec.flow.key);
+  task.row.blocked_on = find_block(transaction, task);
+  task.row.state = task.row.due_at ? State::scheduled : State::queued;
+  if (task.row.blocked_on) task.row.state = State::blocked;
+  if (hold) {
+    task.row.state = State::held;
+    task.row.blocked_on = std::nullopt;
+  }
+  transaction.insert(task, stored_spec, note);
+  insert_dependencies(transaction, task);
+}
+
+void settle(Transaction& transaction) {
+  settle_dependencies(transaction);
+  settle_keys(transaction);
 }
 
 std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTable& queues,
@@ -111,14 +197,16 @@ std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTab
 SubmitResult TaskStore::submit(const SubmitRequest& request) {
   if (request.tasks.empty()) return Submitted{};
   std::vector<Prepared> tasks;  // written out here, on the caller's thread: the writer is shared
-  for (const NewTask& task : request.tasks) tasks.push_back({&task, spec_to_stored(task.spec)});
+  for (const NewTask& task : request.tasks) {
+    tasks.push_back({&task, spec_to_stored(task.spec), std::nullopt});
+  }
   SubmitResult result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return submit_all(transaction, request, tasks);
   });
-  if (auto* submitted = std::get_if<Submitted>(&result)) {
-    for (std::size_t i = 0; i < submitted->tasks.size(); ++i) {
-      submitted->tasks[i].spec = request.tasks[i].spec;
-    }
+  auto* submitted = std::get_if<Submitted>(&result);
+  if (submitted == nullptr || submitted->repeated || submitted->any_existing) return result;
+  for (std::size_t i = 0; i < submitted->tasks.size(); ++i) {
+    submitted->tasks[i].spec = request.tasks[i].spec;
   }
   return result;
 }

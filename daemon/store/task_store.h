@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/flow/needs.h"
 #include "daemon/flow/queue.h"
 #include "daemon/task/delivery.h"
 #include "daemon/task/lifecycle.h"
@@ -60,6 +61,7 @@ struct StoreOptions {
   std::string boot_id;
   std::int64_t ballast_bytes = 16 << 20;  // kept beside the database, freed when the disk is full
   int max_batch = 256;                    // commands per COMMIT
+  Machine machine = {};                   // what running tasks share
   const Clock* clock = nullptr;           // outlives the store
   std::vector<HookRule> hooks = {};       // at most kMaxHooks
   // What a hook is told about a task, as JSON; needed with hooks. Called on the writer thread.
@@ -86,8 +88,11 @@ struct SubmitRequest {
 };
 struct Submitted {
   std::vector<TaskId> ids;
-  bool repeated = false;    // the key was known: these are the earlier tasks
-  std::vector<Task> tasks;  // as they were stored; empty when repeated
+  bool repeated = false;       // the key was known: these are the earlier tasks
+  std::vector<bool> existing;  // by id: it was there already, and is not to be there twice
+  bool any_existing = false;
+  std::vector<Task> tasks;  // as they were stored, without specs where any was there already; empty
+                            // when repeated
 };
 struct UnknownQueue {
   std::string queue;
@@ -100,7 +105,12 @@ struct QueueFull {
 };
 struct KeyReused {};    // same key, other body
 struct UnknownHook {};  // a task's `notify` names one that is not declared
-using SubmitResult = std::variant<Submitted, UnknownQueue, UnknownHook, QueueFull, KeyReused>;
+struct UnknownDependency {
+  std::size_t index = 0;  // of the task in the request
+  TaskId task = 0;        // that is not there, or not the actor's
+};
+using SubmitResult =
+    std::variant<Submitted, UnknownQueue, UnknownHook, QueueFull, KeyReused, UnknownDependency>;
 
 // --- claim and finish --------------------------------------------------------------------------
 struct Claim {
@@ -109,6 +119,7 @@ struct Claim {
   std::string token;
   std::uint32_t uid = 0;  // run as: spec.user_uid or the submitter
   TaskSpec spec;
+  Grant grant;                    // not from running_attempts()
   bool cancel_requested = false;  // only from running_attempts()
   std::string boot_id;            // only from running_attempts()
 };
@@ -326,7 +337,8 @@ class TaskStore {
   std::optional<TaskResult> result(TaskId id);
   std::optional<std::string> result_of(TaskId id);  // JSON
 
-  // Moves tasks that are due to `queued`, at most `limit`; returns when the next one is due.
+  // Moves tasks that are due to `queued`, and those that a key's rate or their dependencies let go,
+  // at most `limit` of each; returns when the next one is.
   std::optional<WallTime> promote(WallTime now, int limit);
   // Deletes ended tasks whose keep time (at least ten seconds) is over, at most `limit`, old keys,
   // slots, deliveries and events; the deleted ones come back with their number of attempts so that

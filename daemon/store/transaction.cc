@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "daemon/flow/needs.h"
+#include "daemon/store/keys.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
@@ -13,6 +15,23 @@ std::optional<Reason> read_reason(const Query& row, int column) {
   const std::string word = row.text(column);
   if (const auto reason = parse_reason(word)) return reason;
   throw std::runtime_error("the database holds an unknown reason: " + word);
+}
+
+std::string_view to_string(BlockedOn on) {
+  return on == BlockedOn::key ? "key" : "dependencies";
+}
+
+std::optional<std::string_view> word_of(std::optional<BlockedOn> on) {
+  return on ? std::optional(to_string(*on)) : std::nullopt;
+}
+
+std::optional<BlockedOn> read_blocked_on(const Query& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return row.text(column) == "key" ? BlockedOn::key : BlockedOn::dependencies;
+}
+
+bool concerns_key(State state) {
+  return state == State::queued || state == State::blocked || state == State::running;
 }
 
 // Inside the writer a row cannot have changed since it was read.
@@ -34,7 +53,7 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
       "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, s.spec, t.state, t.reason,"
       " t.attempt, t.tries, t.lost, t.token, t.due_at_ms, t.started_at_ms, t.ended_at_ms,"
-      " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals"
+      " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals, t.key_id, t.blocked_on"
       " FROM tasks t CROSS JOIN task_specs s ON s.task_id = t.id WHERE t.id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   StoredTask task;
@@ -57,6 +76,8 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   task.row.cancel_requested_at = row.optional_time(15);
   task.row.prune_at = row.optional_time(16);
   task.row.refusals = row.integer(17);
+  if (!row.is_null(18)) task.key = row.int64(18);
+  task.row.blocked_on = read_blocked_on(row, 19);
   return task;
 }
 
@@ -68,16 +89,21 @@ StoredTask must_load(Connection& db, TaskId id) {
 void Transaction::insert(StoredTask& task, const std::string& stored_spec, const Note& note) {
   const TaskSpec& spec = task.spec;
   Query row = db_.query(
-      "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id");
+      "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id,"
+      " key_id, blocked_on, needs, unique_key)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id");
+  const std::optional<std::string> unique_key =
+      spec.flow.unique.key.empty() ? std::nullopt : std::optional(spec.flow.unique.key);
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
-           task.row.due_at, task.schedule);
+           task.row.due_at, task.schedule, task.key, word_of(task.row.blocked_on),
+           to_stored(needs_of(spec.flow)), unique_key);
   if (!row.step()) throw std::logic_error("an INSERT returned no id");
   task.id = row.int64(0);
   row.run();
   db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
   insert_labels(db_, task.id, spec);
   queues_.add(spec.queue, task.row.state, 1);
+  if (task.key && concerns_key(task.row.state)) touch_key(*task.key);
   add_event(task.id, std::nullopt, note, std::nullopt, task.row.state);
   add_change(task, tell(task, HookEvent::submitted));
 }
@@ -91,9 +117,12 @@ void Transaction::transition(StoredTask& task, Event event, TaskRow after, const
                            std::string(to_string(event)) + " from there");
   }
   after.state = *to;
+  if (after.state != State::blocked) after.blocked_on = std::nullopt;
   update(task, after);
   queues_.add(task.spec.queue, before.state, -1);
   queues_.add(task.spec.queue, after.state, 1);
+  if (task.key && (concerns_key(before.state) || concerns_key(after.state))) touch_key(*task.key);
+  if (is_end(before.state) || is_end(after.state)) add_moved(task.id);
   add_event(task.id, std::max(before.attempt, after.attempt), note, before.state, after.state);
   const auto told =
       told_event(before.state, after.state, after.tries > before.tries, after.lost > before.lost);
@@ -112,21 +141,24 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
   const int changed = db_.run(
       "UPDATE tasks SET state = ?5, reason = ?6, attempt = ?7, tries = ?8, lost = ?9, token = ?10,"
       " due_at_ms = ?11, started_at_ms = ?12, ended_at_ms = ?13, cancel_requested_at_ms = ?14,"
-      " prune_at_ms = ?15, refusals = ?16"
+      " prune_at_ms = ?15, refusals = ?16, blocked_on = ?17"
       " WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND token IS ?4",
       task.id, before.state, before.attempt, before.token, after.state, after.reason, after.attempt,
       after.tries, after.lost, after.token, after.due_at, after.started_at, after.ended_at,
-      after.cancel_requested_at, after.prune_at, after.refusals);
+      after.cancel_requested_at, after.prune_at, after.refusals, word_of(after.blocked_on));
   expect_one_row(changed, task.id, "an UPDATE");
   task.row = after;
 }
 
 void Transaction::respec(StoredTask& task, const TaskSpec& spec) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its spec");
+  const std::optional<std::int64_t> old_key = task.key;
+  if (spec.flow.key != task.spec.flow.key) task.key = find_key(*this, task.uid, spec.flow.key);
   expect_one_row(
-      db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6"
+      db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6, needs = ?7, key_id = ?8"
               " WHERE id = ?1 AND state = ?2 AND attempt = ?3",
-              task.id, task.row.state, task.row.attempt, spec.queue, spec.name, spec.priority),
+              task.id, task.row.state, task.row.attempt, spec.queue, spec.name, spec.priority,
+              to_stored(needs_of(spec.flow)), task.key),
       task.id, "an UPDATE");
   expect_one_row(
       db_.run("UPDATE task_specs SET spec = ?2 WHERE task_id = ?1", task.id, spec_to_stored(spec)),
@@ -137,6 +169,10 @@ void Transaction::respec(StoredTask& task, const TaskSpec& spec) {
   }
   queues_.add(task.spec.queue, task.row.state, -1);
   queues_.add(spec.queue, task.row.state, 1);
+  for (const auto& key : {old_key, task.key}) {
+    if (key && concerns_key(task.row.state)) touch_key(*key);
+  }
+  if (old_key && old_key != task.key) forget_unused_key(db_, *old_key);
   task.spec = spec;
 }
 
@@ -145,6 +181,7 @@ void Transaction::remove(const StoredTask& task, const Note& note) {
                               task.id, task.row.state, task.row.attempt);
   expect_one_row(changed, task.id, "a DELETE");
   db_.run("DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'", task.id);
+  if (task.key) forget_unused_key(db_, *task.key);
   queues_.add(task.spec.queue, task.row.state, -1);
   add_event(task.id, task.row.attempt, note, task.row.state);
 }
@@ -180,6 +217,12 @@ void Transaction::add_change(const StoredTask& task, std::uint64_t hooks) {
   changes_.push_back(change);
 }
 
+std::vector<std::int64_t> Transaction::take_touched_keys() {
+  std::sort(touched_keys_.begin(), touched_keys_.end());
+  touched_keys_.erase(std::unique(touched_keys_.begin(), touched_keys_.end()), touched_keys_.end());
+  return std::exchange(touched_keys_, {});
+}
+
 void Transaction::begin_command() {
   queues_.begin_command();
   command_begin_ = changes_.size();
@@ -187,6 +230,8 @@ void Transaction::begin_command() {
 
 void Transaction::undo_command() {
   queues_.undo();
+  touched_keys_.clear();
+  moved_.clear();
   changes_.resize(command_begin_);
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/store/connection.h"
@@ -17,9 +18,12 @@
 
 namespace taskd {
 
+enum class BlockedOn { key, dependencies };
+
 // The columns of a task that transitions change.
 struct TaskRow {
   State state = State::queued;
+  std::optional<BlockedOn> blocked_on;  // set exactly while blocked
   std::optional<Reason> reason;
   int attempt = 0;
   int tries = 0;
@@ -37,6 +41,7 @@ struct StoredTask {
   TaskId id = 0;
   std::uint32_t uid = 0;
   std::optional<std::int64_t> schedule;  // that submitted it
+  std::optional<std::int64_t> key;       // id of its key
   WallTime created_at;
   TaskSpec spec;
   TaskRow row;
@@ -72,8 +77,8 @@ class Transaction {
   bool short_of_space() const { return short_of_space_; }
   const std::vector<Change>& changes() const { return changes_; }
 
-  // A schedule wants to be looked at at `at`.
-  void add_schedule_change(WallTime at) {
+  // Something is to be looked at at `at`, by the timekeeper.
+  void add_wake(WallTime at) {
     Change change;
     change.act_at = at;
     changes_.push_back(change);
@@ -103,6 +108,13 @@ class Transaction {
   // More may start than before.
   void add_limits_change() { changes_.push_back(Change{}); }
 
+  // A key whose tasks may have to be blocked or unblocked (keys.h). Transitions do it themselves.
+  void touch_key(std::int64_t key) { touched_keys_.push_back(key); }
+  std::vector<std::int64_t> take_touched_keys();  // each once
+  // A task whose dependants are to be told (dependencies.h): it ended, or is tried again.
+  void add_moved(TaskId task) { moved_.push_back(task); }
+  std::vector<TaskId> take_moved() { return std::exchange(moved_, {}); }
+
   // Around one command; undo_command() forgets its changes and counts, not its SQL.
   void begin_command();
   void undo_command();
@@ -119,6 +131,8 @@ class Transaction {
   const std::int64_t generation_;
   const bool short_of_space_;
   std::vector<Change> changes_;
+  std::vector<std::int64_t> touched_keys_;
+  std::vector<TaskId> moved_;
   std::size_t command_begin_ = 0;
 };
 

@@ -1,4 +1,6 @@
 // What time alone does to tasks: the due ones are queued, the old ones deleted.
+#include "daemon/store/dependencies.h"
+#include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -31,6 +33,11 @@ std::optional<WallTime> next_due(Connection& db) {
       " ORDER BY due_at_ms LIMIT 1");
   if (!row.step()) return std::nullopt;
   return row.time(0);
+}
+
+std::optional<WallTime> earlier(std::optional<WallTime> a, std::optional<WallTime> b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
 }
 
 std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
@@ -89,7 +96,10 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
       StoredTask task = must_load(transaction.db(), id);
       transaction.transition(task, Event::due, task.row, {.type = "due"});
     }
-    return next_due(transaction.db());
+    wake_keys(transaction, now, limit);
+    const bool more = tell_dependants(transaction);
+    if (more) return std::optional(now);
+    return earlier(next_due(transaction.db()), next_key_wake(transaction.db()));
   });
 }
 
@@ -115,6 +125,7 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
     PruneResult result;
     for (const TaskId id : prunable_ids(db, now, limit)) {
       const StoredTask task = must_load(db, id);
+      tell_all_dependants(transaction, id);
       transaction.remove(task, {.type = "pruned"});
       result.tasks.push_back({task.id, task.row.attempt});
     }

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "daemon/store/store_impl.h"
+
 namespace taskd {
 namespace {
 
@@ -147,6 +149,7 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
   if (!alone) db_.run("SAVEPOINT command");
   try {
     (*item.command)(transaction);
+    settle(transaction);
   } catch (const SQLite::Exception& error) {
     if (classify(db_, error) != Failure::command || !db_.in_transaction()) throw;
     item.error = std::current_exception();

@@ -19,6 +19,7 @@ constexpr Transition kTransitions[] = {
     {State::scheduled, Event::hold, State::held},
 
     {State::blocked, Event::unblocked, State::queued},
+    {State::blocked, Event::unblocked_later, State::scheduled},
     {State::blocked, Event::doomed, State::failed},
     {State::blocked, Event::cancel, State::cancelled},
     {State::blocked, Event::hold, State::held},
@@ -26,9 +27,11 @@ constexpr Transition kTransitions[] = {
     {State::held, Event::release, State::queued},
     {State::held, Event::release_later, State::scheduled},
     {State::held, Event::release_blocked, State::blocked},
+    {State::held, Event::doomed, State::failed},
     {State::held, Event::cancel, State::cancelled},
 
     {State::queued, Event::claim, State::running},
+    {State::queued, Event::block, State::blocked},
     {State::queued, Event::cancel, State::cancelled},
     {State::queued, Event::hold, State::held},
     {State::queued, Event::postpone, State::scheduled},
@@ -41,6 +44,8 @@ constexpr Transition kTransitions[] = {
 
     {State::succeeded, Event::retry, State::queued},
     {State::failed, Event::retry, State::queued},
+    {State::failed, Event::revive, State::blocked},
+    {State::cancelled, Event::revive, State::blocked},
     {State::cancelled, Event::retry, State::queued},
 };
 
@@ -100,10 +105,16 @@ std::string_view to_string(Event event) {
   switch (event) {
     case Event::due:
       return "due";
+    case Event::block:
+      return "block";
     case Event::unblocked:
       return "unblocked";
+    case Event::unblocked_later:
+      return "unblocked_later";
     case Event::doomed:
       return "doomed";
+    case Event::revive:
+      return "revive";
     case Event::claim:
       return "claim";
     case Event::succeed:

@@ -7,6 +7,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd {
 namespace {
@@ -214,6 +215,12 @@ void read_on_lost(FieldReader& reader, const json& value, const std::string& at,
   task.spec.on_lost = *on_lost;
 }
 
+// Of a field that concerns the flow alone.
+template <void (*read)(FieldReader&, const json&, const std::string&, TaskFlow&)>
+void read_flow(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  read(reader, value, at, task.spec.flow);
+}
+
 constexpr JsonField<NewTask> kTaskFields[] = {
     {"argv", read_argv},
     {"shell", read_shell},
@@ -258,6 +265,12 @@ constexpr JsonField<NewTask> kTaskFields[] = {
      [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
        read_retry_matches(reader, value, at, task.spec.no_retry_on);
      }},
+    {"key", read_flow<read_key>},
+    {"slots", read_flow<read_slots>},
+    {"resources", read_flow<read_resources>},
+    {"unique", read_flow<read_unique>},
+    {"depends_on", read_flow<read_depends_on>},
+    {"on_dependency_failed", read_flow<read_on_dependency_failed>},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "daemon/task/spec_json.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd {
 namespace {
@@ -25,6 +26,11 @@ class JsonWriter {
     out_ += bracket;
   }
   void end(char bracket) { out_ += bracket; }
+  // A value that is written out already.
+  void raw(std::string_view value) {
+    separate();
+    out_ += value;
+  }
   void key(std::string_view name) {
     string(name);
     out_ += ':';
@@ -262,7 +268,7 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     spec.keep_ms = integer_of<std::int64_t>(key, value);
   } else if (key == "notify") {
     read_stored_notify(key, value, spec.notify);
-  } else {
+  } else if (!flow_member_from_json(key, value, spec.flow)) {
     refuse(key);
   }
 }
@@ -322,6 +328,13 @@ std::string spec_to_stored(const TaskSpec& spec) {
     writer.begin('[');
     for (const Notify& notify : spec.notify) writer.string(format_notify(notify));
     writer.end(']');
+  }
+  if (spec.flow != defaults.flow) {
+    const json flow = flow_to_json(spec.flow, /*all=*/false);
+    for (const auto& [key, value] : flow.items()) {
+      writer.key(key);
+      writer.raw(value.dump());
+    }
   }
   writer.end('}');
   return writer.take();

@@ -21,6 +21,9 @@ constexpr std::string_view kOnLost[] = {"rerun", "fail"};
 constexpr std::string_view kCatchUps[] = {"one", "all", "none"};
 constexpr std::string_view kOverlaps[] = {"skip", "queue", "replace"};
 constexpr std::string_view kSlotResults[] = {"fired", "overlap", "refused"};
+constexpr std::string_view kUniqueWhiles[] = {"queued", "active"};
+constexpr std::string_view kDependencyOns[] = {"ok", "any", "failed"};
+constexpr std::string_view kOnDependencyFailed[] = {"fail", "cancel", "run"};
 
 static_assert(std::size(kStates) == static_cast<std::size_t>(State::cancelled) + 1);
 static_assert(std::size(kReasons) == static_cast<std::size_t>(Reason::reported) + 1);
@@ -30,6 +33,10 @@ static_assert(std::size(kOnLost) == static_cast<std::size_t>(OnLost::fail) + 1);
 static_assert(std::size(kCatchUps) == static_cast<std::size_t>(CatchUp::none) + 1);
 static_assert(std::size(kOverlaps) == static_cast<std::size_t>(Overlap::replace) + 1);
 static_assert(std::size(kSlotResults) == static_cast<std::size_t>(SlotResult::refused) + 1);
+static_assert(std::size(kUniqueWhiles) == static_cast<std::size_t>(UniqueWhile::active) + 1);
+static_assert(std::size(kDependencyOns) == static_cast<std::size_t>(DependencyOn::failed) + 1);
+static_assert(std::size(kOnDependencyFailed) ==
+              static_cast<std::size_t>(OnDependencyFailed::run) + 1);
 
 template <class Enum, std::size_t N>
 std::optional<Enum> parse(const std::string_view (&spellings)[N], std::string_view text) {
@@ -67,6 +74,16 @@ std::string_view to_string(SlotResult r) {
   return kSlotResults[static_cast<std::size_t>(r)];
 }
 
+std::string_view to_string(UniqueWhile w) {
+  return kUniqueWhiles[static_cast<std::size_t>(w)];
+}
+std::string_view to_string(DependencyOn o) {
+  return kDependencyOns[static_cast<std::size_t>(o)];
+}
+std::string_view to_string(OnDependencyFailed o) {
+  return kOnDependencyFailed[static_cast<std::size_t>(o)];
+}
+
 std::optional<State> parse_state(std::string_view text) {
   return parse<State>(kStates, text);
 }
@@ -90,6 +107,16 @@ std::optional<Overlap> parse_overlap(std::string_view text) {
 }
 std::optional<SlotResult> parse_slot_result(std::string_view text) {
   return parse<SlotResult>(kSlotResults, text);
+}
+
+std::optional<UniqueWhile> parse_unique_while(std::string_view text) {
+  return parse<UniqueWhile>(kUniqueWhiles, text);
+}
+std::optional<DependencyOn> parse_dependency_on(std::string_view text) {
+  return parse<DependencyOn>(kDependencyOns, text);
+}
+std::optional<OnDependencyFailed> parse_on_dependency_failed(std::string_view text) {
+  return parse<OnDependencyFailed>(kOnDependencyFailed, text);
 }
 
 std::optional<int> parse_priority(std::string_view text) {

@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/task/notify.h"
+#include "daemon/task/task_flow.h"
 
 namespace taskd {
 
@@ -110,6 +111,7 @@ struct TaskSpec {
   int max_lost = 3;                                // re-runs after a loss; the next loss is poison
   std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
   std::vector<Notify> notify;                      // who is told of it, beside its queue's
+  TaskFlow flow;
   bool operator==(const TaskSpec&) const = default;
 };
 

@@ -89,6 +89,8 @@ TEST_CASE("an answered task has exactly the documented fields") {
     "backoff": {"kind": "linear", "initial_ms": 4, "max_ms": 5, "jitter": 0.5},
     "retry_on": [6], "no_retry_on": ["oom"], "on_lost": "fail", "max_lost": 7, "keep_ms": 8,
     "notify": ["mail:started,failed", "chat"],
+    "key": null, "slots": 1, "resources": {}, "unique": null, "depends_on": [],
+    "on_dependency_failed": "fail",
     "state": "failed", "reason": "exit", "attempt": 5, "tries": 3, "lost": 2,
     "created_at": "2026-03-01T12:00:00.001Z", "due_at": "2026-03-01T12:00:00.002Z",
     "started_at": "2026-03-01T12:00:00.003Z", "ended_at": "2026-03-01T12:00:00.004Z",

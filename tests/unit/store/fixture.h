@@ -63,6 +63,7 @@ struct Fixture {
              std::string(to_string(task.state)) + R"(","attempt":)" + std::to_string(task.attempt) +
              R"(,"ended":)" + (task.last_outcome ? "true" : "false") + "}";
     };
+    options.machine = machine;
     options.on_commit = [this](std::span<const Change> batch) {
       const std::lock_guard lock(mutex);
       changes.insert(changes.end(), batch.begin(), batch.end());
@@ -149,6 +150,7 @@ struct Fixture {
   std::vector<HookRule> hooks;
   TempDir dir;
   FakeClock clock;
+  Machine machine;  // as of the next start
   std::mutex mutex;
   std::vector<Change> changes;
   std::vector<std::string> fatal;

@@ -17,8 +17,11 @@ namespace {
 const std::map<std::pair<std::string, std::string>, std::string> kAllowed = {
     {{"queued", "claim"}, "running"},
     {{"scheduled", "due"}, "queued"},
+    {{"queued", "block"}, "blocked"},
     {{"blocked", "unblocked"}, "queued"},
+    {{"blocked", "unblocked_later"}, "scheduled"},
     {{"blocked", "doomed"}, "failed"},
+    {{"held", "doomed"}, "failed"},
     {{"running", "succeed"}, "succeeded"},
     {{"running", "retry_later"}, "scheduled"},
     {{"running", "give_up"}, "failed"},
@@ -38,6 +41,8 @@ const std::map<std::pair<std::string, std::string>, std::string> kAllowed = {
     {{"succeeded", "retry"}, "queued"},
     {{"failed", "retry"}, "queued"},
     {{"cancelled", "retry"}, "queued"},
+    {{"failed", "revive"}, "blocked"},
+    {{"cancelled", "revive"}, "blocked"},
 };
 
 TEST_CASE("every state takes exactly the events it should") {
@@ -58,11 +63,12 @@ TEST_CASE("every state takes exactly the events it should") {
   CHECK(allowed == kAllowed.size());
 }
 
-TEST_CASE("an ended task leaves its end only when a person asks") {
+TEST_CASE("an ended task leaves its end only when a person asks for it or for what doomed it") {
   for (const State from : kAllStates) {
     if (!is_end(from)) continue;
     for (const Event event : kAllEvents) {
-      if (event != Event::retry) CHECK(next_state(from, event) == std::nullopt);
+      if (event != Event::retry && event != Event::revive)
+        CHECK(next_state(from, event) == std::nullopt);
     }
   }
 }

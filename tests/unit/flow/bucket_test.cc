@@ -1,4 +1,4 @@
-#include "daemon/flow/rate_limit.h"
+#include "daemon/flow/bucket.h"
 
 #include <doctest/doctest.h>
 

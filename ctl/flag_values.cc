@@ -1,0 +1,49 @@
+#include "ctl/flag_values.h"
+
+#include <algorithm>
+#include <climits>
+
+#include "ctl/failure.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+
+std::string in_quotes(std::string_view text) {
+  return "\"" + escape_for_humans(text) + "\"";
+}
+
+const std::string& checked(std::string_view what, const std::string& text) {
+  if (!is_valid_utf8(text))
+    throw UsageError(kExitBadData,
+                     std::string(what) + " is not UTF-8 and cannot be sent: " + in_quotes(text));
+  return text;
+}
+
+int int_flag(std::string_view flag, const std::string& text) {
+  const auto value = parse_int(text);
+  if (!value || *value < INT_MIN || *value > INT_MAX)
+    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not a number");
+  return static_cast<int>(*value);
+}
+
+std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not KEY=VALUE");
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::vector<std::string> split_lists(const std::vector<std::string>& texts) {
+  std::vector<std::string> parts;
+  for (const std::string& text : texts) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      parts.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  return parts;
+}
+
+}  // namespace taskd::ctl

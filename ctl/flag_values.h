@@ -1,0 +1,26 @@
+// What stands behind a flag, understood. Everything throws UsageError: 64 for a wrong value, 65 for
+// text that JSON cannot carry.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace taskd::ctl {
+
+// As it stands in a message.
+std::string in_quotes(std::string_view text);
+
+// JSON is UTF-8: other bytes cannot reach the daemon, and must not be bent on the way.
+const std::string& checked(std::string_view what, const std::string& text);
+
+int int_flag(std::string_view flag, const std::string& text);
+
+// "K=V" -> K, V.
+std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text);
+
+// What stands between commas, of all occurrences.
+std::vector<std::string> split_lists(const std::vector<std::string>& texts);
+
+}  // namespace taskd::ctl

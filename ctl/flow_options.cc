@@ -1,0 +1,116 @@
+#include "ctl/flow_options.h"
+
+#include "ctl/failure.h"
+#include "ctl/flag_values.h"
+#include "ctl/when.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+[[noreturn]] void refuse(std::string_view flag, const std::string& text, std::string_view problem) {
+  throw UsageError(kExitUsage,
+                   std::string(flag) + ": " + in_quotes(text) + " " + std::string(problem));
+}
+
+// "12" or "12:any".
+Dependency parse_dependency(const std::string& text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const auto id = parse_int(std::string_view(text).substr(0, colon));
+  if (!id || *id < 1) refuse("--after", text, "is not an id, or an id with :ok, :any or :failed");
+  Dependency dependency{*id, DependencyOn::ok};
+  if (colon == text.size()) return dependency;
+  const auto on = parse_dependency_on(std::string_view(text).substr(colon + 1));
+  if (!on) refuse("--after", text, "must end in :ok, :any or :failed");
+  dependency.on = *on;
+  return dependency;
+}
+
+}  // namespace
+
+void FlowOptions::declare(Args& args) {
+  args.option("--key", "KEY", key_,
+              "tasks of yours with the same KEY share its limits:\none at a time, unless you say");
+  args.option("--key-limit", "N", key_limit_, "so many tasks of the key at once");
+  args.option("--key-rate", "N/TIME", key_rate_, "start so many tasks of the key: 10/1m, 5/s");
+  args.option("--slots", "N", slots_, "takes so many of the workers' slots (default: 1)");
+  args.list("--resource", "NAME=N", resources_,
+            "takes so much of a declared resource: gpu=1,\nmemory=8G; may be repeated");
+  args.option(
+      "--unique", "KEY", unique_,
+      "not while another of your tasks has this KEY and\nhas not ended: that one's id comes "
+      "back instead");
+  args.option("--unique-for", "TIME", unique_for_, "… and for this long since that was submitted");
+  args.option("--unique-while", "WHAT", unique_while_, "… while it is queued, or active");
+}
+
+void FlowOptions::declare_dependencies(Args& args) {
+  args.list("--after", "ID[:HOW]", after_,
+            "start once these tasks have ended: ok (default),\nany, or failed; with commas");
+  args.option("--on-dependency-failed", "WHAT", on_dependency_failed_,
+              "when that cannot come true: fail (default), cancel\nor run");
+}
+
+TaskFlow FlowOptions::to_flow() const {
+  TaskFlow flow;
+  flow.key = key();
+  flow.unique = unique();
+  if (slots_) flow.slots = int_flag("--slots", *slots_);
+  set_resources(flow);
+  set_dependencies(flow);
+  return flow;
+}
+
+KeyUse FlowOptions::key() const {
+  KeyUse key;
+  if (!key_ && (key_limit_ || key_rate_))
+    throw UsageError(kExitUsage, "--key-limit and --key-rate need a --key");
+  if (!key_) return key;
+  key.name = checked("--key", *key_);
+  if (key.name.empty()) throw UsageError(kExitUsage, "--key is empty");
+  if (key_limit_) key.limit = int_flag("--key-limit", *key_limit_);
+  if (key_rate_) {
+    key.rate = parse_rate(*key_rate_);
+    if (!key.rate) refuse("--key-rate", *key_rate_, "is not a count and a time, such as 10/1m");
+  }
+  return key;
+}
+
+Unique FlowOptions::unique() const {
+  Unique unique;
+  if (!unique_ && (unique_for_ || unique_while_))
+    throw UsageError(kExitUsage, "--unique-for and --unique-while need a --unique KEY");
+  if (!unique_) return unique;
+  unique.key = checked("--unique", *unique_);
+  if (unique.key.empty()) throw UsageError(kExitUsage, "--unique is empty");
+  if (unique_for_) unique.for_ms = duration_flag("--unique-for", *unique_for_);
+  if (unique_while_) {
+    unique.while_state = parse_unique_while(*unique_while_);
+    if (!unique.while_state)
+      refuse("--unique-while", *unique_while_, "is neither queued nor active");
+  }
+  return unique;
+}
+
+void FlowOptions::set_resources(TaskFlow& flow) const {
+  for (const std::string& text : split_lists(resources_)) {
+    const auto [name, amount] = key_and_value("--resource", checked("--resource", text));
+    const auto number = parse_size_bytes(amount);
+    if (!number) refuse("--resource", text, "is not NAME=N with a count or a size such as 8G");
+    if (!flow.resources.emplace(name, *number).second)
+      refuse("--resource", text, "names a resource twice");
+  }
+}
+
+void FlowOptions::set_dependencies(TaskFlow& flow) const {
+  for (const std::string& text : split_lists(after_))
+    flow.depends_on.push_back(parse_dependency(text));
+  if (!on_dependency_failed_) return;
+  const auto policy = parse_on_dependency_failed(*on_dependency_failed_);
+  if (!policy)
+    refuse("--on-dependency-failed", *on_dependency_failed_, "is none of fail, cancel, run");
+  flow.on_dependency_failed = *policy;
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,33 @@
+// The options that bind a task's start to others: keys, slots and resources, dependencies, unique.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctl/args.h"
+#include "daemon/task/task_flow.h"
+
+namespace taskd::ctl {
+
+class FlowOptions {
+ public:
+  // Those that a schedule's task may have too, and those that one submit alone may.
+  void declare(Args& args);
+  void declare_dependencies(Args& args);
+
+  // What they ask for. Throws UsageError (64, 65).
+  TaskFlow to_flow() const;
+
+ private:
+  KeyUse key() const;
+  Unique unique() const;
+  void set_resources(TaskFlow& flow) const;
+  void set_dependencies(TaskFlow& flow) const;
+
+  std::optional<std::string> key_, key_limit_, key_rate_, slots_;
+  std::optional<std::string> unique_, unique_for_, unique_while_, on_dependency_failed_;
+  std::vector<std::string> resources_, after_;
+};
+
+}  // namespace taskd::ctl

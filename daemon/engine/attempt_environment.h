@@ -1,0 +1,15 @@
+// What an attempt is told of itself in its environment, besides what every attempt is. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+// TASKD_SLOTS; and for each resource TASKD_RESOURCE_<NAME>: how much of it the attempt has, or, of
+// an indexed one, which units. A resource `gpu` also sets CUDA_VISIBLE_DEVICES.
+std::map<std::string, std::string> environment_of(const Claim& claim);
+
+}  // namespace taskd

@@ -1,0 +1,45 @@
+#include "daemon/flow/bucket.h"
+
+#include <algorithm>
+
+namespace taskd {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+
+std::int64_t interval_ns(const RateLimit& limit) {
+  return limit.per_ms * kNsPerMs;
+}
+
+// What one start takes out. Rounded up, so the rate is never exceeded in the long run.
+std::int64_t one_ns(const RateLimit& limit) {
+  return (interval_ns(limit) + limit.count - 1) / limit.count;
+}
+
+// What is still missing from a full bucket, in the time it takes to refill.
+std::int64_t missing_ns(const RateLimit& limit, const Bucket& bucket, WallTime now) {
+  return std::clamp<std::int64_t>(bucket.full_at_ns - now.ms * kNsPerMs, 0, interval_ns(limit));
+}
+
+// All of the tokens but one may be missing; where rounding adds up to more than one, fewer start.
+std::int64_t may_miss_ns(const RateLimit& limit) {
+  return std::min((limit.count - 1) * one_ns(limit), interval_ns(limit) - 1);
+}
+
+}  // namespace
+
+WallTime next_start(const RateLimit& limit, const Bucket& bucket, WallTime now) {
+  const std::int64_t wait_ns = missing_ns(limit, bucket, now) - may_miss_ns(limit);
+  return wait_ns <= 0 ? now : now + (wait_ns + kNsPerMs - 1) / kNsPerMs;
+}
+
+std::int64_t starts_left(const RateLimit& limit, const Bucket& bucket, WallTime now) {
+  const std::int64_t spare_ns = may_miss_ns(limit) - missing_ns(limit, bucket, now);
+  return spare_ns < 0 ? 0 : spare_ns / one_ns(limit) + 1;
+}
+
+Bucket after_start(const RateLimit& limit, const Bucket& bucket, WallTime now) {
+  return {now.ms * kNsPerMs + missing_ns(limit, bucket, now) + one_ns(limit)};
+}
+
+}  // namespace taskd

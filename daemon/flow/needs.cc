@@ -1,0 +1,143 @@
+#include "daemon/flow/needs.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+[[noreturn]] void refuse(std::string_view text) {
+  throw std::runtime_error("the database holds unreadable needs: " + std::string(text));
+}
+
+std::pair<std::string, std::string_view> name_and_rest(std::string_view part) {
+  const std::size_t equals = part.find('=');
+  if (equals == std::string_view::npos) refuse(part);
+  return {std::string(part.substr(0, equals)), part.substr(equals + 1)};
+}
+
+}  // namespace
+
+Needs needs_of(const TaskFlow& flow) {
+  return {flow.slots, flow.resources};
+}
+
+std::string to_stored(const Needs& needs) {
+  if (needs == Needs{}) return "";
+  std::string text = std::to_string(needs.slots);
+  for (const auto& [name, amount] : needs.resources) {
+    text += " " + name + "=" + std::to_string(amount);
+  }
+  return text;
+}
+
+Needs needs_from_stored(std::string_view text) {
+  Needs needs;
+  if (text.empty()) return needs;
+  const std::vector<std::string_view> parts = split(text, ' ');
+  const auto slots = parse_int(parts[0]);
+  if (!slots) refuse(text);
+  needs.slots = static_cast<int>(*slots);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const auto [name, rest] = name_and_rest(parts[i]);
+    const auto amount = parse_int(rest);
+    if (!amount) refuse(text);
+    needs.resources[name] = *amount;
+  }
+  return needs;
+}
+
+std::optional<std::string> find_unmet(const Machine& machine, const Needs& needs) {
+  if (needs.slots > machine.slots) return "";
+  for (const auto& [name, amount] : needs.resources) {
+    const auto resource = machine.resources.find(name);
+    if (resource == machine.resources.end() || resource->second.amount < amount) return name;
+  }
+  return std::nullopt;
+}
+
+std::string to_stored(const Grant& grant) {
+  std::string text;
+  for (const auto& [name, units] : grant) {
+    if (!text.empty()) text += ' ';
+    text += name + "=";
+    for (std::size_t i = 0; i < units.size(); ++i) text += (i == 0 ? "" : ",") + units[i];
+  }
+  return text;
+}
+
+Grant grant_from_stored(std::string_view text) {
+  Grant grant;
+  for (const std::string_view part : split(text, ' ')) {
+    const auto [name, rest] = name_and_rest(part);
+    for (const std::string_view unit : split(rest, ',')) grant[name].emplace_back(unit);
+  }
+  return grant;
+}
+
+Room::Room(const Machine& machine) : slots_(machine.slots) {
+  for (const auto& [name, resource] : machine.resources) {
+    free_[name] = {resource.amount, resource.units};
+  }
+}
+
+void Room::take(const Needs& needs, const Grant& grant) {
+  slots_ -= needs.slots;
+  for (const auto& [name, amount] : needs.resources) {
+    const auto free = free_.find(name);
+    if (free != free_.end()) free->second.amount -= amount;
+  }
+  for (const auto& [name, units] : grant) {
+    const auto free = free_.find(name);
+    if (free == free_.end()) continue;
+    for (const std::string& unit : units) std::erase(free->second.units, unit);
+  }
+}
+
+std::int64_t Room::free_of(const std::string& resource) const {
+  const auto free = free_.find(resource);
+  return free == free_.end() ? 0 : free->second.amount;
+}
+
+bool Room::fits_resources(const Needs& needs) const {
+  return std::all_of(needs.resources.begin(), needs.resources.end(),
+                     [&](const auto& need) { return need.second <= free_of(need.first); });
+}
+
+bool Room::fits(const Needs& needs) const {
+  return needs.slots <= slots_ && fits_resources(needs);
+}
+
+Grant Room::choose(const Needs& needs) const {
+  Grant grant;
+  for (const auto& [name, amount] : needs.resources) {
+    const std::vector<std::string>& units = free_.at(name).units;
+    if (units.empty()) continue;
+    grant[name] = {units.begin(), units.begin() + std::min(amount, std::ssize(units))};
+  }
+  return grant;
+}
+
+void Room::keep(const Needs& needs) {
+  if (fits_resources(needs)) slots_ = std::max<std::int64_t>(0, slots_ - needs.slots);
+  for (const auto& [name, amount] : needs.resources) {
+    const auto free = free_.find(name);
+    if (free != free_.end()) {
+      free->second.amount = std::max<std::int64_t>(0, free->second.amount - amount);
+    }
+  }
+}
+
+}  // namespace taskd

@@ -1,0 +1,74 @@
+// What a task takes of the machine while it runs, what the machine has, and whether the one fits
+// into what is left of the other. Pure; everything here belongs to one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/task/task_flow.h"
+
+namespace taskd {
+
+struct Needs {
+  int slots = 1;
+  std::map<std::string, std::int64_t> resources;
+  bool operator==(const Needs&) const = default;
+};
+Needs needs_of(const TaskFlow& flow);
+
+// As the store keeps them: "" for one slot and nothing else, or "2 gpu=1 memory=1073741824".
+std::string to_stored(const Needs& needs);
+// Throws std::runtime_error for a text that to_stored() did not write.
+Needs needs_from_stored(std::string_view text);
+
+// A declared resource: so much of it, or, where it is indexed, these units.
+struct Resource {
+  std::int64_t amount = 0;         // of an indexed one: how many units
+  std::vector<std::string> units;  // empty: not indexed
+};
+struct Machine {
+  int slots = kUnlimitedSlots;
+  std::map<std::string, Resource> resources;
+  static constexpr int kUnlimitedSlots = 1 << 20;
+};
+// Why the needs can never be met here: the resource that is missing or too small ("" = the slots).
+std::optional<std::string> find_unmet(const Machine& machine, const Needs& needs);
+
+// Which units of the indexed resources an attempt has.
+using Grant = std::map<std::string, std::vector<std::string>>;
+std::string to_stored(const Grant& grant);  // "gpu=0,1 tape=a"
+Grant grant_from_stored(std::string_view text);
+
+// What is left of a machine.
+class Room {
+ public:
+  explicit Room(const Machine& machine);
+
+  // An attempt has this. More than there is (the machine was larger then) leaves nothing.
+  void take(const Needs& needs, const Grant& grant);
+  bool has_slots() const { return slots_ > 0; }
+  bool fits(const Needs& needs) const;
+  // The units for needs that fit.
+  Grant choose(const Needs& needs) const;
+  // Keeps from those behind it what a task needs that does not fit: the resources first, so that no
+  // slot is idle for their sake, and once it could have these, the slots. So nothing small keeps
+  // something large from starting for ever.
+  void keep(const Needs& needs);
+
+ private:
+  std::int64_t free_of(const std::string& resource) const;
+  bool fits_resources(const Needs& needs) const;
+
+  std::int64_t slots_;
+  struct Free {
+    std::int64_t amount;
+    std::vector<std::string> units;
+  };
+  std::map<std::string, Free> free_;
+};
+
+}  // namespace taskd

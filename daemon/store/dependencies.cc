@@ -1,0 +1,255 @@
+#include "daemon/store/dependencies.h"
+
+#include <stdexcept>
+
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kAtOnce = 500;
+
+struct Link {
+  TaskId dependant;
+  DependencyOn on;
+};
+
+DependencyOn read_on(const Query& row, int column) {
+  const std::string word = row.text(column);
+  if (const auto on = parse_dependency_on(word)) return *on;
+  throw std::runtime_error("the database holds an unknown dependency: " + word);
+}
+
+std::string_view to_string(DependencyState state) {
+  switch (state) {
+    case DependencyState::pending:
+      return "pending";
+    case DependencyState::met:
+      return "met";
+    case DependencyState::broken:
+      return "broken";
+  }
+  return "";
+}
+
+std::optional<State> state_of(Connection& db, TaskId id) {
+  Query row = db.query("SELECT state FROM tasks WHERE id = ?1");
+  if (!row.bind(id).step()) return std::nullopt;
+  return row.state(0);
+}
+
+// What the other task's state means for one that depends on it. One that is gone had ended.
+DependencyState judge(std::optional<State> other, DependencyOn on, OnDependencyFailed policy) {
+  if (other && !is_end(*other)) return DependencyState::pending;
+  const bool ok = other == State::succeeded;
+  const bool met = on == DependencyOn::any || ok == (on == DependencyOn::ok);
+  return met || policy == OnDependencyFailed::run ? DependencyState::met : DependencyState::broken;
+}
+
+DependencyState worse(DependencyState a, DependencyState b) {
+  if (a == DependencyState::pending || b == DependencyState::pending) {
+    return DependencyState::pending;
+  }
+  return a == DependencyState::broken ? a : b;
+}
+
+void set_state(Connection& db, TaskId task, TaskId on, DependencyState state) {
+  db.run("UPDATE dependencies SET state = ?3 WHERE task_id = ?1 AND on_task = ?2", task, on,
+         to_string(state));
+}
+
+std::vector<Link> pending_links(Connection& db, TaskId on, int limit) {
+  Query rows = db.query(
+      "SELECT task_id, on_end FROM dependencies INDEXED BY dependencies_pending"
+      " WHERE on_task = ?1 AND state = 'pending' ORDER BY task_id LIMIT ?2");
+  rows.bind(on, limit);
+  std::vector<Link> links;
+  while (rows.step()) links.push_back({rows.int64(0), read_on(rows, 1)});
+  return links;
+}
+
+std::vector<TaskId> broken_dependants(Connection& db, TaskId on, int limit) {
+  Query rows = db.query(
+      "SELECT task_id FROM dependencies INDEXED BY dependencies_broken"
+      " WHERE on_task = ?1 AND state = 'broken' ORDER BY task_id LIMIT ?2");
+  rows.bind(on, limit);
+  std::vector<TaskId> tasks;
+  while (rows.step()) tasks.push_back(rows.int64(0));
+  return tasks;
+}
+
+bool has_broken(Connection& db, TaskId task) {
+  Query row =
+      db.query("SELECT 1 FROM dependencies WHERE task_id = ?1 AND state = 'broken' LIMIT 1");
+  return row.bind(task).step();
+}
+
+Note note_of(std::string_view type, TaskId on) {
+  return {.type = type, .detail = "dependency=" + std::to_string(on)};
+}
+
+void unblock(Transaction& transaction, StoredTask& task, TaskId on) {
+  const bool later = task.row.due_at && *task.row.due_at > transaction.now();
+  transaction.transition(task, later ? Event::unblocked_later : Event::unblocked, task.row,
+                         note_of("unblocked", on));
+}
+
+void doom(Transaction& transaction, StoredTask& task, TaskId on) {
+  TaskRow after = task.row;
+  end_row(after, task, transaction.now(), transaction.now());
+  const bool cancels = task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel;
+  if (!cancels) after.reason = Reason::dependency;
+  transaction.transition(task, cancels ? Event::cancel : Event::doomed, after,
+                         note_of(cancels ? "cancelled" : "doomed", on));
+}
+
+// Ended by a dependency, and by nothing else.
+bool is_doomed(Connection& db, const StoredTask& task) {
+  if (task.row.state == State::failed) return task.row.reason == Reason::dependency;
+  return task.row.state == State::cancelled && has_broken(db, task.id);
+}
+
+void tell_of_end(Transaction& transaction, TaskId on, State end, const Link& link) {
+  Connection& db = transaction.db();
+  StoredTask task = must_load(db, link.dependant);
+  DependencyState state = judge(end, link.on, task.spec.flow.on_dependency_failed);
+  const bool waits =
+      task.row.blocked_on == BlockedOn::dependencies || task.row.state == State::held;
+  // What ended otherwise, or was put back by a person, does not wait for it any more.
+  if (!waits && !is_doomed(db, task)) state = DependencyState::met;
+  set_state(db, task.id, on, state);
+  if (!waits) return;
+  if (state == DependencyState::broken) return doom(transaction, task, on);
+  if (task.row.state == State::held || dependencies_of(db, task.id) != DependencyState::met) return;
+  unblock(transaction, task, on);
+}
+
+void tell_of_retry(Transaction& transaction, TaskId on, TaskId dependant) {
+  Connection& db = transaction.db();
+  StoredTask task = must_load(db, dependant);
+  const bool doomed = is_doomed(db, task);
+  set_state(db, task.id, on, DependencyState::pending);
+  if (!doomed || has_broken(db, task.id)) return;
+  TaskRow after = task.row;
+  after.reason = std::nullopt;
+  after.ended_at = std::nullopt;
+  after.prune_at = std::nullopt;
+  after.blocked_on = BlockedOn::dependencies;
+  transaction.transition(task, Event::revive, after, note_of("revived", on));
+}
+
+bool has_dependants(Connection& db, TaskId on) {
+  return !pending_links(db, on, 1).empty() || !broken_dependants(db, on, 1).empty();
+}
+
+void leave_for_later(Transaction& transaction, TaskId on) {
+  transaction.db().run("INSERT OR IGNORE INTO dependants_to_tell (on_task) VALUES (?1)", on);
+  transaction.add_wake(transaction.now());
+}
+
+// Tells up to `limit` dependants; how many.
+int tell(Transaction& transaction, TaskId on, int limit) {
+  Connection& db = transaction.db();
+  const std::optional<State> state = state_of(db, on);
+  if (!state) return 0;
+  int told = 0;
+  if (is_end(*state)) {
+    for (const Link& link : pending_links(db, on, limit)) {
+      tell_of_end(transaction, on, *state, link);
+      ++told;
+    }
+  } else {
+    for (const TaskId dependant : broken_dependants(db, on, limit)) {
+      tell_of_retry(transaction, on, dependant);
+      ++told;
+    }
+  }
+  return told;
+}
+
+}  // namespace
+
+std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
+                                              const TaskFlow& flow) {
+  for (const Dependency& dependency : flow.depends_on) {
+    Query row = db.query("SELECT uid FROM tasks WHERE id = ?1");
+    const bool visible =
+        row.bind(dependency.task).step() && (actor.admin || row.uid(0) == actor.uid);
+    if (!visible) return dependency.task;
+  }
+  return std::nullopt;
+}
+
+DependencyState dependencies_of(Connection& db, TaskId task) {
+  Query rows = db.query("SELECT state FROM dependencies WHERE task_id = ?1 AND state <> 'met'");
+  rows.bind(task);
+  DependencyState all = DependencyState::met;
+  while (rows.step()) {
+    if (rows.text(0) == "pending") return DependencyState::pending;
+    all = DependencyState::broken;
+  }
+  return all;
+}
+
+DependencyState dependencies_of(Connection& db, const TaskFlow& flow) {
+  DependencyState all = DependencyState::met;
+  for (const Dependency& dependency : flow.depends_on) {
+    all =
+        worse(all, judge(state_of(db, dependency.task), dependency.on, flow.on_dependency_failed));
+  }
+  return all;
+}
+
+void insert_dependencies(Transaction& transaction, const StoredTask& task) {
+  Connection& db = transaction.db();
+  const TaskFlow& flow = task.spec.flow;
+  for (const Dependency& dependency : flow.depends_on) {
+    DependencyState state =
+        judge(state_of(db, dependency.task), dependency.on, flow.on_dependency_failed);
+    if (state == DependencyState::broken) {
+      // Told with the command's end, as if the other task had ended just now.
+      state = DependencyState::pending;
+      transaction.add_moved(dependency.task);
+    }
+    db.run("INSERT INTO dependencies (task_id, on_task, on_end, state) VALUES (?1, ?2, ?3, ?4)",
+           task.id, dependency.task, taskd::to_string(dependency.on), to_string(state));
+  }
+}
+
+void drop_dependencies(Connection& db, TaskId task) {
+  db.run("UPDATE dependencies SET state = 'met' WHERE task_id = ?1 AND state <> 'met'", task);
+}
+
+void settle_dependencies(Transaction& transaction) {
+  int left = kAtOnce;
+  for (;;) {
+    const std::vector<TaskId> moved = transaction.take_moved();
+    if (moved.empty()) return;
+    for (const TaskId on : moved) {
+      if (left > 0) left -= tell(transaction, on, left);
+      if (left == 0 && has_dependants(transaction.db(), on)) leave_for_later(transaction, on);
+    }
+  }
+}
+
+bool tell_dependants(Transaction& transaction) {
+  std::optional<TaskId> on;
+  {
+    Query row = transaction.db().query("SELECT on_task FROM dependants_to_tell LIMIT 1");
+    if (row.step()) on = row.int64(0);
+  }
+  if (!on) return false;
+  if (tell(transaction, *on, kAtOnce) < kAtOnce) {
+    transaction.db().run("DELETE FROM dependants_to_tell WHERE on_task = ?1", *on);
+  }
+  settle_dependencies(transaction);
+  return true;
+}
+
+void tell_all_dependants(Transaction& transaction, TaskId task) {
+  while (tell(transaction, task, kAtOnce) == kAtOnce) {
+  }
+  transaction.db().run("DELETE FROM dependants_to_tell WHERE on_task = ?1", task);
+}
+
+}  // namespace taskd

@@ -1,0 +1,38 @@
+// What waits for other tasks, as the writer sees it. When a task ends, those that depend on it are
+// unblocked or doomed; when it is tried again, those that it doomed are revived. A command does
+// this for some hundred dependants itself and leaves the rest to tell_dependants().
+//
+// Used by the writer thread alone.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "daemon/store/transaction.h"
+
+namespace taskd {
+
+// The dependency that names no task which the actor may see.
+std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
+                                              const TaskFlow& flow);
+
+enum class DependencyState { pending, met, broken };
+// As the task stands now: pending if any is, else broken if any is.
+DependencyState dependencies_of(Connection& db, TaskId task);
+// The same for a task that is about to be submitted.
+DependencyState dependencies_of(Connection& db, const TaskFlow& flow);
+// After the task's own row is there.
+void insert_dependencies(Transaction& transaction, const StoredTask& task);
+
+// A person has the task run whatever it waited for.
+void drop_dependencies(Connection& db, TaskId task);
+
+// Tells the dependants of all tasks that the transaction ended or put back. To be called at a
+// command's end.
+void settle_dependencies(Transaction& transaction);
+// Goes on with what commands left, for some hundred dependants. False: nothing is left.
+bool tell_dependants(Transaction& transaction);
+// All of the task's dependants, however many: it is about to be removed.
+void tell_all_dependants(Transaction& transaction, TaskId task);
+
+}  // namespace taskd

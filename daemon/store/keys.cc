@@ -1,0 +1,228 @@
+#include "daemon/store/keys.h"
+
+#include <algorithm>
+
+#include "daemon/flow/bucket.h"
+
+namespace taskd {
+namespace {
+
+// More than can ever run at once need not be ready to start.
+constexpr std::int64_t kMostQueued = 1024;
+
+struct Key {
+  std::int64_t id = 0;
+  std::optional<int> concurrency;
+  std::optional<RateLimit> rate;
+  Bucket bucket;
+  std::optional<WallTime> wake_at;
+};
+
+// A task's place in its line.
+struct Place {
+  TaskId task;
+  int priority;
+  bool is_before(const Place& other) const {
+    return priority != other.priority ? priority > other.priority : task < other.task;
+  }
+};
+
+std::optional<Key> load_key(Connection& db, std::int64_t id) {
+  Query row = db.query(
+      "SELECT concurrency, rate_count, rate_per_ms, rate_full_at_ns, wake_at_ms FROM keys"
+      " WHERE id = ?1");
+  if (!row.bind(id).step()) return std::nullopt;
+  Key key;
+  key.id = id;
+  if (!row.is_null(0)) key.concurrency = row.integer(0);
+  if (!row.is_null(1)) key.rate = RateLimit{row.int64(1), row.int64(2)};
+  key.bucket.full_at_ns = row.int64(3);
+  key.wake_at = row.optional_time(4);
+  return key;
+}
+
+// How many tasks of the key may start at `now`, whatever their queues.
+std::int64_t starts_allowed(Connection& db, const Key& key, WallTime now) {
+  std::int64_t allowed = kMostQueued;
+  if (key.concurrency) {
+    Query row = db.query(
+        "SELECT count(*) FROM tasks INDEXED BY tasks_of_key_running"
+        " WHERE key_id = ?1 AND state = 'running'");
+    row.bind(key.id).step();
+    allowed = std::min(allowed, *key.concurrency - row.int64(0));
+  }
+  if (key.rate) allowed = std::min(allowed, starts_left(*key.rate, key.bucket, now));
+  return std::max<std::int64_t>(0, allowed);
+}
+
+std::int64_t count_queued(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT count(*) FROM tasks INDEXED BY tasks_of_key_queued"
+      " WHERE key_id = ?1 AND queue = ?2 AND state = 'queued'");
+  row.bind(key, queue).step();
+  return row.int64(0);
+}
+
+std::optional<Place> first_blocked(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT id, priority FROM tasks INDEXED BY tasks_of_key_blocked"
+      " WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key' ORDER BY priority DESC, id LIMIT "
+      "1");
+  row.bind(key, queue);
+  if (!row.step()) return std::nullopt;
+  return Place{row.int64(0), row.integer(1)};
+}
+
+std::optional<Place> last_queued(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT id, priority FROM tasks INDEXED BY tasks_of_key_queued"
+      " WHERE key_id = ?1 AND queue = ?2 AND state = 'queued' ORDER BY priority, id DESC LIMIT 1");
+  row.bind(key, queue);
+  if (!row.step()) return std::nullopt;
+  return Place{row.int64(0), row.integer(1)};
+}
+
+// The next queue by name in which tasks of the key are queued or blocked.
+std::optional<std::string> queue_after(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT min(queue) FROM ("
+      "SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_of_key_queued WHERE key_id = ?1"
+      " AND queue > ?2 AND state = 'queued' ORDER BY queue LIMIT 1)"
+      " UNION ALL SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_of_key_blocked"
+      " WHERE key_id = ?1 AND queue > ?2 AND blocked_on = 'key' ORDER BY queue LIMIT 1))");
+  if (!row.bind(key, queue).step() || row.is_null(0)) return std::nullopt;
+  return row.text(0);
+}
+
+void block(Transaction& transaction, TaskId id) {
+  StoredTask task = must_load(transaction.db(), id);
+  TaskRow after = task.row;
+  after.blocked_on = BlockedOn::key;
+  transaction.transition(task, Event::block, after, {.type = "blocked"});
+}
+
+void unblock(Transaction& transaction, TaskId id) {
+  StoredTask task = must_load(transaction.db(), id);
+  transaction.transition(task, Event::unblocked, task.row, {.type = "unblocked"});
+}
+
+// Of the key's tasks in one queue the first `allowed` are queued. True: some are left blocked.
+bool settle_line(Transaction& transaction, std::int64_t key, const std::string& queue,
+                 std::int64_t allowed) {
+  Connection& db = transaction.db();
+  std::int64_t queued = count_queued(db, key, queue);
+  for (;;) {
+    const std::optional<Place> waiting = first_blocked(db, key, queue);
+    if (queued < allowed) {
+      if (!waiting) return false;
+      unblock(transaction, waiting->task);
+      ++queued;
+      continue;
+    }
+    const std::optional<Place> last = last_queued(db, key, queue);
+    const bool is_passed = last && waiting && waiting->is_before(*last);
+    if (queued == allowed && !is_passed) return waiting.has_value();
+    block(transaction, last.value().task);
+    --queued;
+  }
+}
+
+void wake_at(Transaction& transaction, const Key& key, std::optional<WallTime> at) {
+  if (at == key.wake_at) return;
+  transaction.db().run("UPDATE keys SET wake_at_ms = ?2 WHERE id = ?1", key.id, at);
+  if (at) transaction.add_wake(*at);
+}
+
+void settle_key(Transaction& transaction, std::int64_t id) {
+  Connection& db = transaction.db();
+  const std::optional<Key> key = load_key(db, id);
+  if (!key) return;
+  const std::int64_t allowed = starts_allowed(db, *key, transaction.now());
+  bool some_wait = false;
+  for (auto queue = queue_after(db, id, ""); queue; queue = queue_after(db, id, *queue)) {
+    some_wait |= settle_line(transaction, id, *queue, allowed);
+  }
+  std::optional<WallTime> later;
+  if (some_wait && key->rate) {
+    const WallTime next = next_start(*key->rate, key->bucket, transaction.now());
+    if (next > transaction.now()) later = next;
+  }
+  wake_at(transaction, *key, later);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid,
+                                     const KeyUse& use) {
+  if (use.name.empty()) return std::nullopt;
+  Connection& db = transaction.db();
+  std::optional<std::int64_t> id;
+  {
+    Query row = db.query("SELECT id FROM keys WHERE uid = ?1 AND name = ?2");
+    if (row.bind(uid, use.name).step()) id = row.int64(0);
+  }
+  if (id && !use.limit && !use.rate) return id;
+  std::optional<int> limit = use.limit;
+  if (!id && !limit && !use.rate) limit = kDefaultKeyLimit;
+  Query row = db.query(
+      "INSERT INTO keys (uid, name, concurrency, rate_count, rate_per_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (uid, name) DO UPDATE SET"
+      " concurrency = coalesce(excluded.concurrency, concurrency),"
+      " rate_count = coalesce(excluded.rate_count, rate_count),"
+      " rate_per_ms = coalesce(excluded.rate_per_ms, rate_per_ms) RETURNING id");
+  row.bind(uid, use.name, limit, use.rate ? std::optional(use.rate->count) : std::nullopt,
+           use.rate ? std::optional(use.rate->per_ms) : std::nullopt);
+  if (!row.step()) throw std::logic_error("a key has no row");
+  id = row.int64(0);
+  row.run();
+  transaction.touch_key(*id);
+  return id;
+}
+
+bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue) {
+  Connection& db = transaction.db();
+  if (first_blocked(db, key, queue)) return false;
+  const std::int64_t allowed = starts_allowed(db, load_key(db, key).value(), transaction.now());
+  return count_queued(db, key, queue) < allowed;
+}
+
+void count_key_start(Transaction& transaction, std::int64_t id) {
+  const std::optional<Key> key = load_key(transaction.db(), id);
+  if (!key || !key->rate) return;
+  transaction.db().run("UPDATE keys SET rate_full_at_ns = ?2 WHERE id = ?1", id,
+                       after_start(*key->rate, key->bucket, transaction.now()).full_at_ns);
+}
+
+void settle_keys(Transaction& transaction) {
+  // What settling changes needs no settling.
+  for (const std::int64_t key : transaction.take_touched_keys()) settle_key(transaction, key);
+  transaction.take_touched_keys();
+}
+
+void wake_keys(Transaction& transaction, WallTime now, int limit) {
+  {
+    Query rows = transaction.db().query(
+        "SELECT id FROM keys INDEXED BY keys_wake WHERE wake_at_ms <= ?1 ORDER BY wake_at_ms"
+        " LIMIT ?2");
+    rows.bind(now, limit);
+    while (rows.step()) transaction.touch_key(rows.int64(0));
+  }
+  settle_keys(transaction);
+}
+
+std::optional<WallTime> next_key_wake(Connection& db) {
+  Query row = db.query(
+      "SELECT wake_at_ms FROM keys INDEXED BY keys_wake WHERE wake_at_ms IS NOT NULL"
+      " ORDER BY wake_at_ms LIMIT 1");
+  if (!row.step()) return std::nullopt;
+  return row.time(0);
+}
+
+void forget_unused_key(Connection& db, std::int64_t key) {
+  db.run(
+      "DELETE FROM keys WHERE id = ?1 AND NOT EXISTS"
+      " (SELECT 1 FROM tasks INDEXED BY tasks_of_key WHERE key_id = ?1)",
+      key);
+}
+
+}  // namespace taskd

@@ -1,0 +1,22 @@
+// Which task starts next: of the queues that may start one, in turns, the first in line that fits
+// into what is left of the machine.
+//
+// Used by the writer thread alone.
+#pragma once
+
+#include <optional>
+
+#include "daemon/flow/needs.h"
+#include "daemon/store/transaction.h"
+
+namespace taskd {
+
+struct NextTask {
+  std::optional<TaskId> task;     // empty: none may start now …
+  std::optional<WallTime> later;  // … and when time alone will let one
+  Grant grant;
+};
+
+NextTask find_next_task(Transaction& transaction, const Machine& machine);
+
+}  // namespace taskd

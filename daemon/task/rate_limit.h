@@ -1,0 +1,25 @@
+// At most so many starts an interval: the value, and how people write it. What a bucket of tokens
+// makes of it is in flow/bucket.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace taskd {
+
+inline constexpr std::int64_t kMaxRateCount = 1'000'000;
+inline constexpr std::int64_t kMaxRatePerMs = 366LL * 24 * 3600 * 1000;
+
+struct RateLimit {
+  std::int64_t count = 1;      // 1 to kMaxRateCount
+  std::int64_t per_ms = 1000;  // 1 to kMaxRatePerMs
+  bool operator==(const RateLimit&) const = default;
+};
+
+// "10/1m", "5/s", "1/90s": a count, a slash and a duration, or a unit alone for one of it.
+std::optional<RateLimit> parse_rate(std::string_view text);
+std::string format_rate(const RateLimit& limit);  // "10/1m"
+
+}  // namespace taskd

@@ -1,0 +1,293 @@
+#include "daemon/task/task_flow_json.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+
+#include "daemon/task/field_reader.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t kMaxResourceNameBytes = 32;
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// Names of keys are for people, and never those that the daemon gives itself.
+void read_key_name(FieldReader& reader, const json& value, const std::string& at,
+                   std::string& out) {
+  const auto* text = reader.string(value, at);
+  if (text == nullptr || !reader.plain(*text, at, kMaxKeyNameBytes)) return;
+  if (text->empty()) return reader.complain(at, "must not be empty");
+  if (text->front() == '#') return reader.complain(at, "must not begin with '#'");
+  out = *text;
+}
+
+template <class Enum>
+void read_word(FieldReader& reader, const json& value, const std::string& at,
+               std::optional<Enum> (*parse)(std::string_view), std::string_view wanted, Enum& out) {
+  const auto* text = value.get_ptr<const std::string*>();
+  const auto word = text != nullptr ? parse(*text) : std::nullopt;
+  if (!word) return reader.wrong_type(value, at, wanted);
+  out = *word;
+}
+
+constexpr JsonField<RateLimit> kRateFields[] = {
+    {"count", [](FieldReader& reader, const json& value, const std::string& at,
+                 RateLimit& rate) { reader.integer(value, at, 1, kMaxRateCount, rate.count); }},
+    {"per_ms", [](FieldReader& reader, const json& value, const std::string& at,
+                  RateLimit& rate) { reader.integer(value, at, 1, kMaxRatePerMs, rate.per_ms); }},
+};
+
+constexpr JsonField<KeyUse> kKeyFields[] = {
+    {"name", [](FieldReader& reader, const json& value, const std::string& at,
+                KeyUse& key) { read_key_name(reader, value, at, key.name); }},
+    {"limit",
+     [](FieldReader& reader, const json& value, const std::string& at, KeyUse& key) {
+       if (!value.is_null()) reader.integer(value, at, 1, kMaxKeyLimit, key.limit.emplace());
+     }},
+    {"rate",
+     [](FieldReader& reader, const json& value, const std::string& at, KeyUse& key) {
+       if (!value.is_null()) read_rate_limit(reader, value, at, key.rate.emplace());
+     }},
+};
+
+constexpr JsonField<Unique> kUniqueFields[] = {
+    {"key", [](FieldReader& reader, const json& value, const std::string& at,
+               Unique& unique) { read_key_name(reader, value, at, unique.key); }},
+    {"for_ms",
+     [](FieldReader& reader, const json& value, const std::string& at, Unique& unique) {
+       if (!value.is_null()) reader.duration(value, at, unique.for_ms);
+     }},
+    {"while",
+     [](FieldReader& reader, const json& value, const std::string& at, Unique& unique) {
+       if (value.is_null()) return;
+       read_word(reader, value, at, parse_unique_while, "\"queued\" or \"active\"",
+                 unique.while_state.emplace());
+     }},
+};
+
+constexpr JsonField<Dependency> kDependencyFields[] = {
+    {"task",
+     [](FieldReader& reader, const json& value, const std::string& at, Dependency& dependency) {
+       reader.integer(value, at, 1, kMaxInt64, dependency.task);
+     }},
+    {"on",
+     [](FieldReader& reader, const json& value, const std::string& at, Dependency& dependency) {
+       read_word(reader, value, at, parse_dependency_on, "\"ok\", \"any\" or \"failed\"",
+                 dependency.on);
+     }},
+};
+
+void read_dependency(FieldReader& reader, const json& value, const std::string& at,
+                     Dependency& dependency) {
+  if (value.is_number_integer()) return reader.integer(value, at, 1, kMaxInt64, dependency.task);
+  if (!value.is_object()) return reader.wrong_type(value, at, "a task's id or an object");
+  read_fields(reader, value, at, kDependencyFields, dependency);
+  if (!value.contains("task")) reader.complain(at, "\"task\" is needed");
+}
+
+[[noreturn]] void refuse(std::string_view key) {
+  throw std::runtime_error("a task has a wrong \"" + std::string(key) + "\"");
+}
+
+// Of what was written here before; anything else was not.
+std::int64_t integer_of(std::string_view key, const json& value, std::int64_t max = kMaxInt64) {
+  if (!value.is_number_integer()) refuse(key);
+  const auto number = value.get<std::int64_t>();
+  if (number < 0 || number > max) refuse(key);
+  return number;
+}
+
+const std::string& text_of(std::string_view key, const json& value) {
+  const auto* text = value.get_ptr<const std::string*>();
+  if (text == nullptr) refuse(key);
+  return *text;
+}
+
+template <class Enum>
+Enum word_of(std::string_view key, const json& value,
+             std::optional<Enum> (*parse)(std::string_view)) {
+  const auto word = parse(text_of(key, value));
+  if (!word) refuse(key);
+  return *word;
+}
+
+// The member, or null.
+const json* find(const json& object, std::string_view key) {
+  if (!object.is_object()) refuse(key);
+  const auto member = object.find(key);
+  return member == object.end() || member->is_null() ? nullptr : &*member;
+}
+
+void key_from_json(const json& value, KeyUse& key) {
+  if (const json* name = find(value, "name")) key.name = text_of("key", *name);
+  if (const json* limit = find(value, "limit")) {
+    key.limit = static_cast<int>(integer_of("key", *limit, kMaxKeyLimit));
+  }
+  const json* rate = find(value, "rate");
+  if (rate == nullptr) return;
+  const json* count = find(*rate, "count");
+  const json* per_ms = find(*rate, "per_ms");
+  if (count == nullptr || per_ms == nullptr) refuse("key");
+  key.rate = RateLimit{integer_of("key", *count), integer_of("key", *per_ms)};
+}
+
+void unique_from_json(const json& value, Unique& unique) {
+  if (const json* key = find(value, "key")) unique.key = text_of("unique", *key);
+  if (const json* for_ms = find(value, "for_ms")) unique.for_ms = integer_of("unique", *for_ms);
+  if (const json* word = find(value, "while")) {
+    unique.while_state = word_of("unique", *word, parse_unique_while);
+  }
+}
+
+Dependency dependency_from_json(const json& value) {
+  Dependency dependency;
+  const json* task = find(value, "task");
+  if (task == nullptr) refuse("depends_on");
+  dependency.task = integer_of("depends_on", *task);
+  if (const json* on = find(value, "on")) {
+    dependency.on = word_of("depends_on", *on, parse_dependency_on);
+  }
+  return dependency;
+}
+
+json key_to_json(const KeyUse& key) {
+  if (key.name.empty()) return nullptr;
+  json out = {{"name", key.name}};
+  if (key.limit) out["limit"] = *key.limit;
+  if (key.rate) out["rate"] = rate_to_json(key.rate);
+  return out;
+}
+
+json unique_to_json(const Unique& unique) {
+  if (unique.key.empty()) return nullptr;
+  json out = {{"key", unique.key}};
+  if (unique.for_ms > 0) out["for_ms"] = unique.for_ms;
+  if (unique.while_state) out["while"] = to_string(*unique.while_state);
+  return out;
+}
+
+json dependencies_to_json(const std::vector<Dependency>& dependencies) {
+  json out = json::array();
+  for (const Dependency& dependency : dependencies) {
+    out.push_back({{"task", dependency.task}, {"on", to_string(dependency.on)}});
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_valid_resource_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxResourceNameBytes && is_letter_or_digit(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
+}
+
+void read_rate_limit(FieldReader& reader, const json& value, const std::string& at,
+                     RateLimit& rate) {
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
+  read_fields(reader, value, at, kRateFields, rate);
+  if (!value.contains("count") || !value.contains("per_ms"))
+    reader.complain(at, "both \"count\" and \"per_ms\" are needed");
+}
+
+void read_key(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
+  if (value.is_null()) return;
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
+  read_fields(reader, value, at, kKeyFields, flow.key);
+  if (!value.contains("name")) reader.complain(at, "\"name\" is needed");
+}
+
+void read_slots(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
+  reader.integer(value, at, 1, kMaxSlots, flow.slots);
+}
+
+void read_resources(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object of integers");
+  if (value.size() > kMaxResources)
+    return reader.complain(at, "must have at most " + std::to_string(kMaxResources) + " resources");
+  for (const auto& [name, amount] : value.items()) {
+    const std::string place = at + pointer_step(name);
+    if (!is_valid_resource_name(name)) reader.complain(place, "is no name of a resource");
+    reader.integer(amount, place, 1, kMaxInt64, flow.resources[name]);
+  }
+}
+
+void read_unique(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
+  if (value.is_null()) return;
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
+  read_fields(reader, value, at, kUniqueFields, flow.unique);
+  if (!value.contains("key")) reader.complain(at, "\"key\" is needed");
+}
+
+void read_depends_on(FieldReader& reader, const json& value, const std::string& at,
+                     TaskFlow& flow) {
+  if (!value.is_array()) return reader.wrong_type(value, at, "an array of ids or objects");
+  if (value.size() > kMaxDependencies)
+    return reader.complain(at, "must have at most " + std::to_string(kMaxDependencies) + " items");
+  std::set<std::int64_t> seen;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const std::string place = at + "/" + std::to_string(i);
+    Dependency& dependency = flow.depends_on.emplace_back();
+    read_dependency(reader, value[i], place, dependency);
+    if (dependency.task != 0 && !seen.insert(dependency.task).second)
+      reader.complain(place, "task " + std::to_string(dependency.task) + " is named twice");
+  }
+}
+
+void read_on_dependency_failed(FieldReader& reader, const json& value, const std::string& at,
+                               TaskFlow& flow) {
+  read_word(reader, value, at, parse_on_dependency_failed, "\"fail\", \"cancel\" or \"run\"",
+            flow.on_dependency_failed);
+}
+
+json rate_to_json(const std::optional<RateLimit>& rate) {
+  if (!rate) return nullptr;
+  return {{"count", rate->count}, {"per_ms", rate->per_ms}};
+}
+
+json flow_to_json(const TaskFlow& flow, bool all) {
+  const TaskFlow defaults;
+  json out = json::object();
+  if (all || flow.key != defaults.key) out["key"] = key_to_json(flow.key);
+  if (all || flow.slots != defaults.slots) out["slots"] = flow.slots;
+  if (all || !flow.resources.empty()) out["resources"] = flow.resources;
+  if (all || flow.unique != defaults.unique) out["unique"] = unique_to_json(flow.unique);
+  if (all || !flow.depends_on.empty()) out["depends_on"] = dependencies_to_json(flow.depends_on);
+  if (all || flow.on_dependency_failed != defaults.on_dependency_failed) {
+    out["on_dependency_failed"] = to_string(flow.on_dependency_failed);
+  }
+  return out;
+}
+
+bool flow_member_from_json(const std::string& key, const json& value, TaskFlow& flow) {
+  const bool is_ours = key == "key" || key == "slots" || key == "resources" || key == "unique" ||
+                       key == "depends_on" || key == "on_dependency_failed";
+  if (!is_ours || value.is_null()) return is_ours;
+  if (key == "key") {
+    key_from_json(value, flow.key);
+  } else if (key == "slots") {
+    flow.slots = static_cast<int>(integer_of(key, value, kMaxSlots));
+  } else if (key == "resources") {
+    if (!value.is_object()) refuse(key);
+    for (const auto& [name, amount] : value.items()) flow.resources[name] = integer_of(key, amount);
+  } else if (key == "unique") {
+    unique_from_json(value, flow.unique);
+  } else if (key == "depends_on") {
+    if (!value.is_array()) refuse(key);
+    for (const json& item : value) flow.depends_on.push_back(dependency_from_json(item));
+  } else {
+    flow.on_dependency_failed = word_of(key, value, parse_on_dependency_failed);
+  }
+  return true;
+}
+
+}  // namespace taskd

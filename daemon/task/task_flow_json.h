@@ -1,0 +1,40 @@
+// JSON <-> TaskFlow: members of a task's object, beside those of spec_json.h. Pure functions.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "daemon/task/task_flow.h"
+
+namespace taskd {
+
+class FieldReader;
+
+inline constexpr std::size_t kMaxKeyNameBytes = 200;
+inline constexpr int kMaxSlots = 1024;
+inline constexpr int kMaxKeyLimit = kMaxSlots;
+inline constexpr std::size_t kMaxResources = 32;
+inline constexpr std::size_t kMaxDependencies = 1000;
+
+// A letter or digit, then up to 31 of letters, digits, '_' and '-'.
+bool is_valid_resource_name(std::string_view name);
+
+// Readers of what somebody sent; see field_reader.h.
+void read_rate_limit(FieldReader&, const nlohmann::json& value, const std::string& at, RateLimit&);
+void read_key(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
+void read_slots(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
+void read_resources(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
+void read_unique(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
+void read_depends_on(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
+void read_on_dependency_failed(FieldReader&, const nlohmann::json& value, const std::string& at,
+                               TaskFlow&);
+
+nlohmann::json rate_to_json(const std::optional<RateLimit>& rate);  // null without one
+
+// As an object: with `all`, also what is as it is by default.
+nlohmann::json flow_to_json(const TaskFlow& flow, bool all);
+// Reads one member that flow_to_json() wrote; null is no value. False: it is none of them. Throws
+// std::runtime_error for one that it never wrote.
+bool flow_member_from_json(const std::string& key, const nlohmann::json& value, TaskFlow& flow);
+
+}  // namespace taskd

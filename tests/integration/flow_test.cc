@@ -1,0 +1,140 @@
+// What binds a task's start to others, from the command line to the job.
+#include <doctest/doctest.h>
+
+#include "tests/support/daemon.h"
+
+namespace taskd::test {
+namespace {
+
+// Waits until `file` is there.
+std::string wait_for_file(const std::string& file) {
+  return "until [ -e " + file + " ]; do sleep 0.01; done";
+}
+
+bool says(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+TEST_CASE("tasks of one key run one after the other, in their order") {
+  const TestDaemon daemon({.workers = 4});
+  const std::string log = daemon.dir() / "log-of-jobs";
+  std::string last;
+  for (int i = 0; i < 5; ++i) {
+    last = daemon.submit({"--key", "customer-7", "--shell",
+                          "echo start $TASKD_TASK_ID >> " + log +
+                              "; sleep 0.02; echo end "
+                              "$TASKD_TASK_ID >> " +
+                              log});
+  }
+  CHECK(daemon.wait(last).at("state") == "succeeded");
+  CHECK(read_text(log) ==
+        "start 1\nend 1\nstart 2\nend 2\nstart 3\nend 3\nstart 4\nend 4\nstart 5\nend 5\n");
+  CHECK(says(daemon.ctl({"show", last}).out, "customer-7"));
+}
+
+TEST_CASE("a key's limit and its rate can be set, and wrong ones are refused") {
+  const TestDaemon daemon({.workers = 4});
+  const std::string gate = daemon.dir() / "gate";
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(
+        daemon.submit({"--key", "k", "--key-limit", "2", "--shell", wait_for_file(gate)}));
+  }
+  while (daemon.state(ids[0]) != "running" || daemon.state(ids[1]) != "running") {
+  }
+  CHECK(daemon.state(ids[2]) == "blocked");
+  write_text(gate, "");
+  for (const std::string& id : ids) CHECK(daemon.wait(id).at("state") == "succeeded");
+  CHECK(daemon.ctl({"submit", "--key", "", "--", "true"}).exit_code == 64);
+  CHECK(daemon.ctl({"submit", "--key-limit", "2", "--", "true"}).exit_code == 64);
+  CHECK(daemon.ctl({"submit", "--key", "k", "--key-rate", "x", "--", "true"}).exit_code == 64);
+  const RunResult zero = daemon.ctl({"submit", "--key", "k", "--key-limit", "0", "--", "true"});
+  CHECK(zero.exit_code == 65);
+  CHECK(says(zero.err, "limit"));
+}
+
+TEST_CASE("a job is told which units of a resource it has") {
+  const TestDaemon daemon({.workers = 4, .config = "[resources]\ngpu = [3, 5]\nlicense = 2\n"});
+  const std::string gate = daemon.dir() / "gate";
+  const std::string first = daemon.submit(
+      {"--resource", "gpu=1", "--shell", "echo $CUDA_VISIBLE_DEVICES; " + wait_for_file(gate)});
+  const std::string second = daemon.submit(
+      {"--resource", "gpu=1,license=2", "--slots", "2", "--shell",
+       "echo $TASKD_RESOURCE_GPU $TASKD_RESOURCE_LICENSE $TASKD_SLOTS; " + wait_for_file(gate)});
+  const std::string third =
+      daemon.submit({"--resource", "gpu=2", "--shell", "echo $CUDA_VISIBLE_DEVICES"});
+  while (daemon.state(first) != "running" || daemon.state(second) != "running") {
+  }
+  CHECK(daemon.state(third) == "queued");
+  write_text(gate, "");
+  CHECK(daemon.wait(third).at("state") == "succeeded");
+  daemon.wait(first);
+  daemon.wait(second);
+  CHECK(daemon.ctl({"logs", first}).out == "3\n");
+  CHECK(daemon.ctl({"logs", second}).out == "5 2 2\n");
+  CHECK(daemon.ctl({"logs", third}).out == "3,5\n");
+}
+
+TEST_CASE("what the machine never has is refused by name") {
+  const TestDaemon daemon({.workers = 2, .config = "[resources]\ngpu = [0]\n"});
+  const auto refusal = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), "submit");
+    options.insert(options.end(), {"--", "true"});
+    const RunResult result = daemon.ctl(options);
+    CHECK(result.exit_code == 65);
+    return result.err;
+  };
+  CHECK(says(refusal({"--resource", "tape=1"}), "resources/tape: no such resource is declared"));
+  CHECK(says(refusal({"--resource", "gpu=2"}), "this daemon has 1 of it"));
+  CHECK(says(refusal({"--slots", "3"}), "this daemon has 2 workers"));
+  CHECK(daemon.ctl({"submit", "--resource", "gpu", "--", "true"}).exit_code == 64);
+  CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
+}
+
+TEST_CASE("a chain of tasks runs in its order, falls with its first and goes on with a retry") {
+  const TestDaemon daemon;
+  const std::string ready = daemon.dir() / "ready";
+  const std::string first = daemon.submit({"--shell", "[ -e " + ready + " ]"});
+  const std::string second = daemon.submit({"--after", first, "--", "true"});
+  const std::string cleanup = daemon.submit({"--after", first + ":failed", "--", "true"});
+  CHECK(daemon.wait(second).at("reason") == "dependency");
+  CHECK(daemon.wait(cleanup).at("state") == "succeeded");
+  CHECK(daemon.ctl({"wait", second}).exit_code != 0);
+  write_text(ready, "");
+  CHECK(daemon.ctl({"retry", first}).exit_code == 0);
+  CHECK(daemon.wait(second).at("state") == "succeeded");
+  const RunResult unknown = daemon.ctl({"submit", "--after", "99", "--", "true"});
+  CHECK(unknown.exit_code == 65);
+  CHECK(says(unknown.err, "there is no task 99"));
+  CHECK(daemon.ctl({"submit", "--after", "1:sometimes", "--", "true"}).exit_code == 64);
+}
+
+TEST_CASE("a unique task comes back by its id, and taskctl says so") {
+  const TestDaemon daemon({.workers = 1});
+  const std::string gate = daemon.dir() / "gate";
+  const std::string id = daemon.submit({"--unique", "report", "--shell", wait_for_file(gate)});
+  const RunResult again = daemon.ctl({"submit", "--unique", "report", "--", "true"});
+  CHECK(again.exit_code == 0);
+  CHECK(again.out == id + "\n");
+  CHECK(says(again.err, "nothing was submitted"));
+  write_text(gate, "");
+  daemon.wait(id);
+  CHECK(daemon.submit({"--unique", "report", "--", "true"}) != id);
+}
+
+TEST_CASE("waiting for keys and others survives a killed daemon") {
+  TestDaemon daemon({.workers = 2});
+  const std::string gate = daemon.dir() / "gate";
+  const std::string first = daemon.submit({"--key", "k", "--shell", wait_for_file(gate)});
+  const std::string second = daemon.submit({"--key", "k", "--", "true"});
+  const std::string third = daemon.submit({"--after", second, "--", "true"});
+  while (daemon.state(first) != "running") {
+  }
+  daemon.restart_after_kill9();
+  CHECK(daemon.state(second) == "blocked");
+  write_text(gate, "");
+  CHECK(daemon.wait(third).at("state") == "succeeded");
+}
+
+}  // namespace
+}  // namespace taskd::test

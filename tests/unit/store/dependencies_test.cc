@@ -1,0 +1,231 @@
+// Tasks that wait for others.
+#include "tests/unit/store/fixture.h"
+
+namespace taskd {
+namespace {
+
+using Ids = std::vector<TaskId>;
+
+struct DependenciesFixture : Fixture {
+  TaskId submit_after(std::vector<Dependency> on,
+                      OnDependencyFailed policy = OnDependencyFailed::fail) {
+    NewTask one = task();
+    one.spec.flow.depends_on = std::move(on);
+    one.spec.flow.on_dependency_failed = policy;
+    return submit(one);
+  }
+  static Dependency ok(TaskId id) { return {id, DependencyOn::ok}; }
+  void run(TaskId id, int code = 0) {
+    const Claim taken = claim();
+    REQUIRE(taken.task == id);
+    CHECK(finish(taken, OutcomeKind::exited, code));
+  }
+};
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a task starts once all that it depends on have succeeded") {
+  submit();
+  submit();
+  submit_after({ok(1), ok(2)});
+  CHECK(state(3) == State::blocked);
+  run(1);
+  CHECK(state(3) == State::blocked);
+  restart();
+  run(2);
+  CHECK(state(3) == State::queued);
+  run(3);
+  CHECK(state(3) == State::succeeded);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "finishing a task lets the same commit claim what waited") {
+  submit();
+  submit_after({ok(1)});
+  const Finish one = end_of(claim());
+  const auto results = store->finish({&one, 1}, 1);
+  REQUIRE(results.at(0).next.claims.size() == 1);
+  CHECK(results.at(0).next.claims.at(0).task == 2);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "what becomes of a failed task's dependants is their policy") {
+  submit();
+  submit_after({ok(1)});
+  submit_after({ok(1)}, OnDependencyFailed::cancel);
+  submit_after({ok(1)}, OnDependencyFailed::run);
+  submit_after({{1, DependencyOn::any}});
+  submit_after({{1, DependencyOn::failed}});
+  submit_after({ok(2)});
+  run(1, 7);
+  CHECK(state(2) == State::failed);
+  CHECK(get(2).reason == Reason::dependency);
+  CHECK(get(2).attempt == 0);
+  CHECK(state(3) == State::cancelled);
+  CHECK(state(4) == State::queued);
+  CHECK(state(5) == State::queued);
+  CHECK(state(6) == State::queued);
+  CHECK(state(7) == State::failed);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a success dooms those that wait for a failure") {
+  submit();
+  submit_after({{1, DependencyOn::failed}});
+  run(1);
+  CHECK(state(2) == State::failed);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a dependency that has ended counts as it ended") {
+  submit();
+  run(1);
+  submit();
+  run(2, 1);
+  CHECK(state(submit_after({ok(1)})) == State::queued);
+  CHECK(state(submit_after({ok(2)})) == State::failed);
+  CHECK(state(submit_after({ok(2)}, OnDependencyFailed::cancel)) == State::cancelled);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "retrying what failed revives what it doomed") {
+  submit();
+  submit_after({ok(1)});
+  submit_after({ok(2)}, OnDependencyFailed::cancel);
+  run(1, 1);
+  CHECK(state(3) == State::cancelled);
+  control(Verb::retry, 1);
+  CHECK(state(2) == State::blocked);
+  CHECK(state(3) == State::blocked);
+  run(1);
+  run(2);
+  run(3);
+  CHECK(state(3) == State::succeeded);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "of two failures both must be retried") {
+  submit();
+  submit();
+  submit_after({ok(1), ok(2)});
+  run(1, 1);
+  run(2, 1);
+  control(Verb::retry, 2);
+  CHECK(state(3) == State::failed);
+  control(Verb::retry, 1);
+  CHECK(state(3) == State::blocked);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "retrying parent and dependant together runs them in turn") {
+  submit();
+  submit_after({ok(1)});
+  run(1, 1);
+  control(Verb::retry, std::vector<TaskId>{2, 1});
+  CHECK(state(1) == State::queued);
+  CHECK(state(2) == State::blocked);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a person's retry runs a task whatever it waited for") {
+  submit();
+  submit_after({ok(1)});
+  run(1, 1);
+  control(Verb::retry, 2);
+  CHECK(state(2) == State::queued);
+  run(2, 3);
+  control(Verb::retry, 1);
+  CHECK(state(2) == State::failed);
+  CHECK(get(2).reason == Reason::exit);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "what a person cancelled is not revived") {
+  submit();
+  submit_after({ok(1)}, OnDependencyFailed::cancel);
+  control(Verb::cancel, 2);
+  run(1, 1);
+  control(Verb::retry, 1);
+  CHECK(state(2) == State::cancelled);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "a held task waits for the person and for its dependencies") {
+  submit();
+  NewTask one = task();
+  one.spec.flow.depends_on = {ok(1)};
+  one.hold = true;
+  submit(one);
+  CHECK(state(2) == State::held);
+  control(Verb::release, 2);
+  CHECK(state(2) == State::blocked);
+  control(Verb::hold, 2);
+  run(1);
+  CHECK(state(2) == State::held);
+  control(Verb::release, 2);
+  CHECK(state(2) == State::queued);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a dependency and a delay must both have passed") {
+  submit();
+  NewTask one = task();
+  one.spec.flow.depends_on = {ok(1)};
+  one.delay_ms = 5000;
+  submit(one);
+  run(1);
+  CHECK(state(2) == State::scheduled);
+  clock.now_ms += 5000;
+  store->promote(clock.wall_now(), 10);
+  CHECK(state(2) == State::queued);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a cancelled dependency has not succeeded") {
+  submit();
+  submit_after({ok(1)});
+  submit_after({{1, DependencyOn::failed}});
+  control(Verb::cancel, 1);
+  CHECK(state(2) == State::failed);
+  CHECK(state(3) == State::queued);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "very many dependants are told bit by bit, over a restart") {
+  submit();
+  std::vector<NewTask> many(1200, task());
+  for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+  try_submit(many);
+  run(1, 1);
+  const std::string failed = "SELECT count(*) FROM tasks WHERE reason = 'dependency'";
+  CHECK(number(failed) == 500);
+  restart();
+  while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
+  }
+  CHECK(number(failed) == 1200);
+  CHECK(number("SELECT count(*) FROM dependants_to_tell") == 0);
+  control(Verb::retry, 1);
+  while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
+  }
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'blocked'") == 1200);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a long chain falls to its end") {
+  submit();
+  for (TaskId id = 1; id < 1100; ++id) submit_after({ok(id)});
+  run(1, 1);
+  while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
+  }
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'failed'") == 1100);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a removed dependency has ended as it ended") {
+  submit();
+  submit_after({ok(1)}, OnDependencyFailed::fail);
+  control(Verb::hold, 2);
+  run(1);
+  control(Verb::remove, 1);
+  control(Verb::release, 2);
+  CHECK(state(2) == State::queued);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a task of somebody else is nobody's dependency") {
+  submit(task(), kBob);
+  NewTask one = task();
+  one.spec.flow.depends_on = {ok(1)};
+  const SubmitResult refused = try_submit({task(), one}, kAlice);
+  REQUIRE(std::holds_alternative<UnknownDependency>(refused));
+  CHECK(std::get<UnknownDependency>(refused).index == 1);
+  CHECK(std::get<UnknownDependency>(refused).task == 1);
+  CHECK(number("SELECT count(*) FROM tasks") == 1);
+}
+
+}  // namespace
+}  // namespace taskd

@@ -1,0 +1,164 @@
+// Keys: what shares one is bound by its limits, whatever the queue.
+#include "tests/unit/store/fixture.h"
+
+namespace taskd {
+namespace {
+
+using Ids = std::vector<TaskId>;
+
+struct KeysFixture : Fixture {
+  NewTask keyed(std::optional<int> limit = {}, int priority = 0, const std::string& key = "k") {
+    NewTask one = task(priority);
+    one.spec.flow.key = {key, limit, std::nullopt};
+    return one;
+  }
+  NewTask rated(std::int64_t count, std::int64_t per_ms) {
+    NewTask one = task();
+    one.spec.flow.key = {"k", std::nullopt, RateLimit{count, per_ms}};
+    return one;
+  }
+  Ids claim_all() {
+    Ids ids;
+    const Claims taken = store->claim(1000);
+    CHECK_FALSE(taken.more);
+    for (const Claim& claim : taken.claims) {
+      ids.push_back(claim.task);
+      live[claim.task] = claim;
+    }
+    return ids;
+  }
+  void end(TaskId id) {
+    CHECK(finish(live.at(id)));
+    live.erase(id);
+  }
+  std::map<TaskId, Claim> live;
+};
+
+TEST_CASE_FIXTURE(KeysFixture, "a key without limits lets one of its tasks run at a time") {
+  submit(keyed());
+  submit(keyed());
+  submit(task());
+  CHECK(state(1) == State::queued);
+  CHECK(state(2) == State::blocked);
+  CHECK(claim_all() == Ids{1, 3});
+  end(1);
+  CHECK(state(2) == State::queued);
+  CHECK(claim_all() == Ids{2});
+  CHECK(events_of(2) == std::vector<std::string>{"submitted", "unblocked", "claimed"});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a key's limit holds over queues and a restart") {
+  store->set_queue(kRoot, {.name = "other"}, true);
+  for (int i = 0; i < 4; ++i) {
+    NewTask one = keyed(2);
+    one.spec.queue = i % 2 == 0 ? "default" : "other";
+    submit(one);
+  }
+  CHECK(claim_all().size() == 2);
+  restart();
+  CHECK(claim_all().empty());
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'blocked'") == 2);
+  end(live.begin()->first);
+  CHECK(claim_all().size() == 1);
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a key of a paused queue holds up no other queue") {
+  store->set_queue(kRoot, {.name = "other"}, true);
+  store->control_queue(kRoot, "other", QueueVerb::pause);
+  NewTask stuck = keyed();
+  stuck.spec.queue = "other";
+  submit(stuck);
+  submit(keyed());
+  CHECK(claim_all() == Ids{2});
+  CHECK(state(1) == State::blocked);
+  end(2);
+  CHECK(state(1) == State::queued);
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "the better of a key's tasks goes first, however late it came") {
+  submit(keyed());
+  submit(keyed());
+  submit(keyed({}, 5));
+  CHECK(state(1) == State::blocked);
+  CHECK(state(3) == State::queued);
+  CHECK(claim_all() == Ids{3});
+  end(3);
+  CHECK(claim_all() == Ids{1});
+  CHECK(events_of(1) == std::vector<std::string>{"submitted", "blocked", "unblocked", "claimed"});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "the latest limit that a submit names is the key's") {
+  for (int i = 0; i < 3; ++i) submit(keyed());
+  submit(keyed(3));
+  CHECK(claim_all() == Ids{1, 2, 3});
+  submit(keyed(1));
+  end(1);
+  end(2);
+  CHECK(claim_all().empty());
+  end(3);
+  CHECK(claim_all() == Ids{4});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "what leaves the line makes room for the next of its key") {
+  for (int i = 0; i < 4; ++i) submit(keyed());
+  control(Verb::cancel, 1);
+  CHECK(state(2) == State::queued);
+  control(Verb::hold, 2);
+  CHECK(state(3) == State::queued);
+  control(Verb::release, 2);
+  CHECK(state(2) == State::queued);
+  CHECK(state(3) == State::blocked);
+  control(Verb::cancel, 3);
+  CHECK(claim_all() == Ids{2});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a retry and a due task wait for their key like any other") {
+  submit(keyed());
+  NewTask later = keyed();
+  later.delay_ms = 1000;
+  submit(later);
+  claim_all();
+  clock.now_ms += 1000;
+  store->promote(clock.wall_now(), 10);
+  CHECK(state(2) == State::blocked);
+  end(1);
+  CHECK(claim_all() == Ids{2});
+  control(Verb::retry, 1);
+  CHECK(state(1) == State::blocked);
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a key's rate lets tasks start as time goes, over a restart too") {
+  for (int i = 0; i < 4; ++i) submit(rated(2, 10'000));
+  CHECK(claim_all() == Ids{1, 2});
+  CHECK(state(3) == State::blocked);
+  restart();
+  CHECK(store->promote(clock.wall_now(), 10) == clock.wall_now() + 5000);
+  CHECK(claim_all().empty());
+  clock.now_ms += 5000;
+  CHECK_FALSE(store->promote(clock.wall_now(), 10));  // the start of 3 comes first
+  CHECK(claim_all() == Ids{3});
+  CHECK(store->promote(clock.wall_now(), 10) == clock.wall_now() + 5000);
+  clock.now_ms += 5000;
+  CHECK_FALSE(store->promote(clock.wall_now(), 10));
+  CHECK(claim_all() == Ids{4});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "keys of different users are apart, and go with their last task") {
+  submit(keyed(), kAlice);
+  submit(keyed(), kBob);
+  CHECK(claim_all() == Ids{1, 2});
+  end(1);
+  control(Verb::remove, 1);
+  CHECK(texts("SELECT uid FROM keys") == std::vector<std::string>{"1001"});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a refused submit leaves no key and no limit behind") {
+  submit(keyed(2));
+  NewTask bad = keyed(1);
+  bad.spec.flow.depends_on = {{99, DependencyOn::ok}};
+  CHECK(std::holds_alternative<UnknownDependency>(try_submit({keyed(1, 0, "new"), bad})));
+  CHECK(texts("SELECT name || concurrency FROM keys") == std::vector<std::string>{"k2"});
+}
+
+}  // namespace
+}  // namespace taskd

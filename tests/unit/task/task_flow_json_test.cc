@@ -1,0 +1,89 @@
+#include "daemon/task/task_flow_json.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+std::variant<NewTask, FieldErrors> read(json fields) {
+  fields["argv"] = {"true"};
+  return new_task_from_json(fields);
+}
+
+TaskFlow flow_of(const json& fields) {
+  return std::get<NewTask>(read(fields)).spec.flow;
+}
+
+// "pointer: detail" of the first error.
+std::string error_of(const json& fields) {
+  const auto result = read(fields);
+  const auto* errors = std::get_if<FieldErrors>(&result);
+  return errors == nullptr ? "" : errors->front().pointer + ": " + errors->front().detail;
+}
+
+TEST_CASE("what binds a start is read, and comes back as it was written") {
+  const json fields = {
+      {"key",
+       {{"name", "customer-7"}, {"limit", 2}, {"rate", {{"count", 10}, {"per_ms", 60'000}}}}},
+      {"slots", 2},
+      {"resources", {{"gpu", 1}, {"memory", 1 << 30}}},
+      {"unique", {{"key", "u"}, {"for_ms", 1000}, {"while", "queued"}}},
+      {"depends_on", {{{"task", 12}, {"on", "any"}}, {{"task", 13}, {"on", "ok"}}}},
+      {"on_dependency_failed", "cancel"}};
+  const TaskFlow flow = flow_of(fields);
+  CHECK(flow.key.rate == RateLimit{10, 60'000});
+  CHECK(flow_to_json(flow, false) == fields);
+  TaskSpec spec;
+  spec.argv = {"true"};
+  spec.flow = flow;
+  TaskSpec stored;
+  spec_from_stored(spec_to_stored(spec), stored);
+  CHECK(stored == spec);
+}
+
+TEST_CASE("a dependency may be a bare id") {
+  CHECK(flow_of({{"depends_on", {12}}}).depends_on ==
+        std::vector<Dependency>{{12, DependencyOn::ok}});
+}
+
+TEST_CASE("what is usual is not stored, and all of it is shown") {
+  CHECK(flow_to_json(TaskFlow{}, false) == json::object());
+  const json all = flow_to_json(TaskFlow{}, true);
+  CHECK(all.at("key").is_null());
+  CHECK(all.at("slots") == 1);
+  CHECK(all.at("depends_on") == json::array());
+}
+
+TEST_CASE("every wrong field is named") {
+  CHECK(error_of({{"key", "k"}}).starts_with("#/key: must be an object or null"));
+  CHECK(error_of({{"key", json::object()}}) == "#/key: \"name\" is needed");
+  CHECK(error_of({{"key", {{"name", ""}}}}) == "#/key/name: must not be empty");
+  CHECK(error_of({{"key", {{"name", "#a"}}}}) == "#/key/name: must not begin with '#'");
+  CHECK(error_of({{"key", {{"name", "a\nb"}}}}).starts_with("#/key/name: "));
+  CHECK(error_of({{"key", {{"name", "a"}, {"limit", 0}}}}) ==
+        "#/key/limit: must be from 1 to 1024");
+  CHECK(error_of({{"key", {{"name", "a"}, {"limit", -1}}}}) ==
+        "#/key/limit: must be from 1 to 1024");
+  CHECK(error_of({{"key", {{"name", "a"}, {"rate", {{"count", 1}}}}}}) ==
+        "#/key/rate: both \"count\" and \"per_ms\" are needed");
+  CHECK(error_of({{"slots", 0}}) == "#/slots: must be from 1 to 1024");
+  CHECK(error_of({{"slots", 1.5}}).starts_with("#/slots: must be an integer"));
+  CHECK(error_of({{"resources", {{"g p", 1}}}}) == "#/resources/g%20p: is no name of a resource");
+  CHECK(error_of({{"resources", {{"gpu", 0}}}}).starts_with("#/resources/gpu: must be from 1"));
+  CHECK(error_of({{"unique", {{"for_ms", 1}}}}) == "#/unique: \"key\" is needed");
+  CHECK(error_of({{"unique", {{"key", "u"}, {"while", "x"}}}})
+            .starts_with("#/unique/while: must be \"queued\" or \"active\""));
+  CHECK(error_of({{"depends_on", {0}}}).starts_with("#/depends_on/0: must be from 1"));
+  CHECK(error_of({{"depends_on", {1, 1}}}) == "#/depends_on/1: task 1 is named twice");
+  CHECK(error_of({{"depends_on", {{{"on", "any"}}}}}) == "#/depends_on/0: \"task\" is needed");
+  CHECK(error_of({{"on_dependency_failed", "x"}}).starts_with("#/on_dependency_failed: must be"));
+}
+
+}  // namespace
+}  // namespace taskd
