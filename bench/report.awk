@@ -1,4 +1,4 @@
-# awk -f report.awk -v empty=N -v deep=N -v deepest=N rows.tsv results
+# awk -f report.awk -v empty=N -v deep=N -v deepest=N -v asides=N rows.tsv results
 # Prints the figures (median, lowest and highest of the rounds) and the aims as Markdown tables.
 # rows.tsv: figure KEY TEXT UNIT, or aim TEXT KEY KEY-OR-1 OPERATOR BOUND (of the medians' ratio).
 BEGIN { FS = "\t" }
@@ -8,6 +8,7 @@ function place(key) {
   gsub(/[{]empty[}]/, empty, key)
   gsub(/[{]deep[}]/, deep, key)
   gsub(/[{]deepest[}]/, deepest, key)
+  gsub(/[{]asides[}]/, asides, key)
   return key
 }
 
@@ -15,6 +16,7 @@ function words(text) {
   gsub(/[{]empty[}]/, show(empty + 0), text)
   gsub(/[{]deep[}]/, show(deep + 0), text)
   gsub(/[{]deepest[}]/, show(deepest + 0), text)
+  gsub(/[{]asides[}]/, show(asides + 0), text)
   return text
 }
 

@@ -246,6 +246,24 @@ void depth(const std::string& key, Daemon& daemon, double seconds, int n, char**
   }
 }
 
+// A no-op task with these fields too.
+std::string aside_task(const std::string& fields) {
+  return R"({"argv":["/bin/true"],"cwd":"/",)" + fields + "}";
+}
+
+// The same drain with nothing and with `count` tasks that may not start: a third of them held, a
+// third not yet due, a third waiting for another.
+void aside(const std::string& key, Daemon& daemon, int n, int count) {
+  Gate gate(daemon, "gate");
+  wait_until_busy(daemon);
+  gate = drain(key + ".0.run", daemon, n, std::move(gate), "gate-none");
+  const long held = daemon.submit_one(aside_task(R"("hold":true)"));
+  daemon.submit(aside_task(R"("hold":true)"), count - count / 3 * 2);
+  daemon.submit(aside_task(R"("delay_ms":86400000)"), count / 3);
+  daemon.submit(aside_task(R"("depends_on":[)" + std::to_string(held) + "]"), count / 3);
+  drain(key + "." + std::to_string(count) + ".run", daemon, n, std::move(gate), "gate-many");
+}
+
 bool dispatch(int argc, char** argv) {
   if (argc < 5) return false;
   const std::string key = argv[1];
@@ -259,6 +277,8 @@ bool dispatch(int argc, char** argv) {
     drain_once(key, daemon, std::atoi(argv[4]));
   } else if (mode == "start" && argc == 7) {
     start(key, daemon, std::atoi(argv[4]), argv[5], argv[6]);
+  } else if (mode == "aside" && argc == 6) {
+    aside(key, daemon, std::atoi(argv[4]), std::atoi(argv[5]));
   } else if (mode == "depth" && argc > 6) {
     depth(key, daemon, std::atof(argv[4]), std::atoi(argv[5]), argv + 6);
   } else {
@@ -273,7 +293,8 @@ bool dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     if (taskd::bench::dispatch(argc, argv)) return 0;
-    std::fputs("usage: bench_taskd KEY SOCKET submit|run|run-single|drain|start|depth …\n", stderr);
+    std::fputs("usage: bench_taskd KEY SOCKET submit|run|run-single|drain|start|aside|depth …\n",
+               stderr);
     return 64;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench_taskd: %s\n", e.what());

@@ -95,9 +95,17 @@ std::string read_stdin(std::string_view option, std::size_t max_bytes) {
 void SubmitOptions::declare(Args& args) {
   declare_task(args);
   declare_start(args);
+  args.option("--array", "RANGE", array_,
+              "a task for each index: 1-100, 0-99:3 (every third),\n1-100%4 (4 at once); in "
+              "TASKD_ARRAY_INDEX");
+  flow_.declare_dependencies(args);
   args.flag("--hold", hold_, "wait for `taskctl release`");
+  declare_idempotency_key(args);
+}
+
+void SubmitOptions::declare_idempotency_key(Args& args) {
   args.option("--idempotency-key", "KEY", idempotency_key_,
-              "submitting again with the same KEY gives the same\ntask instead of a second one");
+              "submitting again with the same KEY gives what that\nmade instead of a second one");
 }
 
 void SubmitOptions::declare_start(Args& args) {
@@ -252,6 +260,11 @@ void SubmitOptions::set_start(const Context& context, NewTask& task) const {
   if (delay_) task.delay_ms = duration_flag("--delay", *delay_);
   if (at_) task.run_at = time_flag("--at", *at_, context.clock.wall_now());
   task.hold = hold_;
+  if (!array_) return;
+  task.array = parse_array_range(*array_);
+  if (!task.array)
+    throw UsageError(kExitUsage, "--array: " + in_quotes(*array_) +
+                                     " is not a range such as 1-100, 0-99:3 or 1-100%4");
 }
 
 void SubmitOptions::set_retries(TaskSpec& spec) const {
@@ -303,14 +316,19 @@ std::optional<std::string> SubmitOptions::idempotency_key() const {
   return idempotency_key_;
 }
 
-nlohmann::json SubmitOptions::send(Context& context, const Client& client,
-                                   const NewTask& task) const {
+nlohmann::json SubmitOptions::send(const Client& client, const std::string& target,
+                                   const nlohmann::json& body) const {
   HttpRequest request;
   request.method = "POST";
-  request.target = "/v1/tasks";
-  request.body = to_json(task).dump();
+  request.target = target;
+  request.body = body.dump();
   if (const auto key = idempotency_key()) request.headers.emplace_back("Idempotency-Key", *key);
-  nlohmann::json answer = client.call(request);
+  return client.call(request);
+}
+
+nlohmann::json SubmitOptions::send(Context& context, const Client& client,
+                                   const NewTask& task) const {
+  nlohmann::json answer = send(client, "/v1/tasks", to_json(task));
   if (answer.contains("existing"))
     context.say("a task with this --unique key is there already; nothing was submitted");
   return answer;

@@ -33,6 +33,11 @@ class SubmitOptions {
   // with unasked, nor a moment that "--at 12:00" stands for today.
   std::string identity(const NewTask& defaults) const;
 
+  void declare_idempotency_key(Args& args);
+
+  // Posts it, with the Idempotency-Key if there is one.
+  nlohmann::json send(const Client& client, const std::string& target,
+                      const nlohmann::json& body) const;
   // Sends it, with the Idempotency-Key if there is one. Returns the answer: the task. Says so if it
   // was there already.
   nlohmann::json send(Context& context, const Client& client, const NewTask& task) const;
@@ -57,7 +62,7 @@ class SubmitOptions {
   std::optional<std::string> shell_, name_, queue_, priority_, delay_, at_, timeout_, grace_;
   std::optional<std::string> progress_timeout_;
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
-  std::optional<std::string> max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
+  std::optional<std::string> array_, max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;
   FlowOptions flow_;
   bool hold_ = false;

@@ -45,6 +45,8 @@ int submit_command(Context& context, const Words& argv);
 int run_command(Context& context, const Words& argv);
 int list_command(Context& context, const Words& argv);
 int show_command(Context& context, const Words& argv);
+int workflow_command(Context& context, const Words& argv);
+int why_command(Context& context, const Words& argv);
 int logs_command(Context& context, const Words& argv);
 int wait_command(Context& context, const Words& argv);
 int queue_command(Context& context, const Words& argv);

@@ -69,7 +69,8 @@ std::vector<Column> columns_of(const Shown& shown) {
 }
 
 std::vector<Cell> row_of(const Task& task, const Shown& shown, WallTime now) {
-  const std::string name = task.spec.name.empty() ? command_line(task.spec) : task.spec.name;
+  std::string name = task.spec.name.empty() ? command_line(task.spec) : task.spec.name;
+  if (task.array) name = "[" + std::to_string(task.array->index) + "] " + name;
   std::string attempt = std::to_string(task.attempt);
   if (task.spec.max_attempts > 1) attempt += "/" + std::to_string(task.spec.max_attempts);
   const Color color = color_of(task.state);

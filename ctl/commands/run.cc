@@ -12,6 +12,7 @@
 #include "ctl/submit_options.h"
 #include "ctl/verbs.h"
 #include "ctl/when.h"
+#include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {
@@ -173,6 +174,7 @@ int run_command(Context& context, const Words& argv) {
 
   const Painter paint = make_painter(context, common, STDERR_FILENO);
   const NewTask task = options.to_task(context);
+  if (task.array) throw UsageError(kExitUsage, "run is for one task; see \"taskctl submit\"");
   const Client client = connect(context, common);
   const TaskId id = read_task(options.send(context, client, task)).id;
   if (::isatty(STDERR_FILENO) == 1)

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/hook_view.h"
 #include "ctl/flow_view.h"
+#include "ctl/hook_view.h"
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
@@ -166,6 +166,9 @@ void print_task(Context& context, const Painter& paint, const Task& task,
   if (!task.spec.name.empty()) title += "  " + escape_for_humans(task.spec.name);
   context.out.line(title);
   lines.add("state", state_text(task, paint));
+  if (task.array)
+    lines.add("array", "index " + std::to_string(task.array->index) + " of the array of task " +
+                           std::to_string(task.array->array));
   print_spec(lines, task.spec);
   std::string user = "uid " + std::to_string(task.spec.user_uid.value_or(task.uid));
   if (task.spec.user_uid && *task.spec.user_uid != task.uid)

@@ -83,6 +83,28 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
   return submit_lines(context, connect(context, common), lines);
 }
 
+// The ids of an array follow each other: "17-116", which every verb takes.
+int after_array(Context& context, const Client& client, const NewTask& task, nlohmann::json answer,
+                bool json, bool wait) {
+  const TaskId first = read_task(answer).id;
+  const std::int64_t count = task.array->count();
+  const TaskId last = first + count - 1;
+  if (!json) context.out.line(std::to_string(first) + "-" + std::to_string(last));
+  if (json) {
+    answer["version"] = 1;
+    answer["last_id"] = last;
+    context.out.line(print_json(answer));
+  }
+  context.out.flush();
+  if (!wait) return kExitOk;
+  std::vector<TaskId> ids;
+  for (TaskId id = first; id <= last; ++id) ids.push_back(id);
+  for (const nlohmann::json& ended : wait_for_tasks(context, client, ids, {})) {
+    if (read_task(ended).state != State::succeeded) return kExitSomeFailed;
+  }
+  return kExitOk;
+}
+
 }  // namespace
 
 int submit_command(Context& context, const Words& argv) {
@@ -104,9 +126,12 @@ int submit_command(Context& context, const Words& argv) {
     return submit_many(context, common, options, bulk, json);
   }
   const NewTask task = options.to_task(context);
+  if (wait && task.array && std::cmp_greater(task.array->count(), kMaxSelectedIds))
+    throw UsageError(kExitUsage, "--wait takes arrays of at most 10,000 tasks");
   const Client client = connect(context, common);
   nlohmann::json answer = options.send(context, client, task);
   const TaskId id = read_task(answer).id;
+  if (task.array) return after_array(context, client, task, std::move(answer), json, wait);
   if (!json) context.out.line(std::to_string(id));
   context.out.flush();
   if (wait) answer = std::move(wait_for_tasks(context, client, {id}, {}).front());

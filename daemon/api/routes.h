@@ -12,6 +12,7 @@ Reply dispatch(const ApiContext& context, const Call& call);
 Reply submit_tasks(const ApiContext& context, const Call& call);
 Reply list_tasks(const ApiContext& context, const Call& call);
 Reply show_task(const ApiContext& context, const Call& call);
+Reply show_why(const ApiContext& context, const Call& call);
 Reply show_attempts(const ApiContext& context, const Call& call);
 template <Verb verb>
 Reply control_task(const ApiContext& context, const Call& call);
@@ -27,6 +28,11 @@ Reply report_result(const ApiContext& context, const Call& call);
 Reply show_result(const ApiContext& context, const Call& call);
 Reply wait_for_task(const ApiContext& context, const Call& call);
 Reply show_logs(const ApiContext& context, const Call& call);
+Reply submit_workflow(const ApiContext& context, const Call& call);
+Reply list_workflows(const ApiContext& context, const Call& call);
+Reply show_workflow(const ApiContext& context, const Call& call);
+Reply cancel_workflow(const ApiContext& context, const Call& call);
+Reply retry_workflow(const ApiContext& context, const Call& call);
 Reply list_queues(const ApiContext& context, const Call& call);
 Reply show_queue(const ApiContext& context, const Call& call);
 Reply put_queue(const ApiContext& context, const Call& call);
@@ -73,6 +79,11 @@ void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec
 // object around it.
 void check_notify(const ApiContext& context, const std::string& pointer,
                   const std::vector<Notify>& list, FieldErrors& errors);
+// From the call's header. 400.
+void set_idempotency_key(const Call& call, SubmitRequest& request);
+// `pointer_to` tells where the task of that index stands in the body. Every way a submit can fail.
+Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& request,
+                           const std::function<std::string(std::size_t)>& pointer_to);
 // Refuses what can never start on this machine. `pointer` is the task's. does_not_fit.
 void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec);
 // The reason in the body of a pause; verbs that are none take no fields. 400, 422.

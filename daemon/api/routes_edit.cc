@@ -10,6 +10,12 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kTagDigits = 16;
+// Fields of a submit that a patch cannot have, and why.
+constexpr std::pair<std::string_view, std::string_view> kNotEdited[] = {
+    {"hold", "is not edited; there are the verbs hold and release"},
+    {"depends_on", "is not edited; a retry runs a task whatever it waited for"},
+    {"unique", "is not edited"},
+    {"array", "is not edited"}};
 
 [[noreturn]] void edited_meanwhile(TaskId id) {
   throw ProblemError(412, "edited_meanwhile",
@@ -31,9 +37,9 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
   request.was_due_at = task.due_at;
   auto patched = patch_task(task.spec, patch, pointer);
   auto* errors = std::get_if<FieldErrors>(&patched);
-  if (errors == nullptr && patch.contains("hold")) {
-    patched =
-        FieldErrors{{pointer + "/hold", "is not edited; there are the verbs hold and release"}};
+  for (const auto& [field, why] : kNotEdited) {
+    if (errors != nullptr || !patch.contains(field)) continue;
+    patched = FieldErrors{{pointer + "/" + std::string(field), std::string(why)}};
     errors = std::get_if<FieldErrors>(&patched);
   }
   if (errors != nullptr) invalid_fields("invalid_task", std::move(*errors));

@@ -146,34 +146,36 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
   return reply;
 }
 
+using PointerTo = std::function<std::string(std::size_t)>;
+
 [[noreturn]] void refuse_queue(const UnknownQueue& unknown, const SubmitRequest& request,
-                               bool batch) {
+                               const PointerTo& pointer_of) {
   FieldErrors errors;
   for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxFieldErrors; ++i) {
     if (request.tasks[i].spec.queue != unknown.queue) continue;
-    errors.push_back({pointer_to(batch, i) + "/queue", "no such queue"});
+    errors.push_back({pointer_of(i) + "/queue", "no such queue"});
   }
   unknown_queue(unknown.queue, std::move(errors));
 }
 
 [[noreturn]] void refuse_hooks(const ApiContext& context, const SubmitRequest& request,
-                               bool batch) {
+                               const PointerTo& pointer_of) {
   FieldErrors errors;
   for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxFieldErrors; ++i) {
-    check_notify(context, pointer_to(batch, i), request.tasks[i].spec.notify, errors);
+    check_notify(context, pointer_of(i), request.tasks[i].spec.notify, errors);
   }
   invalid_fields("invalid_task", std::move(errors));
 }
 
 [[noreturn]] void refuse_dependency(const UnknownDependency& unknown, const SubmitRequest& request,
-                                    bool batch) {
+                                    const PointerTo& pointer_of) {
   const auto& dependencies = request.tasks[unknown.index].spec.flow.depends_on;
   std::size_t place = 0;
   while (place < dependencies.size() && dependencies[place].task != unknown.task) ++place;
   const std::string detail = "there is no task " + std::to_string(unknown.task);
   throw ProblemError(
       422, "unknown_dependency", detail,
-      {{pointer_to(batch, unknown.index) + "/depends_on/" + std::to_string(place), detail}});
+      {{pointer_of(unknown.index) + "/depends_on/" + std::to_string(place), detail}});
 }
 
 }  // namespace
@@ -211,15 +213,36 @@ void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec
   if (spec.user_uid && !uid_exists(uid)) unknown("with uid " + std::to_string(uid));
 }
 
+void set_idempotency_key(const Call& call, SubmitRequest& request) {
+  if (!call.idempotency_key) return;
+  check_idempotency_key(*call.idempotency_key);
+  request.idempotency_key = *call.idempotency_key;
+  request.body_digest = sha256_hex(call.body);
+}
+
+Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& request,
+                           const PointerTo& pointer_to) {
+  SubmitResult result = context.store.submit(request);
+  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
+    refuse_queue(*unknown, request, pointer_to);
+  }
+  if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, pointer_to);
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
+    refuse_dependency(*gone, request, pointer_to);
+  }
+  if (std::holds_alternative<KeyReused>(result)) {
+    throw ProblemError(422, "idempotency_key_reused",
+                       "this Idempotency-Key was used with another body");
+  }
+  return std::get<Submitted>(std::move(result));
+}
+
 Reply submit_tasks(const ApiContext& context, const Call& call) {
   call.query.finish();
   SubmitRequest request;
   request.actor = call.actor;
-  if (call.idempotency_key) {
-    check_idempotency_key(*call.idempotency_key);
-    request.idempotency_key = *call.idempotency_key;
-    request.body_digest = sha256_hex(call.body);
-  }
+  set_idempotency_key(call, request);
   const json body = parse_body(call.body);
   const bool batch = body.contains("tasks");
   request.tasks = read_tasks(body, batch);
@@ -228,20 +251,9 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
     check_needs(context.machine, pointer_to(batch, i), request.tasks[i].spec);
   }
 
-  const SubmitResult result = context.store.submit(request);
-  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
-    refuse_queue(*unknown, request, batch);
-  }
-  if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, batch);
-  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
-  if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
-    refuse_dependency(*gone, request, batch);
-  }
-  if (std::holds_alternative<KeyReused>(result)) {
-    throw ProblemError(422, "idempotency_key_reused",
-                       "this Idempotency-Key was used with another body");
-  }
-  return answer(context, call.actor, std::get<Submitted>(result), batch);
+  const Submitted submitted =
+      submit_or_refuse(context, request, [&](std::size_t i) { return pointer_to(batch, i); });
+  return answer(context, call.actor, submitted, batch);
 }
 
 }  // namespace taskd

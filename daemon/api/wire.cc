@@ -287,6 +287,7 @@ constexpr Title kTitles[] = {
     {"no_such_attempt", "The task has no such attempt"},
     {"no_such_queue", "There is no queue of this name"},
     {"no_such_schedule", "There is no schedule of this name"},
+    {"no_such_workflow", "There is no such workflow"},
     {"no_result", "The task has no result"},
     {"no_such_hook", "There is no hook of this name"},
     {"no_such_path", "There is nothing at this path"},
@@ -305,6 +306,7 @@ constexpr Title kTitles[] = {
     {"queue_in_use", "The queue is in use"},
     {"unknown_zone", "The time zone is not known on this machine"},
     {"invalid_task", "The task cannot be accepted"},
+    {"invalid_workflow", "The workflow cannot be accepted"},
     {"invalid_request", "The request cannot be accepted"},
     {"unknown_queue", "There is no such queue"},
     {"unknown_user", "There is no such user"},
@@ -332,6 +334,10 @@ json task_to_json(const Task& task) {
   json out = json::object();
   out["id"] = task.id;
   out["uid"] = task.uid;
+  out["workflow"] = task.workflow ? json{{"id", task.workflow->id}, {"step", task.workflow->step}}
+                                  : json(nullptr);
+  out["array"] =
+      task.array ? json{{"id", task.array->array}, {"index", task.array->index}} : json(nullptr);
   add_spec(out, task.spec);
   out["state"] = to_string(task.state);
   out["reason"] = task.reason ? json(to_string(*task.reason)) : json(nullptr);
@@ -365,6 +371,15 @@ Task task_from_json(const json& object) {
   Task task;
   task.id = required("id", read_integer<TaskId>(object, "id"));
   task.uid = required("uid", read_integer<std::uint32_t>(object, "uid"));
+  if (const json* workflow = find(object, "workflow")) {
+    WorkflowPlace& place = task.workflow.emplace();
+    place.id = required("workflow", read_integer<std::int64_t>(*workflow, "id"));
+    read_into(*workflow, "step", place.step);
+  }
+  if (const json* array = find(object, "array")) {
+    task.array = ArrayPlace{required("array", read_integer<TaskId>(*array, "id")),
+                            required("array", read_integer<std::int64_t>(*array, "index"))};
+  }
   read_spec(object, task.spec);
   task.state = required("state", read_enum(object, "state", parse_state));
   task.reason = read_enum(object, "reason", parse_reason);

@@ -2,6 +2,7 @@
 // API.md beside this file is the contract. Pure functions; shared by the daemon and taskctl.
 #pragma once
 
+#include <functional>
 #include <iterator>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -12,6 +13,8 @@
 #include "daemon/task/schedule.h"
 #include "daemon/task/spec_json.h"
 #include "daemon/task/task.h"
+#include "daemon/task/why.h"
+#include "daemon/task/workflow.h"
 
 namespace taskd {
 
@@ -52,6 +55,24 @@ ScheduleBody schedule_body_from_json(const nlohmann::json& body, const std::stri
 nlohmann::json delivery_to_json(const Delivery& delivery);
 // Its `seq` and `task` are not in it.
 Delivery delivery_from_json(const nlohmann::json& json);
+// --- workflows (wire_workflow.cc) ---------------------------------------------------------------
+// The body of a POST, an object. Every wrong field is reported, unknown ones too.
+std::variant<NewWorkflow, FieldErrors> workflow_from_body(const nlohmann::json& body);
+nlohmann::json workflow_to_json(const Workflow& workflow, bool with_tasks);
+// Of one with its tasks. Throws std::runtime_error.
+Workflow workflow_from_json(const nlohmann::json& json);
+
+// --- why a task is not running (wire_why.cc) ----------------------------------------------------
+nlohmann::json why_to_json(const Why& why);
+// Throws std::runtime_error.
+Why why_from_json(const nlohmann::json& json);
+// How times and users are said.
+struct WhyWords {
+  std::function<std::string(WallTime)> time;
+  std::function<std::string(std::uint32_t uid)> user;
+};
+// In a sentence without its full stop.
+std::string describe_why(const Why& why, const WhyWords& words);
 
 // --- problems -----------------------------------------------------------------------------------
 // RFC 9457.

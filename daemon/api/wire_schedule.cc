@@ -25,7 +25,7 @@ WallTime read_time(const json& value) {
 
 // What a schedule is to submit, with the values of env and the text of stdin masked as in a task.
 json task_of_schedule(const TaskSpec& spec) {
-  json task = to_json(NewTask{.spec = spec, .delay_ms = {}, .run_at = {}});
+  json task = to_json(NewTask{.spec = spec, .delay_ms = {}, .run_at = {}, .array = {}});
   if (task.contains("env")) {
     for (json& value : task["env"]) value = "***";
   }
@@ -52,7 +52,7 @@ void read_word(FieldReader& reader, const json& value, const std::string& at,
 void read_task(FieldReader& reader, const json& value, const std::string& at,
                ScheduleSettings& schedule) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object");
-  for (const char* name : {"delay_ms", "run_at", "hold", "depends_on"}) {
+  for (const char* name : {"delay_ms", "run_at", "hold", "depends_on", "array"}) {
     if (value.contains(name))
       reader.complain(at + pointer_step(name), "the schedule says when; leave it out");
   }

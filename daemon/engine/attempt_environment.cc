@@ -24,6 +24,10 @@ std::string join(const std::vector<std::string>& units) {
 std::map<std::string, std::string> environment_of(const Claim& claim) {
   const TaskFlow& flow = claim.spec.flow;
   std::map<std::string, std::string> env;
+  if (claim.array) {
+    env["TASKD_ARRAY_ID"] = std::to_string(claim.array->array);
+    env["TASKD_ARRAY_INDEX"] = std::to_string(claim.array->index);
+  }
   if (flow.slots != 1) env["TASKD_SLOTS"] = std::to_string(flow.slots);
   for (const auto& [name, amount] : flow.resources) {
     const auto granted = claim.grant.find(name);

@@ -8,8 +8,9 @@
 
 namespace taskd {
 
-// TASKD_SLOTS; and for each resource TASKD_RESOURCE_<NAME>: how much of it the attempt has, or, of
-// an indexed one, which units. A resource `gpu` also sets CUDA_VISIBLE_DEVICES.
+// In an array TASKD_ARRAY_ID and TASKD_ARRAY_INDEX; TASKD_SLOTS, if not 1; and for each resource
+// TASKD_RESOURCE_<NAME>: how much of it the attempt has, or, of an indexed one, which units. A
+// resource `gpu` also sets CUDA_VISIBLE_DEVICES.
 std::map<std::string, std::string> environment_of(const Claim& claim);
 
 }  // namespace taskd

@@ -16,6 +16,7 @@ Claim to_claim(StoredTask task) {
   claim.token = task.row.token.value();
   claim.uid = task.spec.user_uid.value_or(task.uid);
   claim.cancel_requested = task.row.cancel_requested_at.has_value();
+  claim.array = task.array;
   claim.spec = std::move(task.spec);
   return claim;
 }

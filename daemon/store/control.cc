@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "daemon/store/arrays.h"
 #include "daemon/store/dependencies.h"
 #include "daemon/store/store_impl.h"
 
@@ -285,6 +286,15 @@ ControlResult TaskStore::control_filter(const ControlRequest& request) {
   selection.oldest_first = true;
   selection.filter.states = states_for(request.verb, *request.filter);
   selection.limit = kBulkChunk;
+  // What an array has not made yet is cancelled by not making it.
+  if (request.verb == Verb::cancel && request.filter->array) {
+    impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+      const auto first = load_task(transaction.db(), *request.filter->array);
+      if (first && is_visible(request.actor, *first)) {
+        end_array(transaction.db(), *request.filter->array);
+      }
+    });
+  }
   std::vector<ControlChange> changes;
   const std::optional<TaskId> newest = last(request.actor);
   if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};

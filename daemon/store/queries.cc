@@ -63,6 +63,8 @@ void where_labels(Selection& selection, const Filter& filter) {
 // Which way to walk: by label, by state or by user, whichever of them is there first.
 std::string source(const ListRequest& request, std::optional<State> state) {
   if (!request.filter.labels.empty()) return "task_labels l CROSS JOIN tasks t ON t.id = l.task_id";
+  if (request.filter.workflow) return "tasks t INDEXED BY tasks_of_workflow";
+  if (request.filter.array) return "tasks t INDEXED BY tasks_of_array";
   if (state) return "tasks t INDEXED BY tasks_" + std::string(to_string(*state));
   if (!request.actor.admin || request.filter.uid) return "tasks t INDEXED BY tasks_of_user";
   return "tasks t NOT INDEXED";
@@ -77,6 +79,8 @@ std::vector<TaskId> select_in_state(Connection& db, const ListRequest& request,
   if (state) selection.where("t.state = '" + std::string(to_string(*state)) + "'");
   where_visible(selection, request.actor, filter);
   if (filter.queue) selection.where("t.queue = ?", *filter.queue);
+  if (filter.workflow) selection.where("t.workflow_id = ?", *filter.workflow);
+  if (filter.array) selection.where("t.array_id = ?", *filter.array);
   if (filter.name) selection.where("t.name = ?", *filter.name);
   if (filter.since) selection.where("t.created_at_ms >= ?", filter.since->ms);
   if (request.after) selection.where(id + (request.oldest_first ? " > ?" : " < ?"), *request.after);
@@ -114,6 +118,8 @@ Task to_task(Connection& db, StoredTask stored) {
   Task task;
   task.id = stored.id;
   task.uid = stored.uid;
+  task.array = stored.array;
+  task.workflow = std::move(stored.workflow);
   task.spec = std::move(stored.spec);
   task.state = stored.row.state;
   task.reason = stored.row.reason;

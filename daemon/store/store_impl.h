@@ -52,6 +52,7 @@ inline bool is_visible(const Actor& actor, const StoredTask& task) {
   return actor.admin || actor.uid == task.uid;
 }
 
+// The task as callers see it.
 Task to_task(Connection& db, StoredTask stored);
 
 // The ids of the tasks that a list shows, in its order. Ids alone, so that every row is read once.
@@ -65,7 +66,8 @@ inline constexpr std::int64_t kLeastKeepMs = 10'000;
 void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now);
 
 // Adds a task, which then waits for whatever it has to: a person, others' ends, its time, its key,
-// or its turn. Its columns but for the state and the key are filled in.
+// or its turn. Its columns but for the state are filled in; the key is the spec's, unless it has
+// one.
 void submit_task(Transaction& transaction, StoredTask& task, const std::string& stored_spec,
                  bool hold, const Note& note);
 

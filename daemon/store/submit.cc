@@ -1,9 +1,11 @@
 #include <map>
 #include <sstream>
 
+#include "daemon/store/arrays.h"
 #include "daemon/store/dependencies.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
+#include "daemon/store/workflows.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
@@ -13,6 +15,7 @@ struct Prepared {
   const NewTask* task;
   std::string spec;                // as stored
   std::optional<TaskId> existing;  // there already, and it must not be there twice
+  std::optional<WorkflowPlace> workflow = {};
 };
 
 std::vector<TaskId> read_ids(const std::string& text) {
@@ -33,6 +36,11 @@ std::optional<std::string> write_ids(const std::vector<TaskId>& ids) {
   return follow ? std::nullopt : std::optional(text);
 }
 
+WorkflowId workflow_of(Connection& db, TaskId task) {
+  Query row = db.query("SELECT workflow_id FROM tasks WHERE id = ?1");
+  return row.bind(task).step() && !row.is_null(0) ? row.int64(0) : 0;
+}
+
 // What was submitted under this key before.
 std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& request) {
   if (request.idempotency_key.empty()) return std::nullopt;
@@ -43,6 +51,7 @@ std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& r
   if (row.text(0) != request.body_digest) return KeyReused{};
   Submitted earlier;
   earlier.repeated = true;
+  earlier.workflow = workflow_of(db, row.int64(1));
   if (!row.is_null(3)) {
     earlier.ids = read_ids(row.text(3));
   } else {
@@ -70,7 +79,8 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
   }
   std::map<std::string, std::int64_t> added;
   for (const Prepared& one : tasks) {
-    if (!one.existing) ++added[one.task->spec.queue];
+    if (!one.existing)
+      added[one.task->spec.queue] += one.task->array ? one.task->array->count() : 1;
   }
   for (const auto& [queue, count] : added) {
     if (const auto refusal = find_refusal(transaction.queues(), queue, count)) {
@@ -86,15 +96,27 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
   return std::nullopt;
 }
 
-Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
+StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
+                         const Prepared& prepared) {
   StoredTask task;
   task.uid = request.actor.uid;
   task.created_at = transaction.now();
   task.spec = prepared.task->spec;
   task.row.due_at = start_of(*prepared.task, transaction.now());
+  task.workflow = prepared.workflow;
   submit_task(transaction, task, prepared.spec, prepared.task->hold,
               {.type = "submitted", .actor_uid = request.actor.uid});
+  return task;
+}
+
+Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
+  const StoredTask task = prepared.task->array
+                              ? submit_array(transaction, request.actor.uid, *prepared.task,
+                                             start_of(*prepared.task, transaction.now()))
+                              : submit_single(transaction, request, prepared);
   Task stored;  // its spec is the request's
+  stored.array = task.array;
+  stored.workflow = task.workflow;
   stored.id = task.id;
   stored.uid = task.uid;
   stored.state = task.row.state;
@@ -113,6 +135,18 @@ void add_one(Transaction& transaction, const SubmitRequest& request, const Prepa
   submitted.ids.push_back(existing ? *existing : submitted.tasks.back().id);
 }
 
+// Its needs are dependencies now that the steps before it have ids.
+void add_step(Transaction& transaction, const SubmitRequest& request, std::size_t index,
+              Submitted& submitted) {
+  NewTask task = request.tasks[index];
+  for (const StepNeed& need : request.steps[index].needs) {
+    task.spec.flow.depends_on.push_back({submitted.ids.at(need.step), need.on});
+  }
+  const Prepared prepared{&task, spec_to_stored(task.spec), std::nullopt,
+                          WorkflowPlace{submitted.workflow, request.steps[index].name}};
+  add_one(transaction, request, prepared, submitted);
+}
+
 SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
                         std::vector<Prepared>& tasks) {
   if (auto repeated = find_repeated(transaction.db(), request)) return *std::move(repeated);
@@ -121,7 +155,12 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
   }
   if (auto refused = refuse(transaction, request, tasks)) return *std::move(refused);
   Submitted submitted;
-  for (const Prepared& task : tasks) add_one(transaction, request, task, submitted);
+  if (request.workflow) {
+    submitted.workflow = insert_workflow(transaction, request.actor.uid, *request.workflow);
+    for (std::size_t i = 0; i < tasks.size(); ++i) add_step(transaction, request, i, submitted);
+  } else {
+    for (const Prepared& task : tasks) add_one(transaction, request, task, submitted);
+  }
   remember_key(transaction, request, submitted.ids);
   return submitted;
 }
@@ -167,7 +206,7 @@ std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
 
 void submit_task(Transaction& transaction, StoredTask& task, const std::string& stored_spec,
                  bool hold, const Note& note) {
-  task.key = find_key(transaction, task.uid, task.spec.flow.key);
+  if (!task.key) task.key = find_key(transaction, task.uid, task.spec.flow.key);
   task.row.blocked_on = find_block(transaction, task);
   task.row.state = task.row.due_at ? State::scheduled : State::queued;
   if (task.row.blocked_on) task.row.state = State::blocked;

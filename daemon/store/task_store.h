@@ -32,6 +32,8 @@
 #include "daemon/task/lifecycle.h"
 #include "daemon/task/schedule.h"
 #include "daemon/task/task.h"
+#include "daemon/task/why.h"
+#include "daemon/task/workflow.h"
 
 namespace taskd {
 
@@ -80,17 +82,25 @@ struct Actor {
 };
 
 // --- submit -----------------------------------------------------------------------------------
+struct StepOf {
+  std::string name;
+  std::vector<StepNeed> needs;
+};
 struct SubmitRequest {
   Actor actor;
   std::vector<NewTask> tasks;   // all or none
   std::string idempotency_key;  // "" = none
   std::string body_digest;      // of the request's body, compared under the same key
+  // The tasks are a workflow of this name, and its steps are theirs, one for each.
+  std::optional<std::string> workflow = {};
+  std::vector<StepOf> steps = {};
 };
 struct Submitted {
   std::vector<TaskId> ids;
   bool repeated = false;       // the key was known: these are the earlier tasks
   std::vector<bool> existing;  // by id: it was there already, and is not to be there twice
   bool any_existing = false;
+  WorkflowId workflow = 0;  // 0: not one, or removed since
   std::vector<Task> tasks;  // as they were stored, without specs where any was there already; empty
                             // when repeated
 };
@@ -119,6 +129,7 @@ struct Claim {
   std::string token;
   std::uint32_t uid = 0;  // run as: spec.user_uid or the submitter
   TaskSpec spec;
+  std::optional<ArrayPlace> array;
   Grant grant;                    // not from running_attempts()
   bool cancel_requested = false;  // only from running_attempts()
   std::string boot_id;            // only from running_attempts()
@@ -148,6 +159,8 @@ struct Filter {
   std::optional<std::string> queue;
   std::optional<std::string> name;
   std::optional<std::uint32_t> uid;
+  std::optional<TaskId> array;  // id of its first task
+  std::optional<WorkflowId> workflow;
   std::vector<std::pair<std::string, std::string>> labels;  // all must match
   std::optional<WallTime> since;                            // created at or after
 };
@@ -374,6 +387,12 @@ class TaskStore {
 
   std::optional<Task> get(const Actor& actor, TaskId id);
   std::vector<Task> list(const ListRequest& request);
+  // With all of its tasks.
+  std::optional<Workflow> workflow(const Actor& actor, WorkflowId id);
+  // Up to `limit`, the newest first, all or those before an id.
+  std::vector<Workflow> workflows(const Actor& actor, std::optional<WorkflowId> before, int limit);
+  // Nothing for a task that the actor does not see.
+  std::optional<Why> why(const Actor& actor, TaskId id);
   // The newest id visible to the actor: what `last` means.
   std::optional<TaskId> last(const Actor& actor);
   // Up to `limit` attempts of the task numbered above `after`, in order.

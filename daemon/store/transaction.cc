@@ -5,6 +5,7 @@
 
 #include "daemon/flow/needs.h"
 #include "daemon/store/keys.h"
+#include "daemon/store/workflows.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
@@ -53,7 +54,8 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
       "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, s.spec, t.state, t.reason,"
       " t.attempt, t.tries, t.lost, t.token, t.due_at_ms, t.started_at_ms, t.ended_at_ms,"
-      " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals, t.key_id, t.blocked_on"
+      " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals, t.key_id, t.blocked_on,"
+      " t.array_id, t.array_index, t.workflow_id, t.step"
       " FROM tasks t CROSS JOIN task_specs s ON s.task_id = t.id WHERE t.id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   StoredTask task;
@@ -78,6 +80,8 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   task.row.refusals = row.integer(17);
   if (!row.is_null(18)) task.key = row.int64(18);
   task.row.blocked_on = read_blocked_on(row, 19);
+  if (!row.is_null(20)) task.array = ArrayPlace{row.int64(20), row.int64(21)};
+  if (!row.is_null(22)) task.workflow = WorkflowPlace{row.int64(22), row.text(23)};
   return task;
 }
 
@@ -90,13 +94,19 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   const TaskSpec& spec = task.spec;
   Query row = db_.query(
       "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id,"
-      " key_id, blocked_on, needs, unique_key)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id");
+      " key_id, blocked_on, needs, unique_key, array_id, array_index, workflow_id, step, id)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+      " RETURNING id");
   const std::optional<std::string> unique_key =
       spec.flow.unique.key.empty() ? std::nullopt : std::optional(spec.flow.unique.key);
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
            task.row.due_at, task.schedule, task.key, word_of(task.row.blocked_on),
-           to_stored(needs_of(spec.flow)), unique_key);
+           to_stored(needs_of(spec.flow)), unique_key,
+           task.array ? std::optional(task.array->array) : std::nullopt,
+           task.array ? std::optional(task.array->index) : std::nullopt,
+           task.workflow ? std::optional(task.workflow->id) : std::nullopt,
+           task.workflow ? std::optional(task.workflow->step) : std::nullopt,
+           task.id != 0 ? std::optional(task.id) : std::nullopt);
   if (!row.step()) throw std::logic_error("an INSERT returned no id");
   task.id = row.int64(0);
   row.run();
@@ -182,6 +192,7 @@ void Transaction::remove(const StoredTask& task, const Note& note) {
   expect_one_row(changed, task.id, "a DELETE");
   db_.run("DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'", task.id);
   if (task.key) forget_unused_key(db_, *task.key);
+  if (task.workflow) forget_unused_workflow(db_, task.workflow->id);
   queues_.add(task.spec.queue, task.row.state, -1);
   add_event(task.id, task.row.attempt, note, task.row.state);
 }

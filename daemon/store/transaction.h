@@ -42,6 +42,8 @@ struct StoredTask {
   std::uint32_t uid = 0;
   std::optional<std::int64_t> schedule;  // that submitted it
   std::optional<std::int64_t> key;       // id of its key
+  std::optional<ArrayPlace> array;
+  std::optional<WorkflowPlace> workflow;
   WallTime created_at;
   TaskSpec spec;
   TaskRow row;
@@ -84,7 +86,8 @@ class Transaction {
     changes_.push_back(change);
   }
 
-  // Adds a task in its first state; sets `task.id`. `stored_spec` is spec_to_stored(task.spec).
+  // Adds a task in its first state; sets `task.id`, unless it was set aside. `stored_spec` is
+  // spec_to_stored(task.spec).
   void insert(StoredTask& task, const std::string& stored_spec, const Note& note);
 
   // Moves the task along `event` and gives it the columns of `after`, whose state is filled in

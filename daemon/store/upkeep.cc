@@ -1,4 +1,5 @@
 // What time alone does to tasks: the due ones are queued, the old ones deleted.
+#include "daemon/store/arrays.h"
 #include "daemon/store/dependencies.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
@@ -97,7 +98,8 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
       transaction.transition(task, Event::due, task.row, {.type = "due"});
     }
     wake_keys(transaction, now, limit);
-    const bool more = tell_dependants(transaction);
+    const bool told = tell_dependants(transaction);
+    const bool more = expand_arrays(transaction) || told;
     if (more) return std::optional(now);
     return earlier(next_due(transaction.db()), next_key_wake(transaction.db()));
   });

@@ -153,6 +153,40 @@ void read_run_at(FieldReader& reader, const json& value, const std::string& at, 
     reader.complain(at, "must be an RFC 3339 time stamp such as \"2026-03-01T12:00:00Z\"");
 }
 
+constexpr JsonField<ArrayRange> kArrayFields[] = {
+    {"first", [](FieldReader& reader, const json& value, const std::string& at,
+                 ArrayRange& range) { reader.integer(value, at, 0, kMaxArrayIndex, range.first); }},
+    {"last", [](FieldReader& reader, const json& value, const std::string& at,
+                ArrayRange& range) { reader.integer(value, at, 0, kMaxArrayIndex, range.last); }},
+    {"step", [](FieldReader& reader, const json& value, const std::string& at,
+                ArrayRange& range) { reader.integer(value, at, 1, kMaxArrayIndex, range.step); }},
+    {"at_once",
+     [](FieldReader& reader, const json& value, const std::string& at, ArrayRange& range) {
+       reader.integer(value, at, 1, kMaxKeyLimit, range.at_once);
+     }},
+};
+
+void read_array(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (value.is_null()) return;
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
+  ArrayRange& range = task.array.emplace();
+  read_fields(reader, value, at, kArrayFields, range);
+  if (!value.contains("first") || !value.contains("last"))
+    return reader.complain(at, "both \"first\" and \"last\" are needed");
+  if (range.last < range.first) return reader.complain(at + "/last", "must not be below \"first\"");
+  if (range.count() > kMaxArrayTasks)
+    reader.complain(at, "must have at most " + std::to_string(kMaxArrayTasks) + " tasks");
+}
+
+// What would mean something else for each task of an array.
+void check_array(FieldReader& reader, const std::string& at, const NewTask& task) {
+  if (!task.array) return;
+  if (!task.spec.flow.unique.key.empty())
+    reader.complain(at + "/unique", "cannot be given for an array");
+  if (task.array->at_once > 0 && !task.spec.flow.key.name.empty())
+    reader.complain(at + "/key", "cannot be given beside \"at_once\", which is a key of its own");
+}
+
 constexpr JsonField<Backoff> kBackoffFields[] = {
     {"kind",
      [](FieldReader& reader, const json& value, const std::string& at, Backoff& backoff) {
@@ -237,6 +271,7 @@ constexpr JsonField<NewTask> kTaskFields[] = {
     {"run_at", read_run_at},
     {"backoff", read_backoff},
     {"on_lost", read_on_lost},
+    {"array", read_array},
     {"hold", [](FieldReader& reader, const json& value, const std::string& at,
                 NewTask& task) { reader.boolean(value, at, task.hold); }},
     {"timeout_ms", [](FieldReader& reader, const json& value, const std::string& at,
@@ -301,6 +336,7 @@ std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
     reader.complain(pointer_prefix, "exactly one of \"argv\" and \"shell\" is needed");
   if (body.contains("delay_ms") && body.contains("run_at"))
     reader.complain(pointer_prefix, "only one of \"delay_ms\" and \"run_at\" can be given");
+  check_array(reader, pointer_prefix, task);
   if (!reader.ok()) return reader.take_errors();
   return task;
 }
@@ -316,6 +352,11 @@ json to_json(const NewTask& task) {
   if (task.delay_ms) out["delay_ms"] = *task.delay_ms;
   if (task.run_at) out["run_at"] = format_rfc3339(*task.run_at);
   if (task.hold) out["hold"] = true;
+  if (task.array) {
+    out["array"] = {
+        {"first", task.array->first}, {"last", task.array->last}, {"step", task.array->step}};
+    if (task.array->at_once > 0) out["array"]["at_once"] = task.array->at_once;
+  }
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/task/array_range.h"
 #include "daemon/task/notify.h"
 #include "daemon/task/task_flow.h"
 
@@ -121,6 +122,7 @@ struct NewTask {
   std::optional<std::int64_t> delay_ms;
   std::optional<WallTime> run_at;
   bool hold = false;
+  std::optional<ArrayRange> array;  // not one task but one for each index
 };
 
 // How far a job says it is. What a report leaves out stays as it was.
@@ -132,10 +134,19 @@ struct Progress {
 inline constexpr std::size_t kMaxMessageBytes = 200;
 inline constexpr std::size_t kMaxResultBytes = 64 << 10;  // as compact JSON
 
+// Where a task stands in its workflow.
+struct WorkflowPlace {
+  std::int64_t id = 0;
+  std::string step;
+  bool operator==(const WorkflowPlace&) const = default;
+};
+
 // A task as it is stored.
 struct Task {
   TaskId id = 0;
   std::uint32_t uid = 0;  // who submitted it
+  std::optional<ArrayPlace> array;
+  std::optional<WorkflowPlace> workflow;
   TaskSpec spec;
   State state = State::queued;
   std::optional<Reason> reason;  // set exactly when failed

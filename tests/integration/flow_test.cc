@@ -7,7 +7,7 @@ namespace taskd::test {
 namespace {
 
 // Waits until `file` is there.
-std::string wait_for_file(const std::string& file) {
+std::string waits_for(const std::string& file) {
   return "until [ -e " + file + " ]; do sleep 0.01; done";
 }
 
@@ -37,8 +37,7 @@ TEST_CASE("a key's limit and its rate can be set, and wrong ones are refused") {
   const std::string gate = daemon.dir() / "gate";
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) {
-    ids.push_back(
-        daemon.submit({"--key", "k", "--key-limit", "2", "--shell", wait_for_file(gate)}));
+    ids.push_back(daemon.submit({"--key", "k", "--key-limit", "2", "--shell", waits_for(gate)}));
   }
   while (daemon.state(ids[0]) != "running" || daemon.state(ids[1]) != "running") {
   }
@@ -57,10 +56,10 @@ TEST_CASE("a job is told which units of a resource it has") {
   const TestDaemon daemon({.workers = 4, .config = "[resources]\ngpu = [3, 5]\nlicense = 2\n"});
   const std::string gate = daemon.dir() / "gate";
   const std::string first = daemon.submit(
-      {"--resource", "gpu=1", "--shell", "echo $CUDA_VISIBLE_DEVICES; " + wait_for_file(gate)});
+      {"--resource", "gpu=1", "--shell", "echo $CUDA_VISIBLE_DEVICES; " + waits_for(gate)});
   const std::string second = daemon.submit(
       {"--resource", "gpu=1,license=2", "--slots", "2", "--shell",
-       "echo $TASKD_RESOURCE_GPU $TASKD_RESOURCE_LICENSE $TASKD_SLOTS; " + wait_for_file(gate)});
+       "echo $TASKD_RESOURCE_GPU $TASKD_RESOURCE_LICENSE $TASKD_SLOTS; " + waits_for(gate)});
   const std::string third =
       daemon.submit({"--resource", "gpu=2", "--shell", "echo $CUDA_VISIBLE_DEVICES"});
   while (daemon.state(first) != "running" || daemon.state(second) != "running") {
@@ -112,7 +111,7 @@ TEST_CASE("a chain of tasks runs in its order, falls with its first and goes on 
 TEST_CASE("a unique task comes back by its id, and taskctl says so") {
   const TestDaemon daemon({.workers = 1});
   const std::string gate = daemon.dir() / "gate";
-  const std::string id = daemon.submit({"--unique", "report", "--shell", wait_for_file(gate)});
+  const std::string id = daemon.submit({"--unique", "report", "--shell", waits_for(gate)});
   const RunResult again = daemon.ctl({"submit", "--unique", "report", "--", "true"});
   CHECK(again.exit_code == 0);
   CHECK(again.out == id + "\n");
@@ -122,10 +121,49 @@ TEST_CASE("a unique task comes back by its id, and taskctl says so") {
   CHECK(daemon.submit({"--unique", "report", "--", "true"}) != id);
 }
 
+TEST_CASE("an array runs each index, at most so many at once, and prints its ids") {
+  const TestDaemon daemon({.workers = 4});
+  const RunResult submitted =
+      daemon.ctl({"submit", "--array", "1-6:2%2", "--wait", "--shell", "echo $TASKD_ARRAY_INDEX"});
+  CHECK(submitted.exit_code == 0);
+  CHECK(submitted.out == "1-3\n");
+  CHECK(daemon.ctl({"logs", "1"}).out + daemon.ctl({"logs", "2"}).out +
+            daemon.ctl({"logs", "3"}).out ==
+        "1\n3\n5\n");
+  CHECK(says(daemon.ctl({"show", "2"}).out, "index 3 of the array of task 1"));
+  CHECK(daemon.ctl({"submit", "--array", "5-1", "--", "true"}).exit_code == 64);
+  const RunResult huge = daemon.ctl({"submit", "--array", "1-1000001", "--", "true"});
+  CHECK(huge.exit_code == 65);
+  CHECK(says(huge.err, "at most 1000000 tasks"));
+}
+
+TEST_CASE("why says what a task waits for, in words and in JSON") {
+  const TestDaemon daemon({.workers = 1});
+  const std::string gate = daemon.dir() / "gate";
+  const std::string first = daemon.submit({"--key", "k", "--shell", waits_for(gate)});
+  while (daemon.state(first) != "running") {
+  }
+  const std::string second = daemon.submit({"--key", "k", "--", "true"});
+  const std::string third = daemon.submit({"--after", second, "--", "true"});
+  const std::string fourth = daemon.submit({"--", "true"});
+  CHECK(says(daemon.ctl({"why", first}).out, "it is running"));
+  CHECK(says(daemon.ctl({"why", second}).out, "key \"k\" is held by #" + first));
+  CHECK(says(daemon.ctl({"why", third}).out, "it needs #" + second + " to end"));
+  CHECK(says(daemon.ctl({"why", fourth}).out, "the workers are busy with #" + first));
+  CHECK(daemon.ctl_json({"why", second}).at("why") == "key_busy");
+  daemon.ctl({"queue", "pause", "default", "--reason", "lunch"});
+  CHECK(says(daemon.ctl({"why", fourth}).out, ": lunch"));
+  daemon.ctl({"queue", "resume", "default"});
+  CHECK(daemon.ctl({"why", "99"}).exit_code == 66);
+  write_text(gate, "");
+  daemon.wait(third);
+  CHECK(says(daemon.ctl({"why", third}).out, "it has ended"));
+}
+
 TEST_CASE("waiting for keys and others survives a killed daemon") {
   TestDaemon daemon({.workers = 2});
   const std::string gate = daemon.dir() / "gate";
-  const std::string first = daemon.submit({"--key", "k", "--shell", wait_for_file(gate)});
+  const std::string first = daemon.submit({"--key", "k", "--shell", waits_for(gate)});
   const std::string second = daemon.submit({"--key", "k", "--", "true"});
   const std::string third = daemon.submit({"--after", second, "--", "true"});
   while (daemon.state(first) != "running") {

@@ -18,6 +18,8 @@ Task rich_task() {
   Task task;
   task.id = 42;
   task.uid = 1000;
+  task.array = ArrayPlace{40, 3};
+  task.workflow = WorkflowPlace{4, "build"};
   TaskSpec& spec = task.spec;
   spec.name = "backup";
   spec.queue = "night";
@@ -82,7 +84,8 @@ json outcome_json(const Outcome& outcome) {
 
 TEST_CASE("an answered task has exactly the documented fields") {
   CHECK(task_to_json(rich_task()) == json::parse(R"({
-    "id": 42, "uid": 1000, "argv": ["tar", "two words"], "command": "tar 'two words'",
+    "id": 42, "uid": 1000, "array": {"id": 40, "index": 3},
+    "workflow": {"id": 4, "step": "build"}, "argv": ["tar", "two words"], "command": "tar 'two words'",
     "name": "backup", "queue": "night", "priority": -3, "env": {"KEY": "***"}, "cwd": "/srv",
     "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "progress_timeout_ms": 9, "grace_ms": 2,
     "max_attempts": 3,

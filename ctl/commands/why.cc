@@ -1,0 +1,72 @@
+#include <nlohmann/json.hpp>
+
+#include "ctl/selector.h"
+#include "ctl/verbs.h"
+#include "ctl/when.h"
+#include "daemon/api/wire.h"
+#include "daemon/base/errors.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS] ID…",
+    .paragraph =
+        R"(Says why a task is not running: the one thing it waits for, who or what that is, and
+when it is likely to start, going by how long the latest tasks of its queue took.)",
+    .examples =
+        R"(  taskctl why 12
+  taskctl why last
+  taskctl why 12 --json | jq -r .why
+)"};
+
+Why read_why(const nlohmann::json& answer) {
+  try {
+    return why_from_json(answer);
+  } catch (const std::runtime_error& e) {
+    throw Failure(kExitBadAnswer, std::string("the daemon's answer cannot be read: ") + e.what());
+  }
+}
+
+std::string sentence(const Why& why, WallTime now) {
+  const auto local = [&](WallTime time) {
+    return format_local(time) + " (" + format_relative(time, now) + ")";
+  };
+  const auto user = [](std::uint32_t uid) {
+    return uid == 0 ? std::string("root") : "uid " + std::to_string(uid);
+  };
+  std::string text = describe_why(why, {.time = local, .user = user});
+  if (why.expected_at && why.expected_at != why.until)
+    text += "; likely to start " + format_relative(*why.expected_at, now);
+  return text;
+}
+
+}  // namespace
+
+int why_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  SelectorOptions selector;
+  bool json = false;
+  Args args("why", kHelp);
+  args.words(selector.words);
+  args.flag("--json", json, "print the daemon's answer, a line for each task");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  const Selection selection = parse_selection(selector, context.clock.wall_now());
+  if (!selection.by_id()) throw UsageError(kExitUsage, "which task? Name its id, or last");
+  const Client client = connect(context, common);
+  const std::vector<TaskId> ids = resolve_ids(client, selection);
+  for (const TaskId id : ids) {
+    nlohmann::json answer = client.get("/v1/tasks/" + std::to_string(id) + "/why");
+    if (json) {
+      answer["version"] = 1;
+      context.out.line(print_json(answer));
+      continue;
+    }
+    const std::string prefix = ids.size() > 1 ? std::to_string(id) + ": " : "";
+    context.out.line(prefix + sentence(read_why(answer), context.clock.wall_now()));
+  }
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

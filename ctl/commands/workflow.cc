@@ -1,0 +1,223 @@
+#include <nlohmann/json.hpp>
+
+#include "ctl/outcome.h"
+#include "ctl/selector.h"
+#include "ctl/sub_verbs.h"
+#include "ctl/submit_options.h"
+#include "ctl/table.h"
+#include "ctl/waiter.h"
+#include "ctl/when.h"
+#include "ctl/workflow_file.h"
+#include "ctl/workflow_view.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+using nlohmann::json;
+
+// What the verbs about one workflow take.
+struct OneWorkflow {
+  Words words;
+  bool as_json = false;
+  CommonOptions common;
+
+  explicit OneWorkflow(Args& args) {
+    args.words(words);
+    args.flag("--json", as_json, "print the answer as JSON");
+    add_common(args, common);
+  }
+  OneWorkflow(const OneWorkflow&) = delete;  // Args points into it
+
+  std::string path() const {
+    const auto id = words.size() == 1 ? parse_int(words[0]) : std::nullopt;
+    if (!id || *id < 1) throw UsageError(kExitUsage, "name one workflow by its id");
+    return "/v1/workflows/" + std::to_string(*id);
+  }
+};
+
+void print_workflow(Context& context, const CommonOptions& common, const Workflow& workflow) {
+  const Painter paint = make_painter(context, common);
+  std::string title = "workflow " + std::to_string(workflow.id);
+  if (!workflow.name.empty()) title += " " + escape_for_humans(workflow.name);
+  const State state = state_of(workflow);
+  context.out.line(paint(Color::bold, title) + "  " + paint(color_of(state), to_string(state)));
+  const bool unicode = is_utf8_locale(context.env.get("LC_ALL"), context.env.get("LC_CTYPE"),
+                                      context.env.get("LANG"));
+  for (const std::string& line : draw_workflow(workflow, paint, unicode)) context.out.line(line);
+}
+
+int wait_for_workflow(Context& context, const Client& client, const Workflow& workflow) {
+  std::vector<TaskId> ids;
+  for (const Task& task : workflow.tasks) ids.push_back(task.id);
+  for (const json& ended : wait_for_tasks(context, client, ids, {})) {
+    if (read_task(ended).state != State::succeeded) return kExitSomeFailed;
+  }
+  return kExitOk;
+}
+
+int submit_workflow(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] FILE",
+      .paragraph =
+          R"(Submits the tasks of FILE (JSON, or TOML if it ends in .toml; - is standard input), all
+or none, and prints the workflow's id. "tasks" are named tasks, each with the names of
+those that it "needs"; or "chain" is an array of tasks that run one after the other; or
+"group" one of tasks that run beside each other, and "then" a task that runs after all of
+them. A task is what the API takes, see man taskctl; the options below are for what the
+tasks leave out. This folder and environment are theirs.)",
+      .examples = R"(  taskctl workflow submit release.toml     # [tasks.test]
+                                           # argv = ["make", "test"]
+                                           # needs = ["build"]
+  taskctl workflow submit --queue night --wait nightly.json
+)"};
+  Words words;
+  CommonOptions common;
+  SubmitOptions options;
+  bool as_json = false;
+  bool wait = false;
+  Args args("workflow submit", kHelp);
+  args.words(words);
+  options.declare_task(args);
+  options.declare_idempotency_key(args);
+  args.flag("--wait", wait, "wait for the end; exit 1 unless all succeeded");
+  args.flag("--json", as_json, "print the workflow as JSON");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  if (words.size() != 1) throw UsageError(kExitUsage, "name one file, or -");
+  if (!options.command().empty())
+    throw UsageError(kExitUsage, "the commands stand in the file, not after --");
+
+  json document = read_workflow_file(words[0]);
+  fill_in_tasks(document, to_json(options.to_defaults(context)));
+  const Client client = connect(context, common);
+  json answer = options.send(client, "/v1/workflows", document);
+  const Workflow workflow = read_workflow(answer);
+  if (!as_json) context.out.line(std::to_string(workflow.id));
+  context.out.flush();
+  const int code = wait ? wait_for_workflow(context, client, workflow) : kExitOk;
+  if (as_json) print_document(context, std::move(answer));
+  return code;
+}
+
+int show_workflow(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] ID",
+      .paragraph =
+          R"(Draws a workflow as a tree with the state of each step. A step stands below the last
+of those that it needs and names the others.)",
+      .examples = R"(  taskctl workflow show 3
+  watch -c taskctl --color always workflow show 3
+)"};
+  Args args("workflow show", kHelp);
+  OneWorkflow asked(args);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  json answer = connect(context, asked.common).get(asked.path());
+  if (asked.as_json)
+    print_document(context, std::move(answer));
+  else
+    print_workflow(context, asked.common, read_workflow(answer));
+  return kExitOk;
+}
+
+int list_workflows(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{.usage = "[OPTIONS]",
+                                  .paragraph = R"(Lists the latest workflows, the newest first.)",
+                                  .examples = R"(  taskctl workflow list
+  taskctl workflow list --json | jq '.workflows[] | select(.state == "failed").id'
+)"};
+  CommonOptions common;
+  bool as_json = false;
+  Args args("workflow list", kHelp);
+  args.flag("--json", as_json, "{\"version\":1,\"workflows\":[…],\"next_cursor\":…}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  json answer = connect(context, common).get("/v1/workflows");
+  if (as_json) {
+    print_document(context, std::move(answer));
+    return kExitOk;
+  }
+  Table table({{"ID", true}, {"STATE"}, {"ENDED", true}, {"SUBMITTED"}, {"NAME", false, true}});
+  const WallTime now = context.clock.wall_now();
+  try {
+    for (const json& item : answer.at("workflows")) {
+      const auto state = parse_state(item.at("state").get<std::string>());
+      const auto created = parse_rfc3339(item.at("created_at").get<std::string>());
+      std::int64_t ended = 0;
+      std::int64_t all = 0;
+      for (const auto& [name, count] : item.at("counts").items()) {
+        const auto counted = parse_state(name);
+        all += count.get<std::int64_t>();
+        if (counted && is_end(*counted)) ended += count.get<std::int64_t>();
+      }
+      table.add({{std::to_string(item.at("id").get<std::int64_t>())},
+                 {item.at("state").get<std::string>(), state ? color_of(*state) : Color::none},
+                 {std::to_string(ended) + "/" + std::to_string(all)},
+                 {created ? format_relative(*created, now) : ""},
+                 {escape_for_humans(item.at("name").get<std::string>())}});
+    }
+  } catch (const json::exception&) {
+    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+  }
+  const Painter paint = make_painter(context, common);
+  const auto columns = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
+  context.out.write(table.render(static_cast<std::size_t>(columns), paint));
+  return kExitOk;
+}
+
+int control_workflow(Context& context, const Words& argv, const char* verb, const HelpText& help) {
+  Args args(std::string("workflow ") + verb, help);
+  OneWorkflow asked(args);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  json answer = connect(context, asked.common).post(asked.path() + "/" + verb, json::object());
+  if (asked.as_json)
+    print_document(context, std::move(answer));
+  else
+    print_workflow(context, asked.common, read_workflow(answer));
+  return kExitOk;
+}
+
+int cancel_workflow(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] ID",
+      .paragraph = R"(Cancels all of a workflow that has not ended, and draws it.)",
+      .examples = R"(  taskctl workflow cancel 3
+)"};
+  return control_workflow(context, argv, "cancel", kHelp);
+}
+
+int retry_workflow(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{
+      .usage = "[OPTIONS] ID",
+      .paragraph =
+          R"(Tries again what failed or was cancelled of a workflow; what depends on it follows,
+and what has succeeded stays.)",
+      .examples = R"(  taskctl workflow retry 3
+)"};
+  return control_workflow(context, argv, "retry", kHelp);
+}
+
+constexpr Verb kSubVerbs[] = {
+    {"submit", "", "submit the tasks of a file, all or none", submit_workflow},
+    {"list", "", "the latest workflows", list_workflows},
+    {"show", "", "one as a tree with states", show_workflow},
+    {"cancel", "", "cancel what has not ended", cancel_workflow},
+    {"retry", "", "try again what failed or was cancelled", retry_workflow},
+};
+
+constexpr VerbFamily kFamily = {
+    .noun = "workflow",
+    .paragraph = "Tasks that are submitted together and run in the order of what they need.\n",
+    .verbs = kSubVerbs,
+    .examples =
+        "  taskctl workflow submit release.toml\n"
+        "  taskctl workflow show 3\n"};
+
+}  // namespace
+
+int workflow_command(Context& context, const Words& argv) {
+  return run_sub_verb(context, kFamily, argv);
+}
+
+}  // namespace taskd::ctl

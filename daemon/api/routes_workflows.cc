@@ -1,0 +1,122 @@
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/routes.h"
+#include "daemon/base/text.h"
+#include "daemon/task/field_reader.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMostListed = 100;  // each reads all of its tasks
+
+WorkflowId id_of(const Call& call) {
+  const auto id = parse_int(call.parameter);
+  if (id && *id > 0 && std::to_string(*id) == call.parameter) return *id;
+  throw ProblemError(400, "bad_id", "a workflow's id is a positive integer");
+}
+
+Workflow workflow_of(const ApiContext& context, const Call& call) {
+  const WorkflowId id = id_of(call);
+  auto workflow = context.store.workflow(call.actor, id);
+  if (!workflow) {
+    throw ProblemError(404, "no_such_workflow", "there is no workflow " + std::to_string(id));
+  }
+  return *std::move(workflow);
+}
+
+// Where a step stood in the body is not known any more, but its name tells it.
+std::string pointer_to(const std::string& step) {
+  return "#/tasks" + pointer_step(step);
+}
+
+SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflow workflow) {
+  SubmitRequest request;
+  request.actor = call.actor;
+  request.workflow = std::move(workflow.name);
+  for (WorkflowStep& step : workflow.steps) {
+    const std::string pointer = pointer_to(step.name);
+    resolve_user(call.actor, pointer, step.task.spec);
+    check_needs(context.machine, pointer, step.task.spec);
+    request.steps.push_back({step.name, std::move(step.needs)});
+    request.tasks.push_back(std::move(step.task));
+  }
+  return request;
+}
+
+// Everything the filter of all its tasks in these states applies to.
+Reply control_all(const ApiContext& context, const Call& call, Verb verb,
+                  std::vector<State> states) {
+  call.query.finish();
+  if (!call.body.empty() && !parse_body(call.body).empty()) {
+    throw ProblemError(422, "invalid_request", "#: must be empty or {}",
+                       {{"#", "must be empty or {}"}});
+  }
+  ControlRequest request;
+  request.actor = call.actor;
+  request.verb = verb;
+  request.filter.emplace();
+  request.filter->workflow = workflow_of(context, call).id;
+  request.filter->states = std::move(states);
+  control(context, request);
+  return json_reply(200, workflow_to_json(workflow_of(context, call), /*with_tasks=*/true));
+}
+
+}  // namespace
+
+Reply submit_workflow(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  auto parsed = workflow_from_body(parse_body(call.body));
+  if (auto* errors = std::get_if<FieldErrors>(&parsed)) {
+    invalid_fields("invalid_workflow", std::move(*errors));
+  }
+  SubmitRequest request = request_of(context, call, std::get<NewWorkflow>(std::move(parsed)));
+  set_idempotency_key(call, request);
+  const Submitted submitted = submit_or_refuse(
+      context, request, [&](std::size_t i) { return pointer_to(request.steps[i].name); });
+  const auto workflow = context.store.workflow(call.actor, submitted.workflow);
+  if (!workflow) {
+    throw ProblemError(404, "no_such_workflow", "the workflow was submitted and removed since");
+  }
+  Reply reply =
+      json_reply(submitted.repeated ? 200 : 201, workflow_to_json(*workflow, /*with_tasks=*/true));
+  reply.headers.emplace_back("Location", "/v1/workflows/" + std::to_string(workflow->id));
+  return reply;
+}
+
+Reply show_workflow(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  return json_reply(200, workflow_to_json(workflow_of(context, call), /*with_tasks=*/true));
+}
+
+Reply list_workflows(const ApiContext& context, const Call& call) {
+  const std::string list = "workflows";
+  const auto limit = static_cast<int>(call.query.take_int("limit", 1, 1000, kMostListed));
+  const auto cursor = call.query.take("cursor");
+  call.query.finish();
+  const auto before = cursor ? std::optional(parse_cursor(*cursor, list)) : std::nullopt;
+  const int wanted = std::min(limit, kMostListed);
+  const std::vector<Workflow> workflows = context.store.workflows(call.actor, before, wanted + 1);
+  json items = json::array();
+  json next = nullptr;
+  for (const Workflow& workflow : workflows) {
+    if (std::cmp_equal(items.size(), wanted)) {
+      next = make_cursor(items.back().at("id").get<WorkflowId>(), list);
+      break;
+    }
+    items.push_back(workflow_to_json(workflow, /*with_tasks=*/false));
+  }
+  return json_reply(200, {{"workflows", std::move(items)}, {"next_cursor", std::move(next)}});
+}
+
+Reply cancel_workflow(const ApiContext& context, const Call& call) {
+  return control_all(context, call, Verb::cancel, {});
+}
+
+// Its failures and what was cancelled; what has succeeded stays.
+Reply retry_workflow(const ApiContext& context, const Call& call) {
+  return control_all(context, call, Verb::retry, {State::failed, State::cancelled});
+}
+
+}  // namespace taskd

@@ -1,0 +1,135 @@
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "daemon/api/wire.h"
+#include "daemon/base/text.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+json time_or_null(const std::optional<WallTime>& time) {
+  return time ? json(format_rfc3339(*time)) : json(nullptr);
+}
+
+std::optional<WallTime> time_at(const json& object, const char* key) {
+  const auto member = object.find(key);
+  if (member == object.end() || !member->is_string()) return std::nullopt;
+  return parse_rfc3339(member->get<std::string>());
+}
+
+// "#5, #9 and 3 more"
+std::string names(const Why& why) {
+  std::string out;
+  for (std::size_t i = 0; i < why.tasks.size(); ++i) {
+    const bool last = i + 1 == why.tasks.size() && std::cmp_equal(why.task_count, why.tasks.size());
+    out += (i == 0 ? "#" : last ? " and #" : ", #") + std::to_string(why.tasks[i]);
+  }
+  const std::int64_t more = why.task_count - std::ssize(why.tasks);
+  return more > 0 ? out + " and " + std::to_string(more) + " more" : out;
+}
+
+std::string in_front(const Why& why) {
+  if (why.ahead == 0) return "it is the next in line";
+  const std::string count =
+      why.ahead >= kMostAhead ? std::to_string(kMostAhead) + " or more" : std::to_string(why.ahead);
+  return count + (why.ahead == 1 ? " task is" : " tasks are") + " in front of it";
+}
+
+std::string quoted(const std::string& text) {
+  return "\"" + escape_for_humans(text) + "\"";
+}
+
+std::string paused(const Why& why, const WhyWords& words) {
+  std::string out = "queue " + quoted(why.what) + " is paused";
+  if (why.by) out += " by " + words.user(*why.by);
+  return why.reason.empty() ? out : out + ": " + escape_for_humans(why.reason);
+}
+
+}  // namespace
+
+json why_to_json(const Why& why) {
+  return {{"why", to_string(why.kind)},
+          {"tasks", why.tasks},
+          {"task_count", why.task_count},
+          {"what", why.what.empty() ? json(nullptr) : json(why.what)},
+          {"until", time_or_null(why.until)},
+          {"by", why.by ? json(*why.by) : json(nullptr)},
+          {"reason", why.reason.empty() ? json(nullptr) : json(why.reason)},
+          {"ahead", why.ahead},
+          {"expected_at", time_or_null(why.expected_at)}};
+}
+
+Why why_from_json(const json& object) {
+  Why why;
+  try {
+    const auto kind = parse_wait_kind(object.at("why").get<std::string>());
+    if (!kind) throw std::runtime_error("the answer's \"why\" is not known here");
+    why.kind = *kind;
+    why.tasks = object.at("tasks").get<std::vector<TaskId>>();
+    why.task_count = object.at("task_count").get<std::int64_t>();
+    if (object.at("what").is_string()) why.what = object.at("what").get<std::string>();
+    why.until = time_at(object, "until");
+    if (object.at("by").is_number_unsigned()) why.by = object.at("by").get<std::uint32_t>();
+    if (object.at("reason").is_string()) why.reason = object.at("reason").get<std::string>();
+    why.ahead = object.at("ahead").get<std::int64_t>();
+    why.expected_at = time_at(object, "expected_at");
+  } catch (const json::exception& e) {
+    throw std::runtime_error(std::string("the answer is no \"why\": ") + e.what());
+  }
+  return why;
+}
+
+std::string describe_why(const Why& why, const WhyWords& words) {
+  const std::string until = why.until ? words.time(*why.until) : "";
+  switch (why.kind) {
+    case WaitKind::runs:
+      return "it is running";
+    case WaitKind::ended:
+      return "it has ended";
+    case WaitKind::held:
+      return "held" + (why.by ? " by " + words.user(*why.by) : std::string()) +
+             "; \"taskctl release\" lets it go on";
+    case WaitKind::delay:
+      return "it is not to start before " + until;
+    case WaitKind::retry:
+      return "its last attempt failed; the next try is at " + until;
+    case WaitKind::dependencies:
+      return "it needs " + names(why) + (why.task_count == 1 ? " to end" : " to end first");
+    case WaitKind::key_busy:
+      if (why.what.starts_with(kArrayKey))
+        return "its array runs as many at once as it may: " + names(why) + "; " + in_front(why);
+      return "key " + quoted(why.what) +
+             (why.tasks.empty() ? " lets others start first" : " is held by " + names(why)) + "; " +
+             in_front(why);
+    case WaitKind::key_rate:
+      return "the rate of key " + quoted(why.what) + " lets the next start at " + until + "; " +
+             in_front(why);
+    case WaitKind::queue_paused:
+      return paused(why, words);
+    case WaitKind::queue_busy:
+      return "queue " + quoted(why.what) + " runs as many at once as it may: " + names(why) + "; " +
+             in_front(why);
+    case WaitKind::queue_rate:
+      return "the rate of queue " + quoted(why.what) + " lets the next start at " + until + "; " +
+             in_front(why);
+    case WaitKind::slots:
+      return "the workers are busy with " + names(why) + "; " + in_front(why);
+    case WaitKind::resource:
+      return "too little of " + quoted(why.what) + " is free" +
+             (why.tasks.empty()
+                  ? ""
+                  : ": " + names(why) + (why.task_count == 1 ? " has" : " have") + " some of it") +
+             "; " + in_front(why);
+    case WaitKind::never_fits:
+      return why.what.empty()
+                 ? "this daemon has fewer workers than it takes slots"
+                 : "this daemon does not have as much of " + quoted(why.what) + " as it takes";
+    case WaitKind::turn:
+      return why.ahead == 0 ? "it is about to start" : in_front(why);
+  }
+  return "";
+}
+
+}  // namespace taskd

@@ -1,0 +1,38 @@
+#include "daemon/flow/estimate.h"
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <utility>
+
+namespace taskd {
+namespace {
+
+constexpr std::size_t kFewest = 3;
+
+}  // namespace
+
+std::optional<std::int64_t> typical_ms(std::vector<std::int64_t> durations_ms) {
+  if (durations_ms.size() < kFewest) return std::nullopt;
+  const auto middle = durations_ms.begin() + std::ssize(durations_ms) / 2;
+  std::nth_element(durations_ms.begin(), middle, durations_ms.end());
+  return *middle;
+}
+
+std::int64_t start_in_ms(std::int64_t ahead, int places,
+                         const std::vector<std::int64_t>& elapsed_ms, std::int64_t each_ms) {
+  // When each place is free next.
+  std::priority_queue<std::int64_t, std::vector<std::int64_t>, std::greater<>> free_in_ms;
+  for (const std::int64_t elapsed : elapsed_ms) {
+    free_in_ms.push(std::max<std::int64_t>(0, each_ms - elapsed));
+  }
+  while (std::cmp_less(free_in_ms.size(), places)) free_in_ms.push(0);
+  for (std::int64_t i = 0; i < ahead && !free_in_ms.empty(); ++i) {
+    const std::int64_t start = free_in_ms.top();
+    free_in_ms.pop();
+    free_in_ms.push(start + each_ms);
+  }
+  return free_in_ms.empty() ? 0 : free_in_ms.top();
+}
+
+}  // namespace taskd

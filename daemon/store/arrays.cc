@@ -1,0 +1,118 @@
+#include "daemon/store/arrays.h"
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "daemon/store/keys.h"
+#include "daemon/store/store_impl.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::int64_t kWithSubmit = 10'000;  // like a batch
+constexpr std::int64_t kAtOnce = 1000;
+
+struct Array {
+  TaskId id = 0;
+  std::uint32_t uid = 0;
+  NewTask task;  // as it was submitted
+  std::optional<WallTime> due_at;
+};
+
+TaskId next_id(Connection& db) {
+  Query row = db.query("SELECT seq FROM sqlite_sequence WHERE name = 'tasks'");
+  return (row.step() ? row.int64(0) : 0) + 1;
+}
+
+// No other task gets an id up to this one.
+void set_ids_aside(Connection& db, TaskId last) {
+  db.run("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'tasks' AND seq < ?1", last);
+}
+
+// The key that its tasks share, which no user can name, if there is a limit of its own.
+std::optional<std::int64_t> own_key(Transaction& transaction, const Array& array) {
+  const int at_once = array.task.array->at_once;
+  if (at_once == 0) return std::nullopt;
+  return find_key(transaction, array.uid,
+                  {std::string(kArrayKey) + std::to_string(array.id), at_once, std::nullopt});
+}
+
+StoredTask make_task(Transaction& transaction, const Array& array, std::int64_t place) {
+  StoredTask task;
+  task.id = array.id + place;
+  task.uid = array.uid;
+  task.array = ArrayPlace{array.id, array.task.array->index(place)};
+  task.created_at = transaction.now();
+  task.spec = array.task.spec;
+  task.key = own_key(transaction, array);
+  const bool is_due = array.due_at && *array.due_at <= transaction.now();
+  if (!is_due) task.row.due_at = array.due_at;
+  submit_task(
+      transaction, task, spec_to_stored(task.spec), array.task.hold,
+      {.type = "submitted", .actor_uid = array.uid, .detail = "array=" + std::to_string(array.id)});
+  return task;
+}
+
+Array read_array(const Query& row) {
+  Array array;
+  array.id = row.int64(0);
+  array.uid = row.uid(1);
+  const auto json = nlohmann::json::parse(row.text(3), nullptr, /*allow_exceptions=*/false);
+  auto task = new_task_from_json(json);
+  if (!std::holds_alternative<NewTask>(task) || !std::get<NewTask>(task).array) {
+    throw std::runtime_error("the database holds an unreadable array");
+  }
+  array.task = std::get<NewTask>(std::move(task));
+  array.due_at = row.optional_time(4);
+  return array;
+}
+
+}  // namespace
+
+StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
+                        std::optional<WallTime> due_at) {
+  Connection& db = transaction.db();
+  const Array array{next_id(db), uid, task, due_at};
+  const std::int64_t count = task.array->count();
+  const std::int64_t made = std::min(count, kWithSubmit);
+  StoredTask first = make_task(transaction, array, 0);
+  for (std::int64_t place = 1; place < made; ++place) make_task(transaction, array, place);
+  if (made == count) return first;
+  set_ids_aside(db, array.id + count - 1);
+  db.run(
+      "INSERT INTO arrays_to_expand (array_id, uid, next, task, due_at_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5)",
+      array.id, uid, made, to_json(task).dump(), due_at);
+  transaction.add_wake(transaction.now());
+  return first;
+}
+
+bool expand_arrays(Transaction& transaction) {
+  Connection& db = transaction.db();
+  std::optional<Array> array;
+  std::int64_t place = 0;
+  {
+    Query row = db.query(
+        "SELECT array_id, uid, next, task, due_at_ms FROM arrays_to_expand ORDER BY array_id LIMIT "
+        "1");
+    if (!row.step()) return false;
+    array = read_array(row);
+    place = row.int64(2);
+  }
+  const std::int64_t count = array->task.array->count();
+  const std::int64_t end = std::min(count, place + kAtOnce);
+  for (; place < end; ++place) make_task(transaction, *array, place);
+  if (end == count) {
+    end_array(db, array->id);
+  } else {
+    db.run("UPDATE arrays_to_expand SET next = ?2 WHERE array_id = ?1", array->id, end);
+  }
+  return true;
+}
+
+void end_array(Connection& db, TaskId array) {
+  db.run("DELETE FROM arrays_to_expand WHERE array_id = ?1", array);
+}
+
+}  // namespace taskd

@@ -1,0 +1,21 @@
+// Arrays, as the writer sees them: of a large one the first ten thousand tasks are made with
+// the submit, the others after it, a thousand a commit.
+//
+// Used by the writer thread alone.
+#pragma once
+
+#include "daemon/store/transaction.h"
+
+namespace taskd {
+
+// Makes the first tasks of `task.array` and sets the ids of the others aside. Returns the first.
+StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
+                        std::optional<WallTime> due_at);
+
+// Makes some more tasks of arrays that are not complete. False: there are none.
+bool expand_arrays(Transaction& transaction);
+
+// Whatever of the array has not been made is not made any more.
+void end_array(Connection& db, TaskId array);
+
+}  // namespace taskd

@@ -1,0 +1,253 @@
+// The reads behind `why`. What is asked here is what a claim asks (next_task.cc, keys.cc), in the
+// same order, for one task.
+#include <algorithm>
+
+#include "daemon/flow/bucket.h"
+#include "daemon/flow/estimate.h"
+#include "daemon/flow/needs.h"
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::size_t kMostNamed = 10;
+constexpr std::int64_t kHistory = 500;  // the latest ends that are looked at
+constexpr int kSamples = 50;            // of those of the task's queue
+
+struct Running {
+  TaskId task = 0;
+  std::string queue;
+  std::optional<std::int64_t> key;
+  Needs needs;
+  Grant grant;
+  WallTime started_at;
+};
+
+std::vector<Running> running_tasks(Connection& db) {
+  Query rows = db.query(
+      "SELECT t.id, t.queue, t.key_id, t.needs, a.granted, a.started_at_ms"
+      " FROM tasks t INDEXED BY tasks_running"
+      " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
+      " WHERE t.state = 'running' ORDER BY t.id");
+  std::vector<Running> running;
+  while (rows.step()) {
+    Running& one = running.emplace_back();
+    one.task = rows.int64(0);
+    one.queue = rows.text(1);
+    if (!rows.is_null(2)) one.key = rows.int64(2);
+    one.needs = needs_from_stored(rows.text(3));
+    one.grant = grant_from_stored(rows.text(4));
+    one.started_at = rows.time(5);
+  }
+  return running;
+}
+
+// How long the latest tasks of the queue took.
+std::optional<std::int64_t> usual_ms(Connection& db, const std::string& queue) {
+  Query rows = db.query(
+      "SELECT ended_at_ms - started_at_ms FROM (SELECT queue, started_at_ms, ended_at_ms"
+      " FROM tasks INDEXED BY tasks_succeeded WHERE state = 'succeeded' ORDER BY id DESC LIMIT ?1)"
+      " WHERE queue = ?2 AND started_at_ms IS NOT NULL LIMIT ?3");
+  rows.bind(kHistory, queue, kSamples);
+  std::vector<std::int64_t> durations_ms;
+  while (rows.step()) durations_ms.push_back(std::max<std::int64_t>(0, rows.int64(0)));
+  return typical_ms(std::move(durations_ms));
+}
+
+// One question after the other about one task; the first that says what it waits for ends it.
+class Inquiry {
+ public:
+  Inquiry(Connection& db, const StoredTask& task, const Machine& machine, WallTime now)
+      : db_(db), task_(task), machine_(machine), now_(now), running_(running_tasks(db)) {}
+
+  Why answer() {
+    if (task_.row.state == State::running) return of(WaitKind::runs);
+    if (is_end(task_.row.state)) return of(WaitKind::ended);
+    if (task_.row.state == State::held) return held();
+    if (task_.row.state == State::scheduled) return scheduled();
+    if (task_.row.blocked_on == BlockedOn::dependencies) return dependencies();
+    if (task_.row.blocked_on == BlockedOn::key) return key();
+    return queued();
+  }
+
+ private:
+  static Why of(WaitKind kind, std::string what = "") {
+    Why why;
+    why.kind = kind;
+    why.what = std::move(what);
+    return why;
+  }
+
+  template <class Predicate>
+  void name_running(Why& why, Predicate concerns) const {
+    for (const Running& one : running_) {
+      if (!concerns(one)) continue;
+      ++why.task_count;
+      if (why.tasks.size() < kMostNamed) why.tasks.push_back(one.task);
+    }
+  }
+
+  // `places` run at once of those that `concerns`, and `why.ahead` come first.
+  template <class Predicate>
+  void estimate(Why& why, std::int64_t places, Predicate concerns) {
+    const auto each_ms = usual_ms(db_, task_.spec.queue);
+    if (!each_ms) return;
+    std::vector<std::int64_t> elapsed_ms;
+    for (const Running& one : running_) {
+      if (concerns(one)) elapsed_ms.push_back(now_ - one.started_at);
+    }
+    why.expected_at = now_ + start_in_ms(why.ahead, static_cast<int>(places), elapsed_ms, *each_ms);
+  }
+
+  Why held() {
+    Why why = of(WaitKind::held);
+    Query row = db_.query(
+        "SELECT actor_uid, at_ms FROM events WHERE task_id = ?1 AND to_state = 'held'"
+        " ORDER BY seq DESC LIMIT 1");
+    if (row.bind(task_.id).step() && !row.is_null(0)) why.by = row.uid(0);
+    return why;
+  }
+
+  Why scheduled() {
+    Why why = of(task_.row.tries > 0 || task_.row.refusals > 0 ? WaitKind::retry : WaitKind::delay);
+    why.until = task_.row.due_at;
+    why.expected_at = why.until;
+    return why;
+  }
+
+  Why dependencies() {
+    Why why = of(WaitKind::dependencies);
+    Query rows = db_.query(
+        "SELECT on_task FROM dependencies WHERE task_id = ?1 AND state = 'pending' ORDER BY "
+        "on_task");
+    rows.bind(task_.id);
+    while (rows.step()) {
+      ++why.task_count;
+      if (why.tasks.size() < kMostNamed) why.tasks.push_back(rows.int64(0));
+    }
+    return why;
+  }
+
+  Why key() {
+    Query row = db_.query(
+        "SELECT name, concurrency, rate_count, rate_per_ms, rate_full_at_ns FROM keys"
+        " WHERE id = ?1");
+    if (!row.bind(task_.key.value_or(0)).step()) return of(WaitKind::turn);
+    Why why = of(WaitKind::key_busy, row.text(0));
+    const auto has_key = [&](const Running& one) { return one.key == task_.key; };
+    name_running(why, has_key);
+    why.ahead = ahead_in_key();
+    const std::int64_t limit = row.is_null(1) ? kMostAhead : row.int64(1);
+    if (why.task_count >= limit || row.is_null(2)) {
+      estimate(why, limit, has_key);
+      return why;
+    }
+    why.kind = WaitKind::key_rate;
+    const RateLimit rate{row.int64(2), row.int64(3)};
+    why.until = next_start(rate, {row.int64(4)}, now_);
+    // Those in front of it take the next starts.
+    why.expected_at = *why.until + why.ahead * rate.per_ms / rate.count;
+    return why;
+  }
+
+  Why queued() {
+    const auto needs = needs_of(task_.spec.flow);
+    if (const auto unmet = find_unmet(machine_, needs)) return of(WaitKind::never_fits, *unmet);
+    Query row = db_.query(
+        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
+        " paused_by, paused_why, draining, rate_full_at_ns FROM queues WHERE name = ?1");
+    if (!row.bind(task_.spec.queue).step()) return of(WaitKind::turn);
+    const QueueInfo queue = read_queue(row);
+    if (queue.paused) {
+      Why why = of(WaitKind::queue_paused, queue.settings.name);
+      why.by = queue.paused->uid;
+      why.until = std::nullopt;
+      why.reason = queue.paused->reason;
+      return why;
+    }
+    const std::int64_t ahead = ahead_in_queue();
+    const auto in_queue = [&](const Running& one) { return one.queue == queue.settings.name; };
+    const auto& concurrency = queue.settings.concurrency;
+    Why why = of(WaitKind::queue_busy, queue.settings.name);
+    why.ahead = ahead;
+    name_running(why, in_queue);
+    if (concurrency && why.task_count >= *concurrency) {
+      estimate(why, *concurrency, in_queue);
+      return why;
+    }
+    if (const auto& rate = queue.settings.rate) {
+      const WallTime next = next_start(*rate, {row.int64(10)}, now_);
+      if (next > now_) {
+        why = of(WaitKind::queue_rate, queue.settings.name);
+        why.until = next;
+        why.ahead = ahead;
+        why.expected_at = next + ahead * rate->per_ms / rate->count;
+        return why;
+      }
+    }
+    return machine(needs, ahead);
+  }
+
+  Why machine(const Needs& needs, std::int64_t ahead) {
+    Room room(machine_);
+    for (const Running& one : running_) room.take(one.needs, one.grant);
+    const auto anything = [](const Running&) { return true; };
+    for (const auto& [name, amount] : needs.resources) {
+      Needs alone;
+      alone.slots = 0;
+      alone.resources[name] = amount;
+      if (room.fits(alone)) continue;
+      Why why = of(WaitKind::resource, name);
+      why.ahead = ahead;
+      const auto has_it = [&, &wanted = name](const Running& one) {
+        return one.needs.resources.contains(wanted);
+      };
+      name_running(why, has_it);
+      estimate(why, why.task_count, has_it);
+      return why;
+    }
+    Needs slots;
+    slots.slots = needs.slots;
+    Why why = of(room.fits(slots) ? WaitKind::turn : WaitKind::slots);
+    why.ahead = ahead;
+    name_running(why, anything);
+    estimate(why, machine_.slots, anything);
+    return why;
+  }
+
+  std::int64_t ahead_in_key() {
+    Query row = db_.query(
+        "SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
+        " WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key'"
+        " AND (priority > ?3 OR (priority = ?3 AND id < ?4)) LIMIT ?5)");
+    row.bind(task_.key, task_.spec.queue, task_.spec.priority, task_.id, kMostAhead).step();
+    return row.int64(0);
+  }
+
+  std::int64_t ahead_in_queue() {
+    Query row = db_.query(
+        "SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
+        " WHERE state = 'queued' AND queue = ?1"
+        " AND (priority > ?2 OR (priority = ?2 AND id < ?3)) LIMIT ?4)");
+    row.bind(task_.spec.queue, task_.spec.priority, task_.id, kMostAhead).step();
+    return row.int64(0);
+  }
+
+  Connection& db_;
+  const StoredTask& task_;
+  const Machine& machine_;
+  const WallTime now_;
+  const std::vector<Running> running_;
+};
+
+}  // namespace
+
+std::optional<Why> TaskStore::why(const Actor& actor, TaskId id) {
+  return impl_->read([&](Connection& db) -> std::optional<Why> {
+    const std::optional<StoredTask> task = load_task(db, id);
+    if (!task || !is_visible(actor, *task)) return std::nullopt;
+    return Inquiry(db, *task, impl_->options.machine, impl_->options.clock->wall_now()).answer();
+  });
+}
+
+}  // namespace taskd

@@ -1,0 +1,79 @@
+#include "daemon/store/workflows.h"
+
+#include <stdexcept>
+
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+Workflow read_workflow(const Query& row) {
+  Workflow workflow;
+  workflow.id = row.int64(0);
+  workflow.uid = row.uid(1);
+  workflow.name = row.text(2);
+  workflow.created_at = row.time(3);
+  return workflow;
+}
+
+void load_tasks(Connection& db, Workflow& workflow) {
+  Query rows = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_of_workflow WHERE workflow_id = ?1 ORDER BY id");
+  rows.bind(workflow.id);
+  while (rows.step()) workflow.tasks.push_back(to_task(db, must_load(db, rows.int64(0))));
+}
+
+}  // namespace
+
+WorkflowId insert_workflow(Transaction& transaction, std::uint32_t uid, const std::string& name) {
+  Query row = transaction.db().query(
+      "INSERT INTO workflows (uid, name, created_at_ms) VALUES (?1, ?2, ?3) RETURNING id");
+  if (!row.bind(uid, name, transaction.now()).step()) {
+    throw std::logic_error("an INSERT returned no id");
+  }
+  const WorkflowId id = row.int64(0);
+  row.run();
+  return id;
+}
+
+void forget_unused_workflow(Connection& db, WorkflowId workflow) {
+  db.run(
+      "DELETE FROM workflows WHERE id = ?1 AND NOT EXISTS"
+      " (SELECT 1 FROM tasks INDEXED BY tasks_of_workflow WHERE workflow_id = ?1)",
+      workflow);
+}
+
+std::optional<Workflow> TaskStore::workflow(const Actor& actor, WorkflowId id) {
+  return impl_->read([&](Connection& db) -> std::optional<Workflow> {
+    Query row = db.query("SELECT id, uid, name, created_at_ms FROM workflows WHERE id = ?1");
+    if (!row.bind(id).step()) return std::nullopt;
+    Workflow workflow = read_workflow(row);
+    if (!actor.admin && workflow.uid != actor.uid) return std::nullopt;
+    load_tasks(db, workflow);
+    return workflow;
+  });
+}
+
+std::vector<Workflow> TaskStore::workflows(const Actor& actor, std::optional<WorkflowId> before,
+                                           int limit) {
+  return impl_->read([&](Connection& db) {
+    const WorkflowId end = before.value_or(std::numeric_limits<WorkflowId>::max());
+    Query rows = actor.admin
+                     ? db.query(
+                           "SELECT id, uid, name, created_at_ms FROM workflows WHERE id < ?2"
+                           " AND ?1 IS NOT NULL ORDER BY id DESC LIMIT ?3")
+                     : db.query(
+                           "SELECT id, uid, name, created_at_ms FROM workflows"
+                           " INDEXED BY workflows_of_user WHERE uid = ?1 AND id < ?2"
+                           " ORDER BY id DESC LIMIT ?3");
+    rows.bind(actor.uid, end, limit);
+    std::vector<Workflow> workflows;
+    while (rows.step()) {
+      workflows.push_back(read_workflow(rows));
+      load_tasks(db, workflows.back());
+    }
+    return workflows;
+  });
+}
+
+}  // namespace taskd

@@ -1,0 +1,137 @@
+#include <doctest/doctest.h>
+
+#include "tests/support/daemon.h"
+
+namespace taskd::test {
+namespace {
+
+using nlohmann::json;
+
+bool says(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+std::string submit(const TestDaemon& daemon, const std::string& file, const std::string& text) {
+  write_text(daemon.dir() / file, text);
+  const RunResult result = daemon.ctl({"workflow", "submit", daemon.dir() / file});
+  REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+  return result.out.substr(0, result.out.size() - 1);
+}
+
+// Waits for all of it.
+json wait_for(const TestDaemon& daemon, const std::string& id) {
+  const json before = daemon.ctl_json({"workflow", "show", id});
+  for (const json& task : before.at("tasks")) {
+    daemon.wait(std::to_string(task.at("id").get<int>()));
+  }
+  return daemon.ctl_json({"workflow", "show", id});
+}
+
+TEST_CASE("a workflow of a TOML file runs in the order of its needs, in the folder it came from") {
+  const TestDaemon daemon({.workers = 4});
+  const std::string log = daemon.dir() / "order";
+  const std::string id = submit(daemon, "release.toml", R"(name = "release"
+[tasks.publish]
+shell = "echo publish >> )" + log + R"("
+needs = ["test", "docs"]
+[tasks.test]
+argv = ["sh", "-c", "echo test >> )" + log + R"("]
+needs = ["build"]
+[tasks.docs]
+shell = "true"
+[tasks.build]
+shell = "echo build in $(pwd) >> )" + log + R"("
+)");
+  CHECK(wait_for(daemon, id).at("state") == "succeeded");
+  CHECK(says(read_text(log), "build in /"));
+  CHECK(says(read_text(log), "test\npublish\n"));
+  const std::string shown = daemon.ctl({"workflow", "show", id}).out;
+  CHECK(says(shown, "workflow " + id + " release"));
+  CHECK(says(shown, "publish"));
+  CHECK(says(daemon.ctl({"workflow", "list"}).out, "4/4"));
+}
+
+TEST_CASE(
+    "a failed step takes down what needs it, and a retry of the workflow goes on from there") {
+  const TestDaemon daemon;
+  const std::string ready = daemon.dir() / "ready";
+  const std::string id = submit(daemon, "w.json",
+                                R"({"tasks":{
+    "a":{"shell":"true"}, "b":{"shell":"[ -e )" +
+                                    ready + R"( ]","needs":["a"]},
+    "c":{"shell":"true","needs":["b"]},
+    "mourn":{"shell":"true","needs":[{"step":"b","on":"failed"}]}}})");
+  const json failed = wait_for(daemon, id);
+  CHECK(failed.at("state") == "failed");
+  CHECK(failed.at("counts").at("failed") == 2);
+  CHECK(says(daemon.ctl({"workflow", "show", id}).out, "failed (dependency)"));
+  write_text(ready, "");
+  CHECK(daemon.ctl({"workflow", "retry", id}).exit_code == 0);
+  CHECK(wait_for(daemon, id).at("state") == "succeeded");
+}
+
+TEST_CASE("a chain and a group with a last task are workflows too") {
+  const TestDaemon daemon({.workers = 4});
+  const std::string log = daemon.dir() / "order";
+  const std::string chain = submit(daemon, "chain.json",
+                                   R"({"chain":[
+    {"shell":"echo 1 >> )" + log + R"("},{"shell":"echo 2 >> )" +
+                                       log + R"("},{"shell":"echo 3 >> )" + log + R"("}]})");
+  wait_for(daemon, chain);
+  CHECK(read_text(log) == "1\n2\n3\n");
+  const std::string group = submit(daemon, "group.json",
+                                   R"({"group":[
+    {"shell":"echo a > )" + log + R"(.a"},{"shell":"echo b > )" +
+                                       log + R"(.b"}],
+    "then":{"shell":"cat )" + log + ".a " +
+                                       log + R"(.b"}})");
+  const json tasks = wait_for(daemon, group).at("tasks");
+  CHECK(tasks.back().at("workflow").at("step") == "then");
+  CHECK(daemon.ctl({"logs", std::to_string(tasks.back().at("id").get<int>())}).out == "a\nb\n");
+}
+
+TEST_CASE("a workflow is cancelled as a whole") {
+  const TestDaemon daemon({.workers = 1});
+  const std::string id = submit(daemon, "w.json", R"({"chain":[
+    {"argv":["sleep","1000"]},{"argv":["true"]}]})");
+  CHECK(daemon.ctl({"workflow", "cancel", id}).exit_code == 0);
+  CHECK(wait_for(daemon, id).at("state") == "cancelled");
+}
+
+TEST_CASE("a wrong workflow is refused as a whole, naming what is wrong") {
+  const TestDaemon daemon;
+  const auto refusal = [&](const std::string& text, int code = 65) {
+    write_text(daemon.dir() / "bad.json", text);
+    const RunResult result = daemon.ctl({"workflow", "submit", daemon.dir() / "bad.json"});
+    CHECK(result.exit_code == code);
+    return result.err;
+  };
+  CHECK(says(
+      refusal(R"({"tasks":{"a":{"argv":["x"],"needs":["b"]},"b":{"argv":["x"],"needs":["a"]}}})"),
+      "in a circle: a needs b needs a"));
+  CHECK(says(refusal(R"({"tasks":{"a":{"argv":["x"],"needs":["c"]}}})"), "there is no step \"c\""));
+  CHECK(says(refusal(R"({"tasks":{"a":{"argv":[]}}})"), "tasks/a/argv"));
+  CHECK(says(refusal(R"({"tasks":{}})"), "must have 1 to 10000 tasks"));
+  CHECK(says(refusal(R"({"tasks":{"a":{"argv":["x"]}},"chain":[]})"), "exactly one of"));
+  CHECK(says(refusal(R"({"tasks":{"a":{"argv":["x"],"array":{"first":1,"last":2}}}})"),
+             "cannot be part of a workflow"));
+  CHECK(says(refusal("{\"tasks\":\n{"), "bad.json:2: "));
+  CHECK(says(refusal(R"({"group":[{"argv":["x"],"queue":"nowhere"}]})"), "nowhere"));
+  CHECK(daemon.ctl({"workflow", "submit", daemon.dir() / "missing"}).exit_code == 66);
+  CHECK(daemon.ctl({"workflow", "show", "1"}).exit_code == 66);
+  CHECK(daemon.ctl({"workflow", "show", "x"}).exit_code == 64);
+  CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
+}
+
+TEST_CASE("the same idempotency key gives the same workflow") {
+  const TestDaemon daemon;
+  write_text(daemon.dir() / "w.json", R"({"chain":[{"argv":["true"]},{"argv":["true"]}]})");
+  const std::vector<std::string> args = {"workflow", "submit", "--idempotency-key", "k",
+                                         daemon.dir() / "w.json"};
+  CHECK(daemon.ctl(args).out == "1\n");
+  CHECK(daemon.ctl(args).out == "1\n");
+  CHECK(daemon.ctl_json({"list"}).at("tasks").size() == 2);
+}
+
+}  // namespace
+}  // namespace taskd::test

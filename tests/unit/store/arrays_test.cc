@@ -1,0 +1,84 @@
+// Arrays: tasks that differ in an index alone.
+#include "tests/unit/store/fixture.h"
+
+namespace taskd {
+namespace {
+
+struct ArraysFixture : Fixture {
+  static NewTask array(std::int64_t first, std::int64_t last, int at_once = 0) {
+    NewTask one = task();
+    one.array = ArrayRange{first, last, 1, at_once};
+    return one;
+  }
+  void expand() {
+    while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
+    }
+  }
+};
+
+TEST_CASE_FIXTURE(ArraysFixture,
+                  "each index is a task of its own, and their ids follow each other") {
+  submit();
+  NewTask odd = array(1, 9);
+  odd.array->step = 2;
+  CHECK(submit(odd) == 2);
+  CHECK(number("SELECT count(*) FROM tasks WHERE array_id = 2") == 5);
+  CHECK(get(2).array == ArrayPlace{2, 1});
+  CHECK(get(6).array == ArrayPlace{2, 9});
+  CHECK(submit() == 7);
+  claim();
+  const Claim second = claim();
+  CHECK(second.array == ArrayPlace{2, 1});
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "no more than so many of an array run at once") {
+  submit(array(0, 9, 3));
+  submit(array(0, 9, 2));
+  CHECK(store->claim(100).claims.size() == 5);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'blocked'") == 15);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture,
+                  "a large array is completed after its submit, over a restart too") {
+  submit(array(1, 12'500));
+  CHECK(number("SELECT count(*) FROM tasks") == 10'000);
+  // Its ids are set aside.
+  CHECK(submit() == 12'501);
+  store->promote(clock.wall_now(), 10);
+  CHECK(number("SELECT count(*) FROM tasks") == 11'001);
+  restart();
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks") == 12'501);
+  CHECK(get(12'500).array == ArrayPlace{1, 12'500});
+  CHECK(number("SELECT count(*) FROM arrays_to_expand") == 0);
+  CHECK(number("SELECT sum(count) FROM counters") == 12'501);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "a delayed and a held array stay so to the last index") {
+  NewTask later = array(1, 10'100, 5);
+  later.delay_ms = 60'000;
+  submit(later);
+  NewTask held = array(1, 10'100);
+  held.hold = true;
+  submit(held);
+  while (number("SELECT count(*) FROM arrays_to_expand") > 0) store->promote(clock.wall_now(), 10);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'scheduled'") == 10'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'held'") == 10'100);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "an array must fit into its queue as a whole") {
+  store->set_queue(kRoot, {.name = "default", .capacity = 10}, false);
+  CHECK(std::holds_alternative<QueueFull>(try_submit({array(1, 11)})));
+  CHECK(number("SELECT count(*) FROM tasks") == 0);
+  submit(array(1, 10));
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "a repeated key gives the array's first task") {
+  const auto give = [&] { return std::get<Submitted>(try_submit({array(1, 5)}, kAlice, "key")); };
+  CHECK(give().ids == std::vector<TaskId>{1});
+  CHECK(give().ids == std::vector<TaskId>{1});
+  CHECK(number("SELECT count(*) FROM tasks") == 5);
+}
+
+}  // namespace
+}  // namespace taskd

@@ -1,0 +1,142 @@
+// Why a task is not running.
+#include "tests/unit/store/fixture.h"
+
+namespace taskd {
+namespace {
+
+using Ids = std::vector<TaskId>;
+
+struct WhyFixture : Fixture {
+  WhyFixture() {
+    machine = {2, {{"gpu", {1, {"0"}}}}};
+    restart();
+  }
+  Why why(TaskId id) { return store->why(kAlice, id).value(); }
+  WaitKind kind(TaskId id) { return why(id).kind; }
+  // Tasks of 10 s each, so that there is a history.
+  void make_history() {
+    for (int i = 0; i < 3; ++i) {
+      submit();
+      const Claim one = claim();
+      clock.now_ms += 10'000;
+      finish(one);
+    }
+  }
+};
+
+TEST_CASE_FIXTURE(WhyFixture, "what runs or has ended waits for nothing") {
+  submit();
+  CHECK(kind(1) == WaitKind::turn);
+  const Claim one = claim();
+  CHECK(kind(1) == WaitKind::runs);
+  finish(one);
+  CHECK(kind(1) == WaitKind::ended);
+  CHECK_FALSE(store->why(kBob, 1));
+}
+
+TEST_CASE_FIXTURE(WhyFixture, "a person, a time and a try to come are told") {
+  submit();
+  control(Verb::hold, 1);
+  CHECK(why(1).kind == WaitKind::held);
+  CHECK(why(1).by == kAlice.uid);
+  NewTask later = task();
+  later.delay_ms = 5000;
+  submit(later);
+  CHECK(why(2).kind == WaitKind::delay);
+  CHECK(why(2).until == clock.wall_now() + 5000);
+  NewTask again = task();
+  again.spec.max_attempts = 2;
+  submit(again);
+  finish(claim(), OutcomeKind::exited, 1);
+  CHECK(why(3).kind == WaitKind::retry);
+  CHECK(why(3).until.has_value());
+}
+
+TEST_CASE_FIXTURE(WhyFixture, "dependencies are named") {
+  submit();
+  submit();
+  NewTask one = task();
+  one.spec.flow.depends_on = {{1, DependencyOn::ok}, {2, DependencyOn::any}};
+  submit(one);
+  finish(claim());
+  CHECK(why(3).kind == WaitKind::dependencies);
+  CHECK(why(3).tasks == Ids{2});
+}
+
+TEST_CASE_FIXTURE(WhyFixture, "a key names who holds it, or when its rate lets the next start") {
+  NewTask one = task();
+  one.spec.flow.key.name = "k";
+  for (int i = 0; i < 3; ++i) submit(one);
+  claim();
+  CHECK(why(3).kind == WaitKind::key_busy);
+  CHECK(why(3).what == "k");
+  CHECK(why(3).tasks == Ids{1});
+  CHECK(why(3).ahead == 1);
+  one.spec.flow.key = {"r", std::nullopt, RateLimit{1, 60'000}};
+  submit(one);
+  submit(one);
+  claim();
+  CHECK(why(5).kind == WaitKind::key_rate);
+  CHECK(why(5).until == clock.wall_now() + 60'000);
+}
+
+TEST_CASE_FIXTURE(WhyFixture, "a queue that is paused, busy or slow says so") {
+  submit();
+  store->control_queue(kRoot, "default", QueueVerb::pause, "moving house");
+  CHECK(why(1).kind == WaitKind::queue_paused);
+  CHECK(why(1).by == 0u);
+  CHECK(why(1).reason == "moving house");
+  store->control_queue(kRoot, "default", QueueVerb::resume);
+  store->set_queue(kRoot, {.name = "default", .concurrency = 1}, false);
+  submit();
+  claim();
+  CHECK(why(2).kind == WaitKind::queue_busy);
+  CHECK(why(2).tasks == Ids{1});
+  store->set_queue(kRoot, {.name = "slow", .rate = RateLimit{1, 1000}}, true);
+  NewTask one = task();
+  one.spec.queue = "slow";
+  submit(one);
+  claim();
+  submit(one);
+  CHECK(why(4).kind == WaitKind::queue_rate);
+  CHECK(why(4).until == clock.wall_now() + 1000);
+}
+
+TEST_CASE_FIXTURE(WhyFixture, "what the machine lacks is named with those who have it") {
+  NewTask one = task();
+  one.spec.flow.resources["gpu"] = 1;
+  submit(one);
+  submit(one);
+  claim();
+  CHECK(why(2).kind == WaitKind::resource);
+  CHECK(why(2).what == "gpu");
+  CHECK(why(2).tasks == Ids{1});
+  control(Verb::cancel, 2);
+  submit();
+  submit();
+  claim();
+  CHECK(why(4).kind == WaitKind::slots);
+  CHECK(why(4).tasks == Ids{1, 3});
+  machine.slots = 1;
+  machine.resources.clear();
+  NewTask wide = task();
+  wide.spec.flow.slots = 2;
+  submit(wide);
+  restart();
+  CHECK(kind(5) == WaitKind::never_fits);
+}
+
+TEST_CASE_FIXTURE(WhyFixture, "history tells when a task will start") {
+  make_history();
+  for (int i = 0; i < 5; ++i) submit();
+  CHECK(why(6).ahead == 2);
+  CHECK(why(6).expected_at == clock.wall_now() + 10'000);
+  store->claim(2);
+  clock.now_ms += 4000;
+  CHECK(why(8).ahead == 2);
+  CHECK(why(8).kind == WaitKind::slots);
+  CHECK(why(8).expected_at == clock.wall_now() + 16'000);
+}
+
+}  // namespace
+}  // namespace taskd
