@@ -7,6 +7,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"
 #include "daemon/engine/attempt_environment.h"
+#include "daemon/engine/dependencies_file.h"
 
 namespace taskd {
 namespace {
@@ -162,8 +163,12 @@ void WorkerPool::wake_another() {
 }
 
 std::optional<Finish> WorkerPool::execute(const Claim& claim) {
-  auto launched = launcher_.launch(
-      {claim.task, claim.attempt, claim.token, claim.uid, claim.spec, environment_of(claim)});
+  Launch launch{claim.task, claim.attempt, claim.token,
+                claim.uid,  claim.spec,    environment_of(claim)};
+  if (!claim.spec.flow.depends_on.empty()) {
+    launch.files.push_back(dependencies_file(store_, claim));
+  }
+  auto launched = launcher_.launch(launch);
   if (auto* end = std::get_if<AttemptEnd>(&launched)) {
     log_refusal(claim, end->outcome);
     return Finish{claim.task, claim.attempt, claim.token, std::move(*end)};

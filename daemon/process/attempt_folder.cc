@@ -7,6 +7,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
+#include "daemon/process/launcher.h"
 #include "daemon/process/shim/protocol.h"
 
 namespace taskd {
@@ -235,7 +236,8 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
   {
     const UniqueFd folder = open_folder_at(bucket.get(), name);
     if (!folder) return;
-    for (const char* name_in_it : {shim::kInputFile, shim::kResultFile, shim::kLockFile}) {
+    for (const char* name_in_it :
+         {shim::kInputFile, kDependenciesFile, shim::kResultFile, shim::kLockFile}) {
       remove_at(folder.get(), name_in_it, 0);
     }
   }

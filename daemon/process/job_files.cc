@@ -57,6 +57,11 @@ void write_input(int folder_fd, const std::string& text, std::optional<uid_t> ow
   write_whole(file.get(), text);
 }
 
+void write_job_file(int folder_fd, const JobFile& file, std::optional<uid_t> owner) {
+  const UniqueFd made = make_file(folder_fd, file.name.c_str(), 0400, owner);
+  file.fill([&](std::string_view text) { write_whole(made.get(), text); });
+}
+
 void make_result_file(int folder_fd, std::optional<uid_t> owner) {
   make_file(folder_fd, shim::kResultFile, 0600, owner);
 }

@@ -1,5 +1,6 @@
-// The files of an attempt that belong to the job, in the attempt's folder: what it reads on stdin,
-// and where it may write its result. Made before its shim is started, removed when it is settled.
+// The files of an attempt that belong to the job, in the attempt's folder: what it reads on stdin
+// or in files, and where it may write its result. Made before its shim is started, removed when it
+// is settled.
 //
 // Thread-safe for different attempts. Throws std::system_error.
 #pragma once
@@ -9,10 +10,13 @@
 #include <optional>
 #include <string>
 
+#include "daemon/process/launcher.h"
+
 namespace taskd {
 
 // `owner` is the job's user; empty: who the daemon is.
 void write_input(int folder_fd, const std::string& text, std::optional<uid_t> owner);
+void write_job_file(int folder_fd, const JobFile& file, std::optional<uid_t> owner);
 // An empty file, since the job may not make one in the folder.
 void make_result_file(int folder_fd, std::optional<uid_t> owner);
 

@@ -26,7 +26,8 @@ Environment environment(const Launch& launch, const User& user, const LaunchSett
   env["TASKD_ATTEMPT"] = std::to_string(launch.attempt);
   env["TASKD_QUEUE"] = launch.spec.queue;
   env["TASKD_TOKEN"] = launch.token;
-  env["TASKD_RESULT_FILE"] = settings.result_file;
+  env["TASKD_RESULT_FILE"] = settings.folder + "/" + shim::kResultFile;
+  for (const JobFile& file : launch.files) env[file.variable] = settings.folder + "/" + file.name;
   if (!settings.socket.empty()) env["TASKD_SOCKET"] = settings.socket;
   for (const auto& [name, value] : launch.extra_env) env[name] = value;
   return env;

@@ -11,8 +11,8 @@ namespace taskd {
 // What every attempt of this daemon gets.
 struct LaunchSettings {
   std::string boot_id;
-  std::string socket;       // TASKD_SOCKET
-  std::string result_file;  // TASKD_RESULT_FILE
+  std::string socket;  // TASKD_SOCKET
+  std::string folder;  // of the attempt, with its files
   std::int64_t output_cap_bytes = 0;
   bool switch_user = false;      // take the user's identity; else it is the daemon's own
   bool reset_oom_score = false;  // see SpecHeader

@@ -6,16 +6,28 @@
 // and what stands beside it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "daemon/task/task.h"
 
 namespace taskd {
+
+// A file that the job may read, and no other user: in the attempt's folder, made before its start
+// and removed when it is settled.
+struct JobFile {
+  std::string name;      // kDependenciesFile
+  std::string variable;  // of the environment, which has its path
+  // Hands its text to `write`, piece by piece. A std::system_error makes the start a failed one.
+  std::function<void(const std::function<void(std::string_view)>& write)> fill;
+};
+inline constexpr const char* kDependenciesFile = "dependencies";
 
 // What to start. `token` is the fencing token of the claim that is already committed.
 struct Launch {
@@ -25,6 +37,7 @@ struct Launch {
   std::uint32_t uid = 0;  // run as this user
   TaskSpec spec;
   std::map<std::string, std::string> extra_env = {};  // what this attempt is told besides; wins
+  std::vector<JobFile> files = {};
 };
 
 struct AttemptId {

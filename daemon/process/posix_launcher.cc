@@ -106,8 +106,7 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
   const LaunchSettings settings{
       .boot_id = config_.boot_id,
       .socket = config_.socket,
-      .result_file =
-          attempt_dir(config_.attempts_dir, launch.task, launch.attempt) + "/" + shim::kResultFile,
+      .folder = attempt_dir(config_.attempts_dir, launch.task, launch.attempt),
       .output_cap_bytes = config_.output_cap_bytes,
       .switch_user = user.uid != ::geteuid(),
       .reset_oom_score = shielded_from_oom_};
@@ -123,6 +122,7 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
     if (!launch.spec.stdin_text.empty()) {
       write_input(folder.get(), launch.spec.stdin_text, owner);
     }
+    for (const JobFile& file : launch.files) write_job_file(folder.get(), file, owner);
     make_result_file(folder.get(), owner);
     if (!cgroup.empty()) make_cgroup(cgroup);
     const std::string label = std::to_string(launch.task) + "." + std::to_string(launch.attempt);

@@ -100,6 +100,16 @@ std::optional<TaskResult> TaskStore::result(TaskId id) {
   return impl_->read([&](Connection& db) { return load_result(db, id); });
 }
 
+std::optional<DependencyEnd> TaskStore::dependency_end(TaskId dependant, TaskId on) {
+  return impl_->read([&](Connection& db) -> std::optional<DependencyEnd> {
+    Query row = db.query(
+        "SELECT CASE WHEN t.workflow_id = d.workflow_id THEN t.step ELSE '' END, t.state"
+        " FROM tasks t LEFT JOIN tasks d ON d.id = ?1 WHERE t.id = ?2");
+    if (!row.bind(dependant, on).step()) return std::nullopt;
+    return DependencyEnd{row.text(0), row.state(1), taskd::result_of(db, on)};
+  });
+}
+
 std::optional<std::string> TaskStore::result_of(TaskId id) {
   return impl_->read([&](Connection& db) { return taskd::result_of(db, id); });
 }

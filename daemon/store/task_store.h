@@ -221,6 +221,13 @@ struct ProgressReport {
   WallTime at;
 };
 
+// What a task is told of one that it depended on.
+struct DependencyEnd {
+  std::string step;  // its name, when both belong to the same workflow, or ""
+  State state = State::succeeded;
+  std::optional<std::string> result;  // JSON
+};
+
 // --- queues ------------------------------------------------------------------------------------
 enum class QueueVerb { pause, resume, drain };  // resume ends both
 struct QueueInUse {
@@ -349,6 +356,8 @@ class TaskStore {
   // The latest attempt's, kept with the task.
   std::optional<TaskResult> result(TaskId id);
   std::optional<std::string> result_of(TaskId id);  // JSON
+  // What became of a task that `dependant` depends on. Nothing when it is removed.
+  std::optional<DependencyEnd> dependency_end(TaskId dependant, TaskId on);
 
   // Moves tasks that are due to `queued`, and those that a key's rate or their dependencies let go,
   // at most `limit` of each; returns when the next one is.

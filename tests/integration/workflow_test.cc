@@ -90,6 +90,42 @@ TEST_CASE("a chain and a group with a last task are workflows too") {
   CHECK(daemon.ctl({"logs", std::to_string(tasks.back().at("id").get<int>())}).out == "a\nb\n");
 }
 
+TEST_CASE("the last task of a group finds the results of all of them in a file") {
+  const TestDaemon daemon;
+  const std::string id = submit(daemon, "sum.json", R"({"group":[
+    {"shell":"echo '{\"rows\": 3}' > $TASKD_RESULT_FILE"},
+    {"shell":")" + taskctl_path() + R"( result '{\"rows\": 4}'"},
+    {"shell":"true"}],
+    "then":{"shell":"cat $TASKD_DEPENDENCIES_FILE"}})");
+  const json tasks = wait_for(daemon, id).at("tasks");
+  const std::string told = daemon.ctl({"logs", tasks.back().at("id").dump()}).out;
+  const json dependencies = json::parse(told);
+  REQUIRE(dependencies.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(dependencies[i].at("id") == tasks[i].at("id"));
+    CHECK(dependencies[i].at("step") == tasks[i].at("workflow").at("step"));
+    CHECK(dependencies[i].at("state") == "succeeded");
+  }
+  CHECK(dependencies[0].at("result") == json{{"rows", 3}});
+  CHECK(dependencies[1].at("result") == json{{"rows", 4}});
+  CHECK(dependencies[2].at("result").is_null());
+}
+
+TEST_CASE("a task outside of workflows is told of what it came after, but not of what is removed") {
+  const TestDaemon daemon;
+  const std::string gone = daemon.submit({"--", "true"});
+  const std::string failed = daemon.submit({"--shell", "echo 7 > $TASKD_RESULT_FILE; exit 1"});
+  daemon.wait(gone);
+  daemon.wait(failed);
+  const std::string task = daemon.submit({"--hold", "--after", gone + "," + failed + ":any",
+                                          "--shell", "cat $TASKD_DEPENDENCIES_FILE"});
+  CHECK(daemon.ctl({"rm", gone}).exit_code == 0);
+  CHECK(daemon.ctl({"release", task}).exit_code == 0);
+  daemon.wait(task);
+  CHECK(daemon.ctl({"logs", task}).out ==
+        R"([{"id":)" + failed + R"(,"state":"failed","result":7}])" + "\n");
+}
+
 TEST_CASE("a workflow is cancelled as a whole") {
   const TestDaemon daemon({.workers = 1});
   const std::string id = submit(daemon, "w.json", R"({"chain":[

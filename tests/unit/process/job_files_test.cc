@@ -1,8 +1,9 @@
-// What a job leaves in its result file.
+// What a job reads and leaves in the files of its own.
 
 #include "daemon/process/job_files.h"
 
 #include <fstream>
+#include <system_error>
 
 #include "tests/unit/process/fixture.h"
 
@@ -70,6 +71,30 @@ TEST_CASE_FIXTURE(Fixture, "a result outlives the daemon, and the machine") {
   wait_for_output(launch, "done");
   CHECK(recover(launch).result == "{\"n\":1}");
   CHECK(recover(launch, "another boot").result == "{\"n\":1}");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a job reads the files it is given, where its environment says") {
+  Launch launch = shell("cat \"$SOME_FILE\"; test ! -w \"$SOME_FILE\" || test $(id -u) = 0");
+  launch.files.push_back({kDependenciesFile, "SOME_FILE", [](const auto& write) {
+                            write("in ");
+                            write("pieces");
+                          }});
+  const AttemptEnd end = run(launch);
+  CHECK(end.outcome == Outcome{OutcomeKind::exited, 0, ""});
+  wait_for_output(launch, "in pieces");
+  launcher().settle(1, 1);
+  CHECK_FALSE(std::filesystem::exists(folder(launch) + "/" + kDependenciesFile));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a file that cannot be written makes the start a failed one") {
+  Launch launch = shell("true");
+  launch.files.push_back({kDependenciesFile, "SOME_FILE", [](const auto&) {
+                            throw std::system_error(ENOSPC, std::generic_category(), "no room");
+                          }});
+  const AttemptEnd end = refused(launch);
+  CHECK(end.outcome.kind == OutcomeKind::not_started);
+  CHECK(end.outcome.code == ENOSPC);
+  CHECK_FALSE(std::filesystem::exists(folder(launch)));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a job of another user writes its result, and sees nothing else there") {

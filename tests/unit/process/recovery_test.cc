@@ -173,7 +173,7 @@ TEST_CASE_FIXTURE(Fixture, "a shim given half a spec starts nothing") {
   const Launch launch = shell("echo ran");
   const User user{::geteuid(), ::getegid(), "me", "/", "/bin/sh", {}};
   const EncodedSpec spec = encode_spec(
-      launch, user, {.boot_id = boot_id, .socket = "", .result_file = "", .output_cap_bytes = 4096},
+      launch, user, {.boot_id = boot_id, .socket = "", .folder = "", .output_cap_bytes = 4096},
       "");
   for (const std::size_t missing : {spec.bytes.size() - 1, std::size_t{100}, std::size_t{1}}) {
     start_at_gate(config, launch,
