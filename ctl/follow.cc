@@ -43,7 +43,7 @@ AttemptFollower::AttemptFollower(Context& context, const Client& client, TaskId 
   for (Stream& stream : streams_) stream.done = !stream.sink;
 }
 
-bool AttemptFollower::step(int timeout_ms, int other_fd) {
+bool AttemptFollower::step(int timeout_ms, int other_fd, short other_events) {
   const BootTime now = context_.clock.boot_now();
   std::int64_t wait_ms = timeout_ms;
   std::array<pollfd, 3> fds{};
@@ -54,7 +54,7 @@ bool AttemptFollower::step(int timeout_ms, int other_fd) {
       wait_ms = std::min(wait_ms, std::max<std::int64_t>(stream.retry_at - now, 0));
     fds[i] = {stream.exchange ? stream.exchange->fd() : -1, POLLIN, 0};
   }
-  fds[2] = {other_fd, POLLIN, 0};
+  fds[2] = {other_fd, other_events, 0};
   if (done()) return false;
   if (::poll(fds.data(), fds.size(), static_cast<int>(wait_ms)) < 0) {
     if (errno != EINTR) throw_errno("poll");

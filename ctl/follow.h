@@ -31,9 +31,9 @@ class AttemptFollower {
 
   // The attempt is over, or the task ended without it; everything was passed on.
   bool done() const { return streams_[0].done && streams_[1].done; }
-  // Waits at most `timeout_ms` for output or for `other_fd` (-1 = none) to become readable, and
-  // passes on what came. True when `other_fd` is readable.
-  bool step(int timeout_ms, int other_fd = -1);
+  // Waits at most `timeout_ms` for output or for `other_fd` (-1 = none) to have one of
+  // `other_events` (of poll) or an error, and passes on what came. True when `other_fd` has.
+  bool step(int timeout_ms, int other_fd, short other_events);
 
  private:
   struct Stream {

@@ -34,6 +34,16 @@ int exit_code_of(const Outcome& outcome) {
   return kExitNoResult;
 }
 
+// "exec: No such file or directory" leaves open which file.
+std::string describe_last_outcome(const Task& task) {
+  if (!task.last_outcome) return "";
+  const Outcome& outcome = *task.last_outcome;
+  if (outcome.kind != OutcomeKind::spawn_failed || !outcome.detail.starts_with("exec: ") ||
+      task.spec.argv.empty())
+    return describe_outcome(outcome);
+  return escape_for_humans(task.spec.argv[0] + outcome.detail.substr(std::strlen("exec")));
+}
+
 }  // namespace
 
 int exit_code_of(const Task& task) {
@@ -82,7 +92,7 @@ std::string describe_reason(const Task& task) {
     return task.cancel_requested_at ? "stopping" : describe_progress(task);
   if (task.state == State::succeeded) return "";
   if (task.state == State::cancelled) return task.attempt == 0 ? "never ran" : "";
-  const std::string last = task.last_outcome ? describe_outcome(*task.last_outcome) : "";
+  const std::string last = describe_last_outcome(task);
   if (task.state != State::failed) return last;  // why it waits for another try
   const Reason reason = task.reason.value_or(Reason::exit);
   const bool says_itself = reason == Reason::exit || reason == Reason::signal ||

@@ -36,6 +36,17 @@ constexpr FieldFlag kFlags[] = {
     {"on_lost", "--on-lost"},
     {"max_lost", "--max-lost"},
     {"keep_ms", "--keep"},
+    {"key/limit", "--key-limit"},
+    {"key/rate", "--key-rate"},
+    {"key", "--key"},
+    {"slots", "--slots"},
+    {"resources", "--resource"},
+    {"array", "--array"},
+    {"unique/for_ms", "--unique-for"},
+    {"unique/while", "--unique-while"},
+    {"unique", "--unique"},
+    {"depends_on", "--after"},
+    {"on_dependency_failed", "--on-dependency-failed"},
     {"notify", "--notify"},
     {"capacity", "--capacity"},
     {"concurrency", "--concurrency"},
@@ -107,9 +118,14 @@ std::string describe_problem(const Problem& problem,
     return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
            escape_for_humans(error.detail);
   };
+  // The options do not call it as the header of the request does.
+  if (problem.code == "idempotency_key_reused")
+    return "this --idempotency-key was used for something else";
   // A detail that is itself about a field of the request repeats the first error.
   const bool repeats = problem.detail.starts_with('#') && !problem.errors.empty();
-  if (repeats && problem.errors.size() == 1) return describe(problem.errors.front());
+  const bool one = problem.errors.size() == 1;
+  if (one && (repeats || problem.errors.front().detail == problem.detail))
+    return describe(problem.errors.front());
   std::string out = repeats
                         ? "several options are wrong"
                         : escape_for_humans(problem.detail.empty() ? problem.code : problem.detail);

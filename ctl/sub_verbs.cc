@@ -33,6 +33,16 @@ std::string names_of(std::span<const Verb> verbs) {
   return out;
 }
 
+int run_hinted(Context& context, const std::string& noun, const Verb& verb, const Words& words) {
+  try {
+    return verb.run(context, Words(words.begin() + 1, words.end()));
+  } catch (const UsageError& e) {
+    if (e.exit_code != kExitUsage) throw;
+    throw HintedUsageError(kExitUsage, std::string(e.what()) + "; try \"taskctl " + noun + " " +
+                                           std::string(verb.name) + " --help\"");
+  }
+}
+
 }  // namespace
 
 int run_sub_verb(Context& context, const VerbFamily& family, const Words& argv) {
@@ -45,7 +55,7 @@ int run_sub_verb(Context& context, const VerbFamily& family, const Words& argv) 
   if (words.empty() || words[0].starts_with('-'))
     throw UsageError(kExitUsage, noun + " needs a verb: " + names_of(family.verbs));
   const Verb* const verb = find_verb(words[0], family.verbs);
-  if (verb != nullptr) return verb->run(context, Words(words.begin() + 1, words.end()));
+  if (verb != nullptr) return run_hinted(context, noun, *verb, words);
   std::string what = "there is no verb \"" + noun + " " + escape_for_humans(words[0]) + "\"";
   const std::string_view nearest = nearest_verb(words[0], family.verbs);
   if (!nearest.empty())

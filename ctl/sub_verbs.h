@@ -8,8 +8,14 @@
 #include <vector>
 
 #include "ctl/verbs.h"
+#include "daemon/base/errors.h"
 
 namespace taskd::ctl {
+
+// A UsageError that already says which verb's --help to read.
+struct HintedUsageError : UsageError {
+  using UsageError::UsageError;
+};
 
 struct VerbFamily {
   std::string_view noun;  // "queue"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "ctl/sub_verbs.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/version.h"
@@ -62,6 +63,8 @@ int dispatch(Context& context, const Words& argv) {
   const Verb& verb = verb_named(words[0]);
   try {
     return verb.run(context, Words(words.begin() + 1, words.end()));
+  } catch (const HintedUsageError&) {
+    throw;
   } catch (const UsageError& e) {
     if (e.exit_code != kExitUsage || verb.run == help_command) throw;
     throw UsageError(kExitUsage, std::string(e.what()) + "; try \"taskctl " +

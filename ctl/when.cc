@@ -173,7 +173,13 @@ std::string format_span(std::int64_t ms) {
 std::string format_relative(WallTime time, WallTime now) {
   const std::int64_t ms = time - now;
   if (ms > -kSecond && ms < kSecond) return "now";
-  return ms > 0 ? "in " + format_span(ms) : format_span(-ms) + " ago";
+  if (ms < 0) return format_span(-ms) + " ago";
+  // What was asked for a moment ago is said as it was asked for: "in 1h30m", not "in 1h29m".
+  const std::int64_t step = ms < 10 * kSecond ? kSecond / 10
+                            : ms < kHour      ? kSecond
+                            : ms < kDay       ? kMinute
+                                              : kHour;
+  return "in " + format_span((ms + step - 1) / step * step);
 }
 
 }  // namespace taskd::ctl

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <climits>
 #include <nlohmann/json.hpp>
 
@@ -74,8 +76,10 @@ void follow(Context& context, const Client& client, TaskId id, const LogOptions&
                            want(options.err, "stderr", output.err_sink()));
   output.flush();
   while (!follower.done()) {
-    follower.step(kQuietMs);
+    // "logs -f | grep -m 1 ready" is to end with grep, not with the next line.
+    const bool reader_gone = follower.step(kQuietMs, STDOUT_FILENO, 0);
     output.flush();
+    if (reader_gone) throw Failure(kExitClosedPipe, "");
   }
 }
 

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,7 +61,8 @@ class Runner {
                              {output_.err_sink(), 0});
     while (!follower.done()) {
       const bool hint_due = !hinted_ && ::isatty(STDERR_FILENO) == 1;
-      if (follower.step(hint_due ? kHintAfterMs : kLookMs * 60, interrupts_.fd())) interrupted();
+      if (follower.step(hint_due ? kHintAfterMs : kLookMs * 60, interrupts_.fd(), POLLIN))
+        interrupted();
       output_.flush();
       if (hint_due) hint();
     }

@@ -83,9 +83,9 @@ TEST_CASE("what the machine never has is refused by name") {
     CHECK(result.exit_code == 65);
     return result.err;
   };
-  CHECK(says(refusal({"--resource", "tape=1"}), "resources/tape: no such resource is declared"));
+  CHECK(says(refusal({"--resource", "tape=1"}), "--resource tape: no such resource is declared"));
   CHECK(says(refusal({"--resource", "gpu=2"}), "this daemon has 1 of it"));
-  CHECK(says(refusal({"--slots", "3"}), "this daemon has 2 workers"));
+  CHECK(says(refusal({"--slots", "3"}), "--slots: this daemon has 2 workers"));
   CHECK(daemon.ctl({"submit", "--resource", "gpu", "--", "true"}).exit_code == 64);
   CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
 }

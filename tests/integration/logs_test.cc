@@ -40,6 +40,18 @@ TEST_CASE("logs --follow shows output as it comes and ends with the attempt") {
   CHECK(result.out == "before\nmiddle\nafter\n");
 }
 
+TEST_CASE("logs --follow ends when its reader goes away, though nothing more is written") {
+  const TestDaemon daemon;
+  const std::string id = daemon.submit({"--shell", "echo ready; sleep 600"});
+  RunOptions options;
+  options.env["TASKD_SOCKET"] = daemon.socket();
+  const RunResult result = run(
+      {"sh", "-c", "{ " + taskctl_path() + " logs -f " + id + "; echo $? >&2; } | grep -m 1 ready"},
+      options);
+  CHECK(result.out == "ready\n");
+  CHECK(result.err == "141\n");
+}
+
 TEST_CASE("output over the cap keeps head and tail with a marker between") {
   const TestDaemon daemon({.workers = 2, .config = "output_cap = \"64KiB\"\n"});
   const std::string id = daemon.submit({"--shell", "seq 1 100000"});

@@ -90,6 +90,9 @@ TEST_CASE("a wrong field is named by its option") {
   CHECK(flag_of_pointer("#/labels/a~1b~0") == "--label a/b~");
   CHECK(flag_of_pointer("#/argv/3") == "the command 3");
   CHECK(flag_of_pointer("#/filter/state/0") == "--state 0");
+  CHECK(flag_of_pointer("#/resources/gpu") == "--resource gpu");
+  CHECK(flag_of_pointer("#/depends_on/0") == "--after 0");
+  CHECK(flag_of_pointer("#/key/limit") == "--key-limit");
   CHECK(flag_of_pointer("#/unheard_of") == "#/unheard_of");
   CHECK(flag_of_pointer("#") == "#");
   CHECK(flag_of_pointer("") == "");
@@ -107,6 +110,14 @@ TEST_CASE("a refusal is told in full, and safely") {
         "several options are wrong\n  --name: too long\n  --cwd: must be\\nabsolute");
   problem.errors.pop_back();
   CHECK(describe_problem(problem, std::nullopt) == "--name: too long");
+  problem.errors = {{"#/depends_on/0", "there is no task 77"}};
+  problem.detail = "there is no task 77";
+  CHECK(describe_problem(problem, std::nullopt) == "--after 0: there is no task 77");
+  problem = {};
+  problem.code = "idempotency_key_reused";
+  problem.detail = "this Idempotency-Key was used with another body";
+  CHECK(describe_problem(problem, std::nullopt) ==
+        "this --idempotency-key was used for something else");
   problem = {};
   problem.detail = "queue \"default\" is full";
   CHECK(describe_problem(problem, "5") == "queue \"default\" is full; try again in 5 s");
@@ -122,6 +133,10 @@ TEST_CASE("the reason column says how a task stands") {
         "poison");
   CHECK(describe_reason(ended(State::failed, Reason::reported,
                               Outcome{OutcomeKind::reported, 0, "\x1b"})) == "\\x1b");
+  Task missing = ended(State::failed, Reason::spawn,
+                       Outcome{OutcomeKind::spawn_failed, 0, "exec: No such file or directory"});
+  missing.spec.argv = {"gzpi", "a.txt"};
+  CHECK(describe_reason(missing) == "gzpi: No such file or directory");
   CHECK(describe_reason(ended(State::scheduled, {}, Outcome{OutcomeKind::exited, 1, ""})) ==
         "exit 1");
   CHECK(describe_reason(ended(State::cancelled, {}, {})) == "never ran");

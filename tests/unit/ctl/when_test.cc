@@ -129,6 +129,10 @@ TEST_CASE("spans are said in the right unit") {
   const WallTime now{1'000'000'000};
   CHECK(format_relative(now, now) == "now");
   CHECK(format_relative(now + 60'000, now) == "in 1m");
+  CHECK(format_relative(now + 59'001, now) == "in 1m");
+  CHECK(format_relative(now + (90 * 60'000 - 5), now) == "in 1h30m");
+  CHECK(format_relative(now + (86'400'000 - 5), now) == "in 1d");
+  CHECK(format_relative(now + 2'001, now) == "in 2.1s");
   CHECK(format_relative(now + -60'000, now) == "1m ago");
 }
 
