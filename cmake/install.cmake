@@ -37,6 +37,7 @@ endif()
 set(documents ${CMAKE_INSTALL_DATADIR}/doc/taskd)
 file(GLOB papers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/README.md
      ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_SOURCE_DIR}/daemon/DESIGN.md
+     ${PROJECT_SOURCE_DIR}/docs/GUIDE.md
      ${PROJECT_SOURCE_DIR}/daemon/api/API.md)
 install(FILES ${papers} DESTINATION ${documents})
 install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
