@@ -23,4 +23,9 @@ std::vector<nlohmann::json> wait_for_tasks(Context& context, const Client& clien
                                            const std::vector<TaskId>& ids,
                                            const WaitOptions& options);
 
+// Of answers of wait_for_tasks: the task's own code, or of several whether all have succeeded.
+int exit_code_of_all(const std::vector<nlohmann::json>& answers);
+// Says which did not succeed, and why: an exit code does not tell.
+void say_failures(Context& context, const std::vector<nlohmann::json>& answers);
+
 }  // namespace taskd::ctl

@@ -21,8 +21,9 @@ constexpr HelpText kHelp{
     .paragraph =
         R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
 the versions agree, whether it has room on its disk, whether queues are full or stand
-still, whether hooks fail, and what failed lately. Every line says ok, warn or fail, and what to do. A
-daemon that is silent for 5 seconds has failed. Exits 1 if something failed.)",
+still, whether hooks fail, and what failed lately. Every line says ok, warn or fail, and
+what to do. A daemon that is silent for 5 seconds has failed. Exits 1 if something
+failed.)",
     .examples = R"(  taskctl doctor
   taskctl doctor --json | jq '.checks[] | select(.result != "ok")'
 )"};

@@ -21,8 +21,9 @@ constexpr HelpText kHelp{
     .paragraph =
         R"(Lists tasks, the newest first. TIME is how long a task waits ("in 5m": until it may
 start), how long it has been running, or how long its last attempt took. REASON is
-how it failed, or how far it says it is. On a terminal the table is cut to fit, as many tasks as fit are shown,
-queues and priorities only if some are unusual, and users' ids if they differ.)",
+how it failed, or how far it says it is. On a terminal the table is cut to fit, as many
+tasks as fit are shown, queues and priorities only if some are unusual, and users' ids
+if they differ.)",
     .examples =
         R"(  taskctl list
   taskctl list --state running,queued

@@ -99,10 +99,9 @@ int after_array(Context& context, const Client& client, const NewTask& task, nlo
   if (!wait) return kExitOk;
   std::vector<TaskId> ids;
   for (TaskId id = first; id <= last; ++id) ids.push_back(id);
-  for (const nlohmann::json& ended : wait_for_tasks(context, client, ids, {})) {
-    if (read_task(ended).state != State::succeeded) return kExitSomeFailed;
-  }
-  return kExitOk;
+  const std::vector<nlohmann::json> ended = wait_for_tasks(context, client, ids, {});
+  say_failures(context, ended);
+  return exit_code_of_all(ended);
 }
 
 }  // namespace
@@ -134,12 +133,17 @@ int submit_command(Context& context, const Words& argv) {
   if (task.array) return after_array(context, client, task, std::move(answer), json, wait);
   if (!json) context.out.line(std::to_string(id));
   context.out.flush();
-  if (wait) answer = std::move(wait_for_tasks(context, client, {id}, {}).front());
+  std::vector<nlohmann::json> ended;
+  if (wait) {
+    ended = wait_for_tasks(context, client, {id}, {});
+    say_failures(context, ended);
+    answer = ended.front();
+  }
   if (json) {
     answer["version"] = 1;
     context.out.line(print_json(answer));
   }
-  return wait ? exit_code_of(read_task(answer)) : kExitOk;
+  return wait ? exit_code_of_all(ended) : kExitOk;
 }
 
 }  // namespace taskd::ctl

@@ -41,33 +41,6 @@ void check_states(const std::vector<State>& states) {
   }
 }
 
-int exit_code_of_all(const std::vector<nlohmann::json>& answers) {
-  if (answers.size() == 1) return exit_code_of(read_task(answers[0]));
-  for (const nlohmann::json& answer : answers) {
-    if (read_task(answer).state != State::succeeded) return kExitSomeFailed;
-  }
-  return kExitOk;
-}
-
-// Says which tasks failed: the exit code of several does not tell.
-void say_failures(Context& context, const std::vector<nlohmann::json>& answers) {
-  constexpr std::size_t kMaxShown = 10;
-  std::size_t shown = 0;
-  std::size_t more = 0;
-  for (const nlohmann::json& answer : answers) {
-    const Task task = read_task(answer);
-    if (task.state == State::succeeded) continue;
-    if (shown++ >= kMaxShown) {
-      ++more;
-      continue;
-    }
-    const std::string reason = describe_reason(task);
-    context.say("task " + std::to_string(task.id) + " " + std::string(to_string(task.state)) +
-                (reason.empty() ? "" : ": " + reason));
-  }
-  if (more > 0) context.say("… and " + std::to_string(more) + " more did not succeed");
-}
-
 }  // namespace
 
 int wait_command(Context& context, const Words& argv) {

@@ -51,10 +51,9 @@ void print_workflow(Context& context, const CommonOptions& common, const Workflo
 int wait_for_workflow(Context& context, const Client& client, const Workflow& workflow) {
   std::vector<TaskId> ids;
   for (const Task& task : workflow.tasks) ids.push_back(task.id);
-  for (const json& ended : wait_for_tasks(context, client, ids, {})) {
-    if (read_task(ended).state != State::succeeded) return kExitSomeFailed;
-  }
-  return kExitOk;
+  const std::vector<json> ended = wait_for_tasks(context, client, ids, {});
+  say_failures(context, ended);
+  return exit_code_of_all(ended) == kExitOk ? kExitOk : kExitSomeFailed;
 }
 
 int submit_workflow(Context& context, const Words& argv) {
@@ -82,7 +81,7 @@ tasks leave out. This folder and environment are theirs.)",
   options.declare_task(args);
   options.declare_idempotency_key(args);
   args.flag("--wait", wait, "wait for the end; exit 1 unless all succeeded");
-  args.flag("--json", as_json, "print the workflow as JSON");
+  args.flag("--json", as_json, "print the workflow as JSON; with --wait as it has ended");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
   if (words.size() != 1) throw UsageError(kExitUsage, "name one file, or -");
@@ -97,6 +96,7 @@ tasks leave out. This folder and environment are theirs.)",
   if (!as_json) context.out.line(std::to_string(workflow.id));
   context.out.flush();
   const int code = wait ? wait_for_workflow(context, client, workflow) : kExitOk;
+  if (wait && as_json) answer = client.get("/v1/workflows/" + std::to_string(workflow.id));
   if (as_json) print_document(context, std::move(answer));
   return code;
 }

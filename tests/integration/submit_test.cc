@@ -24,7 +24,10 @@ TEST_CASE("submit --wait exits with the job's own code") {
   const TestDaemon daemon;
   CHECK(daemon.ctl({"submit", "--wait", "--", "sh", "-c", "exit 7"}).exit_code == 7);
   CHECK(daemon.ctl({"submit", "--wait", "--", "true"}).exit_code == 0);
-  CHECK(daemon.ctl({"submit", "--wait", "--", "sh", "-c", "kill -9 $$"}).exit_code == 128 + 9);
+  const RunResult killed = daemon.ctl({"submit", "--wait", "--", "sh", "-c", "kill -9 $$"});
+  CHECK(killed.exit_code == 128 + 9);
+  CHECK(killed.out == "3\n");
+  CHECK(killed.err == "taskctl: task 3 failed: SIGKILL\n");
 }
 
 TEST_CASE("a job runs in the caller's folder with the variables it was given") {

@@ -27,6 +27,18 @@ json wait_for(const TestDaemon& daemon, const std::string& id) {
   return daemon.ctl_json({"workflow", "show", id});
 }
 
+TEST_CASE("workflow submit --wait exits with 1 unless all succeeded, and says what did not") {
+  const TestDaemon daemon;
+  write_text(daemon.dir() / "w.json", R"({"chain":[{"shell":"exit 3"},{"argv":["true"]}]})");
+  const RunResult failed = daemon.ctl({"workflow", "submit", "--wait", daemon.dir() / "w.json"});
+  CHECK(failed.exit_code == 1);
+  CHECK(failed.out == "1\n");
+  CHECK(failed.err == "taskctl: task 1 failed: exit 3\ntaskctl: task 2 failed: dependency\n");
+  write_text(daemon.dir() / "w.json", R"({"chain":[{"argv":["true"]}]})");
+  const json ended = daemon.ctl_json({"workflow", "submit", "--wait", daemon.dir() / "w.json"});
+  CHECK(ended.at("state") == "succeeded");
+}
+
 TEST_CASE("a workflow of a TOML file runs in the order of its needs, in the folder it came from") {
   const TestDaemon daemon({.workers = 4});
   const std::string log = daemon.dir() / "order";
