@@ -106,7 +106,9 @@ std::string flag_of_pointer(std::string_view pointer) {
   for (const auto& [field, flag] : kFlags) {
     if (!rest.starts_with(field)) continue;
     const std::string_view inside = rest.substr(field.size());
-    if (inside.empty()) return std::string(flag);
+    // What is wrong with one of these says which it is.
+    const bool names_itself = field == "notify" || field == "depends_on";
+    if (inside.empty() || (names_itself && inside.front() == '/')) return std::string(flag);
     if (inside.front() == '/') return std::string(flag) + " " + decode_step(inside.substr(1));
   }
   return std::string(pointer);

@@ -91,7 +91,7 @@ TEST_CASE("a wrong field is named by its option") {
   CHECK(flag_of_pointer("#/argv/3") == "the command 3");
   CHECK(flag_of_pointer("#/filter/state/0") == "--state 0");
   CHECK(flag_of_pointer("#/resources/gpu") == "--resource gpu");
-  CHECK(flag_of_pointer("#/depends_on/0") == "--after 0");
+  CHECK(flag_of_pointer("#/depends_on/0") == "--after");
   CHECK(flag_of_pointer("#/key/limit") == "--key-limit");
   CHECK(flag_of_pointer("#/unheard_of") == "#/unheard_of");
   CHECK(flag_of_pointer("#") == "#");
@@ -112,7 +112,7 @@ TEST_CASE("a refusal is told in full, and safely") {
   CHECK(describe_problem(problem, std::nullopt) == "--name: too long");
   problem.errors = {{"#/depends_on/0", "there is no task 77"}};
   problem.detail = "there is no task 77";
-  CHECK(describe_problem(problem, std::nullopt) == "--after 0: there is no task 77");
+  CHECK(describe_problem(problem, std::nullopt) == "--after: there is no task 77");
   problem = {};
   problem.code = "idempotency_key_reused";
   problem.detail = "this Idempotency-Key was used with another body";
