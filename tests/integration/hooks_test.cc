@@ -133,7 +133,7 @@ TEST_CASE("a hook that is not declared is refused, naming the field") {
       daemon.ctl({"submit", "--notify", "web", "--notify", "mial:failed", "--", "true"});
   CHECK(submit.exit_code == 65);
   CHECK(submit.err ==
-        "taskctl: --notify 1: there is no hook \"mial\"; the daemon's configuration "
+        "taskctl: --notify: there is no hook \"mial\"; the daemon's configuration "
         "declares them\n");
   CHECK(daemon.ctl({"queue", "set", "q", "--notify", "nobody"}).exit_code == 65);
   CHECK(daemon.ctl({"queue", "show", "q"}).exit_code != 0);
