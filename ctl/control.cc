@@ -2,15 +2,22 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ctl/confirm.h"
+#include "ctl/count_text.h"
+#include "ctl/preview.h"
 #include "ctl/selector.h"
+#include "ctl/task_table.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {
 namespace {
 
+constexpr std::size_t kShownTasks = 10;  // of a dry run
+
 struct Changed {
   std::size_t count = 0;
   std::size_t stopping = 0;  // cancelled while running: they end once their tree is dead
+  std::int64_t freed_bytes = 0;
 };
 
 Changed read_changed(const nlohmann::json& answer) {
@@ -20,6 +27,7 @@ Changed read_changed(const nlohmann::json& answer) {
       ++changed.count;
       if (item.at("state").get_ref<const std::string&>() == "running") ++changed.stopping;
     }
+    changed.freed_bytes = answer.value("freed_bytes", std::int64_t{0});
   } catch (const nlohmann::json::exception&) {
     throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
   }
@@ -28,11 +36,57 @@ Changed read_changed(const nlohmann::json& answer) {
 
 std::string describe(const ControlVerb& verb, const Changed& changed) {
   if (changed.count == 0) return "no task matches; nothing was changed";
-  std::string out = std::string(verb.done) + " " + std::to_string(changed.count) +
-                    (changed.count == 1 ? " task" : " tasks");
+  std::string out = std::string(verb.done) + " " + count_tasks(changed.count);
   if (changed.stopping > 0 && verb.path == "cancel")
-    out += ", of which " + std::to_string(changed.stopping) + " still being stopped";
+    out += ", of which " + format_count(changed.stopping) + " still being stopped";
+  if (changed.freed_bytes > 0) out += "; " + format_bytes(changed.freed_bytes) + " of output freed";
   return out;
+}
+
+std::string target_of(const ControlVerb& verb) {
+  return "/v1/tasks:" + std::string(verb.path);
+}
+
+nlohmann::json ask_preview(const Client& client, const ControlVerb& verb, nlohmann::json body) {
+  body["dry_run"] = true;
+  return client.post(target_of(verb), body);
+}
+
+// The first tasks of the preview, as far as they are still there.
+std::vector<nlohmann::json> first_tasks(const Client& client, const Preview& preview) {
+  std::vector<nlohmann::json> tasks;
+  for (const TaskId id : preview.ids) {
+    if (tasks.size() == kShownTasks) break;
+    try {
+      tasks.push_back(client.get("/v1/tasks/" + std::to_string(id)));
+    } catch (const Refused& refused) {
+      if (refused.problem.code != "no_such_task") throw;
+    }
+  }
+  return tasks;
+}
+
+int show_preview(Context& context, const ControlVerb& verb, const ControlOptions& options,
+                 const Client& client, const nlohmann::json& body) {
+  nlohmann::json answer = ask_preview(client, verb, body);
+  const Preview preview = read_preview(answer);
+  if (options.json) {
+    answer["version"] = 1;
+    context.out.line(print_json(answer));
+  } else if (preview.count > 0) {
+    const Painter paint = make_painter(context, options.common);
+    print_tasks(context, paint, first_tasks(client, preview));
+    context.out.flush();
+  }
+  if (!options.quiet) context.say(describe_dry_run(preview, verb.act, kShownTasks));
+  return kExitOk;
+}
+
+// False: the person at the terminal does not want it. Nothing to do needs no question.
+bool is_wanted(const ControlVerb& verb, const Client& client, const nlohmann::json& body) {
+  const Preview preview = read_preview(ask_preview(client, verb, body));
+  if (preview.count == 0 && preview.unmade == 0) return true;
+  return confirm(question_about(preview, verb.act));
 }
 
 }  // namespace
@@ -40,6 +94,8 @@ std::string describe(const ControlVerb& verb, const Changed& changed) {
 void ControlOptions::declare(Args& args) {
   args.words(selector.words);
   add_filter_options(args, selector);
+  args.flag("--dry-run", dry_run, "change nothing; show what would be changed");
+  args.flag("-y,--yes", yes, "do not ask before a filter's tasks are changed");
   args.flag("--json", json, "print what changed as JSON");
   args.flag("--quiet", quiet, "do not say how many changed");
   add_common(args, common);
@@ -63,7 +119,18 @@ int change_tasks(Context& context, const ControlVerb& verb, const ControlOptions
     body["ids"] = resolve_ids(client, selection);
   else
     body["filter"] = filter_to_json(selection);
-  nlohmann::json answer = client.post("/v1/tasks:" + std::string(verb.path), body);
+  return change_named(context, verb, options, client, std::move(body));
+}
+
+int change_named(Context& context, const ControlVerb& verb, const ControlOptions& options,
+                 const Client& client, nlohmann::json body) {
+  if (options.dry_run) return show_preview(context, verb, options, client, body);
+  const bool asks = body.contains("filter") && !options.yes && can_ask();
+  if (asks && !is_wanted(verb, client, body)) {
+    context.say("nothing was changed");
+    return kExitOk;
+  }
+  nlohmann::json answer = client.post(target_of(verb), body);
   const Changed changed = read_changed(answer);
   if (options.json) {
     answer["version"] = 1;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <string>
 
 namespace taskd::ctl {
@@ -19,5 +20,8 @@ template <std::integral Integer>
 std::string count_tasks(Integer count) {
   return format_count(count) + (count == 1 ? " task" : " tasks");
 }
+
+// "512 B", "3.4 MiB".
+std::string format_bytes(std::int64_t bytes);
 
 }  // namespace taskd::ctl

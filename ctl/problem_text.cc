@@ -64,6 +64,12 @@ constexpr FieldFlag kFlags[] = {
     {"signal", "the signal"},
     {"state", "--state"},
     {"since", "--since"},
+    {"until", "--until"},
+    {"ended_since", "--ended-since"},
+    {"ended_before", "--ended-before"},
+    {"dead", "--dead"},
+    {"workflow", "--workflow"},
+    {"like", "--like"},
 };
 
 int hex_digit(char c) {

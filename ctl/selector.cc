@@ -70,23 +70,70 @@ class IdCollector {
   std::unordered_set<TaskId> seen_;
 };
 
-void add_states(const std::vector<std::string>& texts, std::vector<State>& out) {
+// The words of a list option, "a,b" and repeated, each once.
+template <class T>
+void add_words(std::string_view flag, const std::vector<std::string>& texts,
+               std::optional<T> (*parse)(std::string_view), std::string_view known,
+               std::vector<T>& out) {
   for (const std::string& text : texts) {
     for_each_part(text, [&](std::string_view part) {
-      const auto state = parse_state(part);
-      if (!state)
-        throw UsageError(kExitUsage, "--state: " + in_quotes(part) +
-                                         " is none of scheduled, blocked, held, queued, running, "
-                                         "succeeded, failed, cancelled");
-      if (std::find(out.begin(), out.end(), *state) == out.end()) out.push_back(*state);
+      const auto word = parse(part);
+      if (!word)
+        throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(part) + " is none of " +
+                                         std::string(known));
+      if (std::find(out.begin(), out.end(), *word) == out.end()) out.push_back(*word);
     });
   }
+}
+
+void add_labels(const std::vector<std::string>& texts, Selection& selection) {
+  for (const std::string& label : texts) {
+    const std::size_t equals = label.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw UsageError(kExitUsage, "--label: " + in_quotes(label) + " is not KEY=VALUE");
+    if (!is_valid_utf8(label)) throw UsageError(kExitBadData, in_quotes(label) + " is not UTF-8");
+    selection.labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
+  }
+}
+
+std::optional<std::string> text_option(const std::optional<std::string>& text) {
+  if (text && !is_valid_utf8(*text))
+    throw UsageError(kExitBadData, in_quotes(*text) + " is not UTF-8");
+  return text;
+}
+
+std::optional<std::int64_t> id_option(std::string_view flag, const std::optional<std::string>& text,
+                                      std::string_view what) {
+  if (!text) return std::nullopt;
+  const auto id = parse_int(*text);
+  if (!id || *id < 1)
+    throw UsageError(kExitUsage,
+                     std::string(flag) + ": " + in_quotes(*text) + " is not " + std::string(what));
+  return id;
+}
+
+std::optional<WallTime> time_option(std::string_view flag, const std::optional<std::string>& text,
+                                    WallTime now) {
+  return text ? std::optional(since_flag(flag, *text, now)) : std::nullopt;
+}
+
+// Words by which nothing could ever be found.
+void check(const Selection& selection) {
+  if (selection.since && selection.until && *selection.since > *selection.until)
+    throw UsageError(kExitUsage, "--since is after --until: no task can be both");
+  if (selection.ended_since && selection.ended_before &&
+      *selection.ended_since > *selection.ended_before)
+    throw UsageError(kExitUsage, "--ended-since is after --ended-before: no task can be both");
+  if (selection.dead && !selection.reasons.empty())
+    throw UsageError(kExitUsage, "--dead stands for reasons; give either it or --reason");
+  if (selection.by_id() && selection.by_filter())
+    throw UsageError(kExitUsage, "give either ids or a filter, not both");
 }
 
 }  // namespace
 
 bool Selection::by_filter() const {
-  return !states.empty() || !labels.empty() || queue || name || user || since;
+  return !filter_to_json(*this).empty();
 }
 
 void add_filter_options(Args& args, SelectorOptions& options) {
@@ -98,9 +145,26 @@ void add_filter_options(Args& args, SelectorOptions& options) {
   args.option("--name", "NAME", options.name, "only tasks of this name");
   args.list("--label", "K=V", options.labels, "only tasks with this label; all given must match");
   args.option("--user", "USER", options.user, "only tasks of this user (name or uid)");
+  args.list("--reason", "REASON", options.reasons,
+            "only tasks that failed for this: exit, signal,\n"
+            "timeout, oom, spawn, lost, poison, dependency,\n"
+            "expired or reported; several with commas");
+  args.flag("--dead", options.dead,
+            "only tasks that failed and were given up: their\n"
+            "tries are spent, or they were lost too often");
+  args.option("--array", "ID", options.array, "only tasks of this array (id of its first)");
+  args.option("--workflow", "ID", options.workflow, "only tasks of this workflow");
+  args.option("--key", "NAME", options.key, "only tasks of this key");
   args.option("--since", "WHEN", options.since,
-              "only tasks submitted since: 2h, 12:00,\n"
+              "only tasks submitted since: 2h (ago), 12:00,\n"
               "\"2026-03-01 12:00\" or RFC 3339");
+  args.option("--until", "WHEN", options.until,
+              "only tasks submitted before: 2h means more than\n"
+              "two hours ago");
+  args.option("--ended-since", "WHEN", options.ended_since, "only tasks that have ended since");
+  args.option("--ended-before", "WHEN", options.ended_before,
+              "only tasks that ended before: 7d means more than\n"
+              "seven days ago");
 }
 
 Selection parse_selection(const SelectorOptions& options, WallTime now) {
@@ -108,26 +172,26 @@ Selection parse_selection(const SelectorOptions& options, WallTime now) {
   IdCollector ids(selection);
   for (const std::string& word : options.words)
     for_each_part(word, [&](std::string_view part) { ids.add(part); });
-  add_states(options.states, selection.states);
-  for (const std::string& label : options.labels) {
-    const std::size_t equals = label.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw UsageError(kExitUsage, "--label: " + in_quotes(label) + " is not KEY=VALUE");
-    selection.labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
-  }
-  for (const auto* text : {&options.queue, &options.name, &options.user}) {
-    if (*text && !is_valid_utf8(**text))
-      throw UsageError(kExitBadData, in_quotes(**text) + " is not UTF-8");
-  }
-  for (const std::string& label : options.labels) {
-    if (!is_valid_utf8(label)) throw UsageError(kExitBadData, in_quotes(label) + " is not UTF-8");
-  }
-  selection.queue = options.queue;
-  selection.name = options.name;
-  selection.user = options.user;
-  if (options.since) selection.since = since_flag("--since", *options.since, now);
-  if (selection.by_id() && selection.by_filter())
-    throw UsageError(kExitUsage, "give either ids or a filter, not both");
+  add_words<State>("--state", options.states, parse_state,
+                   "scheduled, blocked, held, queued, running, succeeded, failed, cancelled",
+                   selection.states);
+  add_words<Reason>("--reason", options.reasons, parse_reason,
+                    "exit, signal, timeout, oom, spawn, lost, poison, dependency, expired, "
+                    "reported",
+                    selection.reasons);
+  selection.dead = options.dead;
+  add_labels(options.labels, selection);
+  selection.queue = text_option(options.queue);
+  selection.name = text_option(options.name);
+  selection.user = text_option(options.user);
+  selection.key = text_option(options.key);
+  selection.array = id_option("--array", options.array, "an array: the id of its first task");
+  selection.workflow = id_option("--workflow", options.workflow, "the id of a workflow");
+  selection.since = time_option("--since", options.since, now);
+  selection.until = time_option("--until", options.until, now);
+  selection.ended_since = time_option("--ended-since", options.ended_since, now);
+  selection.ended_before = time_option("--ended-before", options.ended_before, now);
+  check(selection);
   return selection;
 }
 
@@ -148,27 +212,47 @@ std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection
 
 nlohmann::json filter_to_json(const Selection& selection) {
   nlohmann::json filter = nlohmann::json::object();
+  const auto set = [&](const char* word, const auto& value) {
+    if (value) filter[word] = *value;
+  };
+  const auto set_time = [&](const char* word, std::optional<WallTime> time) {
+    if (time) filter[word] = format_rfc3339(*time);
+  };
   for (const State state : selection.states) filter["state"].push_back(to_string(state));
+  for (const Reason reason : selection.reasons) filter["reason"].push_back(to_string(reason));
+  if (selection.dead) filter["dead"] = true;
   for (const auto& [key, value] : selection.labels) filter["labels"][key] = value;
-  if (selection.queue) filter["queue"] = *selection.queue;
-  if (selection.name) filter["name"] = *selection.name;
-  if (selection.user) filter["user"] = *selection.user;
-  if (selection.since) filter["since"] = format_rfc3339(*selection.since);
+  set("queue", selection.queue);
+  set("name", selection.name);
+  set("user", selection.user);
+  set("key", selection.key);
+  set("array", selection.array);
+  set("workflow", selection.workflow);
+  set_time("since", selection.since);
+  set_time("until", selection.until);
+  set_time("ended_since", selection.ended_since);
+  set_time("ended_before", selection.ended_before);
   return filter;
 }
 
 std::string filter_to_query(const Selection& selection) {
   std::string query;
-  const auto add = [&](std::string_view key, std::string_view value) {
+  const auto add = [&](const std::string& key, const nlohmann::json& value) {
     if (!query.empty()) query.push_back('&');
-    query.append(key).append("=").append(percent_encode(value));
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    query.append(key).append("=").append(percent_encode(text));
   };
-  for (const State state : selection.states) add("state", to_string(state));
-  for (const auto& [key, value] : selection.labels) add("label", key + "=" + value);
-  if (selection.queue) add("queue", *selection.queue);
-  if (selection.name) add("name", *selection.name);
-  if (selection.user) add("user", *selection.user);
-  if (selection.since) add("since", format_rfc3339(*selection.since));
+  const nlohmann::json filter = filter_to_json(selection);
+  for (const auto& [word, value] : filter.items()) {
+    if (word == "labels") {
+      for (const auto& [key, label] : value.items())
+        add("label", key + "=" + label.get<std::string>());
+    } else if (value.is_array()) {
+      for (const nlohmann::json& item : value) add(word, item);
+    } else {
+      add(word, value);
+    }
+  }
   return query;
 }
 

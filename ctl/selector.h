@@ -20,11 +20,12 @@ inline constexpr int kMaxPage = 1000;  // what the API gives at once
 struct SelectorOptions {
   std::vector<std::string> words;
   std::vector<std::string> states;
+  std::vector<std::string> reasons;
+  bool dead = false;
   std::vector<std::string> labels;
-  std::optional<std::string> queue;
-  std::optional<std::string> name;
-  std::optional<std::string> user;
-  std::optional<std::string> since;
+  std::optional<std::string> queue, name, user, key;
+  std::optional<std::string> array, workflow;
+  std::optional<std::string> since, until, ended_since, ended_before;
 };
 
 // The same, understood.
@@ -32,11 +33,12 @@ struct Selection {
   std::vector<TaskId> ids;  // in the order given, each once
   bool last = false;        // `last` was among the words
   std::vector<State> states;
+  std::vector<Reason> reasons;
+  bool dead = false;
   std::vector<std::pair<std::string, std::string>> labels;
-  std::optional<std::string> queue;
-  std::optional<std::string> name;
-  std::optional<std::string> user;
-  std::optional<WallTime> since;
+  std::optional<std::string> queue, name, user, key;
+  std::optional<std::int64_t> array, workflow;
+  std::optional<WallTime> since, until, ended_since, ended_before;
 
   bool by_id() const { return last || !ids.empty(); }
   bool by_filter() const;

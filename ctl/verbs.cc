@@ -31,6 +31,7 @@ constexpr Verb kVerbs[] = {
     {"edit", "Act", "change a waiting task", edit_command},
     {"move", "Act", "put waiting tasks into another queue", move_command},
     {"rm", "Act", "remove ended tasks and their output", rm_command},
+    {"prune", "Act", "remove ended tasks by a filter", prune_command},
     {"progress", "In a job", "say how far it is", progress_command},
     {"queue", "Organise", "queues: look, limit, pause, drain", queue_command},
     {"workflow", "Organise", "tasks that need each other, as one", workflow_command},

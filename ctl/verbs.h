@@ -62,6 +62,7 @@ int progress_command(Context& context, const Words& argv);
 int result_command(Context& context, const Words& argv);
 int edit_command(Context& context, const Words& argv);
 int move_command(Context& context, const Words& argv);
+int prune_command(Context& context, const Words& argv);
 int rm_command(Context& context, const Words& argv);
 int doctor_command(Context& context, const Words& argv);
 int help_command(Context& context, const Words& argv);

@@ -6,6 +6,7 @@ int cancel_command(Context& context, const Words& argv) {
   static constexpr ControlVerb kVerb{
       .name = "cancel",
       .path = "cancel",
+      .act = "cancel",
       .done = "cancelled",
       .help = {
           .usage = "[OPTIONS] ID… | FILTER",

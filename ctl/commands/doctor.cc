@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "ctl/verbs.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/task/lifecycle.h"
 #include "daemon/version.h"
 
 namespace taskd::ctl {
@@ -229,15 +231,25 @@ class Doctor {
     selection.states = {State::failed};
     selection.since = context_.clock.wall_now() + -kRecentMs;
     std::size_t count = 0;
-    list_tasks(client_, filter_to_query(selection), kManyFailures,
-               [&](const nlohmann::json&) { ++count; });
+    std::size_t dead = 0;
+    list_tasks(client_, filter_to_query(selection), kManyFailures, [&](const nlohmann::json& task) {
+      ++count;
+      if (is_dead(read_task(task))) ++dead;
+    });
     if (count == 0)
       add("ok", "failures", "no task of the last day has failed");
     else
       add("warn", "failures",
           (count == kManyFailures ? "at least " : "") + std::to_string(count) +
-              (count == 1 ? " task" : " tasks") + " of the last day failed",
-          "taskctl list --state failed --since 1d");
+              (count == 1 ? " task" : " tasks") + " of the last day failed" +
+              (dead > 0 ? ", " + std::to_string(dead) + " of them dead" : ""),
+          dead > 0 ? "taskctl list --dead --since 1d; once mended, taskctl retry --dead"
+                   : "taskctl list --state failed --since 1d");
+  }
+
+  static bool is_dead(const Task& task) {
+    const std::vector<Reason> dead = dead_reasons();
+    return task.reason && std::find(dead.begin(), dead.end(), *task.reason) != dead.end();
   }
 
   Context& context_;

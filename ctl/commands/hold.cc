@@ -6,6 +6,7 @@ int hold_command(Context& context, const Words& argv) {
   static constexpr ControlVerb kVerb{
       .name = "hold",
       .path = "hold",
+      .act = "hold",
       .done = "held",
       .help = {.usage = "[OPTIONS] ID… | FILTER",
                .paragraph =

@@ -10,6 +10,7 @@ int move_command(Context& context, const Words& argv) {
   static constexpr ControlVerb kVerb{
       .name = "move",
       .path = "move",
+      .act = "move",
       .done = "moved",
       .help = {
           .usage = "[OPTIONS] QUEUE ID… | QUEUE FILTER",

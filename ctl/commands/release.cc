@@ -6,6 +6,7 @@ int release_command(Context& context, const Words& argv) {
   static constexpr ControlVerb kVerb{
       .name = "release",
       .path = "release",
+      .act = "release",
       .done = "released",
       .help = {.usage = "[OPTIONS] ID… | FILTER",
                .paragraph =

@@ -6,6 +6,7 @@ int rm_command(Context& context, const Words& argv) {
   static constexpr ControlVerb kVerb{
       .name = "rm",
       .path = "delete",
+      .act = "remove",
       .done = "removed",
       .help = {
           .usage = "[OPTIONS] ID… | FILTER",

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ctl/count_text.h"
 #include "ctl/flow_view.h"
 #include "ctl/hook_view.h"
 #include "ctl/lines.h"
@@ -32,17 +33,6 @@ constexpr std::size_t kTailLines = 10;
 
 std::string when(WallTime time, WallTime now) {
   return format_local(time) + "  (" + format_relative(time, now) + ")";
-}
-
-std::string format_bytes(std::int64_t bytes) {
-  if (bytes < 1024) return std::to_string(bytes) + " B";
-  constexpr std::string_view kUnits[] = {" KiB", " MiB", " GiB", " TiB"};
-  std::int64_t tenths = bytes * 10 / 1024;
-  std::size_t unit = 0;
-  for (; tenths >= 10'240 && unit + 1 < std::size(kUnits); ++unit) tenths /= 1024;
-  std::string out = std::to_string(tenths / 10);
-  if (tenths < 100) out += "." + std::to_string(tenths % 10);
-  return out.append(kUnits[unit]);
 }
 
 std::string matches_text(const std::vector<RetryMatch>& matches) {

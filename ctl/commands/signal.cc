@@ -11,6 +11,7 @@ int signal_command(Context& context, const Words& argv) {
   static constexpr ControlVerb kVerb{
       .name = "signal",
       .path = "signal",
+      .act = "signal",
       .done = "signalled",
       .help = {
           .usage = "[OPTIONS] [-s] SIGNAL ID… | FILTER",

@@ -33,8 +33,14 @@ const std::vector<State> kUnfinished = {State::scheduled, State::blocked, State:
 
 // Tasks that have ended are no part of what a filter means; to wait for none would look like
 // success.
-void check_states(const std::vector<State>& states) {
-  for (const State state : states) {
+void check_filter(const Selection& selection) {
+  const bool ended = selection.dead || !selection.reasons.empty() || selection.ended_since ||
+                     selection.ended_before;
+  if (ended)
+    throw UsageError(kExitUsage,
+                     "a filter means tasks that have not ended: --dead, --reason, --ended-since "
+                     "and --ended-before find none of them");
+  for (const State state : selection.states) {
     if (is_end(state))
       throw UsageError(kExitUsage, "--state: a filter means tasks that have not ended, and " +
                                        std::string(to_string(state)) + " is an end");
@@ -65,7 +71,7 @@ int wait_command(Context& context, const Words& argv) {
     throw UsageError(kExitUsage, "--all goes with neither ids nor a filter");
   if (!all && !selection.by_id() && !selection.by_filter())
     throw UsageError(kExitUsage, "which tasks? Name ids, a filter such as --queue, or --all");
-  check_states(selection.states);
+  check_filter(selection);
   if (all) selection.user = std::to_string(::getuid());
   WaitOptions options{.timeout_ms = {}, .progress = !quiet};
   if (timeout) options.timeout_ms = duration_flag("--timeout", *timeout);

@@ -68,10 +68,18 @@ TaskId task_id_of(const ApiContext& context, const Call& call);
 Task task_of(const ApiContext& context, const Call& call);
 // A body that must be one strict JSON object. bad_json.
 nlohmann::json parse_body(std::string_view body);
-// The ids or the filter in the body of a bulk verb, an object. invalid_request, unknown_user.
+// The ids or the filter in the body of a bulk verb, an object, and whether it is a dry run.
+// invalid_request, unknown_user.
 void read_targets(const nlohmann::json& body, ControlRequest& request);
 // What was changed. no_such_task, wrong_state, queue_full.
 std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request);
+// The answer to a dry run. The same.
+Reply preview_reply(const ApiContext& context, const ControlRequest& request);
+// The task of a submit's body whose `like` names a task that is there: that one's spec, without
+// what binds it to others, patched by the other fields. `pointer` is the task's.
+std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Actor& actor,
+                                             const nlohmann::json& item,
+                                             const std::string& pointer);
 // Turns the user's name into a uid. `pointer` is the task's. unknown_user; not_allowed unless this
 // actor may have it.
 void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec);

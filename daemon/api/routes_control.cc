@@ -1,9 +1,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/filter.h"
 #include "daemon/api/routes.h"
-#include "daemon/api/users.h"
-#include "daemon/base/text.h"
 
 namespace taskd {
 namespace {
@@ -32,57 +31,6 @@ std::vector<TaskId> read_ids(const json& value) {
   return ids;
 }
 
-std::vector<State> read_states(const json& value) {
-  if (!value.is_array()) invalid_request("#/filter/state", "must be an array of states");
-  std::vector<State> states;
-  for (const json& item : value) {
-    const std::string pointer = "#/filter/state/" + std::to_string(states.size());
-    const auto state = parse_state(text_at(item, pointer));
-    if (!state) invalid_request(pointer, "is no state");
-    states.push_back(*state);
-  }
-  return states;
-}
-
-std::uint32_t read_user(const json& value) {
-  const std::string pointer = "#/filter/user";
-  const std::string user = value.is_number_integer() ? value.dump() : text_at(value, pointer);
-  const auto uid = find_uid(user);
-  if (!uid) {
-    throw ProblemError(422, "unknown_user", "there is no user " + in_quotes(user),
-                       {{pointer, "no such user"}});
-  }
-  return *uid;
-}
-
-Filter read_filter(const json& value) {
-  if (!value.is_object()) invalid_request("#/filter", "must be an object");
-  Filter filter;
-  for (const auto& [name, field] : value.items()) {
-    const std::string pointer = "#/filter/" + name;
-    if (name == "state") {
-      filter.states = read_states(field);
-    } else if (name == "queue") {
-      filter.queue = text_at(field, pointer);
-    } else if (name == "name") {
-      filter.name = text_at(field, pointer);
-    } else if (name == "user") {
-      filter.uid = read_user(field);
-    } else if (name == "since") {
-      filter.since = parse_rfc3339(text_at(field, pointer));
-      if (!filter.since) invalid_request(pointer, "must be an RFC 3339 time stamp with its zone");
-    } else if (name == "labels") {
-      if (!field.is_object()) invalid_request(pointer, "must be an object of strings");
-      for (const auto& [key, label] : field.items()) {
-        filter.labels.emplace_back(key, text_at(label, pointer + "/" + key));
-      }
-    } else {
-      invalid_request(pointer, "is not known here");
-    }
-  }
-  return filter;
-}
-
 }  // namespace
 
 void read_targets(const json& body, ControlRequest& request) {
@@ -90,7 +38,10 @@ void read_targets(const json& body, ControlRequest& request) {
     if (name == "ids") {
       request.ids = read_ids(value);
     } else if (name == "filter") {
-      request.filter = read_filter(value);
+      request.filter = filter_of_body(value);
+    } else if (name == "dry_run") {
+      if (!value.is_boolean()) invalid_request("#/dry_run", "must be true or false");
+      request.dry_run = value.get<bool>();
     } else if (name == "queue" && request.verb == Verb::move) {
       request.queue = text_at(value, "#/queue");
     } else {
@@ -101,14 +52,15 @@ void read_targets(const json& body, ControlRequest& request) {
   if (request.verb == Verb::move && !body.contains("queue")) {
     invalid_request("#/queue", "must name the queue to move to");
   }
-  const auto filter = body.find("filter");
-  if (request.verb == Verb::remove && filter != body.end() && filter->empty()) {
+  if (request.verb == Verb::remove && request.filter == Filter{}) {
     invalid_request("#/filter",
                     "must name something: an empty filter would delete every ended task");
   }
 }
 
-std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request) {
+namespace {
+
+ControlResult control_or_refuse(const ApiContext& context, const ControlRequest& request) {
   ControlResult result = context.store.control(request);
   if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
   if (const auto* wrong = std::get_if<WrongState>(&result)) {
@@ -118,19 +70,38 @@ std::vector<ControlChange> control(const ApiContext& context, const ControlReque
     unknown_queue(unknown->queue, {{"#/queue", "no such queue"}});
   }
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
-  return std::get<std::vector<ControlChange>>(std::move(result));
+  return result;
 }
 
-namespace {
-
-// A removed task's output goes right after the commit.
-void remove_files(const ApiContext& context, ControlRequest& request) {
-  request.on_commit = [&context](std::span<const ControlChange> removed) {
-    for (const ControlChange& task : removed) context.launcher.remove_task(task.id, task.attempts);
+// A removed task's output goes right after the commit. `freed` counts its bytes.
+void remove_files(const ApiContext& context, ControlRequest& request, std::int64_t& freed) {
+  request.on_commit = [&](std::span<const ControlChange> removed) {
+    for (const ControlChange& task : removed) {
+      freed += context.launcher.remove_task(task.id, task.attempts);
+    }
   };
 }
 
 }  // namespace
+
+std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request) {
+  return std::get<std::vector<ControlChange>>(control_or_refuse(context, request));
+}
+
+Reply preview_reply(const ApiContext& context, const ControlRequest& request) {
+  const auto preview = std::get<Preview>(control_or_refuse(context, request));
+  json counts = json::array();
+  for (const auto& [queue, state, count] : preview.counts) {
+    counts.push_back({{"queue", queue}, {"state", to_string(state)}, {"count", count}});
+  }
+  const json full = preview.full_queue.empty() ? json(nullptr) : json(preview.full_queue);
+  return json_reply(200, {{"dry_run", true},
+                          {"count", preview.count},
+                          {"counts", std::move(counts)},
+                          {"ids", preview.first},
+                          {"unmade", preview.unmade},
+                          {"full_queue", full}});
+}
 
 template <Verb verb>
 Reply control_task(const ApiContext& context, const Call& call) {
@@ -160,9 +131,10 @@ Reply remove_task(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = Verb::remove;
   request.ids = {task_id_of(context, call)};
-  remove_files(context, request);
+  std::int64_t freed = 0;
+  remove_files(context, request, freed);
   control(context, request);
-  return json_reply(200, {{"id", request.ids.front()}});
+  return json_reply(200, {{"id", request.ids.front()}, {"freed_bytes", freed}});
 }
 
 template <Verb verb>
@@ -172,12 +144,16 @@ Reply control_tasks(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = verb;
   read_targets(parse_body(call.body), request);
-  if (verb == Verb::remove) remove_files(context, request);
+  if (request.dry_run) return preview_reply(context, request);
+  std::int64_t freed = 0;
+  if (verb == Verb::remove) remove_files(context, request, freed);
   json changed = json::array();
   for (const ControlChange& change : control(context, request)) {
     changed.push_back({{"id", change.id}, {"state", to_string(change.state)}});
   }
-  return json_reply(200, {{"changed", std::move(changed)}});
+  json answer = {{"changed", std::move(changed)}};
+  if (verb == Verb::remove) answer["freed_bytes"] = freed;
+  return json_reply(200, answer);
 }
 
 template Reply control_tasks<Verb::cancel>(const ApiContext&, const Call&);

@@ -67,6 +67,7 @@ Reply signal_tasks(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = Verb::signal;
   read_targets(body, request);
+  if (request.dry_run) return preview_reply(context, request);
   json changed = json::array();
   for (const TaskId id : send(context, request, signal)) {
     changed.push_back({{"id", id}, {"state", to_string(State::running)}});

@@ -1,8 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/filter.h"
 #include "daemon/api/routes.h"
-#include "daemon/api/users.h"
-#include "daemon/base/text.h"
 
 namespace taskd {
 namespace {
@@ -11,57 +10,6 @@ using nlohmann::json;
 
 constexpr std::size_t kReadAtOnce = 50;
 constexpr std::size_t kMaxPageBytes = 8 << 20;  // a page ends early once it is this long
-
-std::vector<State> take_states(HttpQuery& query) {
-  std::vector<State> states;
-  for (const std::string& text : query.take_all("state")) {
-    std::string_view rest = text;
-    for (;;) {
-      const auto comma = rest.find(',');
-      const auto state = parse_state(rest.substr(0, comma));
-      if (!state) bad_query("state", "names no state: " + in_quotes(rest.substr(0, comma)));
-      states.push_back(*state);
-      if (comma == rest.npos) break;
-      rest.remove_prefix(comma + 1);
-    }
-  }
-  return states;
-}
-
-Filter take_filter(HttpQuery& query) {
-  Filter filter;
-  filter.states = take_states(query);
-  filter.queue = query.take("queue");
-  filter.name = query.take("name");
-  if (const auto user = query.take("user")) {
-    filter.uid = find_uid(*user);
-    if (!filter.uid) bad_query("user", "names no user: " + in_quotes(*user));
-  }
-  for (const std::string& label : query.take_all("label")) {
-    const auto equals = label.find('=');
-    if (equals == label.npos) bad_query("label", "must be key=value");
-    filter.labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
-  }
-  if (const auto since = query.take("since")) {
-    filter.since = parse_rfc3339(*since);
-    if (!filter.since) bad_query("since", "must be an RFC 3339 time stamp with its zone");
-  }
-  return filter;
-}
-
-// One text for one list: what a cursor is bound to.
-std::string describe(const Filter& filter, bool oldest_first) {
-  json list = {oldest_first,
-               filter.queue.has_value(),
-               filter.queue.value_or(""),
-               filter.name.has_value(),
-               filter.name.value_or(""),
-               filter.uid ? std::int64_t{*filter.uid} : -1,
-               filter.since ? filter.since->ms : -1};
-  for (const State state : filter.states) list.push_back(to_string(state));
-  for (const auto& [key, value] : filter.labels) list.push_back({key, value});
-  return list.dump();
-}
 
 bool take_oldest_first(HttpQuery& query) {
   const auto order = query.take("order").value_or("newest");
@@ -80,13 +28,16 @@ Reply page(const std::string& items, const json& next_cursor) {
 Reply list_tasks(const ApiContext& context, const Call& call) {
   ListRequest request;
   request.actor = call.actor;
-  request.filter = take_filter(call.query);
+  const json words = take_filter(call.query);
+  request.filter = filter_of_query(words);
   request.oldest_first = take_oldest_first(call.query);
   const auto limit = static_cast<std::size_t>(call.query.take_int("limit", 1, 1000, 100));
-  const std::string list = describe(request.filter, request.oldest_first);
+  // One text for one list: what a cursor is bound to.
+  const std::string list = json{request.oldest_first, words}.dump();
   if (const auto cursor = call.query.take("cursor")) request.after = parse_cursor(*cursor, list);
   call.query.finish();
 
+  request.within = context.store.ids_of(request.filter);
   // Read in small pieces: a task may be a megabyte, and a page of them must not be a gigabyte.
   std::string items;
   std::size_t count = 0;

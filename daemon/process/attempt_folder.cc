@@ -39,11 +39,22 @@ void remove_at(int dir_fd, const char* name, int flags) {
   throw_errno(std::string("remove ") + name);
 }
 
-void clear_folder(int folder_fd, bool keep_lock) {
+std::int64_t bytes_on_disk(int dir_fd, const char* name) {
+  constexpr std::int64_t kBlockBytes = 512;  // whatever the file system's are
+  struct stat info {};
+  const bool found = ::fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+  return found ? info.st_blocks * kBlockBytes : 0;
+}
+
+// Returns how much room the files took.
+std::int64_t clear_folder(int folder_fd, bool keep_lock) {
+  std::int64_t bytes = 0;
   for (const std::string& name : list_folder_at(folder_fd, ".")) {
     if (keep_lock && name == shim::kLockFile) continue;
+    bytes += bytes_on_disk(folder_fd, name.c_str());
     remove_at(folder_fd, name.c_str(), 0);
   }
+  return bytes;
 }
 
 // The lines of a status, taken one by one in the order the shim writes them.
@@ -244,17 +255,19 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
   remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);
 }
 
-void remove_attempt_folder(int attempts_fd, TaskId task, int number) {
+std::int64_t remove_attempt_folder(int attempts_fd, TaskId task, int number) {
+  std::int64_t bytes = 0;
   {
     const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
-    if (!bucket) return;
+    if (!bucket) return 0;
     const std::string name = folder_name(task, number);
     if (const UniqueFd folder = open_folder_at(bucket.get(), name)) {
-      clear_folder(folder.get(), false);
+      bytes = clear_folder(folder.get(), false);
     }
     remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);
   }
   remove_at(attempts_fd, bucket_name(task).c_str(), AT_REMOVEDIR);
+  return bytes;
 }
 
 }  // namespace taskd

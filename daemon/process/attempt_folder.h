@@ -52,7 +52,8 @@ std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key);
 
 // Removes all but the output, and the folder if that leaves it empty.
 void settle_attempt_folder(int attempts_fd, TaskId task, int number);
-// Removes the folder and all in it, and the folder of its thousand if that leaves it empty.
-void remove_attempt_folder(int attempts_fd, TaskId task, int number);
+// Removes the folder and all in it, and the folder of its thousand if that leaves it empty. Returns
+// how much room its files took on the disk, in bytes.
+std::int64_t remove_attempt_folder(int attempts_fd, TaskId task, int number);
 
 }  // namespace taskd

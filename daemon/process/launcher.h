@@ -92,15 +92,16 @@ class Launcher {
   // then on. Errors are logged; a leftover is removed with the task.
   virtual void settle(TaskId task, int attempt) = 0;
 
-  // Removes all attempts' folders of a task that is being deleted. Missing ones are fine.
-  virtual void remove_task(TaskId task, int attempts) = 0;
+  // Removes all attempts' folders of a task that is being deleted. Missing ones are fine. Returns
+  // how much room they took, in bytes.
+  virtual std::int64_t remove_task(TaskId task, int attempts) = 0;
 
   // For finding folders that belong to no task: the groups they lie in, and one of these. What
   // cannot be read is logged and taken for empty.
   virtual std::vector<std::int64_t> folder_groups() = 0;
   virtual FolderGroup list_group(std::int64_t group) = 0;
-  // Removes the attempt's folder. A missing one is fine; errors are logged.
-  virtual void remove_attempt(const AttemptId& attempt) = 0;
+  // Removes the attempt's folder. A missing one is fine; errors are logged. The same.
+  virtual std::int64_t remove_attempt(const AttemptId& attempt) = 0;
 };
 
 }  // namespace taskd

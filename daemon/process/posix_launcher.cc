@@ -187,15 +187,18 @@ void PosixLauncher::settle(TaskId task, int attempt) {
   }
 }
 
-void PosixLauncher::remove_task(TaskId task, int attempts) {
-  for (int attempt = 1; attempt <= attempts; ++attempt) remove_attempt({task, attempt});
+std::int64_t PosixLauncher::remove_task(TaskId task, int attempts) {
+  std::int64_t bytes = 0;
+  for (int attempt = 1; attempt <= attempts; ++attempt) bytes += remove_attempt({task, attempt});
+  return bytes;
 }
 
-void PosixLauncher::remove_attempt(const AttemptId& attempt) {
+std::int64_t PosixLauncher::remove_attempt(const AttemptId& attempt) {
   try {
-    remove_attempt_folder(attempts_.get(), attempt.task, attempt.attempt);
+    return remove_attempt_folder(attempts_.get(), attempt.task, attempt.attempt);
   } catch (const std::system_error& e) {
     log_leftover(attempt.task, attempt.attempt, e);
+    return 0;
   }
 }
 

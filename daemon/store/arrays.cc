@@ -18,6 +18,7 @@ struct Array {
   std::uint32_t uid = 0;
   NewTask task;  // as it was submitted
   std::optional<WallTime> due_at;
+  WallTime created_at;
 };
 
 TaskId next_id(Connection& db) {
@@ -38,12 +39,19 @@ std::optional<std::int64_t> own_key(Transaction& transaction, const Array& array
                   {std::string(kArrayKey) + std::to_string(array.id), at_once, std::nullopt});
 }
 
+// Of its tasks that are not made yet, as far as it can be told.
+State first_state(const Array& array) {
+  if (array.task.hold) return State::held;
+  if (!array.task.spec.flow.depends_on.empty()) return State::blocked;
+  return array.due_at ? State::scheduled : State::queued;
+}
+
 StoredTask make_task(Transaction& transaction, const Array& array, std::int64_t place) {
   StoredTask task;
   task.id = array.id + place;
   task.uid = array.uid;
   task.array = ArrayPlace{array.id, array.task.array->index(place)};
-  task.created_at = transaction.now();
+  task.created_at = array.created_at;
   task.spec = array.task.spec;
   task.key = own_key(transaction, array);
   const bool is_due = array.due_at && *array.due_at <= transaction.now();
@@ -65,6 +73,7 @@ Array read_array(const Query& row) {
   }
   array.task = std::get<NewTask>(std::move(task));
   array.due_at = row.optional_time(4);
+  array.created_at = row.time(5);
   return array;
 }
 
@@ -73,7 +82,7 @@ Array read_array(const Query& row) {
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
                         std::optional<WallTime> due_at) {
   Connection& db = transaction.db();
-  const Array array{next_id(db), uid, task, due_at};
+  const Array array{next_id(db), uid, task, due_at, transaction.now()};
   const std::int64_t count = task.array->count();
   const std::int64_t made = std::min(count, kWithSubmit);
   StoredTask first = make_task(transaction, array, 0);
@@ -81,9 +90,9 @@ StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTa
   if (made == count) return first;
   set_ids_aside(db, array.id + count - 1);
   db.run(
-      "INSERT INTO arrays_to_expand (array_id, uid, next, task, due_at_ms)"
-      " VALUES (?1, ?2, ?3, ?4, ?5)",
-      array.id, uid, made, to_json(task).dump(), due_at);
+      "INSERT INTO arrays_to_expand (array_id, uid, next, task, due_at_ms, created_at_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+      array.id, uid, made, to_json(task).dump(), due_at, array.created_at);
   transaction.add_wake(transaction.now());
   return first;
 }
@@ -94,8 +103,8 @@ bool expand_arrays(Transaction& transaction) {
   std::int64_t place = 0;
   {
     Query row = db.query(
-        "SELECT array_id, uid, next, task, due_at_ms FROM arrays_to_expand ORDER BY array_id LIMIT "
-        "1");
+        "SELECT array_id, uid, next, task, due_at_ms, created_at_ms FROM arrays_to_expand"
+        " ORDER BY array_id LIMIT 1");
     if (!row.step()) return false;
     array = read_array(row);
     place = row.int64(2);
@@ -109,6 +118,25 @@ bool expand_arrays(Transaction& transaction) {
     db.run("UPDATE arrays_to_expand SET next = ?2 WHERE array_id = ?1", array->id, end);
   }
   return true;
+}
+
+std::vector<Unmade> unmade_arrays(Connection& db) {
+  std::vector<Unmade> all;
+  Query rows = db.query(
+      "SELECT array_id, uid, next, task, due_at_ms, created_at_ms FROM arrays_to_expand"
+      " ORDER BY array_id");
+  while (rows.step()) {
+    Array array = read_array(rows);
+    Unmade unmade;
+    unmade.count = array.task.array->count() - rows.int64(2);
+    unmade.task.uid = array.uid;
+    unmade.task.array = ArrayPlace{array.id, 0};
+    unmade.task.created_at = array.created_at;
+    unmade.task.row.state = first_state(array);
+    unmade.task.spec = std::move(array.task.spec);
+    all.push_back(std::move(unmade));
+  }
+  return all;
 }
 
 void end_array(Connection& db, TaskId array) {

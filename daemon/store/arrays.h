@@ -15,6 +15,13 @@ StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTa
 // Makes some more tasks of arrays that are not complete. False: there are none.
 bool expand_arrays(Transaction& transaction);
 
+// What of an array has not been made.
+struct Unmade {
+  StoredTask task;  // as each of them would be, but for its id and index
+  std::int64_t count = 0;
+};
+std::vector<Unmade> unmade_arrays(Connection& db);
+
 // Whatever of the array has not been made is not made any more.
 void end_array(Connection& db, TaskId array);
 

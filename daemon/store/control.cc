@@ -1,14 +1,13 @@
+#include "daemon/store/control.h"
+
 #include <algorithm>
 #include <map>
 
-#include "daemon/store/arrays.h"
 #include "daemon/store/dependencies.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
 namespace {
-
-constexpr int kBulkChunk = 500;  // some ten milliseconds of the writer's time
 
 enum class Effect { forbidden, none, transition, request_cancel, remove, requeue, note };
 
@@ -113,7 +112,78 @@ void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
   transaction.amend(task, after, note);
 }
 
-ControlChange apply(Transaction& transaction, const ControlRequest& request, StoredTask task) {
+// Why the verb cannot be done to all of the ids. A preview counts what it would change.
+std::optional<ControlResult> refuse_ids(Transaction& transaction, const ControlRequest& request,
+                                        const std::vector<TaskId>& ids, PreviewCounter& preview) {
+  const QueueTable& queues = transaction.queues();
+  if (request.verb == Verb::move && !queues.contains(request.queue)) {
+    return UnknownQueue{request.queue};
+  }
+  std::map<std::string, std::int64_t> added;
+  for (const TaskId id : ids) {
+    const std::optional<StoredTask> task = load_task(transaction.db(), id);
+    if (!task || !is_visible(request.actor, *task)) return NotFound{id};
+    if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
+      return WrongState{id, task->row.state};
+    }
+    if (const std::string* queue = queue_entered(request, task->row.state, task->spec.queue)) {
+      if (auto full = find_refusal(queues, *queue, ++added[*queue])) {
+        return std::get<QueueFull>(*std::move(full));
+      }
+    }
+    if (changes_something(request, task->row.state, task->spec.queue)) {
+      preview.add(id, task->row.state, task->spec.queue);
+    }
+  }
+  return std::nullopt;
+}
+
+// All or nothing: everything is looked at before anything changes.
+ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
+                          const std::vector<TaskId>& ids) {
+  PreviewCounter preview;
+  if (auto refused = refuse_ids(transaction, request, ids, preview)) return *std::move(refused);
+  if (request.dry_run) return preview.take();
+  std::vector<ControlChange> changes;
+  // In the order of ids, which is that of dependencies.
+  for (const TaskId id : ids) {
+    changes.push_back(apply_verb(transaction, request, load_task(transaction.db(), id).value()));
+  }
+  return changes;
+}
+
+std::vector<TaskId> sorted_once(std::vector<TaskId> ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+}  // namespace
+
+void retry_task(Transaction& transaction, StoredTask& task, const Note& note) {
+  drop_dependencies(transaction.db(), task.id);
+  TaskRow after;  // a fresh budget
+  after.attempt = task.row.attempt;
+  after.started_at = task.row.started_at;
+  transaction.transition(task, Event::retry, after, note);
+}
+
+void cancel_task(Transaction& transaction, StoredTask& task,
+                 std::optional<std::uint32_t> actor_uid) {
+  const Note note{.type = event_type(Verb::cancel), .actor_uid = actor_uid};
+  switch (effect_of(Verb::cancel, task.row.state)) {
+    case Effect::transition:
+      change_state(transaction, task, Verb::cancel, note);
+      break;
+    case Effect::request_cancel:
+      request_cancel(transaction, task, note);
+      break;
+    default:
+      break;
+  }
+}
+
+ControlChange apply_verb(Transaction& transaction, const ControlRequest& request, StoredTask task) {
   const Note note{
       .type = event_type(request.verb), .actor_uid = request.actor.uid, .detail = request.detail};
   switch (effect_of(request.verb, task.row.state)) {
@@ -146,130 +216,25 @@ ControlChange apply(Transaction& transaction, const ControlRequest& request, Sto
           .attempts = task.row.attempt};
 }
 
-// The queue into which the verb puts the task, or none where it stays.
-const std::string* queue_entered(const ControlRequest& request, const StoredTask& task) {
-  if (request.verb == Verb::retry) return &task.spec.queue;
-  if (request.verb == Verb::move && task.spec.queue != request.queue) return &request.queue;
-  return nullptr;
+const std::string* queue_entered(const ControlRequest& request, State state,
+                                 const std::string& queue) {
+  if (request.verb == Verb::retry) return is_end(state) ? &queue : nullptr;
+  return request.verb == Verb::move && queue != request.queue ? &request.queue : nullptr;
 }
 
-// That queue, if it takes nothing more; `added` counts what is about to enter each.
-std::optional<QueueFull> find_full(const QueueTable& queues, const std::string* queue,
-                                   std::map<std::string, std::int64_t>& added) {
-  if (queue == nullptr) return {};
-  const auto refusal = find_refusal(queues, *queue, ++added[*queue]);
-  return refusal ? std::optional(std::get<QueueFull>(*refusal)) : std::nullopt;
+bool changes_something(const ControlRequest& request, State state, const std::string& queue) {
+  const Effect effect = effect_of(request.verb, state);
+  if (effect == Effect::forbidden || effect == Effect::none) return false;
+  return effect != Effect::requeue || queue_entered(request, state, queue) != nullptr;
 }
 
-// Whether there is a queue to move to.
-bool is_known(const QueueTable& queues, const ControlRequest& request) {
-  return request.verb != Verb::move || queues.contains(request.queue);
-}
-
-// All or nothing: everything is looked at before anything changes.
-ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
-                          const std::vector<TaskId>& ids) {
-  if (!is_known(transaction.queues(), request)) return UnknownQueue{request.queue};
-  std::map<std::string, std::int64_t> added;
-  for (const TaskId id : ids) {
-    const std::optional<StoredTask> task = load_task(transaction.db(), id);
-    if (!task || !is_visible(request.actor, *task)) return NotFound{id};
-    if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
-      return WrongState{id, task->row.state};
-    }
-    if (auto full = find_full(transaction.queues(), queue_entered(request, *task), added)) {
-      return *std::move(full);
-    }
-  }
-  std::vector<ControlChange> changes;
-  // In the order of ids, which is that of dependencies.
-  for (const TaskId id : ids) {
-    changes.push_back(apply(transaction, request, load_task(transaction.db(), id).value()));
-  }
-  return changes;
-}
-
-bool is_among(const std::vector<State>& states, State state) {
-  return std::find(states.begin(), states.end(), state) != states.end();
-}
-
-// The filter's states to which the verb applies.
-std::vector<State> states_for(Verb verb, const Filter& filter) {
-  std::vector<State> states;
-  for (const State state : kAllStates) {
-    const Effect effect = effect_of(verb, state);
-    const bool applies = effect != Effect::forbidden && effect != Effect::none;
-    if (applies && (filter.states.empty() || is_among(filter.states, state))) {
-      states.push_back(state);
-    }
-  }
-  return states;
-}
-
-struct Chunk {
-  std::vector<ControlChange> changes;
-  std::optional<QueueFull> full;  // why it ended early
-  bool unknown_queue = false;     // the same: there is none to move to
-};
-
-// A task may have changed between its selection by a reader and now; it is looked at again.
-Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
-                    const std::vector<State>& states, const std::vector<TaskId>& ids) {
-  Chunk chunk;
-  chunk.unknown_queue = !is_known(transaction.queues(), request);
-  if (chunk.unknown_queue) return chunk;
-  for (const TaskId id : ids) {
-    std::optional<StoredTask> task = load_task(transaction.db(), id);
-    if (!task || !is_among(states, task->row.state)) continue;
-    const std::string* queue = queue_entered(request, *task);
-    if (request.verb == Verb::move && queue == nullptr) continue;
-    std::map<std::string, std::int64_t> added;  // what entered before is counted already
-    chunk.full = find_full(transaction.queues(), queue, added);
-    if (chunk.full) break;
-    chunk.changes.push_back(apply(transaction, request, *std::move(task)));
-  }
-  return chunk;
-}
-
-std::vector<TaskId> sorted_once(std::vector<TaskId> ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
-}
-
-// What frees space, or stops the job that fills the disk, must work on a full one.
 WhenFull when_full(Verb verb) {
   const bool helps = verb == Verb::cancel || verb == Verb::remove || verb == Verb::signal;
   return helps ? WhenFull::use_ballast : WhenFull::refuse;
 }
 
-}  // namespace
-
-void retry_task(Transaction& transaction, StoredTask& task, const Note& note) {
-  drop_dependencies(transaction.db(), task.id);
-  TaskRow after;  // a fresh budget
-  after.attempt = task.row.attempt;
-  after.started_at = task.row.started_at;
-  transaction.transition(task, Event::retry, after, note);
-}
-
-void cancel_task(Transaction& transaction, StoredTask& task,
-                 std::optional<std::uint32_t> actor_uid) {
-  const Note note{.type = event_type(Verb::cancel), .actor_uid = actor_uid};
-  switch (effect_of(Verb::cancel, task.row.state)) {
-    case Effect::transition:
-      change_state(transaction, task, Verb::cancel, note);
-      break;
-    case Effect::request_cancel:
-      request_cancel(transaction, task, note);
-      break;
-    default:
-      break;
-  }
-}
-
 ControlResult TaskStore::control(const ControlRequest& request) {
-  if (request.filter) return control_filter(request);
+  if (request.filter) return request.dry_run ? preview_filter(request) : control_filter(request);
   const std::vector<TaskId> ids = sorted_once(request.ids);
   ControlResult result = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
     return control_ids(transaction, request, ids);
@@ -277,45 +242,6 @@ ControlResult TaskStore::control(const ControlRequest& request) {
   const auto* changes = std::get_if<std::vector<ControlChange>>(&result);
   if (changes != nullptr && request.on_commit) request.on_commit(*changes);
   return result;
-}
-
-ControlResult TaskStore::control_filter(const ControlRequest& request) {
-  ListRequest selection;
-  selection.actor = request.actor;
-  selection.filter = *request.filter;
-  selection.oldest_first = true;
-  selection.filter.states = states_for(request.verb, *request.filter);
-  selection.limit = kBulkChunk;
-  // What an array has not made yet is cancelled by not making it.
-  if (request.verb == Verb::cancel && request.filter->array) {
-    impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
-      const auto first = load_task(transaction.db(), *request.filter->array);
-      if (first && is_visible(request.actor, *first)) {
-        end_array(transaction.db(), *request.filter->array);
-      }
-    });
-  }
-  std::vector<ControlChange> changes;
-  const std::optional<TaskId> newest = last(request.actor);
-  if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
-  if (selection.filter.states.empty() || !newest) return changes;
-  for (;;) {
-    std::vector<TaskId> ids =
-        impl_->read([&](Connection& db) { return select_ids(db, selection); });
-    while (!ids.empty() && ids.back() > *newest) ids.pop_back();
-    if (ids.empty()) return changes;
-    selection.after = ids.back();
-    Chunk chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
-      return control_chunk(transaction, request, selection.filter.states, ids);
-    });
-    if (chunk.unknown_queue) return UnknownQueue{request.queue};
-    if (request.on_commit) request.on_commit(chunk.changes);
-    changes.insert(changes.end(), chunk.changes.begin(), chunk.changes.end());
-    if (chunk.full) {
-      chunk.full->changed = changes.size();
-      return *std::move(chunk.full);
-    }
-  }
 }
 
 }  // namespace taskd

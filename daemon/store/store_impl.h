@@ -55,9 +55,6 @@ inline bool is_visible(const Actor& actor, const StoredTask& task) {
 // The task as callers see it.
 Task to_task(Connection& db, StoredTask stored);
 
-// The ids of the tasks that a list shows, in its order. Ids alone, so that every row is read once.
-std::vector<TaskId> select_ids(Connection& db, const ListRequest& request);
-
 // Whatever its keep time, a task stays this long after its end was recorded, so that who waits for
 // the end also gets to read it.
 inline constexpr std::int64_t kLeastKeepMs = 10'000;

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -163,6 +164,19 @@ struct Filter {
   std::optional<WorkflowId> workflow;
   std::vector<std::pair<std::string, std::string>> labels;  // all must match
   std::optional<WallTime> since;                            // created at or after
+  std::optional<WallTime> until = {};                       // created before
+  std::vector<Reason> reasons = {};  // why it failed; empty = any, and it need not have
+  std::optional<std::string> key = {};
+  std::optional<WallTime> ended_since = {};   // at or after
+  std::optional<WallTime> ended_before = {};  // and it has ended
+
+  bool operator==(const Filter&) const = default;
+};
+
+// Ids from `first` to `last`.
+struct IdRange {
+  TaskId first = 1;
+  TaskId last = std::numeric_limits<TaskId>::max();
 };
 
 struct ControlChange {
@@ -183,6 +197,7 @@ struct ControlRequest {
   std::optional<Filter> filter;
   std::string detail = {};  // noted with each change: which signal
   std::string queue = {};   // with Verb::move: where to
+  bool dry_run = false;     // changes nothing and tells what it would change
   // Told of each commit's changes right after it, on the caller's thread.
   std::function<void(std::span<const ControlChange>)> on_commit = {};
 };
@@ -193,8 +208,22 @@ struct WrongState {
   TaskId id = 0;
   State state = State::queued;
 };  // the verb does not apply
-using ControlResult =
-    std::variant<std::vector<ControlChange>, NotFound, WrongState, UnknownQueue, QueueFull>;
+// What a dry run found: the same tasks, by the same rule.
+struct Preview {
+  struct Count {
+    std::string queue;
+    State state = State::queued;
+    std::int64_t count = 0;
+  };
+  std::int64_t count = 0;
+  std::vector<Count> counts;  // by queue and state, as they are now
+  std::vector<TaskId> first;  // of them, the oldest first
+  std::int64_t unmade = 0;    // tasks of arrays that would never be made
+  std::string full_queue;     // it goes no further, since this queue takes nothing more; "" = none
+};
+inline constexpr std::size_t kMaxPreviewed = 10'000;
+using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, UnknownQueue,
+                                   QueueFull, Preview>;
 
 // --- edit --------------------------------------------------------------------------------------
 // Gives a waiting task another spec and perhaps another start.
@@ -276,6 +305,8 @@ struct ListRequest {
   bool oldest_first = false;    // else the newest first
   std::optional<TaskId> after;  // go on after this id, in the list's order
   int limit = 100;
+  // As ids_of() gave it for this filter, for lists that are read bit by bit; else it is looked up.
+  std::optional<IdRange> within = {};
 };
 
 class TaskStore {
@@ -396,6 +427,8 @@ class TaskStore {
 
   std::optional<Task> get(const Actor& actor, TaskId id);
   std::vector<Task> list(const ListRequest& request);
+  // Where the tasks of the filter's times are: those outside do not match.
+  IdRange ids_of(const Filter& filter);
   // With all of its tasks.
   std::optional<Workflow> workflow(const Actor& actor, WorkflowId id);
   // Up to `limit`, the newest first, all or those before an id.
@@ -410,6 +443,8 @@ class TaskStore {
  private:
   struct Impl;
   ControlResult control_filter(const ControlRequest& request);
+  ControlResult preview_filter(const ControlRequest& request);
+  void end_arrays(const ControlRequest& request);
   explicit TaskStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

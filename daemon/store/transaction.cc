@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "daemon/flow/needs.h"
+#include "daemon/store/id_range.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/workflows.h"
 #include "daemon/task/spec_json.h"
@@ -110,12 +111,20 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   if (!row.step()) throw std::logic_error("an INSERT returned no id");
   task.id = row.int64(0);
   row.run();
+  check_order(task);
   db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
   insert_labels(db_, task.id, spec);
   queues_.add(spec.queue, task.row.state, 1);
   if (task.key && concerns_key(task.row.state)) touch_key(*task.key);
   add_event(task.id, std::nullopt, note, std::nullopt, task.row.state);
   add_change(task, tell(task, HookEvent::submitted));
+}
+
+// Those that follow have the same time; what an array makes later has that of its first.
+void Transaction::check_order(const StoredTask& task) {
+  if (order_checked_ || task.created_at != now_) return;
+  note_clock_step(db_, task.id, task.created_at);
+  order_checked_ = true;
 }
 
 void Transaction::transition(StoredTask& task, Event event, TaskRow after, const Note& note) {
@@ -241,6 +250,7 @@ void Transaction::begin_command() {
 
 void Transaction::undo_command() {
   queues_.undo();
+  order_checked_ = false;
   touched_keys_.clear();
   moved_.clear();
   changes_.resize(command_begin_);

@@ -123,6 +123,8 @@ class Transaction {
   void undo_command();
 
  private:
+  // Whether the ids of this transaction's new tasks still follow their times.
+  void check_order(const StoredTask& task);
   void update(StoredTask& task, const TaskRow& after);
   // Returns the hooks that have something to do, as in Change.
   std::uint64_t tell(const StoredTask& task, HookEvent event);
@@ -137,6 +139,7 @@ class Transaction {
   std::vector<std::int64_t> touched_keys_;
   std::vector<TaskId> moved_;
   std::size_t command_begin_ = 0;
+  bool order_checked_ = false;
 };
 
 }  // namespace taskd

@@ -1,6 +1,7 @@
 // What time alone does to tasks: the due ones are queued, the old ones deleted.
 #include "daemon/store/arrays.h"
 #include "daemon/store/dependencies.h"
+#include "daemon/store/id_range.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 
@@ -135,6 +136,7 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
     prune_slots(db, now, limit);
     prune_deliveries(db, now, limit);
     prune_events(db, now, limit * kEventsPerTask);
+    forget_clock_steps(db);
     result.next = next_prunable(db);
     return result;
   });

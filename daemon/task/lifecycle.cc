@@ -190,6 +190,14 @@ std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit) {
   return std::llround(delay * (1 - backoff.jitter + 2 * backoff.jitter * unit));
 }
 
+std::vector<Reason> dead_reasons() {
+  std::vector<Reason> reasons;
+  for (const Reason reason : kAllReasons) {
+    if (reason != Reason::dependency && reason != Reason::expired) reasons.push_back(reason);
+  }
+  return reasons;
+}
+
 std::optional<HookEvent> told_event(State from, State to, bool spends_try, bool counts_lost) {
   if (to == State::running) return HookEvent::started;
   if (to == State::succeeded) return HookEvent::succeeded;

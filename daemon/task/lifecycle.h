@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "daemon/task/task.h"
 
@@ -84,6 +85,11 @@ EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cance
 // failed: exponential initial * 2^tries, linear initial * (tries + 1), or constant; capped at
 // max_ms, then multiplied by 1 - jitter + 2 * jitter * unit.
 std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit);
+
+// Why a task is dead: it failed and the daemon will not try it again by itself, since its budget is
+// spent, its end is one that is not tried again, or it is poison. What failed untried, for what it
+// depended on or since it had expired, is not.
+std::vector<Reason> dead_reasons();
 
 // What a change of state is to those who are told of it, if anything. `spends_try` and
 // `counts_lost` are of the decision at an attempt's end.

@@ -39,6 +39,9 @@ enum class Reason {
   expired,
   reported
 };
+inline constexpr Reason kAllReasons[] = {
+    Reason::exit, Reason::signal, Reason::timeout,    Reason::oom,     Reason::spawn,
+    Reason::lost, Reason::poison, Reason::dependency, Reason::expired, Reason::reported};
 
 // How one attempt ended. `not_started`: the shim proves that the command never began.
 enum class OutcomeKind {

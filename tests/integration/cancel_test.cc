@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/support/daemon.h"
 
 using namespace taskd::test;
@@ -68,5 +70,20 @@ TEST_CASE("cancel takes filters") {
   CHECK(result.exit_code == 0);
   CHECK(result.err.find('3') != std::string::npos);
   CHECK(daemon.ctl_json({"list", "--state", "cancelled"}).at("tasks").size() == 3);
+  CHECK(daemon.state(other) == "held");
+}
+
+TEST_CASE("an array is cancelled as a whole, and a dry run says so before") {
+  const TestDaemon daemon;
+  daemon.submit({"--hold", "--array", "1-30", "--", "true"});
+  const std::string other = daemon.submit({"--hold", "--", "true"});
+  const RunResult dry = daemon.ctl({"cancel", "--array", "1", "--dry-run"});
+  CHECK(dry.exit_code == 0);
+  CHECK(dry.err.find("would cancel 30 tasks (30 held), of which these are the first 10") !=
+        std::string::npos);
+  CHECK(std::count(dry.out.begin(), dry.out.end(), '\n') == 11);
+  CHECK(daemon.state("1") == "held");
+  CHECK(daemon.ctl_json({"cancel", "--array", "1"}).at("changed").size() == 30);
+  CHECK(daemon.state("30") == "cancelled");
   CHECK(daemon.state(other) == "held");
 }

@@ -36,6 +36,26 @@ TEST_CASE("list shows the newest first and filters by state, queue, name and lab
   CHECK(ids(daemon.ctl_json({"list", "--state", "running"})).empty());
 }
 
+TEST_CASE("list filters by array, workflow, key, reason and times") {
+  const TestDaemon daemon;
+  daemon.submit({"--hold", "--array", "1-3", "--", "true"});
+  daemon.submit({"--hold", "--key", "customer", "--", "true"});
+  daemon.wait(daemon.submit({"--", "false"}));
+  CHECK(ids(daemon.ctl_json({"list", "--array", "1"})) == std::vector{3, 2, 1});
+  CHECK(ids(daemon.ctl_json({"list", "--array", "2"})).empty());
+  CHECK(ids(daemon.ctl_json({"list", "--workflow", "1"})).empty());
+  CHECK(ids(daemon.ctl_json({"list", "--key", "customer"})) == std::vector{4});
+  CHECK(ids(daemon.ctl_json({"list", "--reason", "exit"})) == std::vector{5});
+  CHECK(ids(daemon.ctl_json({"list", "--dead"})) == std::vector{5});
+  CHECK(ids(daemon.ctl_json({"list", "--ended-since", "1h"})) == std::vector{5});
+  CHECK(ids(daemon.ctl_json({"list", "--ended-before", "1h"})).empty());
+  CHECK(ids(daemon.ctl_json({"list", "--until", "1h"})).empty());
+  CHECK(ids(daemon.ctl_json({"list", "--since", "1h"})).size() == 5);
+  CHECK(daemon.ctl({"list", "--since", "1h", "--until", "2h"}).exit_code == 64);
+  CHECK(daemon.ctl({"list", "--reason", "bored"}).exit_code == 64);
+  CHECK(daemon.ctl({"wait", "--dead"}).exit_code == 64);
+}
+
 TEST_CASE("list goes on over pages and stops at its limit") {
   const TestDaemon daemon;
   for (int i = 0; i < 7; ++i) daemon.submit({"--hold", "--", "true"});

@@ -50,6 +50,8 @@ class TempDir {
 // Remembers whose files were to be removed.
 class FakeLauncher final : public Launcher {
  public:
+  static constexpr std::int64_t kBytesOfEach = 4096;
+
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch&) override {
     return AttemptEnd{};
   }
@@ -58,13 +60,14 @@ class FakeLauncher final : public Launcher {
     return AttemptEnd{};
   }
   void settle(TaskId, int) override {}
-  void remove_task(TaskId task, int) override {
+  std::int64_t remove_task(TaskId task, int) override {
     const std::lock_guard lock(mutex_);
     removed_.insert(task);
+    return kBytesOfEach;
   }
   std::vector<std::int64_t> folder_groups() override { return {}; }
   FolderGroup list_group(std::int64_t) override { return {}; }
-  void remove_attempt(const AttemptId&) override {}
+  std::int64_t remove_attempt(const AttemptId&) override { return 0; }
   std::set<TaskId> removed() const {
     const std::lock_guard lock(mutex_);
     return removed_;

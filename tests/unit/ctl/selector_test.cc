@@ -77,8 +77,33 @@ TEST_CASE("a filter goes to the API in its own words") {
         nlohmann::json::parse(R"({"state":["failed","cancelled"],"queue":"night ly","user":"0",
             "labels":{"team":"web","empty":"","eq":"a=b"},"since":"2023-11-14T21:13:20.000Z"})"));
   CHECK(filter_to_query(selection) ==
-        "state=failed&state=cancelled&label=team%3Dweb&label=empty%3D&label=eq%3Da%3Db&"
-        "queue=night%20ly&user=0&since=2023-11-14T21%3A13%3A20.000Z");
+        "label=empty%3D&label=eq%3Da%3Db&label=team%3Dweb&queue=night%20ly&"
+        "since=2023-11-14T21%3A13%3A20.000Z&state=failed&state=cancelled&user=0");
+}
+
+TEST_CASE("every word of a filter reaches the API, in a body and in a query") {
+  SelectorOptions options;
+  options.reasons = {"timeout,oom", "timeout"};
+  options.array = "17";
+  options.workflow = "3";
+  options.key = "customer 7";
+  options.name = "n";
+  options.until = "1h";
+  options.ended_since = "2d";
+  options.ended_before = "1d";
+  const Selection selection = parse_selection(options, kNow);
+  CHECK(filter_to_json(selection) ==
+        nlohmann::json::parse(R"({"reason":["timeout","oom"],"array":17,"workflow":3,
+            "key":"customer 7","name":"n","until":"2023-11-14T21:13:20.000Z",
+            "ended_since":"2023-11-12T22:13:20.000Z","ended_before":"2023-11-13T22:13:20.000Z"})"));
+  CHECK(filter_to_query(selection) ==
+        "array=17&ended_before=2023-11-13T22%3A13%3A20.000Z&"
+        "ended_since=2023-11-12T22%3A13%3A20.000Z&key=customer%207&name=n&reason=timeout&"
+        "reason=oom&until=2023-11-14T21%3A13%3A20.000Z&workflow=3");
+  options = {};
+  options.dead = true;
+  CHECK(filter_to_json(parse_selection(options, kNow)) == nlohmann::json{{"dead", true}});
+  CHECK(filter_to_query(parse_selection(options, kNow)) == "dead=true");
 }
 
 TEST_CASE("nothing selects nothing") {
@@ -110,6 +135,28 @@ TEST_CASE("wrong filters are refused before anybody is asked") {
   options = {};
   options.since = "yesterday";
   CHECK(code_of(options) == 64);
+  options.since = "1h";
+  options.until = "2h";
+  CHECK(code_of(options) == 64);
+  options = {};
+  options.ended_since = "1h";
+  options.ended_before = "2h";
+  CHECK(code_of(options) == 64);
+  options = {};
+  options.reasons = {"bored"};
+  CHECK(code_of(options) == 64);
+  options.reasons = {"exit"};
+  CHECK(code_of(options) == 0);
+  options.dead = true;
+  CHECK(code_of(options) == 64);
+  for (const char* id : {"0", "-1", "x", "", "1-3"}) {
+    options = {};
+    options.array = id;
+    CHECK(code_of(options) == 64);
+    options = {};
+    options.workflow = id;
+    CHECK(code_of(options) == 64);
+  }
   options = {};
   options.queue = "\xff";
   CHECK(code_of(options) == 65);

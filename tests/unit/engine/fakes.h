@@ -55,14 +55,15 @@ class FakeLauncher final : public Launcher {
     changed_.notify_all();
   }
 
-  void remove_task(TaskId task, int) override {
+  std::int64_t remove_task(TaskId task, int) override {
     const std::lock_guard lock(mutex_);
     removed_.push_back(task);
+    return 0;
   }
 
   std::vector<std::int64_t> folder_groups() override { return {}; }
   FolderGroup list_group(std::int64_t) override { return {}; }
-  void remove_attempt(const AttemptId&) override {}
+  std::int64_t remove_attempt(const AttemptId&) override { return 0; }
 
   // Ends the task's live attempt: its command never began.
   void end_before_start(TaskId task) { end(task, kNeverBegan); }

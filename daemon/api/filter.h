@@ -1,0 +1,20 @@
+// The words of a filter: the same in the query of a list and in the body of a bulk verb.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "daemon/api/query.h"
+#include "daemon/store/task_store.h"
+
+namespace taskd {
+
+// Takes the filter's words out of a query, as the object that a body has. Equal filters that are
+// written alike give equal objects. bad_query.
+nlohmann::json take_filter(HttpQuery& query);
+// What such an object means. bad_query.
+Filter filter_of_query(const nlohmann::json& words);
+
+// The `filter` of a body. invalid_request, unknown_user.
+Filter filter_of_body(const nlohmann::json& value);
+
+}  // namespace taskd

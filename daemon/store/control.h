@@ -1,0 +1,37 @@
+// What the verbs do: shared by those that name ids and those of a filter, and by their dry runs.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+
+// Does the verb to a task to which it applies. On the writer thread.
+ControlChange apply_verb(Transaction& transaction, const ControlRequest& request, StoredTask task);
+
+// Whether the verb changes anything about a task of this queue in this state.
+bool changes_something(const ControlRequest& request, State state, const std::string& queue);
+
+// The queue into which it puts that task, or null where it stays.
+const std::string* queue_entered(const ControlRequest& request, State state,
+                                 const std::string& queue);
+
+// What frees space, or stops the job that fills the disk, must work on a full one.
+WhenFull when_full(Verb verb);
+
+// Gathers what a dry run tells, task by task in the order of ids.
+class PreviewCounter {
+ public:
+  void add(TaskId id, State state, const std::string& queue);
+  void stop_at(const std::string& queue) { preview_.full_queue = queue; }
+  Preview take();
+
+ private:
+  Preview preview_;
+  std::map<std::pair<std::string, State>, std::int64_t> counts_;
+};
+
+}  // namespace taskd

@@ -1,0 +1,181 @@
+// The verbs of a filter, and what they would do.
+#include <algorithm>
+
+#include "daemon/store/arrays.h"
+#include "daemon/store/control.h"
+#include "daemon/store/id_range.h"
+#include "daemon/store/selection.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kBulkChunk = 500;  // some ten milliseconds of the writer's time
+
+// The states of the filter in which the verb changes something.
+std::vector<State> states_for(const ControlRequest& request) {
+  const std::string elsewhere;  // no queue has this name
+  std::vector<State> states = states_of(*request.filter);
+  std::erase_if(states, [&](State state) { return !changes_something(request, state, elsewhere); });
+  return states;
+}
+
+// Calls `visit` with the ids of the tasks that the filter's verb is about, the oldest first, some
+// at a time, until it returns false. They are those that were there when this began. `read` runs a
+// query on a reader.
+template <class Read, class Visit>
+void walk(const ControlRequest& request, const Read& read, const Visit& visit) {
+  ListRequest selection;
+  selection.actor = request.actor;
+  selection.filter = *request.filter;
+  selection.filter.states = states_for(request);
+  selection.oldest_first = true;
+  selection.limit = kBulkChunk;
+  if (selection.filter.states.empty()) return;
+  selection.within = read([&](Connection& db) {
+    IdRange within = range_of(db, selection.filter);
+    Query newest = db.query("SELECT coalesce(max(id), 0) FROM tasks");
+    if (newest.step()) within.last = std::min(within.last, newest.int64(0));
+    return within;
+  });
+  for (;;) {
+    const auto ids = read([&](Connection& db) { return select_ids(db, selection); });
+    if (ids.empty() || !visit(ids)) return;
+    selection.after = ids.back();
+  }
+}
+
+struct Chunk {
+  std::vector<ControlChange> changes;
+  std::optional<QueueFull> full;  // why it ended early
+  bool unknown_queue = false;     // the same: there is none to move to
+};
+
+// A task may have changed between its selection by a reader and now; it is looked at again.
+Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
+                    const std::vector<TaskId>& ids) {
+  Chunk chunk;
+  const QueueTable& queues = transaction.queues();
+  chunk.unknown_queue = request.verb == Verb::move && !queues.contains(request.queue);
+  if (chunk.unknown_queue) return chunk;
+  for (const TaskId id : ids) {
+    std::optional<StoredTask> task = load_task(transaction.db(), id);
+    if (!task || !matches(*request.filter, *task)) continue;
+    const State state = task->row.state;
+    if (!changes_something(request, state, task->spec.queue)) continue;
+    if (const std::string* queue = queue_entered(request, state, task->spec.queue)) {
+      if (auto full = find_refusal(queues, *queue, 1)) {
+        chunk.full = std::get<QueueFull>(*std::move(full));
+        return chunk;
+      }
+    }
+    chunk.changes.push_back(apply_verb(transaction, request, *std::move(task)));
+  }
+  return chunk;
+}
+
+// The same without the deed. `room` is how many more each queue takes. False: it would end here.
+bool preview_chunk(Connection& db, const ControlRequest& request, const std::vector<TaskId>& ids,
+                   std::map<std::string, std::int64_t>& room, PreviewCounter& preview) {
+  for (const TaskId id : ids) {
+    Query row = db.query("SELECT state, queue FROM tasks WHERE id = ?1");
+    if (!row.bind(id).step()) continue;
+    const State state = row.state(0);
+    const std::string queue = row.text(1);
+    if (!changes_something(request, state, queue)) continue;
+    if (const std::string* entered = queue_entered(request, state, queue)) {
+      if (--room[*entered] < 0) {
+        preview.stop_at(*entered);
+        return false;
+      }
+    }
+    preview.add(id, state, queue);
+  }
+  return true;
+}
+
+std::int64_t room_of(const QueueInfo& queue) {
+  if (queue.draining) return 0;
+  std::int64_t waiting = 0;
+  for (const State state : kAllStates) {
+    const bool waits = !is_end(state) && state != State::running;
+    if (waits) waiting += queue.counts[static_cast<std::size_t>(state)];
+  }
+  return std::max<std::int64_t>(queue.settings.capacity - waiting, 0);
+}
+
+// What a cancel by this filter keeps from being made.
+std::vector<Unmade> unmade_of(Connection& db, const ControlRequest& request) {
+  if (request.verb != Verb::cancel) return {};
+  std::vector<Unmade> all = unmade_arrays(db);
+  std::erase_if(all, [&](const Unmade& unmade) {
+    return !is_visible(request.actor, unmade.task) || !matches(*request.filter, unmade.task);
+  });
+  return all;
+}
+
+}  // namespace
+
+void PreviewCounter::add(TaskId id, State state, const std::string& queue) {
+  ++preview_.count;
+  ++counts_[{queue, state}];
+  if (preview_.first.size() < kMaxPreviewed) preview_.first.push_back(id);
+}
+
+Preview PreviewCounter::take() {
+  for (const auto& [group, count] : counts_) {
+    preview_.counts.push_back({group.first, group.second, count});
+  }
+  return std::move(preview_);
+}
+
+void TaskStore::end_arrays(const ControlRequest& request) {
+  const bool any = impl_->read([&](Connection& db) { return !unmade_of(db, request).empty(); });
+  if (!any) return;
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+    for (const Unmade& unmade : unmade_of(transaction.db(), request)) {
+      end_array(transaction.db(), unmade.task.array->array);
+    }
+  });
+}
+
+ControlResult TaskStore::control_filter(const ControlRequest& request) {
+  if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
+  end_arrays(request);
+  std::vector<ControlChange> changes;
+  std::optional<ControlResult> stopped;
+  const auto read = [&](auto query) { return impl_->read(query); };
+  walk(request, read, [&](const std::vector<TaskId>& ids) {
+    Chunk chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
+      return control_chunk(transaction, request, ids);
+    });
+    if (request.on_commit) request.on_commit(chunk.changes);
+    changes.insert(changes.end(), chunk.changes.begin(), chunk.changes.end());
+    if (chunk.unknown_queue) stopped = UnknownQueue{request.queue};
+    if (chunk.full) {
+      chunk.full->changed = changes.size();
+      stopped = *std::move(chunk.full);
+    }
+    return !stopped;
+  });
+  return stopped ? *std::move(stopped) : ControlResult(std::move(changes));
+}
+
+ControlResult TaskStore::preview_filter(const ControlRequest& request) {
+  std::map<std::string, std::int64_t> room;
+  for (const QueueInfo& info : queues()) room[info.settings.name] = room_of(info);
+  if (request.verb == Verb::move && !room.contains(request.queue)) {
+    return UnknownQueue{request.queue};
+  }
+  PreviewCounter counter;
+  const auto read = [&](auto query) { return impl_->read(query); };
+  walk(request, read, [&](const std::vector<TaskId>& ids) {
+    return read([&](Connection& db) { return preview_chunk(db, request, ids, room, counter); });
+  });
+  Preview preview = counter.take();
+  for (const Unmade& unmade : read([&](Connection& db) { return unmade_of(db, request); })) {
+    preview.unmade += unmade.count;
+  }
+  return preview;
+}
+
+}  // namespace taskd

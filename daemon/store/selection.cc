@@ -1,0 +1,216 @@
+// Lists are put together from literal conditions, since SQLite uses a partial index only where it
+// sees its condition in the text.
+#include "daemon/store/selection.h"
+
+#include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <algorithm>
+
+#include "daemon/store/id_range.h"
+
+namespace taskd {
+namespace {
+
+// Puts one SELECT together: conditions with their values, in the order of the question marks.
+class Selection {
+ public:
+  void where(const std::string& condition) {
+    conditions_ += conditions_.empty() ? " WHERE " : " AND ";
+    conditions_ += condition;
+  }
+  template <class T>
+  void where(const std::string& condition, const T& value) {
+    where(condition);
+    values_.emplace_back(value);
+  }
+  void where(const std::string& condition, const std::string& a, const std::string& b) {
+    where(condition, a);
+    values_.emplace_back(b);
+  }
+
+  std::vector<TaskId> ids(Connection& db, const std::string& from, const std::string& tail) const {
+    SQLite::Statement statement(db.database(), "SELECT t.id FROM " + from + conditions_ + tail);
+    int index = 0;
+    for (const auto& value : values_) {
+      std::visit([&](const auto& v) { statement.bind(++index, v); }, value);
+    }
+    std::vector<TaskId> ids;
+    while (statement.executeStep()) ids.push_back(statement.getColumn(0).getInt64());
+    return ids;
+  }
+
+ private:
+  std::string conditions_;
+  std::vector<std::variant<std::int64_t, std::string>> values_;
+};
+
+void where_visible(Selection& selection, const Actor& actor, const Filter& filter) {
+  if (!actor.admin) selection.where("t.uid = ?", std::int64_t{actor.uid});
+  if (filter.uid) selection.where("t.uid = ?", std::int64_t{*filter.uid});
+}
+
+// The first label leads the way through its index, in the order of ids; the others are looked up.
+void where_labels(Selection& selection, const Filter& filter) {
+  const char* condition = "l.key = ? AND l.value = ?";
+  for (const auto& [key, value] : filter.labels) {
+    selection.where(condition, key, value);
+    condition =
+        "EXISTS (SELECT 1 FROM task_labels m WHERE m.task_id = t.id AND m.key = ? AND m.value = ?)";
+  }
+}
+
+void where_grouped(Selection& selection, const Filter& filter) {
+  if (filter.queue) selection.where("t.queue = ?", *filter.queue);
+  if (filter.workflow) selection.where("t.workflow_id = ?", *filter.workflow);
+  if (filter.array) selection.where("t.array_id = ?", *filter.array);
+  if (filter.name) {
+    selection.where("t.name = ?", *filter.name);
+    if (!filter.name->empty()) selection.where("t.name <> ''");  // for the index
+  }
+  if (filter.key) {
+    selection.where("t.key_id IS NOT NULL AND t.key_id IN (SELECT id FROM keys WHERE name = ?)",
+                    *filter.key);
+  }
+}
+
+void where_failed(Selection& selection, const Filter& filter) {
+  std::string words;
+  for (const Reason reason : filter.reasons) {
+    words += (words.empty() ? "'" : ", '") + std::string(to_string(reason)) + "'";
+  }
+  if (!words.empty()) selection.where("t.reason IN (" + words + ")");
+}
+
+void where_times(Selection& selection, const Filter& filter) {
+  if (filter.since) selection.where("t.created_at_ms >= ?", filter.since->ms);
+  if (filter.until) selection.where("t.created_at_ms < ?", filter.until->ms);
+  if (filter.ended_since) selection.where("t.ended_at_ms >= ?", filter.ended_since->ms);
+  if (filter.ended_before) selection.where("t.ended_at_ms < ?", filter.ended_before->ms);
+}
+
+std::int64_t count_of(Connection& db, const std::string& queue) {
+  Query row = db.query("SELECT total(count) FROM counters WHERE queue = ?1");
+  return row.bind(queue).step() ? row.int64(0) : 0;
+}
+std::int64_t count_of(Connection& db, State state) {
+  Query row = db.query("SELECT total(count) FROM counters WHERE state = ?1");
+  return row.bind(state).step() ? row.int64(0) : 0;
+}
+
+// A walk through so many costs less than a question which other way is the shorter.
+constexpr std::int64_t kFew = 1000;
+
+// Which way to walk, each in the order of ids: by what groups few tasks, else by queue or state,
+// whichever has fewer.
+std::string source(Connection& db, const ListRequest& request, std::optional<State> state) {
+  const Filter& filter = request.filter;
+  if (!filter.labels.empty()) return "task_labels l CROSS JOIN tasks t ON t.id = l.task_id";
+  if (filter.workflow) return "tasks t INDEXED BY tasks_of_workflow";
+  if (filter.array) return "tasks t INDEXED BY tasks_of_array";
+  if (filter.key) return "tasks t INDEXED BY tasks_of_key";
+  const std::string by_state =
+      state ? "tasks t INDEXED BY tasks_" + std::string(to_string(*state)) : "";
+  const std::int64_t in_state =
+      state ? count_of(db, *state) : std::numeric_limits<std::int64_t>::max();
+  if (in_state <= kFew) return by_state;
+  if (filter.name && !filter.name->empty()) return "tasks t INDEXED BY tasks_named";
+  if (filter.queue && count_of(db, *filter.queue) < in_state) {
+    return "tasks t INDEXED BY tasks_of_queue";
+  }
+  if (state) return by_state;
+  if (!request.actor.admin || filter.uid) return "tasks t INDEXED BY tasks_of_user";
+  return "tasks t NOT INDEXED";
+}
+
+std::vector<TaskId> select_in_state(Connection& db, const ListRequest& request,
+                                    const IdRange& within, std::optional<State> state) {
+  const Filter& filter = request.filter;
+  const std::string id = filter.labels.empty() ? "t.id" : "l.task_id";
+  Selection selection;
+  where_labels(selection, filter);
+  if (state) selection.where("t.state = '" + std::string(to_string(*state)) + "'");
+  where_visible(selection, request.actor, filter);
+  where_grouped(selection, filter);
+  where_failed(selection, filter);
+  where_times(selection, filter);
+  TaskId first = within.first;
+  TaskId last = within.last;
+  if (request.after && request.oldest_first) first = std::max(first, *request.after + 1);
+  if (request.after && !request.oldest_first) last = std::min(last, *request.after - 1);
+  if (first > 1) selection.where(id + " >= ?", first);
+  if (last < IdRange{}.last) selection.where(id + " <= ?", last);
+  return selection.ids(db, source(db, request, state),
+                       " ORDER BY " + id + (request.oldest_first ? " ASC" : " DESC") + " LIMIT " +
+                           std::to_string(request.limit));
+}
+
+bool has_labels(const StoredTask& task, const Filter& filter) {
+  return std::all_of(filter.labels.begin(), filter.labels.end(), [&](const auto& label) {
+    const auto found = task.spec.labels.find(label.first);
+    return found != task.spec.labels.end() && found->second == label.second;
+  });
+}
+
+bool is_in_times(const StoredTask& task, const Filter& filter) {
+  if (filter.since && task.created_at < *filter.since) return false;
+  if (filter.until && task.created_at >= *filter.until) return false;
+  if (filter.ended_since && (!task.row.ended_at || *task.row.ended_at < *filter.ended_since)) {
+    return false;
+  }
+  return !filter.ended_before || (task.row.ended_at && *task.row.ended_at < *filter.ended_before);
+}
+
+template <class T>
+bool contains(const std::vector<T>& list, T one) {
+  return std::find(list.begin(), list.end(), one) != list.end();
+}
+
+}  // namespace
+
+std::vector<State> states_of(const Filter& filter) {
+  std::vector<State> states;
+  for (const State state : kAllStates) {
+    if (!filter.states.empty() && !contains(filter.states, state)) continue;
+    if (!filter.reasons.empty() && state != State::failed) continue;
+    if ((filter.ended_since || filter.ended_before) && !is_end(state)) continue;
+    states.push_back(state);
+  }
+  return states;
+}
+
+bool matches(const Filter& filter, const StoredTask& task) {
+  if (!contains(states_of(filter), task.row.state)) return false;
+  if (!filter.reasons.empty() && !contains(filter.reasons, task.row.reason.value())) return false;
+  if (filter.uid && task.uid != *filter.uid) return false;
+  if (filter.queue && task.spec.queue != *filter.queue) return false;
+  if (filter.name && task.spec.name != *filter.name) return false;
+  if (filter.key && task.spec.flow.key.name != *filter.key) return false;
+  if (filter.array && (!task.array || task.array->array != *filter.array)) return false;
+  if (filter.workflow && (!task.workflow || task.workflow->id != *filter.workflow)) return false;
+  return has_labels(task, filter) && is_in_times(task, filter);
+}
+
+// Each state has its own index in the order of ids; several states are merged here.
+std::vector<TaskId> select_ids(Connection& db, const ListRequest& request) {
+  const IdRange within = request.within ? *request.within : range_of(db, request.filter);
+  if (within.first > within.last) return {};
+  const std::vector<State> states = states_of(request.filter);
+  if (states.size() == std::size(kAllStates)) {
+    return select_in_state(db, request, within, std::nullopt);
+  }
+  std::vector<TaskId> ids;
+  for (const State state : states) {
+    const std::vector<TaskId> some = select_in_state(db, request, within, state);
+    ids.insert(ids.end(), some.begin(), some.end());
+  }
+  std::sort(ids.begin(), ids.end());
+  if (!request.oldest_first) std::reverse(ids.begin(), ids.end());
+  if (std::cmp_less(request.limit, ids.size())) {
+    ids.resize(static_cast<std::size_t>(std::max(request.limit, 0)));
+  }
+  return ids;
+}
+
+}  // namespace taskd
