@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/flag_values.h"
+#include "ctl/selector.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
@@ -95,6 +96,9 @@ std::string read_stdin(std::string_view option, std::size_t max_bytes) {
 void SubmitOptions::declare(Args& args) {
   declare_task(args);
   declare_start(args);
+  args.option("--like", "ID", like_,
+              "what this task (or last) was to run, but for what\n"
+              "other options and a command say");
   args.option("--array", "RANGE", array_,
               "a task for each index: 1-100, 0-99:3 (every third),\n1-100%4 (4 at once); in "
               "TASKD_ARRAY_INDEX");
@@ -260,11 +264,16 @@ void SubmitOptions::set_start(const Context& context, NewTask& task) const {
   if (delay_) task.delay_ms = duration_flag("--delay", *delay_);
   if (at_) task.run_at = time_flag("--at", *at_, context.clock.wall_now());
   task.hold = hold_;
-  if (!array_) return;
-  task.array = parse_array_range(*array_);
-  if (!task.array)
+  task.array = array();
+}
+
+std::optional<ArrayRange> SubmitOptions::array() const {
+  if (!array_) return std::nullopt;
+  auto range = parse_array_range(*array_);
+  if (!range)
     throw UsageError(kExitUsage, "--array: " + in_quotes(*array_) +
                                      " is not a range such as 1-100, 0-99:3 or 1-100%4");
+  return range;
 }
 
 void SubmitOptions::set_retries(TaskSpec& spec) const {
@@ -326,9 +335,23 @@ nlohmann::json SubmitOptions::send(const Client& client, const std::string& targ
   return client.call(request);
 }
 
-nlohmann::json SubmitOptions::send(Context& context, const Client& client,
-                                   const NewTask& task) const {
-  nlohmann::json answer = send(client, "/v1/tasks", to_json(task));
+nlohmann::json SubmitOptions::to_body(Context& context) const {
+  if (!like_) return to_json(to_task(context));
+  const std::string id = one_task({*like_});
+  nlohmann::json body = to_patch(context);
+  if (id != "last") {
+    body["like"] = parse_int(id).value();
+  } else {
+    body["like"] = id;
+  }
+  return body;
+}
+
+nlohmann::json SubmitOptions::submit(Context& context, const Client& client,
+                                     nlohmann::json body) const {
+  if (body.value("like", nlohmann::json()) == "last")
+    body["like"] = read_task(client.get("/v1/tasks/last")).id;
+  nlohmann::json answer = send(client, "/v1/tasks", body);
   if (answer.contains("existing"))
     context.say("a task with this --unique key is there already; nothing was submitted");
   return answer;

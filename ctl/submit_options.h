@@ -1,6 +1,7 @@
 // The options `submit`, `run` and `schedule add` share: what to run, how, and when.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ class SubmitOptions {
   // What the options ask for. The environment and the working folder are this process's. Throws
   // UsageError: 64 for a wrong option, 65 for text that JSON cannot carry. Says what it leaves out.
   NewTask to_task(Context& context) const;
+  // The body of a submit: that task, or with --like what the options change about another.
+  nlohmann::json to_body(Context& context) const;
   // The same where the command may be missing: what the tasks of a bulk submit have in common.
   NewTask to_defaults(Context& context) const;
   // What the options change about a task there is, as PATCH /v1/tasks/{id} takes it: only what was
@@ -38,13 +41,16 @@ class SubmitOptions {
   // Posts it, with the Idempotency-Key if there is one.
   nlohmann::json send(const Client& client, const std::string& target,
                       const nlohmann::json& body) const;
-  // Sends it, with the Idempotency-Key if there is one. Returns the answer: the task. Says so if it
-  // was there already.
-  nlohmann::json send(Context& context, const Client& client, const NewTask& task) const;
+  // Submits it, with the Idempotency-Key if there is one. Returns the answer: the task. Says so if
+  // it was there already.
+  nlohmann::json submit(Context& context, const Client& client, nlohmann::json body) const;
 
   // The Idempotency-Key of the options. Throws UsageError (64) for one that is none.
   std::optional<std::string> idempotency_key() const;
   const std::vector<std::string>& command() const { return argv_; }
+  // The range of --array. Throws UsageError (64).
+  std::optional<ArrayRange> array() const;
+  bool is_like_another() const { return like_.has_value(); }
   // Whether to_task() reads this process's standard input.
   bool takes_stdin() const { return stdin_ == "-"; }
 
@@ -62,7 +68,7 @@ class SubmitOptions {
   std::optional<std::string> shell_, name_, queue_, priority_, delay_, at_, timeout_, grace_;
   std::optional<std::string> progress_timeout_;
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
-  std::optional<std::string> array_, max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
+  std::optional<std::string> like_, array_, max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;
   FlowOptions flow_;
   bool hold_ = false;

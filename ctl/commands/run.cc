@@ -175,10 +175,10 @@ int run_command(Context& context, const Words& argv) {
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Painter paint = make_painter(context, common, STDERR_FILENO);
-  const NewTask task = options.to_task(context);
-  if (task.array) throw UsageError(kExitUsage, "run is for one task; see \"taskctl submit\"");
+  nlohmann::json body = options.to_body(context);
+  if (options.array()) throw UsageError(kExitUsage, "run is for one task; see \"taskctl submit\"");
   const Client client = connect(context, common);
-  const TaskId id = read_task(options.send(context, client, task)).id;
+  const TaskId id = read_task(options.submit(context, client, std::move(body))).id;
   if (::isatty(STDERR_FILENO) == 1)
     write_all(STDERR_FILENO, paint(Color::dim, "task " + std::to_string(id)) + "\n");
   JobOutput output(context, raw, common.color.value_or("auto") != "never");

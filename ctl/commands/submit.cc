@@ -19,6 +19,7 @@ constexpr std::size_t kMaxKeyPrefix = 200;  // the number of a line is added
 constexpr HelpText kHelp{
     .usage =
         "[OPTIONS] -- COMMAND [ARG…]\n       taskctl submit [OPTIONS] --shell LINE\n"
+        "       taskctl submit --like ID [OPTIONS] [-- COMMAND [ARG…]]\n"
         "       taskctl submit [OPTIONS] --from FILE [-- COMMAND [ARG…]]\n"
         "       taskctl submit [OPTIONS] --each-line FILE -- COMMAND [ARG…]",
     .paragraph =
@@ -26,6 +27,10 @@ constexpr HelpText kHelp{
 The command gets exactly these arguments, without a shell; it runs in this folder,
 as you, with a small environment. With --wait taskctl stays until the task has ended
 and exits with its code (see man taskctl); an interrupt then leaves the task alone.
+
+With --like the task is a copy of another one of yours, its environment included, and
+the options are what is different about it, as those of edit. It depends on nothing,
+belongs to no array, workflow or schedule, and starts as soon as it may.
 
 With --from or --each-line the lines of a file (- is stdin) are tasks, and their ids
 are printed one a line. A thousand tasks at a time are stored, all or none. The same
@@ -36,6 +41,7 @@ nothing twice; to submit the same lines once more, name an --idempotency-key.)",
   taskctl submit --name backup --at 03:00 --timeout 2h -- ./backup.sh
   taskctl submit --max-attempts 5 --retry-delay 30s -- curl -fO https://example.org/x
   id=$(taskctl submit --shell 'sort big | uniq -c > counts') && taskctl wait "$id"
+  taskctl submit --like 12 --env LEVEL=9 --queue night
   taskctl submit --from tasks.ndjson --queue night   # {"argv":["./job","1"],"name":"one"}
   find . -name '*.wav' | taskctl submit --each-line - -- flac --best {}
 )"};
@@ -65,6 +71,7 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
     throw UsageError(kExitUsage,
                      "--each-line completes a command: write it after --; for a line of the shell "
                      "-- sh -c 'LINE with \"$1\"' sh");
+  if (options.is_like_another()) throw UsageError(kExitUsage, "--like is for one task");
   if (options.takes_stdin() && (bulk.from == "-" || bulk.each_line == "-"))
     throw UsageError(kExitUsage, "--stdin - and lines from - cannot share one standard input");
   BulkSubmit lines;
@@ -84,10 +91,10 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
 }
 
 // The ids of an array follow each other: "17-116", which every verb takes.
-int after_array(Context& context, const Client& client, const NewTask& task, nlohmann::json answer,
-                bool json, bool wait) {
+int after_array(Context& context, const Client& client, const ArrayRange& array,
+                nlohmann::json answer, bool json, bool wait) {
   const TaskId first = read_task(answer).id;
-  const std::int64_t count = task.array->count();
+  const std::int64_t count = array.count();
   const TaskId last = first + count - 1;
   if (!json) context.out.line(std::to_string(first) + "-" + std::to_string(last));
   if (json) {
@@ -124,13 +131,14 @@ int submit_command(Context& context, const Words& argv) {
     if (wait) throw UsageError(kExitUsage, "--wait is for one task; see \"taskctl wait\"");
     return submit_many(context, common, options, bulk, json);
   }
-  const NewTask task = options.to_task(context);
-  if (wait && task.array && std::cmp_greater(task.array->count(), kMaxSelectedIds))
+  nlohmann::json body = options.to_body(context);
+  const std::optional<ArrayRange> array = options.array();
+  if (wait && array && std::cmp_greater(array->count(), kMaxSelectedIds))
     throw UsageError(kExitUsage, "--wait takes arrays of at most 10,000 tasks");
   const Client client = connect(context, common);
-  nlohmann::json answer = options.send(context, client, task);
+  nlohmann::json answer = options.submit(context, client, std::move(body));
   const TaskId id = read_task(answer).id;
-  if (task.array) return after_array(context, client, task, std::move(answer), json, wait);
+  if (array) return after_array(context, client, *array, std::move(answer), json, wait);
   if (!json) context.out.line(std::to_string(id));
   context.out.flush();
   std::vector<nlohmann::json> ended;

@@ -50,11 +50,15 @@ const json& batch_items(const json& body) {
   return items;
 }
 
-std::vector<NewTask> read_tasks(const json& body, bool batch) {
+std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, const json& body,
+                                bool batch) {
   std::vector<NewTask> tasks;
   FieldErrors errors;
   const auto read_one = [&](const json& item) {
-    auto task = new_task_from_json(item, pointer_to(batch, tasks.size()));
+    const std::string pointer = pointer_to(batch, tasks.size());
+    const bool is_like = item.is_object() && item.contains("like");
+    auto task =
+        is_like ? task_like(context, call.actor, item, pointer) : new_task_from_json(item, pointer);
     if (auto* wrong = std::get_if<FieldErrors>(&task)) {
       errors.insert(errors.end(), wrong->begin(), wrong->end());
       tasks.emplace_back();  // keeps the pointers right
@@ -245,7 +249,7 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   set_idempotency_key(call, request);
   const json body = parse_body(call.body);
   const bool batch = body.contains("tasks");
-  request.tasks = read_tasks(body, batch);
+  request.tasks = read_tasks(context, call, body, batch);
   for (std::size_t i = 0; i < request.tasks.size(); ++i) {
     resolve_user(call.actor, pointer_to(batch, i), request.tasks[i].spec);
     check_needs(context.machine, pointer_to(batch, i), request.tasks[i].spec);

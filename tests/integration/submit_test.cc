@@ -228,3 +228,21 @@ TEST_CASE("a stdin that is no text or too long is refused before anything is sen
   CHECK(daemon.ctl({"submit", "--stdin", "-", "--from", "-"}).exit_code == 64);
   CHECK(daemon.ctl({"show", "last"}).exit_code == 66);
 }
+
+TEST_CASE("submit --like runs what another task ran, its environment included") {
+  const TestDaemon daemon;
+  const std::string id = daemon.submit(
+      {"--env", "WORD=hello", "--cwd", daemon.dir() / "", "--", "sh", "-c", "echo $WORD; pwd"});
+  daemon.wait(id);
+  const std::string same = daemon.submit({"--like", id});
+  daemon.wait(same);
+  CHECK(daemon.ctl({"logs", same}).out == daemon.ctl({"logs", id}).out);
+  const std::string other = daemon.submit({"--like", "last", "--env", "WORD=bye"});
+  daemon.wait(other);
+  CHECK(daemon.ctl({"logs", other}).out.starts_with("bye\n"));
+  CHECK(daemon.ctl({"run", "--like", id, "--", "sh", "-c", "echo $WORD again"}).out ==
+        "hello again\n");
+  CHECK(daemon.ctl({"submit", "--like", "99"}).exit_code == 65);
+  CHECK(daemon.ctl({"submit", "--like", "x"}).exit_code == 64);
+  CHECK(daemon.ctl({"submit", "--like", id, "--from", "-"}).exit_code == 64);
+}

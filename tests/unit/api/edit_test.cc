@@ -121,5 +121,64 @@ TEST_CASE("tasks are moved to another queue by their ids or a filter") {
   CHECK(pointer(R"({"ids":[1],"queue":5})") == "#/queue");
 }
 
+TEST_CASE("a submit like another task takes over what that runs, and the fields beside it win") {
+  const ApiFixture api;
+  const TaskId first = api.submit();
+  const TaskId id = api.submit(
+      R"({"argv":["a","b"],"env":{"A":"secret","B":"2"},"labels":{"k":"v"},"timeout_ms":5,
+          "stdin":{"text":"in"},"unique":{"key":"u"},"depends_on":[1],"delay_ms":60000})");
+  const TaskId like = api.submit(R"({"like":2,"env":{"B":"3"},"priority":7})");
+  const json task = api.ask(get(path_of(like))).json();
+  CHECK(task.at("state") == "queued");
+  CHECK(task.at("depends_on").empty());
+  CHECK(task.at("unique").is_null());
+  CHECK(task.at("priority") == 7);
+  CHECK(task.at("timeout_ms") == 5);
+  CHECK(task.at("labels") == json{{"k", "v"}});
+  CHECK(api.ask(get(path_of(id))).json().at("state") == "blocked");
+  CHECK(api.claim().task == like);
+  const TaskId other =
+      api.submit(R"({"like":2,"shell":"true","env":null,"stdin":null,"priority":9})");
+  const Claim claim = api.claim();
+  CHECK(claim.task == other);
+  CHECK(claim.spec.argv.empty());
+  CHECK(claim.spec.shell == "true");
+  CHECK(claim.spec.env.empty());
+  CHECK(claim.spec.stdin_text.empty());
+  CHECK(first == 1);
+}
+
+TEST_CASE("the copy of a task has the true values of what is never shown") {
+  const ApiFixture api;
+  api.submit(R"({"argv":["a"],"env":{"A":"secret"},"stdin":{"text":"in"},"hold":true})");
+  const Response batch =
+      api.ask(post("/v1/tasks", R"({"tasks":[{"like":1},{"like":1,"argv":["c"]}]})"));
+  CHECK(batch.status == 201);
+  CHECK(batch.body.find("secret") == std::string::npos);
+  const Claim claim = api.claim();
+  CHECK(claim.spec.env.at("A") == "secret");
+  CHECK(claim.spec.stdin_text == "in");
+  CHECK(api.claim().spec.argv == std::vector<std::string>{"c"});
+}
+
+TEST_CASE("a submit like no task is refused at that field") {
+  const ApiFixture api;
+  api.submit();
+  for (const char* like : {"99", "0", "-1", "\"1\"", "1.5", "null", "[1]"}) {
+    CAPTURE(like);
+    const Response response = api.ask(post("/v1/tasks", R"({"like":)" + std::string(like) + "}"));
+    CHECK(response.status == 422);
+    CHECK(response.code() == "invalid_task");
+    CHECK(response.json().at("errors").at(0).at("pointer") == "#/like");
+  }
+  const Response batch =
+      api.ask(post("/v1/tasks", R"({"tasks":[{"like":1},{"like":99},{"like":1,"x":1}]})"));
+  CHECK(batch.json().at("errors").at(0).at("pointer") == "#/tasks/1/like");
+  CHECK(batch.json().at("errors").at(1).at("pointer") == "#/tasks/2/x");
+  CHECK(api.ask(post("/v1/tasks", R"({"tasks":[{"argv":["a"]}],"defaults":{"like":1}})")).code() ==
+        "invalid_task");
+  CHECK(api.rows() == 1);
+}
+
 }  // namespace
 }  // namespace taskd::test

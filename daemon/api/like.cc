@@ -1,0 +1,40 @@
+// A submit that takes over what another task is to run. On this side of the API, since environments
+// are never shown.
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/routes.h"
+#include "daemon/task/spec_merge.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+// Its spec without what binds it to others: dependencies, and a key under which it is unique.
+TaskSpec unbound_spec(const Task& task, const Actor& actor) {
+  TaskSpec spec = task.spec;
+  spec.flow.depends_on.clear();
+  spec.flow.on_dependency_failed = TaskFlow().on_dependency_failed;
+  spec.flow.unique = {};
+  // What ran as its submitter goes on to do so where another submits it again.
+  if (!spec.user_uid && task.uid != actor.uid) spec.user_uid = task.uid;
+  return spec;
+}
+
+}  // namespace
+
+std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Actor& actor,
+                                             const json& item, const std::string& pointer) {
+  const json& like = item.at("like");
+  const bool is_id =
+      like.is_number_integer() && like >= 1 && like <= std::numeric_limits<TaskId>::max();
+  if (!is_id) return FieldErrors{{pointer + "/like", "must be a task's id, a positive integer"}};
+  const auto task = context.store.get(actor, like.get<TaskId>());
+  if (!task) return FieldErrors{{pointer + "/like", "there is no task " + like.dump()}};
+  json patch = item;
+  patch.erase("like");
+  return patch_task(unbound_spec(*task, actor), patch, pointer);
+}
+
+}  // namespace taskd
