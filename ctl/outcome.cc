@@ -120,4 +120,13 @@ Color color_of(State state) {
   return Color::none;
 }
 
+std::string describe_command(const TaskSpec& spec) {
+  std::string text = command_line(spec);
+  return is_plain_text(text) ? text : escape_for_humans(text);
+}
+
+std::string describe_user(std::uint32_t uid) {
+  return uid == 0 ? "root" : "uid " + std::to_string(uid);
+}
+
 }  // namespace taskd::ctl

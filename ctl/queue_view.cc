@@ -41,8 +41,8 @@ void add_state(Lines& lines, const Painter& paint, const QueueInfo& queue, WallT
   if (!queue.paused && !queue.draining) lines.add("state", "open");
   if (queue.paused) {
     std::string text = paint(Color::yellow, "paused") + " for " +
-                       format_span(now - queue.paused->at) + " by uid " +
-                       std::to_string(queue.paused->uid);
+                       format_span(now - queue.paused->at) + " by " +
+                       describe_user(queue.paused->uid);
     if (!queue.paused->reason.empty()) text += ": " + escape_for_humans(queue.paused->reason);
     lines.add("state", text);
   }

@@ -77,8 +77,8 @@ std::string overlap_text(Overlap overlap) {
 void add_pause(Lines& lines, const Painter& paint, const Schedule& schedule, WallTime now) {
   if (!schedule.paused) return;
   std::string text = paint(Color::yellow, "paused") + " for " +
-                     format_span(now - schedule.paused->at) + " by uid " +
-                     std::to_string(schedule.paused->uid);
+                     format_span(now - schedule.paused->at) + " by " +
+                     describe_user(schedule.paused->uid);
   const std::string& reason = schedule.paused->reason;
   if (!reason.empty()) text += ": " + escape_for_humans(reason);
   lines.add("state", text);
@@ -144,13 +144,12 @@ void print_schedule(Context& context, const Painter& paint, const ShownSchedule&
                         ? rule_text(settings)
                         : rule_text(settings) + ", in " + escape_for_humans(settings.zone));
   lines.add("next", schedule.next_at ? when_text(*schedule.next_at, now) : "none");
-  lines.add(settings.task.argv.empty() ? "shell" : "command",
-            escape_for_humans(command_line(settings.task)));
+  lines.add(settings.task.argv.empty() ? "shell" : "command", describe_command(settings.task));
   lines.add("queue", escape_for_humans(settings.task.queue) + ", priority " +
                          std::to_string(settings.task.priority));
   lines.add("missed", missed_text(settings.catch_up));
   lines.add("overlap", overlap_text(settings.overlap));
-  lines.add("user", "uid " + std::to_string(settings.task.user_uid.value_or(schedule.uid)));
+  lines.add("user", describe_user(settings.task.user_uid.value_or(schedule.uid)));
   lines.add("set", when_text(schedule.created_at, now));
   if (slots.empty()) lines.add("slots", "none yet");
   for (const Slot& slot : slots)

@@ -4,16 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "ctl/flag_values.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {
 namespace {
-
-std::string in_quotes(std::string_view text) {
-  return "\"" + escape_for_humans(text) + "\"";
-}
 
 // Calls `f` for the parts of "a,b,c".
 template <class F>

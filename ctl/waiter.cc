@@ -104,11 +104,11 @@ class Waiter {
   }
 
   // True when the task has ended.
-  bool take(std::size_t index, nlohmann::json json) {
-    const Task task = read_task(json);
+  bool take(std::size_t index, nlohmann::json answer) {
+    const Task task = read_task(answer);
     if (ids_.size() == 1) told_ = task.state == State::running ? describe_progress(task) : "";
     if (!is_end(task.state)) return false;
-    tasks_[index] = std::move(json);
+    tasks_[index] = std::move(answer);
     ++done_;
     if (task.state != State::succeeded) ++failed_;
     return true;

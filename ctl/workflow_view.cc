@@ -60,7 +60,9 @@ class Tree {
 
   std::string text_of(std::size_t place) const {
     const Task& task = tasks_[place];
-    std::string state(to_string(task.state));
+    std::string state(task.cancel_requested_at && task.state == State::running
+                          ? "stopping"
+                          : to_string(task.state));
     if (task.state == State::failed && task.reason)
       state += " (" + std::string(to_string(*task.reason)) + ")";
     std::string text = step_of(task) + "  " + paint_(color_of(task.state), state) +

@@ -32,7 +32,7 @@ failed.)",
 
 constexpr std::int64_t kRecentMs = 24LL * 3600 * 1000;
 constexpr std::size_t kManyFailures = 1000;  // no more are counted
-constexpr int kPatienceMs = 5000;            // with each answer
+constexpr int kAnswerPatienceMs = 5000;      // with each answer
 // Below the first a daemon whose disk was full still refuses submits, to get its reserve back.
 constexpr std::int64_t kTooLittleBytes = 32LL << 20;
 constexpr std::int64_t kLittleBytes = 512LL << 20;
@@ -292,7 +292,7 @@ int doctor_command(Context& context, const Words& argv) {
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Painter paint = make_painter(context, common);
-  const Client client(find_socket(common.socket, context.env), kPatienceMs);
+  const Client client(find_socket(common.socket, context.env), kAnswerPatienceMs);
   const std::vector<Check> checks = Doctor(context, client).examine();
   if (json)
     print_checks_json(context, checks);

@@ -65,7 +65,7 @@ std::string state_text(const Task& task, const Painter& paint) {
 }
 
 void print_spec(Lines& lines, const TaskSpec& spec) {
-  lines.add(spec.argv.empty() ? "shell" : "command", escape_for_humans(command_line(spec)));
+  lines.add(spec.argv.empty() ? "shell" : "command", describe_command(spec));
   if (!spec.cwd.empty()) lines.add("folder", escape_for_humans(spec.cwd));
   if (!spec.stdin_file.empty()) lines.add("stdin", escape_for_humans(spec.stdin_file));
   if (!spec.stdin_text.empty()) lines.add("stdin", "a text");
@@ -160,9 +160,9 @@ void print_task(Context& context, const Painter& paint, const Task& task,
     lines.add("array", "index " + std::to_string(task.array->index) + " of the array of task " +
                            std::to_string(task.array->array));
   print_spec(lines, task.spec);
-  std::string user = "uid " + std::to_string(task.spec.user_uid.value_or(task.uid));
+  std::string user = describe_user(task.spec.user_uid.value_or(task.uid));
   if (task.spec.user_uid && *task.spec.user_uid != task.uid)
-    user += ", submitted by uid " + std::to_string(task.uid);
+    user += ", submitted by " + describe_user(task.uid);
   lines.add("user", user);
   print_times(lines, task, now);
   if (task.progress && task.progress_at) {

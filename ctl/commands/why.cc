@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/verbs.h"
 #include "ctl/when.h"
@@ -32,10 +33,7 @@ std::string sentence(const Why& why, WallTime now) {
   const auto local = [&](WallTime time) {
     return format_local(time) + " (" + format_relative(time, now) + ")";
   };
-  const auto user = [](std::uint32_t uid) {
-    return uid == 0 ? std::string("root") : "uid " + std::to_string(uid);
-  };
-  std::string text = describe_why(why, {.time = local, .user = user});
+  std::string text = describe_why(why, {.time = local, .user = describe_user});
   if (why.expected_at && why.expected_at != why.until)
     text += "; likely to start " + format_relative(*why.expected_at, now);
   return text;

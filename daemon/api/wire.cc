@@ -15,10 +15,6 @@ using nlohmann::json;
 
 // --- writing ------------------------------------------------------------------------------------
 
-json time_or_null(const std::optional<WallTime>& time) {
-  return time ? json(format_rfc3339(*time)) : json(nullptr);
-}
-
 json text_or_null(const std::string& text) {
   return text.empty() ? json(nullptr) : json(text);
 }
@@ -329,6 +325,10 @@ std::string_view title_of(std::string_view code) {
 }
 
 }  // namespace
+
+json time_or_null(const std::optional<WallTime>& time) {
+  return time ? json(format_rfc3339(*time)) : json(nullptr);
+}
 
 json task_to_json(const Task& task) {
   json out = json::object();

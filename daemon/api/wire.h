@@ -20,6 +20,7 @@ namespace taskd {
 
 // What the API answers. Text that comes from a job (stderr_tail, error) may be broken UTF-8: dump
 // with error_handler_t::replace. Values of env are masked; a token is never shown.
+nlohmann::json time_or_null(const std::optional<WallTime>& time);
 nlohmann::json task_to_json(const Task& task);
 nlohmann::json attempt_to_json(const Attempt& attempt);
 

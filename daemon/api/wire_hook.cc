@@ -9,10 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-json time_or_null(const std::optional<WallTime>& time) {
-  return time ? json(format_rfc3339(*time)) : json(nullptr);
-}
-
 std::optional<WallTime> read_time(const json& object, const char* field) {
   const json& value = object.at(field);
   if (value.is_null()) return std::nullopt;

@@ -13,10 +13,6 @@ using nlohmann::json;
 // A line of the longest that cron knows has some hundred bytes; who reads the line says more.
 constexpr std::size_t kMaxTextBytes = 4096;
 
-json time_or_null(const std::optional<WallTime>& time) {
-  return time ? json(format_rfc3339(*time)) : json(nullptr);
-}
-
 WallTime read_time(const json& value) {
   const auto time = parse_rfc3339(value.get<std::string>());
   if (!time) throw std::runtime_error("a time stamp of the schedule cannot be read");

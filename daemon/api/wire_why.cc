@@ -9,10 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-json time_or_null(const std::optional<WallTime>& time) {
-  return time ? json(format_rfc3339(*time)) : json(nullptr);
-}
-
 std::optional<WallTime> time_at(const json& object, const char* key) {
   const auto member = object.find(key);
   if (member == object.end() || !member->is_string()) return std::nullopt;
@@ -45,6 +41,13 @@ std::string paused(const Why& why, const WhyWords& words) {
   std::string out = "queue " + quoted(why.what) + " is paused";
   if (why.by) out += " by " + words.user(*why.by);
   return why.reason.empty() ? out : out + ": " + escape_for_humans(why.reason);
+}
+
+// "it has failed (dependency): #12 did not end as it had to"
+std::string ended(const Why& why) {
+  std::string out = why.what == "cancelled" ? "it was cancelled" : "it has " + why.what;
+  if (!why.reason.empty()) out += " (" + escape_for_humans(why.reason) + ")";
+  return why.tasks.empty() ? out : out + ": " + names(why) + " did not end as it had to";
 }
 
 }  // namespace
@@ -87,7 +90,7 @@ std::string describe_why(const Why& why, const WhyWords& words) {
     case WaitKind::runs:
       return "it is running";
     case WaitKind::ended:
-      return "it has ended";
+      return ended(why);
     case WaitKind::held:
       return "held" + (why.by ? " by " + words.user(*why.by) : std::string()) +
              "; \"taskctl release\" lets it go on";

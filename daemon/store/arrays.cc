@@ -11,7 +11,7 @@ namespace taskd {
 namespace {
 
 constexpr std::int64_t kWithSubmit = 10'000;  // like a batch
-constexpr std::int64_t kAtOnce = 1000;
+constexpr std::int64_t kTasksAtOnce = 1000;
 
 struct Array {
   TaskId id = 0;
@@ -110,7 +110,7 @@ bool expand_arrays(Transaction& transaction) {
     place = row.int64(2);
   }
   const std::int64_t count = array->task.array->count();
-  const std::int64_t end = std::min(count, place + kAtOnce);
+  const std::int64_t end = std::min(count, place + kTasksAtOnce);
   for (; place < end; ++place) make_task(transaction, *array, place);
   if (end == count) {
     end_array(db, array->id);

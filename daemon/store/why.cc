@@ -62,7 +62,7 @@ class Inquiry {
 
   Why answer() {
     if (task_.row.state == State::running) return of(WaitKind::runs);
-    if (is_end(task_.row.state)) return of(WaitKind::ended);
+    if (is_end(task_.row.state)) return ended();
     if (task_.row.state == State::held) return held();
     if (task_.row.state == State::scheduled) return scheduled();
     if (task_.row.blocked_on == BlockedOn::dependencies) return dependencies();
@@ -99,6 +99,16 @@ class Inquiry {
     why.expected_at = now_ + start_in_ms(why.ahead, static_cast<int>(places), elapsed_ms, *each_ms);
   }
 
+  Why ended() {
+    Why why = of(WaitKind::ended, std::string(to_string(task_.row.state)));
+    if (task_.row.state == State::failed && task_.row.reason) {
+      why.reason = to_string(*task_.row.reason);
+    }
+    // Only of one that never ran: else they would be met.
+    name_dependencies(why, "broken");
+    return why;
+  }
+
   Why held() {
     Why why = of(WaitKind::held);
     Query row = db_.query(
@@ -117,15 +127,18 @@ class Inquiry {
 
   Why dependencies() {
     Why why = of(WaitKind::dependencies);
+    name_dependencies(why, "pending");
+    return why;
+  }
+
+  void name_dependencies(Why& why, std::string_view state) {
     Query rows = db_.query(
-        "SELECT on_task FROM dependencies WHERE task_id = ?1 AND state = 'pending' ORDER BY "
-        "on_task");
-    rows.bind(task_.id);
+        "SELECT on_task FROM dependencies WHERE task_id = ?1 AND state = ?2 ORDER BY on_task");
+    rows.bind(task_.id, state);
     while (rows.step()) {
       ++why.task_count;
       if (why.tasks.size() < kMostNamed) why.tasks.push_back(rows.int64(0));
     }
-    return why;
   }
 
   Why key() {

@@ -20,10 +20,6 @@ constexpr std::size_t kMaxRetryMatches = 260;    // every exit code and every re
 constexpr std::size_t kMaxQueueBytes = 64;
 constexpr std::string_view kNotInNames("=\0", 2);  // of variables
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 void read_argv(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of strings");
   if (value.empty() || value.size() > kMaxArgs)

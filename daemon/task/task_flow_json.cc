@@ -16,10 +16,6 @@ using nlohmann::json;
 constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kMaxResourceNameBytes = 32;
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 // Names of keys are for people, and never those that the daemon gives itself.
 void read_key_name(FieldReader& reader, const json& value, const std::string& at,
                    std::string& out) {
@@ -94,21 +90,21 @@ void read_dependency(FieldReader& reader, const json& value, const std::string& 
   if (!value.contains("task")) reader.complain(at, "\"task\" is needed");
 }
 
-[[noreturn]] void refuse(std::string_view key) {
+[[noreturn]] void refuse_flow(std::string_view key) {
   throw std::runtime_error("a task has a wrong \"" + std::string(key) + "\"");
 }
 
 // Of what was written here before; anything else was not.
 std::int64_t integer_of(std::string_view key, const json& value, std::int64_t max = kMaxInt64) {
-  if (!value.is_number_integer()) refuse(key);
+  if (!value.is_number_integer()) refuse_flow(key);
   const auto number = value.get<std::int64_t>();
-  if (number < 0 || number > max) refuse(key);
+  if (number < 0 || number > max) refuse_flow(key);
   return number;
 }
 
 const std::string& text_of(std::string_view key, const json& value) {
   const auto* text = value.get_ptr<const std::string*>();
-  if (text == nullptr) refuse(key);
+  if (text == nullptr) refuse_flow(key);
   return *text;
 }
 
@@ -116,13 +112,13 @@ template <class Enum>
 Enum word_of(std::string_view key, const json& value,
              std::optional<Enum> (*parse)(std::string_view)) {
   const auto word = parse(text_of(key, value));
-  if (!word) refuse(key);
+  if (!word) refuse_flow(key);
   return *word;
 }
 
 // The member, or null.
 const json* find(const json& object, std::string_view key) {
-  if (!object.is_object()) refuse(key);
+  if (!object.is_object()) refuse_flow(key);
   const auto member = object.find(key);
   return member == object.end() || member->is_null() ? nullptr : &*member;
 }
@@ -136,7 +132,7 @@ void key_from_json(const json& value, KeyUse& key) {
   if (rate == nullptr) return;
   const json* count = find(*rate, "count");
   const json* per_ms = find(*rate, "per_ms");
-  if (count == nullptr || per_ms == nullptr) refuse("key");
+  if (count == nullptr || per_ms == nullptr) refuse_flow("key");
   key.rate = RateLimit{integer_of("key", *count), integer_of("key", *per_ms)};
 }
 
@@ -151,7 +147,7 @@ void unique_from_json(const json& value, Unique& unique) {
 Dependency dependency_from_json(const json& value) {
   Dependency dependency;
   const json* task = find(value, "task");
-  if (task == nullptr) refuse("depends_on");
+  if (task == nullptr) refuse_flow("depends_on");
   dependency.task = integer_of("depends_on", *task);
   if (const json* on = find(value, "on")) {
     dependency.on = word_of("depends_on", *on, parse_dependency_on);
@@ -184,6 +180,10 @@ json dependencies_to_json(const std::vector<Dependency>& dependencies) {
 }
 
 }  // namespace
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
 bool is_valid_resource_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxResourceNameBytes && is_letter_or_digit(name[0]) &&
@@ -277,12 +277,12 @@ bool flow_member_from_json(const std::string& key, const json& value, TaskFlow& 
   } else if (key == "slots") {
     flow.slots = static_cast<int>(integer_of(key, value, kMaxSlots));
   } else if (key == "resources") {
-    if (!value.is_object()) refuse(key);
+    if (!value.is_object()) refuse_flow(key);
     for (const auto& [name, amount] : value.items()) flow.resources[name] = integer_of(key, amount);
   } else if (key == "unique") {
     unique_from_json(value, flow.unique);
   } else if (key == "depends_on") {
-    if (!value.is_array()) refuse(key);
+    if (!value.is_array()) refuse_flow(key);
     for (const json& item : value) flow.depends_on.push_back(dependency_from_json(item));
   } else {
     flow.on_dependency_failed = word_of(key, value, parse_on_dependency_failed);

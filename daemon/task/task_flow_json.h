@@ -16,6 +16,7 @@ inline constexpr int kMaxKeyLimit = kMaxSlots;
 inline constexpr std::size_t kMaxResources = 32;
 inline constexpr std::size_t kMaxDependencies = 1000;
 
+bool is_letter_or_digit(char c);  // of ASCII
 // A letter or digit, then up to 31 of letters, digits, '_' and '-'.
 bool is_valid_resource_name(std::string_view name);
 

@@ -13,7 +13,8 @@ namespace taskd {
 
 enum class WaitKind {
   runs,          // it does not wait
-  ended,         // nor does this one
+  ended,         // nor does this one: `what` is its state, `reason` of which kind its failure is;
+                 // `tasks` are those whose ends it could not start after
   held,          // for a person; `by` held it
   delay,         // for its time, `until`
   retry,         // for the time of its next try, `until`

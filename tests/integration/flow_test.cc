@@ -157,7 +157,12 @@ TEST_CASE("why says what a task waits for, in words and in JSON") {
   CHECK(daemon.ctl({"why", "99"}).exit_code == 66);
   write_text(gate, "");
   daemon.wait(third);
-  CHECK(says(daemon.ctl({"why", third}).out, "it has ended"));
+  CHECK(says(daemon.ctl({"why", third}).out, "it has succeeded"));
+  const std::string failed = daemon.submit({"--", "false"});
+  const std::string after = daemon.submit({"--after", failed, "--", "true"});
+  daemon.wait(after);
+  CHECK(daemon.ctl({"why", after}).out ==
+        "it has failed (dependency): #" + failed + " did not end as it had to\n");
 }
 
 TEST_CASE("waiting for keys and others survives a killed daemon") {

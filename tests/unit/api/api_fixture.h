@@ -205,6 +205,12 @@ class RawClient {
   bool closed_ = false;
 };
 
+inline std::string task(TaskId id, const std::string& suffix = "") {
+  return "/v1/tasks/" + std::to_string(id) + suffix;
+}
+inline std::string remove(const std::string& target) {
+  return "DELETE " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
+}
 inline std::string get(const std::string& target) {
   return "GET " + target + " HTTP/1.1\r\nHost: taskd\r\n\r\n";
 }

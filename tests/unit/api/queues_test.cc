@@ -23,10 +23,6 @@ std::string put(const std::string& target, const std::string& body = "{}") {
 std::string patch(const std::string& target, const std::string& body) {
   return with_body("PATCH", target, body);
 }
-std::string remove(const std::string& target) {
-  return "DELETE " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
-}
-
 TEST_CASE("a fresh daemon has the queue default, which looks as documented") {
   const ApiFixture api;
   const Response list = api.ask(get("/v1/queues"));

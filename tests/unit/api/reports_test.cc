@@ -5,10 +5,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string task(TaskId id, const std::string& suffix) {
-  return "/v1/tasks/" + std::to_string(id) + suffix;
-}
-
 std::string report(const Claim& claim, const std::string& what, json body) {
   body["attempt"] = claim.attempt;
   body["token"] = claim.token;

@@ -7,13 +7,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string task(TaskId id, const std::string& suffix = "") {
-  return "/v1/tasks/" + std::to_string(id) + suffix;
-}
-std::string remove(const std::string& target) {
-  return "DELETE " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
-}
-
 TEST_CASE("a submit answers 201 with the whole task and where it is") {
   const ApiFixture api;
   const Response response =

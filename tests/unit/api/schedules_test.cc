@@ -16,10 +16,6 @@ std::string put(const std::string& target, const std::string& body) {
   return "PUT " + target + " HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n" +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
-std::string remove(const std::string& target) {
-  return "DELETE " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
-}
-
 json nightly() {
   return {{"cron", "0 3 * * 1-5"}, {"zone", "Europe/Paris"}, {"task", {{"argv", {"true"}}}}};
 }

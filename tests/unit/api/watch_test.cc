@@ -7,10 +7,6 @@
 namespace taskd::test {
 namespace {
 
-std::string task(TaskId id, const std::string& suffix) {
-  return "/v1/tasks/" + std::to_string(id) + suffix;
-}
-
 // Writes what a shim would write.
 void write_output(const ApiFixture& api, TaskId id, int attempt, const std::string& text,
                   const std::string& stream = "stdout") {

@@ -48,8 +48,8 @@ struct Model {
   }
 };
 
-struct History : Fixture {
-  History() {
+struct QueueHistory : Fixture {
+  QueueHistory() {
     for (const char* name : kNames) store->set_queue(kRoot, {.name = name}, true);
   }
 
@@ -114,7 +114,7 @@ struct History : Fixture {
 
 TEST_CASE("in any history the limits hold, and nothing that may start is left waiting") {
   const bool holds = rc::check([] {
-    History history;
+    QueueHistory history;
     const int steps = *rc::gen::inRange(5, 80);
     for (int i = 0; i < steps; ++i) {
       const std::string queue = kNames[*rc::gen::inRange(0, 3)];

@@ -126,6 +126,23 @@ TEST_CASE_FIXTURE(WhyFixture, "what the machine lacks is named with those who ha
   CHECK(kind(5) == WaitKind::never_fits);
 }
 
+TEST_CASE_FIXTURE(WhyFixture,
+                  "of a task that has ended it says how, and whose end it could not follow") {
+  submit();
+  NewTask after = task();
+  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  submit(after);
+  submit();
+  control(Verb::cancel, 1);
+  CHECK(why(2).kind == WaitKind::ended);
+  CHECK(why(2).what == "failed");
+  CHECK(why(2).reason == "dependency");
+  CHECK(why(2).tasks == Ids{1});
+  finish(claim());
+  CHECK(why(3).what == "succeeded");
+  CHECK(why(3).tasks.empty());
+}
+
 TEST_CASE_FIXTURE(WhyFixture, "history tells when a task will start") {
   make_history();
   for (int i = 0; i < 5; ++i) submit();

@@ -18,7 +18,7 @@ json parsed(std::string_view text) {
   return std::get<json>(std::move(result));
 }
 
-JsonError refused(std::string_view text) {
+JsonError error_of(std::string_view text) {
   CAPTURE(text);
   auto result = parse_strict_json(text);
   REQUIRE(std::holds_alternative<JsonError>(result));
@@ -47,13 +47,13 @@ TEST_CASE("a document comes out as it was written") {
 TEST_CASE("only one object is a document") {
   for (const char* text :
        {"", " ", "[]", "1", "\"a\"", "null", "true", "{}{}", "{} x", "{}]", "[{}]", "1.5"}) {
-    refused(text);
+    error_of(text);
   }
-  CHECK(mentions(refused("[]"), "must be one object"));
+  CHECK(mentions(error_of("[]"), "must be one object"));
 }
 
 TEST_CASE("a byte order mark before the document is refused by its name") {
-  const JsonError error = refused("\xEF\xBB\xBF{}");
+  const JsonError error = error_of("\xEF\xBB\xBF{}");
   CHECK(mentions(error, "byte order mark"));
   CHECK(error.offset_bytes == 0);
 }
@@ -81,16 +81,16 @@ TEST_CASE("loose syntax is refused") {
                            "{\"a\":1}//x",
                            "/**/{}",
                            "{\"a\":0x10}"}) {
-    refused(text);
+    error_of(text);
   }
 }
 
 TEST_CASE("a field that stands twice is refused by its name") {
-  const JsonError error = refused(R"({"queue":"a","name":"b","queue":"c"})");
+  const JsonError error = error_of(R"({"queue":"a","name":"b","queue":"c"})");
   CHECK(mentions(error, "duplicate field \"queue\""));
   CHECK(error.offset_bytes == 31);
-  CHECK(mentions(refused(R"({"env":{"A":"1","A":"1"}})"), "\"A\""));
-  CHECK(mentions(refused("{\"a\":1,\"\\u0061\":2}"), "\"a\""));
+  CHECK(mentions(error_of(R"({"env":{"A":"1","A":"1"}})"), "\"A\""));
+  CHECK(mentions(error_of("{\"a\":1,\"\\u0061\":2}"), "\"a\""));
   CHECK(parsed(R"({"a":{"x":1},"b":{"x":1}})").size() == 2);
 }
 
@@ -99,41 +99,41 @@ TEST_CASE("nesting is bounded at 32 levels") {
     return "{\"a\":" + std::string(arrays, '[') + std::string(arrays, ']') + "}";
   };
   CHECK(parsed(nested(31)).size() == 1);
-  CHECK(mentions(refused(nested(32)), "32 levels"));
-  CHECK(mentions(refused(nested(100'000)), "32 levels"));
-  CHECK(mentions(refused("{\"a\":" + std::string(500'000, '[')), "32 levels"));
+  CHECK(mentions(error_of(nested(32)), "32 levels"));
+  CHECK(mentions(error_of(nested(100'000)), "32 levels"));
+  CHECK(mentions(error_of("{\"a\":" + std::string(500'000, '[')), "32 levels"));
 }
 
 TEST_CASE("text that is not Unicode, or holds NUL, is refused") {
   for (const char* text : {"{\"a\":\"\xFF\"}", "{\"a\":\"\xC3\"}", "{\"a\":\"\xED\xA0\x80\"}",
                            "{\"\xC0\xAF\":1}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}",
                            "{\"a\":\"\\ud800\\u0041\"}", "{\xFF}", "\xFF"}) {
-    refused(text);
+    error_of(text);
   }
-  CHECK(mentions(refused(R"({"a":"x\u0000y"})"), "u0000"));
-  CHECK(mentions(refused(R"({"\u0000":1})"), "u0000"));
-  refused(std::string_view("{\"a\":\"\0\"}", 9));
-  refused(std::string_view("{}\0", 3));
-  CHECK(refused(std::string_view("{}\0{}", 5)).offset_bytes == 2);
+  CHECK(mentions(error_of(R"({"a":"x\u0000y"})"), "u0000"));
+  CHECK(mentions(error_of(R"({"\u0000":1})"), "u0000"));
+  error_of(std::string_view("{\"a\":\"\0\"}", 9));
+  error_of(std::string_view("{}\0", 3));
+  CHECK(error_of(std::string_view("{}\0{}", 5)).offset_bytes == 2);
 }
 
 TEST_CASE("numbers that do not fit are refused") {
-  CHECK(mentions(refused(R"({"a":18446744073709551616})"), "too large"));
-  CHECK(mentions(refused(R"({"a":-9223372036854775809})"), "too large"));
-  refused(R"({"a":1e999})");
+  CHECK(mentions(error_of(R"({"a":18446744073709551616})"), "too large"));
+  CHECK(mentions(error_of(R"({"a":-9223372036854775809})"), "too large"));
+  error_of(R"({"a":1e999})");
   CHECK(parsed(R"({"a":1e3})")["a"].is_number_float());
 }
 
 TEST_CASE("the error says how far the reader came") {
-  CHECK(refused("{\"a\":tru }").offset_bytes == 8);
-  CHECK(refused("{\"a\":").offset_bytes == 5);
-  CHECK(refused("").offset_bytes == 0);
-  CHECK(mentions(refused("{\"a\":tru }"), "line 1, column 9"));
+  CHECK(error_of("{\"a\":tru }").offset_bytes == 8);
+  CHECK(error_of("{\"a\":").offset_bytes == 5);
+  CHECK(error_of("").offset_bytes == 0);
+  CHECK(mentions(error_of("{\"a\":tru }"), "line 1, column 9"));
 }
 
 TEST_CASE("no cut and no changed byte of a document does harm") {
   const std::string good = R"({"argv":["a\u00e4",1,-2.5e3],"env":{"K":"v"},"n":null,"t":[true]})";
-  for (std::size_t length = 0; length < good.size(); ++length) refused(good.substr(0, length));
+  for (std::size_t length = 0; length < good.size(); ++length) error_of(good.substr(0, length));
   for (std::size_t at = 0; at < good.size(); ++at) {
     for (int byte = 0; byte < 256; ++byte) {
       std::string bad = good;
