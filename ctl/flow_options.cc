@@ -1,5 +1,7 @@
 #include "ctl/flow_options.h"
 
+#include <nlohmann/json.hpp>
+
 #include "ctl/failure.h"
 #include "ctl/flag_values.h"
 #include "ctl/when.h"
@@ -60,6 +62,11 @@ TaskFlow FlowOptions::to_flow() const {
   set_resources(flow);
   set_dependencies(flow);
   return flow;
+}
+
+void FlowOptions::add_asked(const TaskFlow& flow, nlohmann::json& body) const {
+  if (slots_) body["slots"] = flow.slots;
+  if (on_dependency_failed_) body["on_dependency_failed"] = to_string(flow.on_dependency_failed);
 }
 
 KeyUse FlowOptions::key() const {

@@ -1,6 +1,7 @@
 // The options that bind a task's start to others: keys, slots and resources, dependencies, unique.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ class FlowOptions {
 
   // What they ask for. Throws UsageError (64, 65).
   TaskFlow to_flow() const;
+  // Adds to a submit's body what was asked to be as it is by default.
+  void add_asked(const TaskFlow& flow, nlohmann::json& body) const;
 
  private:
   KeyUse key() const;

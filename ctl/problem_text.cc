@@ -12,6 +12,8 @@ struct FieldFlag {
 constexpr FieldFlag kFlags[] = {
     {"argv", "the command"},
     {"shell", "--shell"},
+    {"handler", "--handler"},
+    {"payload", "--payload"},
     {"name", "--name"},
     {"queue", "--queue"},
     {"priority", "--priority"},

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ctl/default_options.h"
 #include "ctl/failure.h"
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
@@ -109,6 +110,8 @@ void print_queue(Context& context, const Painter& paint, const QueueInfo& queue)
   lines.add("weight", std::to_string(settings.weight));
   for (const Notify& notify : settings.notify)
     lines.add("notify", escape_for_humans(format_notify(notify)));
+  const std::string defaults = describe_defaults(nlohmann::json::parse(settings.defaults));
+  if (!defaults.empty()) lines.add("defaults", escape_for_humans(defaults));
 }
 
 }  // namespace taskd::ctl

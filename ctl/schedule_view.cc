@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/failure.h"
+#include "ctl/handler_view.h"
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/table.h"
@@ -144,7 +145,10 @@ void print_schedule(Context& context, const Painter& paint, const ShownSchedule&
                         ? rule_text(settings)
                         : rule_text(settings) + ", in " + escape_for_humans(settings.zone));
   lines.add("next", schedule.next_at ? when_text(*schedule.next_at, now) : "none");
-  lines.add(settings.task.argv.empty() ? "shell" : "command", describe_command(settings.task));
+  if (!settings.task.handler.empty())
+    add_handler(lines, settings.task);
+  else
+    lines.add(settings.task.argv.empty() ? "shell" : "command", describe_command(settings.task));
   lines.add("queue", escape_for_humans(settings.task.queue) + ", priority " +
                          std::to_string(settings.task.priority));
   lines.add("missed", missed_text(settings.catch_up));

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/flag_values.h"
+#include "ctl/payload.h"
 #include "ctl/selector.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
@@ -122,6 +123,9 @@ void SubmitOptions::declare_start(Args& args) {
 void SubmitOptions::declare_task(Args& args) {
   args.command(argv_, argv_given_);
   args.option("--shell", "LINE", shell_, "run LINE by /bin/sh -c instead of a command after --");
+  args.option("--handler", "NAME", handler_,
+              "run what the daemon's configuration declares under\nthis name (taskctl handlers)");
+  args.option("--payload", "JSON", payload_, "… on this: JSON, @FILE, or - for standard input");
   args.option("--name", "NAME", name_, "shown in lists instead of the command");
   args.option("-q,--queue", "NAME", queue_, "the queue (default: default)");
   args.option("-p,--priority", "N", priority_,
@@ -161,10 +165,10 @@ void SubmitOptions::declare_task(Args& args) {
 }
 
 NewTask SubmitOptions::to_task(Context& context) const {
-  if (!shell_ && argv_.empty())
+  if (!shell_ && !handler_ && argv_.empty())
     throw UsageError(kExitUsage,
                      "what should run? Write the command after --, as in \"taskctl submit -- make "
-                     "all\", or give --shell");
+                     "all\", or give --shell or --handler");
   return to_defaults(context);
 }
 
@@ -172,12 +176,13 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
   NewTask task;
   TaskSpec& spec = task.spec;
   set_command(spec);
-  set_sent_environment(context, spec);
+  // A handler has a folder and an environment of its own.
+  if (!handler_) set_sent_environment(context, spec);
   set_asked_environment(context, spec);
   set_start(context, task);
   set_retries(spec);
   set_simple(spec);
-  spec.cwd = working_folder(cwd_);
+  if (!handler_ || cwd_) spec.cwd = working_folder(cwd_);
   return task;
 }
 
@@ -207,6 +212,11 @@ void SubmitOptions::set_simple(TaskSpec& spec) const {
 }
 
 void SubmitOptions::set_command(TaskSpec& spec) const {
+  if (payload_) spec.payload = read_payload(*payload_);
+  if (handler_ && (shell_ || argv_given_))
+    throw UsageError(kExitUsage, "give either --handler or a command, not both");
+  if (handler_ && handler_->empty()) throw UsageError(kExitUsage, "--handler is empty");
+  if (handler_) spec.handler = checked("--handler", *handler_);
   if (shell_ && argv_given_)
     throw UsageError(kExitUsage, "give either --shell or a command after --, not both");
   if (shell_) {
@@ -312,7 +322,7 @@ std::string SubmitOptions::identity(const NewTask& defaults) const {
     if (variable != task.spec.env.end()) asked.insert(*variable);
   }
   task.spec.env = std::move(asked);
-  return to_json(task).dump();
+  return body_of(task).dump();
 }
 
 std::optional<std::string> SubmitOptions::idempotency_key() const {
@@ -336,7 +346,7 @@ nlohmann::json SubmitOptions::send(const Client& client, const std::string& targ
 }
 
 nlohmann::json SubmitOptions::to_body(Context& context) const {
-  if (!like_) return to_json(to_task(context));
+  if (!like_) return body_of(to_task(context));
   const std::string id = one_task({*like_});
   nlohmann::json body = to_patch(context);
   if (id != "last") {

@@ -29,6 +29,8 @@ class SubmitOptions {
   nlohmann::json to_body(Context& context) const;
   // The same where the command may be missing: what the tasks of a bulk submit have in common.
   NewTask to_defaults(Context& context) const;
+  // A submit's body for the task that these options made: also what they ask to be as by default.
+  nlohmann::json body_of(const NewTask& task) const;
   // What the options change about a task there is, as PATCH /v1/tasks/{id} takes it: only what was
   // given. The environment and the working folder are not touched unasked.
   nlohmann::json to_patch(Context& context) const;
@@ -52,7 +54,7 @@ class SubmitOptions {
   std::optional<ArrayRange> array() const;
   bool is_like_another() const { return like_.has_value(); }
   // Whether to_task() reads this process's standard input.
-  bool takes_stdin() const { return stdin_ == "-"; }
+  bool takes_stdin() const { return stdin_ == "-" || payload_ == "-"; }
 
  private:
   void set_command(TaskSpec& spec) const;
@@ -66,7 +68,7 @@ class SubmitOptions {
   std::vector<std::string> argv_;
   bool argv_given_ = false;
   std::optional<std::string> shell_, name_, queue_, priority_, delay_, at_, timeout_, grace_;
-  std::optional<std::string> progress_timeout_;
+  std::optional<std::string> progress_timeout_, handler_, payload_;
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
   std::optional<std::string> like_, array_, max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;

@@ -15,8 +15,8 @@ namespace {
 using nlohmann::json;
 
 // What people look for first; the rest follows by name.
-constexpr std::string_view kFirst[] = {"argv",   "shell", "name", "queue", "priority",
-                                       "run_at", "cwd",   "env",  "labels"};
+constexpr std::string_view kFirst[] = {"argv",     "shell",  "handler", "payload", "name",  "queue",
+                                       "priority", "run_at", "cwd",     "env",     "labels"};
 
 constexpr std::string_view kExplanation =
     "// Change what you like and save: only what you change is sent. A line that you remove gives\n"
@@ -120,7 +120,9 @@ json patch_between(const json& before, const json& after) {
   for (const auto& [field, value] : after.items()) {
     const auto old = before.find(field);
     if (old != before.end() && *old == value) continue;
-    const bool inside = old != before.end() && old->is_object() && value.is_object();
+    // A payload is changed as a whole, whatever it is.
+    const bool inside =
+        old != before.end() && old->is_object() && value.is_object() && field != "payload";
     patch[field] = inside ? patch_between(*old, value) : value;
   }
   return patch;

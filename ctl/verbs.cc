@@ -36,6 +36,7 @@ constexpr Verb kVerbs[] = {
     {"queue", "Organise", "queues: look, limit, pause, drain", queue_command},
     {"workflow", "Organise", "tasks that need each other, as one", workflow_command},
     {"schedule", "Organise", "tasks at certain times, again and again", schedule_command},
+    {"handlers", "Operate", "the named tasks that programs submit", handlers_command},
     {"hooks", "Operate", "who is told of tasks, and whether it works", hooks_command},
     {"doctor", "Operate", "check the daemon from outside", doctor_command},
     {"help", "Operate", "this list, or the help of a verb", help_command},

@@ -52,6 +52,7 @@ int wait_command(Context& context, const Words& argv);
 int queue_command(Context& context, const Words& argv);
 int schedule_command(Context& context, const Words& argv);
 int hooks_command(Context& context, const Words& argv);
+int handlers_command(Context& context, const Words& argv);
 int stats_command(Context& context, const Words& argv);
 int cancel_command(Context& context, const Words& argv);
 int retry_command(Context& context, const Words& argv);

@@ -15,10 +15,11 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
+#include "daemon/config_cgroup.h"
+#include "daemon/config_handlers.h"
 #include "daemon/config_hooks.h"
+#include "daemon/config_queues.h"
 #include "daemon/config_resources.h"
-#include "daemon/flow/fair_share.h"
-#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
@@ -97,6 +98,12 @@ std::string_view name_of(Config::LogTo to) {
   return "auto";
 }
 
+bool parse_truth(const std::string& text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  refuse("expected true or false");
+}
+
 unsigned parse_mode(const std::string& text) {
   unsigned mode = 0;
   if (text.size() < 3 || text.size() > 4) refuse("expected an octal mode such as 0600 or 0660");
@@ -137,6 +144,8 @@ const std::vector<Setting>& settings() {
        [](Config& c, const std::string& v) { c.shim = absolute_path(v); }},
       {"cgroup", "auto, off, or a delegated cgroup v2 folder for the jobs",
        [](Config& c, const std::string& v) { c.cgroup = parse_cgroup(v); }},
+      {"handlers_only", "true: take declared handlers only, no commands",
+       [](Config& c, const std::string& v) { c.handlers.only = parse_truth(v); }},
   };
   return table;
 }
@@ -229,53 +238,8 @@ std::string place_in(const std::string& file, const toml::node& node, const std:
 std::string value_text(const toml::node& node, const std::string& place) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
-  throw UsageError(EX_CONFIG, place + ": expected a string or a whole number");
-}
-
-std::int64_t whole_number(const toml::node& node, const std::string& where, std::int64_t least,
-                          std::int64_t most) {
-  const auto* number = node.as_integer();
-  if (number != nullptr && number->get() >= least && number->get() <= most) return number->get();
-  throw UsageError(EX_CONFIG, where + ": expected a whole number from " + std::to_string(least) +
-                                  " to " + std::to_string(most));
-}
-
-void read_queue(const std::string& file, const std::string& name, const toml::node& node,
-                Config& config) {
-  const std::string place = place_in(file, node, "queues." + escape_for_humans(name));
-  const auto* table = node.as_table();
-  if (table == nullptr) throw UsageError(EX_CONFIG, place + ": expected a table");
-  if (!is_valid_queue_name(name)) {
-    throw UsageError(EX_CONFIG, place +
-                                    ": a queue's name is 1 to 64 letters, digits, '.', '_' or "
-                                    "'-', and begins with a letter or digit");
-  }
-  QueuePatch queue;
-  queue.name = name;
-  for (const auto& [key, value] : *table) {
-    const std::string where =
-        place_in(file, value, "queues." + name + "." + std::string(key.str()));
-    if (key.str() == "capacity") {
-      queue.capacity = whole_number(value, where, 0, kMaxQueueCapacity);
-    } else if (key.str() == "concurrency") {
-      queue.concurrency = static_cast<int>(whole_number(value, where, 1, kMaxConcurrency));
-    } else if (key.str() == "weight") {
-      queue.weight = static_cast<int>(whole_number(value, where, 1, kMaxWeight));
-    } else if (key.str() == "notify") {
-      queue.notify = read_notify_setting(value, where);
-      check_notify(*queue.notify, config.hooks, where);
-    } else if (key.str() == "rate") {
-      const auto* text = value.as_string();
-      const auto rate = text == nullptr ? std::nullopt : parse_rate(text->get());
-      if (!rate) {
-        throw UsageError(EX_CONFIG, where + ": expected a count and a time, such as \"10/1m\"");
-      }
-      queue.rate = rate;
-    } else {
-      throw UsageError(EX_CONFIG, where + ": unknown setting");
-    }
-  }
-  config.queues.push_back(queue);
+  if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
+  throw UsageError(EX_CONFIG, place + ": expected a string, a whole number, true or false");
 }
 
 void read_file_settings(const std::string& file, const std::string& text, Config& config) {
@@ -286,23 +250,20 @@ void read_file_settings(const std::string& file, const std::string& text, Config
     throw UsageError(EX_CONFIG, file + ":" + std::to_string(e.source().begin.line) + ": " +
                                     std::string(e.description()));
   }
-  // First, since queues name them.
+  // First, since queues and handlers name them.
   if (const toml::node* hooks = document.get("hooks")) config.hooks = read_hooks(file, *hooks);
+  if (const toml::node* resources = document.get("resources")) {
+    config.resources = read_resources(file, *resources);
+  }
   for (const auto& [key, node] : document) {
     const std::string name(key.str());
-    if (name == "hooks") continue;
+    if (name == "hooks" || name == "resources") continue;
     if (name == "queues") {
-      const auto* table = node.as_table();
-      if (table == nullptr) {
-        throw UsageError(EX_CONFIG, place_in(file, node, name) + ": expected tables [queues.NAME]");
-      }
-      for (const auto& [queue, value] : *table) {
-        read_queue(file, std::string(queue.str()), value, config);
-      }
+      config.queues = read_queues(file, node, config.hooks, config.resources);
       continue;
     }
-    if (name == "resources") {
-      config.resources = read_resources(file, node);
+    if (name == "handlers") {
+      config.handlers.declared = read_handlers(file, node, config.hooks, config.resources);
       continue;
     }
     const auto& table = settings();
@@ -338,31 +299,6 @@ void read_config_file(const std::string& file, bool required, Config& config) {
   if (text->size() > kMaxBytes) throw UsageError(EX_CONFIG, file + " is larger than 1 MiB");
   config.config_file = file;
   read_file_settings(file, *text, config);
-}
-
-// cgroup.kill came with Linux 5.14.
-bool can_hold_jobs(const std::string& cgroup) {
-  return ::access((cgroup + "/cgroup.procs").c_str(), W_OK) == 0 &&
-         ::access((cgroup + "/cgroup.kill").c_str(), W_OK) == 0;
-}
-
-std::string resolve_cgroup(const std::string& cgroup) {
-  if (cgroup == "off") return "";
-  if (cgroup != "auto") {
-    if (can_hold_jobs(cgroup)) return cgroup;
-    throw UsageError(EX_CONFIG, "cgroup = \"" + escape_for_humans(cgroup) +
-                                    "\": not a cgroup v2 folder that this user may write");
-  }
-  // Our own unit's neighbour: /system.slice/taskd.service -> /system.slice/taskd-jobs.service
-  const auto own = read_file("/proc/self/cgroup", 4096);
-  if (!own) return "";
-  const auto line = own->find("0::");
-  if (line == std::string::npos) return "";
-  std::string path = own->substr(line + 3, own->find('\n', line) - line - 3);
-  if (!path.ends_with("/taskd.service")) return "";
-  path.resize(path.rfind('/') + 1);
-  path = "/sys/fs/cgroup" + path + "taskd-jobs.service";
-  return can_hold_jobs(path) ? path : "";
 }
 
 }  // namespace
@@ -441,13 +377,10 @@ std::string describe(const Config& config) {
   text("ballast", std::to_string(config.ballast_bytes));
   text("shim", config.shim);
   text("cgroup", config.cgroup.empty() ? "off" : config.cgroup);
-  for (const QueuePatch& queue : config.queues) {
-    out += "\n[queues." + queue.name + "]\n";
-    if (queue.capacity) out += "capacity = " + std::to_string(*queue.capacity) + "\n";
-    if (queue.concurrency) out += "concurrency = " + std::to_string(**queue.concurrency) + "\n";
-    if (queue.rate) out += "rate = \"" + format_rate(**queue.rate) + "\"\n";
-    if (queue.weight) out += "weight = " + std::to_string(*queue.weight) + "\n";
-    if (queue.notify) out += "notify = " + describe_notify(*queue.notify) + "\n";
+  out += std::string("handlers_only = ") + (config.handlers.only ? "true" : "false") + "\n";
+  for (const QueuePatch& queue : config.queues) out += describe_queue(queue);
+  for (const auto& [name, handler] : config.handlers.declared) {
+    out += describe_handler(name, handler);
   }
   for (const Hook& hook : config.hooks) out += describe_hook(hook);
   out += describe_resources(config.resources);

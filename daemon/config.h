@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/hooks/hook.h"
 #include "daemon/store/task_store.h"
+#include "daemon/task/handler.h"
 
 namespace taskd {
 
@@ -28,6 +29,7 @@ struct Config {
   std::vector<QueuePatch> queues;
   std::vector<Hook> hooks;
   std::map<std::string, Resource> resources;
+  Handlers handlers;
 };
 
 enum class Mode { run, check_config, help, version };

@@ -171,8 +171,9 @@ class Daemon {
                    .socket = config.socket,
                    .output_cap_bytes = config.output_cap_bytes,
                    .cgroup_root = config.cgroup}),
+        handlers_(config.handlers),
         progress_(*store_, clock_, die),
-        pool_(*store_, launcher_, running_, clock_, progress_, config.workers, die),
+        pool_(*store_, launcher_, running_, clock_, progress_, handlers_, config.workers, die),
         timekeeper_(*store_, launcher_, clock_, die),
         notifier_(*store_, clock_, config.hooks, config.socket, die),
         server_(ApiContext{.store = *store_,
@@ -189,7 +190,8 @@ class Daemon {
                                  return WorkerCounts{pool_.total(), running_.busy()};
                                },
                            .notifier = &notifier_,
-                           .machine = machine_of(config)}) {
+                           .machine = machine_of(config),
+                           .handlers = &handlers_}) {
     store_->configure_queues(config.queues);
   }
 
@@ -264,6 +266,7 @@ class Daemon {
   RunningSet running_;
   std::unique_ptr<TaskStore> store_;
   PosixLauncher launcher_;
+  const Handlers handlers_;
   ProgressBoard progress_;
   WorkerPool pool_;
   Timekeeper timekeeper_;

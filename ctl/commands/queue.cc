@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ctl/default_options.h"
 #include "ctl/queue_view.h"
 #include "ctl/sub_verbs.h"
 #include "ctl/submit_options.h"
@@ -81,7 +82,7 @@ int show_queue(Context& context, const Words& argv) {
 
 struct SettingOptions {
   std::optional<std::string> capacity, concurrency, rate, weight;
-  std::vector<std::string> notify;
+  std::vector<std::string> notify, defaults, no_defaults;
 
   void declare(Args& args) {
     args.option("--capacity", "N", capacity, "how many waiting tasks it takes; 0 = none");
@@ -96,8 +97,12 @@ struct SettingOptions {
               "tell this hook of its tasks: NAME, or\n"
               "NAME:failed,succeeded for those events alone;\n"
               "may be repeated. none for nobody");
+    args.list("--default", "NAME=VALUE", defaults,
+              "what its tasks take that do not say otherwise: an\n"
+              "option of submit, such as timeout=10m; may be repeated");
+    args.list("--no-default", "NAME", no_defaults, "… take that back");
   }
-  json to_body() const {
+  json to_body(Context& context) const {
     json body = json::object();
     if (capacity) body["capacity"] = number("--capacity", *capacity);
     if (concurrency)
@@ -109,6 +114,8 @@ struct SettingOptions {
       body["notify"] = json::array();
     else if (!notify.empty())
       body["notify"] = format_notify(notify_flag(notify));
+    if (!defaults.empty() || !no_defaults.empty())
+      body["defaults"] = defaults_patch(context, defaults, no_defaults);
     return body;
   }
 
@@ -140,6 +147,7 @@ taskd.toml says of a queue is set again when the daemon starts.)",
   taskctl queue set gpu --concurrency none        # as many as there are workers
   taskctl queue set urgent --weight 5             # five turns for one of the others
   taskctl queue set mail --notify chat:failed     # tell a hook of tasks that fail
+  taskctl queue set mail --default timeout=10m --default max-attempts=5
 )"};
   SettingOptions settings;
   Args args("queue set", kHelp);
@@ -148,7 +156,7 @@ taskd.toml says of a queue is set again when the daemon starts.)",
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const std::string& name = asked.name();
-  const json body = settings.to_body();
+  const json body = settings.to_body(context);
   const Client client = connect(context, asked.common);
   const std::string target = kPath + name;
   json answer;

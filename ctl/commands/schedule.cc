@@ -102,7 +102,7 @@ hours that pass, and keeps its pace. `taskctl schedule preview` shows what that 
 
   const std::string target = kPath + asked.name();
   json body = rule.to_body();
-  body["task"] = to_json(options.to_task(context));
+  body["task"] = options.body_of(options.to_task(context));
   const Client client = connect(context, asked.common);
   const bool is_new = !exists(client, target);
   if (!is_new && !replace)

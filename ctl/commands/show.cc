@@ -3,6 +3,7 @@
 
 #include "ctl/count_text.h"
 #include "ctl/flow_view.h"
+#include "ctl/handler_view.h"
 #include "ctl/hook_view.h"
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
@@ -65,7 +66,10 @@ std::string state_text(const Task& task, const Painter& paint) {
 }
 
 void print_spec(Lines& lines, const TaskSpec& spec) {
-  lines.add(spec.argv.empty() ? "shell" : "command", describe_command(spec));
+  if (!spec.handler.empty())
+    add_handler(lines, spec);
+  else
+    lines.add(spec.argv.empty() ? "shell" : "command", describe_command(spec));
   if (!spec.cwd.empty()) lines.add("folder", escape_for_humans(spec.cwd));
   if (!spec.stdin_file.empty()) lines.add("stdin", escape_for_humans(spec.stdin_file));
   if (!spec.stdin_text.empty()) lines.add("stdin", "a text");

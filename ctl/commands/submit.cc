@@ -20,6 +20,7 @@ constexpr HelpText kHelp{
     .usage =
         "[OPTIONS] -- COMMAND [ARG…]\n       taskctl submit [OPTIONS] --shell LINE\n"
         "       taskctl submit --like ID [OPTIONS] [-- COMMAND [ARG…]]\n"
+        "       taskctl submit [OPTIONS] --handler NAME [--payload JSON]\n"
         "       taskctl submit [OPTIONS] --from FILE [-- COMMAND [ARG…]]\n"
         "       taskctl submit [OPTIONS] --each-line FILE -- COMMAND [ARG…]",
     .paragraph =
@@ -43,6 +44,7 @@ nothing twice; to submit the same lines once more, name an --idempotency-key.)",
   id=$(taskctl submit --shell 'sort big | uniq -c > counts') && taskctl wait "$id"
   taskctl submit --like 12 --env LEVEL=9 --queue night
   taskctl submit --from tasks.ndjson --queue night   # {"argv":["./job","1"],"name":"one"}
+  taskctl submit --handler send_email --payload '{"to":"x@example.org"}'
   find . -name '*.wav' | taskctl submit --each-line - -- flac --best {}
 )"};
 
@@ -86,7 +88,7 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
   NewTask defaults = options.to_defaults(context);
   lines.identity = options.identity(defaults);
   if (bulk.each_line) lines.command = std::exchange(defaults.spec.argv, {});
-  lines.defaults = to_json(defaults);
+  lines.defaults = options.body_of(defaults);
   return submit_lines(context, connect(context, common), lines);
 }
 

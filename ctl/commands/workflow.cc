@@ -89,7 +89,7 @@ tasks leave out. This folder and environment are theirs.)",
     throw UsageError(kExitUsage, "the commands stand in the file, not after --");
 
   json document = read_workflow_file(words[0]);
-  fill_in_tasks(document, to_json(options.to_defaults(context)));
+  fill_in_tasks(document, options.body_of(options.to_defaults(context)));
   const Client client = connect(context, common);
   json answer = options.send(client, "/v1/workflows", document);
   const Workflow workflow = read_workflow(answer);

@@ -18,8 +18,16 @@ TaskSpec unbound_spec(const Task& task, const Actor& actor) {
   spec.flow.on_dependency_failed = TaskFlow().on_dependency_failed;
   spec.flow.unique = {};
   // What ran as its submitter goes on to do so where another submits it again.
-  if (!spec.user_uid && task.uid != actor.uid) spec.user_uid = task.uid;
+  if (!spec.user_uid && task.uid != actor.uid && spec.handler.empty()) spec.user_uid = task.uid;
   return spec;
+}
+
+// Whom a handler runs as is not the task's to say.
+bool runs_as_before(const ApiContext& context, const Task& task, const Actor& actor) {
+  if (task.spec.handler.empty() || task.uid == actor.uid || context.handlers == nullptr)
+    return true;
+  const Handler* handler = context.handlers->find(task.spec.handler);
+  return handler == nullptr || handler->user_uid.has_value();
 }
 
 }  // namespace
@@ -32,6 +40,11 @@ std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Ac
   if (!is_id) return FieldErrors{{pointer + "/like", "must be a task's id, a positive integer"}};
   const auto task = context.store.get(actor, like.get<TaskId>());
   if (!task) return FieldErrors{{pointer + "/like", "there is no task " + like.dump()}};
+  if (!runs_as_before(context, *task, actor)) {
+    return FieldErrors{{pointer + "/like", "its handler runs as who submits it, which was uid " +
+                                               std::to_string(task->uid) +
+                                               "; submit it as that user"}};
+  }
   json patch = item;
   patch.erase("like");
   return patch_task(unbound_spec(*task, actor), patch, pointer);

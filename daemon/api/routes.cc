@@ -63,6 +63,7 @@ constexpr Entry kRoutes[] = {
     {"GET", "/v1/schedules/{name}/preview", preview_schedule},
     {"GET", "/v1/hooks", list_hooks},
     {"POST", "/v1/hooks/{name}/test", test_hook},
+    {"GET", "/v1/handlers", list_handlers},
     {"GET", "/v1/stats", show_stats},
     {"GET", "/v1/healthz", show_health},
 };

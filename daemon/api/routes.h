@@ -51,6 +51,7 @@ Reply preview_schedule(const ApiContext& context, const Call& call);
 Reply list_hooks(const ApiContext& context, const Call& call);
 Reply test_hook(const ApiContext& context, const Call& call);
 Reply show_deliveries(const ApiContext& context, const Call& call);
+Reply list_handlers(const ApiContext& context, const Call& call);
 Reply show_stats(const ApiContext& context, const Call& call);
 Reply show_health(const ApiContext& context, const Call& call);
 
@@ -94,6 +95,18 @@ Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& reque
                            const std::function<std::string(std::size_t)>& pointer_to);
 // Refuses what can never start on this machine. `pointer` is the task's. does_not_fit.
 void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec);
+// Gives a task's object in a body, where it stands at `pointer`, what it leaves to its
+// handler and its queue. What is no task is left alone, for its reader to name. unknown_handler.
+void complete_task(const ApiContext& context, const std::string& pointer, nlohmann::json& task);
+// What every task must be, whichever way it comes: turns the user's name into a uid, and refuses
+// what cannot start. handlers_only, unknown_handler; resolve_user(), check_needs().
+void check_task(const ApiContext& context, const Actor& actor, const std::string& pointer,
+                TaskSpec& spec);
+// handlers_only, if the task has a command of its own.
+void check_command(const ApiContext& context, const TaskSpec& spec);
+// The same for what a patch would make of a task. unknown_handler, handlers_only.
+void check_command_patch(const ApiContext& context, const std::string& pointer,
+                         const nlohmann::json& patch);
 // The reason in the body of a pause; verbs that are none take no fields. 400, 422.
 std::string read_reason(const Call& call, bool is_pause);
 // 422; its detail is the first error's.

@@ -35,6 +35,7 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
   request.task = task.id;
   request.was = task.spec;
   request.was_due_at = task.due_at;
+  if (patch.is_object()) check_command_patch(context, pointer, patch);
   auto patched = patch_task(task.spec, patch, pointer);
   auto* errors = std::get_if<FieldErrors>(&patched);
   for (const auto& [field, why] : kNotEdited) {

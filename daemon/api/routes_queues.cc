@@ -3,6 +3,7 @@
 #include "daemon/api/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
+#include "daemon/task/task_defaults.h"
 
 namespace taskd {
 namespace {
@@ -39,6 +40,25 @@ void check_admin(const Call& call) {
   throw ProblemError(409, "queue_in_use",
                      "queue " + in_quotes(name) + " still has tasks (" + tasks + "); " + cancel +
                          "\"taskctl rm" + option + "\" removes those that have ended");
+}
+
+// Makes of the patch of the defaults that was sent, if one was, what they are to be after it. 422.
+void complete_defaults(const ApiContext& context, const std::string& before, QueuePatch& settings) {
+  if (!settings.defaults) return;
+  const std::string pointer = "#/defaults";
+  const json patch = json::parse(*settings.defaults);
+  FieldErrors errors;
+  for (const auto& [field, value] : patch.items()) {
+    if (value.is_null() && !can_be_default(DefaultsOf::queue, field))
+      errors.push_back({pointer + pointer_step(field), "cannot be a default of a queue"});
+  }
+  const json defaults = patch_defaults(json::parse(before), patch);
+  const FieldErrors wrong = check_task_defaults(DefaultsOf::queue, defaults, pointer);
+  errors.insert(errors.end(), wrong.begin(), wrong.end());
+  if (!errors.empty()) invalid_fields("invalid_request", std::move(errors));
+  check_needs(context.machine, pointer, spec_with_defaults(defaults));
+  settings.defaults = defaults.dump();
+  settings.defaults_were = before;
 }
 
 QueueInfo info_of(QueueResult result) {
@@ -109,6 +129,9 @@ Reply show_queue(const ApiContext& context, const Call& call) {
 Reply put_queue(const ApiContext& context, const Call& call) {
   QueuePatch patch = read_patch(context, call);
   const QueueSettings defaults;
+  complete_defaults(context, defaults.defaults, patch);
+  patch.defaults_were = std::nullopt;  // whatever they were
+  patch.defaults = patch.defaults.value_or(defaults.defaults);
   patch.capacity = patch.capacity.value_or(defaults.capacity);
   patch.concurrency = patch.concurrency.value_or(defaults.concurrency);
   patch.rate = patch.rate.value_or(defaults.rate);
@@ -123,9 +146,19 @@ Reply put_queue(const ApiContext& context, const Call& call) {
 }
 
 Reply patch_queue(const ApiContext& context, const Call& call) {
-  const QueuePatch patch = read_patch(context, call);
-  return json_reply(
-      200, queue_to_json(info_of(context.store.set_queue(call.actor, patch, /*create=*/false))));
+  const QueuePatch sent = read_patch(context, call);
+  for (;;) {
+    QueuePatch patch = sent;
+    if (patch.defaults) {
+      const auto queue = context.store.queue(patch.name);
+      if (!queue) no_such_queue(patch.name);
+      complete_defaults(context, queue->settings.defaults, patch);
+    }
+    QueueResult result = context.store.set_queue(call.actor, patch, /*create=*/false);
+    if (std::holds_alternative<EditedMeanwhile>(result))
+      continue;  // the patch is for what is there
+    return json_reply(200, queue_to_json(info_of(std::move(result))));
+  }
 }
 
 Reply remove_queue(const ApiContext& context, const Call& call) {

@@ -81,12 +81,15 @@ ScheduleSettings read_settings(const ApiContext& context, const Call& call) {
                        "with a letter or digit; not " +
                            in_quotes(name));
   }
-  ScheduleBody body = schedule_body_from_json(parse_body(call.body), name);
+  json sent = parse_body(call.body);
+  if (const auto task = sent.find("task"); task != sent.end()) {
+    complete_task(context, "#/task", *task);
+  }
+  ScheduleBody body = schedule_body_from_json(sent, name);
   check_calendar(body.settings, body.errors);
   check_notify(context, "#/task", body.settings.task.notify, body.errors);
   if (!body.errors.empty()) invalid_fields("invalid_request", std::move(body.errors));
-  resolve_user(call.actor, "#/task", body.settings.task);
-  check_needs(context.machine, "#/task", body.settings.task);
+  check_task(context, call.actor, "#/task", body.settings.task);
   return std::move(body.settings);
 }
 
@@ -158,6 +161,8 @@ Reply resume_schedule(const ApiContext& context, const Call& call) {
 Reply trigger_schedule(const ApiContext& context, const Call& call) {
   call.query.finish();
   read_reason(call, /*is_pause=*/false);
+  const auto schedule = context.store.schedule(call.actor, std::string(call.parameter));
+  if (schedule) check_command(context, schedule->settings.task);
   TriggerResult result = context.store.trigger_schedule(call.actor, std::string(call.parameter));
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {

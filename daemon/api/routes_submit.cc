@@ -29,7 +29,7 @@ std::string pointer_to(bool batch, std::size_t index) {
   return batch ? "#/tasks/" + std::to_string(index) : "#";
 }
 
-const json& batch_items(const json& body) {
+json& batch_items(json& body) {
   FieldErrors errors;
   for (const auto& [name, value] : body.items()) {
     if (name == "tasks") continue;
@@ -40,7 +40,7 @@ const json& batch_items(const json& body) {
       errors.push_back({"#/" + name, "is not known beside tasks"});
     }
   }
-  const json& items = body.at("tasks");
+  json& items = body.at("tasks");
   if (!items.is_array() || items.empty() || items.size() > kMaxBatch) {
     errors.push_back({"#/tasks", "must be an array of 1 to 10,000 tasks"});
   }
@@ -50,13 +50,15 @@ const json& batch_items(const json& body) {
   return items;
 }
 
-std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, const json& body,
+std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, json body,
                                 bool batch) {
   std::vector<NewTask> tasks;
   FieldErrors errors;
-  const auto read_one = [&](const json& item) {
+  const auto read_one = [&](json& item) {
     const std::string pointer = pointer_to(batch, tasks.size());
+    // One like another has that one's values already.
     const bool is_like = item.is_object() && item.contains("like");
+    if (!is_like) complete_task(context, pointer, item);
     auto task =
         is_like ? task_like(context, call.actor, item, pointer) : new_task_from_json(item, pointer);
     if (auto* wrong = std::get_if<FieldErrors>(&task)) {
@@ -67,16 +69,11 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, con
     }
   };
   if (batch) {
-    const json& items = batch_items(body);
+    json& items = batch_items(body);
     const auto defaults = body.find("defaults");
-    for (const json& item : items) {
-      if (defaults != body.end() && item.is_object()) {
-        json whole = item;
-        fill_in(whole, *defaults);
-        read_one(whole);
-      } else {
-        read_one(item);
-      }
+    for (json& item : items) {
+      if (defaults != body.end() && item.is_object()) fill_in(item, *defaults);
+      read_one(item);
       if (errors.size() > kMaxFieldErrors) break;
     }
   } else {
@@ -247,12 +244,11 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   SubmitRequest request;
   request.actor = call.actor;
   set_idempotency_key(call, request);
-  const json body = parse_body(call.body);
+  json body = parse_body(call.body);
   const bool batch = body.contains("tasks");
-  request.tasks = read_tasks(context, call, body, batch);
+  request.tasks = read_tasks(context, call, std::move(body), batch);
   for (std::size_t i = 0; i < request.tasks.size(); ++i) {
-    resolve_user(call.actor, pointer_to(batch, i), request.tasks[i].spec);
-    check_needs(context.machine, pointer_to(batch, i), request.tasks[i].spec);
+    check_task(context, call.actor, pointer_to(batch, i), request.tasks[i].spec);
   }
 
   const Submitted submitted =

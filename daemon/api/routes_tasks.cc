@@ -60,7 +60,7 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
 Reply show_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   const Task task = task_of(context, call);
-  Reply reply = json_reply(200, task_to_json(task));
+  Reply reply = json_reply(200, task_with_payload_to_json(task));
   reply.headers.emplace_back("ETag", etag_of(task));
   return reply;
 }

@@ -31,14 +31,25 @@ std::string pointer_to(const std::string& step) {
   return "#/tasks" + pointer_step(step);
 }
 
+void complete_tasks(const ApiContext& context, json& body) {
+  for (const char* member : {"tasks", "chain", "group"}) {
+    const auto tasks = body.find(member);
+    if (tasks == body.end() || !tasks->is_structured()) continue;
+    for (const auto& [step, task] : tasks->items()) {
+      complete_task(context, "#/" + std::string(member) + pointer_step(step), task);
+    }
+  }
+  if (const auto then = body.find("then"); then != body.end())
+    complete_task(context, "#/then", *then);
+}
+
 SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflow workflow) {
   SubmitRequest request;
   request.actor = call.actor;
   request.workflow = std::move(workflow.name);
   for (WorkflowStep& step : workflow.steps) {
     const std::string pointer = pointer_to(step.name);
-    resolve_user(call.actor, pointer, step.task.spec);
-    check_needs(context.machine, pointer, step.task.spec);
+    check_task(context, call.actor, pointer, step.task.spec);
     request.steps.push_back({step.name, std::move(step.needs)});
     request.tasks.push_back(std::move(step.task));
   }
@@ -67,7 +78,9 @@ Reply control_all(const ApiContext& context, const Call& call, Verb verb,
 
 Reply submit_workflow(const ApiContext& context, const Call& call) {
   call.query.finish();
-  auto parsed = workflow_from_body(parse_body(call.body));
+  json body = parse_body(call.body);
+  complete_tasks(context, body);
+  auto parsed = workflow_from_body(body);
   if (auto* errors = std::get_if<FieldErrors>(&parsed)) {
     invalid_fields("invalid_workflow", std::move(*errors));
   }

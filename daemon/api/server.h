@@ -18,6 +18,7 @@
 #include "daemon/engine/task_watch.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
+#include "daemon/task/handler.h"
 
 namespace taskd {
 
@@ -40,8 +41,9 @@ struct ApiContext {
   std::string version;
   WallTime started_at;
   std::function<WorkerCounts()> workers;
-  Notifier* notifier = nullptr;  // null: no hooks are declared
-  Machine machine = {};  // what tasks may ask for
+  Notifier* notifier = nullptr;        // null: no hooks are declared
+  Machine machine = {};                // what tasks may ask for
+  const Handlers* handlers = nullptr;  // null: none are declared
 };
 
 struct ServerLimits {

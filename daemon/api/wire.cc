@@ -56,7 +56,9 @@ json stdin_to_json(const TaskSpec& spec) {
 }
 
 void add_spec(json& out, const TaskSpec& spec) {
-  if (spec.argv.empty()) {
+  if (!spec.handler.empty()) {
+    out["handler"] = spec.handler;
+  } else if (spec.argv.empty()) {
     out["shell"] = spec.shell;
   } else {
     out["argv"] = spec.argv;
@@ -219,6 +221,8 @@ void read_notify(const json& object, std::vector<Notify>& out) {
 void read_spec(const json& object, TaskSpec& spec) {
   read_argv(object, spec.argv);
   read_into(object, "shell", spec.shell);
+  read_into(object, "handler", spec.handler);
+  if (const json* payload = find(object, "payload")) spec.payload = payload->dump();
   read_into(object, "name", spec.name);
   read_into(object, "queue", spec.queue);
   read_into(object, "priority", spec.priority);
@@ -306,6 +310,8 @@ constexpr Title kTitles[] = {
     {"invalid_request", "The request cannot be accepted"},
     {"unknown_queue", "There is no such queue"},
     {"unknown_user", "There is no such user"},
+    {"unknown_handler", "There is no such handler"},
+    {"handlers_only", "This daemon takes handlers only, no commands"},
     {"unknown_dependency", "There is no such task to depend on"},
     {"does_not_fit", "The machine never has that much"},
     {"idempotency_key_reused", "The Idempotency-Key belongs to another request"},
@@ -394,6 +400,13 @@ Task task_from_json(const json& object) {
   task.last_outcome = read_outcome(object);
   read_progress(object, task);
   return task;
+}
+
+json task_with_payload_to_json(const Task& task) {
+  json out = task_to_json(task);
+  if (!task.spec.handler.empty())
+    out["payload"] = task.spec.payload.empty() ? json(nullptr) : json::parse(task.spec.payload);
+  return out;
 }
 
 Attempt attempt_from_json(const json& object) {

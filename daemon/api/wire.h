@@ -22,6 +22,8 @@ namespace taskd {
 // with error_handler_t::replace. Values of env are masked; a token is never shown.
 nlohmann::json time_or_null(const std::optional<WallTime>& time);
 nlohmann::json task_to_json(const Task& task);
+// With the payload of its handler, which may be large.
+nlohmann::json task_with_payload_to_json(const Task& task);
 nlohmann::json attempt_to_json(const Attempt& attempt);
 
 // The reverse, for clients. Unknown fields are ignored, so an older taskctl reads a newer daemon.
@@ -35,7 +37,7 @@ nlohmann::json counts_to_json(const std::int64_t (&counts)[std::size(kAllStates)
 nlohmann::json queue_to_json(const QueueInfo& queue);
 QueueInfo queue_from_json(const nlohmann::json& json);
 // The settings in the body of a PUT or PATCH, an object. Every wrong field is reported, unknown
-// ones too.
+// ones too. `defaults` is what was sent, a merge patch, and not looked at yet.
 std::variant<QueuePatch, FieldErrors> queue_patch_from_json(const nlohmann::json& body,
                                                             const std::string& name);
 

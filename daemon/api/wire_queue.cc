@@ -36,6 +36,12 @@ constexpr JsonField<QueuePatch> kQueueFields[] = {
      }},
     {"notify", [](FieldReader& reader, const json& value, const std::string& at,
                   QueuePatch& queue) { read_notify(reader, value, at, queue.notify.emplace()); }},
+    {"defaults",
+     [](FieldReader& reader, const json& value, const std::string& at, QueuePatch& queue) {
+       if (!value.is_object() && !value.is_null())
+         return reader.wrong_type(value, at, "an object or null");
+       queue.defaults = value.dump();
+     }},
 };
 
 }  // namespace
@@ -56,6 +62,7 @@ json queue_to_json(const QueueInfo& queue) {
               {"rate", rate_to_json(settings.rate)},
               {"weight", settings.weight},
               {"notify", format_notify(settings.notify)},
+              {"defaults", json::parse(settings.defaults)},
               {"paused", nullptr},
               {"draining", queue.draining},
               {"counts", counts_to_json(queue.counts)}};
@@ -84,6 +91,7 @@ QueueInfo queue_from_json(const json& object) {
         throw std::runtime_error("the queue's \"notify\" has an event this version does not know");
       queue.settings.notify.push_back(std::get<Notify>(std::move(notify)));
     }
+    queue.settings.defaults = object.value("defaults", json::object()).dump();
     if (const json& paused = object.at("paused"); !paused.is_null()) {
       const auto at = parse_rfc3339(paused.at("at").get<std::string>());
       if (!at) throw std::runtime_error("the queue's \"paused\" has no time stamp");

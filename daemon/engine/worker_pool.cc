@@ -6,8 +6,8 @@
 
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"
-#include "daemon/engine/attempt_environment.h"
 #include "daemon/engine/dependencies_file.h"
+#include "daemon/engine/handler_command.h"
 
 namespace taskd {
 namespace {
@@ -29,13 +29,14 @@ void log_end(const Finish& finish) {
 }  // namespace
 
 WorkerPool::WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running,
-                       const Clock& clock, ProgressBoard& progress, int workers,
-                       std::function<void(const std::string&)> on_fatal)
+                       const Clock& clock, ProgressBoard& progress, const Handlers& handlers,
+                       int workers, std::function<void(const std::string&)> on_fatal)
     : store_(store),
       launcher_(launcher),
       running_(running),
       clock_(clock),
       progress_(progress),
+      handlers_(handlers),
       workers_(workers),
       on_fatal_(std::move(on_fatal)),
       refusals_(clock) {}
@@ -163,18 +164,28 @@ void WorkerPool::wake_another() {
 }
 
 std::optional<Finish> WorkerPool::execute(const Claim& claim) {
-  Launch launch{claim.task, claim.attempt, claim.token,
-                claim.uid,  claim.spec,    environment_of(claim)};
-  if (!claim.spec.flow.depends_on.empty()) {
-    launch.files.push_back(dependencies_file(store_, claim));
-  }
-  auto launched = launcher_.launch(launch);
+  auto launched = launch(claim);
   if (auto* end = std::get_if<AttemptEnd>(&launched)) {
     log_refusal(claim, end->outcome);
     return Finish{claim.task, claim.attempt, claim.token, std::move(*end)};
   }
   log::info("attempt started", {{"task", claim.task}, {"attempt", claim.attempt}});
   return supervise(claim, *std::get<std::unique_ptr<LiveAttempt>>(launched));
+}
+
+std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> WorkerPool::launch(const Claim& claim) {
+  auto launch = launch_of(claim, handlers_);
+  if (!launch) {
+    AttemptEnd end;
+    end.outcome = {OutcomeKind::spawn_failed, 0,
+                   "there is no handler \"" + claim.spec.handler +
+                       "\" in the daemon's configuration any more"};
+    return end;
+  }
+  if (!claim.spec.flow.depends_on.empty()) {
+    launch->files.push_back(dependencies_file(store_, claim));
+  }
+  return launcher_.launch(*launch);
 }
 
 std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& live) {

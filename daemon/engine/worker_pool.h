@@ -3,7 +3,7 @@
 // polls.
 //
 // Threading: start(), stop() from one thread; publish() from the store's writer. The pool does not
-// own the store, the launcher, the running set or the progress board; all outlive it.
+// own the store, the launcher, the running set, the progress board or the handlers; all outlive it.
 #pragma once
 
 #include <poll.h>
@@ -25,6 +25,7 @@
 #include "daemon/engine/running_set.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
+#include "daemon/task/handler.h"
 
 namespace taskd {
 
@@ -32,7 +33,7 @@ class WorkerPool {
  public:
   // `on_fatal` is told of an exception no worker can go on after; it must not return.
   WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, const Clock& clock,
-             ProgressBoard& progress, int workers,
+             ProgressBoard& progress, const Handlers& handlers, int workers,
              std::function<void(const std::string&)> on_fatal);
   ~WorkerPool();
 
@@ -65,6 +66,7 @@ class WorkerPool {
   void wake_another();
   // Launches and waits. Nothing when the pool stops first.
   std::optional<Finish> execute(const Claim& claim);
+  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Claim& claim);
   std::optional<Finish> supervise(const Claim& claim, LiveAttempt& live);
   void log_refusal(const Claim& claim, const Outcome& outcome);
   // Until the attempt has ended or the pool stops. Stops an attempt that breaks its promise to
@@ -81,6 +83,7 @@ class WorkerPool {
   RunningSet& running_;
   const Clock& clock_;
   ProgressBoard& progress_;
+  const Handlers& handlers_;
   const int workers_;
   const std::function<void(const std::string&)> on_fatal_;
   EventFd stop_event_;  // readable once stopping

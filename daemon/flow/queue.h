@@ -23,6 +23,7 @@ struct QueueSettings {
   std::optional<RateLimit> rate;    // of starts
   int weight = 1;                   // its share of the workers beside other queues
   std::vector<Notify> notify = {};  // who is told of its tasks, beside whom they name themselves
+  std::string defaults = "{}";      // what its tasks take that say nothing else: fields, in JSON
 };
 
 // What is set anew; the rest stays.
@@ -33,6 +34,9 @@ struct QueuePatch {
   std::optional<std::optional<RateLimit>> rate = {};
   std::optional<int> weight = {};
   std::optional<std::vector<Notify>> notify = {};
+  std::optional<std::string> defaults = {};
+  // Nothing is set unless these are its defaults; they are what the new ones were made of.
+  std::optional<std::string> defaults_were = {};
 };
 
 struct QueuePause {

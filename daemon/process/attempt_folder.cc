@@ -248,7 +248,7 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
     const UniqueFd folder = open_folder_at(bucket.get(), name);
     if (!folder) return;
     for (const char* name_in_it :
-         {shim::kInputFile, kDependenciesFile, shim::kResultFile, shim::kLockFile}) {
+         {shim::kInputFile, kPayloadFile, kDependenciesFile, shim::kResultFile, shim::kLockFile}) {
       remove_at(folder.get(), name_in_it, 0);
     }
   }

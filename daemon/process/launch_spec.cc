@@ -33,6 +33,12 @@ Environment environment(const Launch& launch, const User& user, const LaunchSett
   return env;
 }
 
+// What the shim opens as stdin; see shim/protocol.h.
+std::string stdin_of(const TaskSpec& spec) {
+  if (!spec.handler.empty()) return kPayloadFile;
+  return spec.stdin_text.empty() ? spec.stdin_file : shim::kInputFile;
+}
+
 // The strings of a spec, each with its NUL.
 class Strings {
  public:
@@ -62,7 +68,7 @@ EncodedSpec encode_spec(const Launch& launch, const User& user, const LaunchSett
   strings.add(settings.boot_id);
   strings.add(spec.cwd.empty() ? user.home : spec.cwd);
   strings.add(cgroup);
-  strings.add(spec.stdin_text.empty() ? spec.stdin_file : shim::kInputFile);
+  strings.add(stdin_of(spec));
   for (const std::string& arg : argv) strings.add(arg);
   for (const auto& [name, value] : env) strings.add(name + "=" + value);
   if (strings.has_nul()) return {{}, EINVAL};

@@ -22,12 +22,13 @@ namespace taskd {
 // A file that the job may read, and no other user: in the attempt's folder, made before its start
 // and removed when it is settled.
 struct JobFile {
-  std::string name;      // kDependenciesFile
+  std::string name;      // kDependenciesFile, kPayloadFile
   std::string variable;  // of the environment, which has its path
   // Hands its text to `write`, piece by piece. A std::system_error makes the start a failed one.
   std::function<void(const std::function<void(std::string_view)>& write)> fill;
 };
 inline constexpr const char* kDependenciesFile = "dependencies";
+inline constexpr const char* kPayloadFile = "payload";  // also the stdin of a task with a handler
 
 // What to start. `token` is the fencing token of the claim that is already committed.
 struct Launch {

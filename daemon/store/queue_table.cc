@@ -43,6 +43,7 @@ QueueInfo read_queue(const Query& row) {
   if (!row.is_null(6)) info.paused = QueuePause{row.time(6), row.uid(7), row.text(8)};
   info.draining = row.int64(9) != 0;
   info.settings.notify = notify_from_stored(row.text(10));
+  info.settings.defaults = row.text(11);
   return info;
 }
 
@@ -50,12 +51,12 @@ void QueueTable::load(Connection& db) {
   Queues fresh;
   Query queues = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-      " paused_by, paused_why, draining, notify, rate_full_at_ns FROM queues");
+      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns FROM queues");
   while (queues.step()) {
     QueueInfo info = read_queue(queues);
     Queue& queue = fresh[info.settings.name];
     queue.info = std::move(info);
-    queue.bucket.full_at_ns = queues.int64(11);
+    queue.bucket.full_at_ns = queues.int64(12);
     const auto known = queues_.find(queue.info.settings.name);
     if (known != queues_.end()) queue.pass = known->second.pass;
   }

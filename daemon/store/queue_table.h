@@ -83,7 +83,7 @@ class QueueTable {
 };
 
 // Reads a row of name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,
-// paused_by, paused_why, draining, notify. The counts are not in it.
+// paused_by, paused_why, draining, notify, defaults. The counts are not in it.
 QueueInfo read_queue(const Query& row);
 std::string notify_to_stored(const std::vector<Notify>& list);
 

@@ -12,14 +12,16 @@ std::string reason_detail(const std::string& why) {
 void write_settings(Connection& db, const QueueSettings& settings) {
   const auto& rate = settings.rate;
   db.run(
-      "INSERT INTO queues (name, capacity, concurrency, weight, rate_count, rate_per_ms, notify)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO UPDATE SET"
+      "INSERT INTO queues (name, capacity, concurrency, weight, rate_count, rate_per_ms, notify,"
+      " defaults) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET"
       " capacity = excluded.capacity, concurrency = excluded.concurrency,"
       " weight = excluded.weight, rate_count = excluded.rate_count,"
-      " rate_per_ms = excluded.rate_per_ms, notify = excluded.notify",
+      " rate_per_ms = excluded.rate_per_ms, notify = excluded.notify,"
+      " defaults = excluded.defaults",
       settings.name, settings.capacity, settings.concurrency, settings.weight,
       rate ? std::optional(rate->count) : std::nullopt,
-      rate ? std::optional(rate->per_ms) : std::nullopt, notify_to_stored(settings.notify));
+      rate ? std::optional(rate->per_ms) : std::nullopt, notify_to_stored(settings.notify),
+      settings.defaults);
 }
 
 void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
@@ -29,6 +31,7 @@ void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
   if (patch.rate) settings.rate = *patch.rate;
   if (patch.weight) settings.weight = *patch.weight;
   if (patch.notify) settings.notify = *patch.notify;
+  if (patch.defaults) settings.defaults = *patch.defaults;
   write_settings(db, settings);
 }
 
@@ -96,18 +99,44 @@ void TaskStore::configure_queues(std::span<const QueuePatch> queues) {
     }
     reload(transaction);
   });
+  load_queue_defaults();
+}
+
+void TaskStore::load_queue_defaults() {
+  // Read inside the lock: of several that changed something, the last to get here sees it all.
+  const MutexLock lock(impl_->defaults_mutex);
+  impl_->defaults = impl_->read([](Connection& db) {
+    std::map<std::string, std::string> defaults;
+    Query rows = db.query("SELECT name, defaults FROM queues");
+    while (rows.step()) {
+      if (std::string text = rows.text(1); text != "{}") defaults[rows.text(0)] = std::move(text);
+    }
+    return defaults;
+  });
+}
+
+std::string TaskStore::queue_defaults(const std::string& queue) {
+  const MutexLock lock(impl_->defaults_mutex);
+  const auto found = impl_->defaults.find(queue);
+  return found == impl_->defaults.end() ? "" : found->second;
 }
 
 QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bool create) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
-    const bool known = transaction.queues().contains(patch.name);
-    if (!known && !create) return UnknownQueue{patch.name};
-    apply(transaction.db(), patch,
-          known ? transaction.queues().info(patch.name).settings : QueueSettings{});
-    note(transaction, "queue_set", actor, "queue=" + patch.name);
-    reload(transaction);
-    return transaction.queues().info(patch.name);
-  });
+  QueueResult result =
+      impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+        const bool known = transaction.queues().contains(patch.name);
+        if (!known && !create) return UnknownQueue{patch.name};
+        const QueueSettings before =
+            known ? transaction.queues().info(patch.name).settings : QueueSettings{};
+        if (patch.defaults_were && *patch.defaults_were != before.defaults)
+          return EditedMeanwhile{};
+        apply(transaction.db(), patch, before);
+        note(transaction, "queue_set", actor, "queue=" + patch.name);
+        reload(transaction);
+        return transaction.queues().info(patch.name);
+      });
+  if (patch.defaults && std::holds_alternative<QueueInfo>(result)) load_queue_defaults();
+  return result;
 }
 
 QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
@@ -122,16 +151,20 @@ QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queu
 }
 
 QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
-    if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
-    const QueueInfo info = transaction.queues().info(queue);
-    if (queue == kDefaultQueue || transaction.queues().total(queue) > 0) return QueueInUse{info};
-    transaction.queues().flush(transaction.db());
-    transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);
-    note(transaction, "queue_removed", actor, "queue=" + queue);
-    reload(transaction);
-    return info;
-  });
+  QueueResult result =
+      impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+        if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
+        const QueueInfo info = transaction.queues().info(queue);
+        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0)
+          return QueueInUse{info};
+        transaction.queues().flush(transaction.db());
+        transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);
+        note(transaction, "queue_removed", actor, "queue=" + queue);
+        reload(transaction);
+        return info;
+      });
+  if (std::holds_alternative<QueueInfo>(result)) load_queue_defaults();
+  return result;
 }
 
 std::vector<QueueInfo> TaskStore::queues() {
@@ -139,7 +172,7 @@ std::vector<QueueInfo> TaskStore::queues() {
     std::vector<QueueInfo> queues;
     Query rows = db.query(
         "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-        " paused_by, paused_why, draining, notify FROM queues ORDER BY name");
+        " paused_by, paused_why, draining, notify, defaults FROM queues ORDER BY name");
     while (rows.step()) {
       queues.push_back(read_queue(rows));
       read_counts(db, queues.back());
@@ -152,7 +185,7 @@ std::optional<QueueInfo> TaskStore::queue(const std::string& name) {
   return impl_->read([&](Connection& db) -> std::optional<QueueInfo> {
     Query row = db.query(
         "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-        " paused_by, paused_why, draining, notify FROM queues WHERE name = ?1");
+        " paused_by, paused_why, draining, notify, defaults FROM queues WHERE name = ?1");
     if (!row.bind(name).step()) return std::nullopt;
     QueueInfo info = read_queue(row);
     read_counts(db, info);

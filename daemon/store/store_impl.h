@@ -3,10 +3,12 @@
 
 #include <SQLiteCpp/Exception.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "daemon/base/mutex.h"
 #include "daemon/store/reader_pool.h"
 #include "daemon/store/task_store.h"
 #include "daemon/store/transaction.h"
@@ -44,6 +46,8 @@ struct TaskStore::Impl {
   const StoreOptions options;
   const std::int64_t generation;
   WriteQueue writer;
+  Mutex defaults_mutex;
+  std::map<std::string, std::string> defaults TASKD_GUARDED_BY(defaults_mutex);  // of queues
   ReaderPool readers;  // closed before the writer, whose connection must be the last
 };
 

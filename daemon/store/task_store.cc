@@ -96,7 +96,9 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
     auto impl = std::make_unique<Impl>(std::move(db), options, generation);
     // A reader that cannot be opened is to show now, not at the first request.
     impl->read([](Connection& reader) { return reader.in_transaction(); });
-    return std::unique_ptr<TaskStore>(new TaskStore(std::move(impl)));
+    std::unique_ptr<TaskStore> store(new TaskStore(std::move(impl)));
+    store->load_queue_defaults();
+    return store;
   } catch (const SQLite::Exception& error) {
     throw explain(options.path, error);
   } catch (const std::system_error& error) {

@@ -262,7 +262,8 @@ enum class QueueVerb { pause, resume, drain };  // resume ends both
 struct QueueInUse {
   QueueInfo info;  // it still has tasks; the queue `default` always is in use
 };
-using QueueResult = std::variant<QueueInfo, UnknownQueue, QueueInUse>;
+// EditedMeanwhile: its defaults are not those of `defaults_were`.
+using QueueResult = std::variant<QueueInfo, UnknownQueue, QueueInUse, EditedMeanwhile>;
 
 // --- schedules ----------------------------------------------------------------------------------
 struct UnknownSchedule {
@@ -332,6 +333,9 @@ class TaskStore {
   QueueResult remove_queue(const Actor& actor, const std::string& queue);
   std::optional<QueueInfo> queue(const std::string& name);
   std::vector<QueueInfo> queues();  // by name
+  // What a submit into it takes that says nothing else, as JSON; "" without any. From memory, since
+  // every submit asks.
+  std::string queue_defaults(const std::string& queue);
 
   // Makes the schedule, or gives it these settings; an `every` counts from now. Its owner is who
   // made it; another's can be changed by an admin alone. Its slots begin after now.
@@ -442,6 +446,7 @@ class TaskStore {
 
  private:
   struct Impl;
+  void load_queue_defaults();
   ControlResult control_filter(const ControlRequest& request);
   ControlResult preview_filter(const ControlRequest& request);
   void end_arrays(const ControlRequest& request);

@@ -168,7 +168,8 @@ class Inquiry {
     if (const auto unmet = find_unmet(machine_, needs)) return of(WaitKind::never_fits, *unmet);
     Query row = db_.query(
         "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-        " paused_by, paused_why, draining, rate_full_at_ns FROM queues WHERE name = ?1");
+        " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns FROM queues"
+        " WHERE name = ?1");
     if (!row.bind(task_.spec.queue).step()) return of(WaitKind::turn);
     const QueueInfo queue = read_queue(row);
     if (queue.paused) {
@@ -189,7 +190,7 @@ class Inquiry {
       return why;
     }
     if (const auto& rate = queue.settings.rate) {
-      const WallTime next = next_start(*rate, {row.int64(10)}, now_);
+      const WallTime next = next_start(*rate, {row.int64(12)}, now_);
       if (next > now_) {
         why = of(WaitKind::queue_rate, queue.settings.name);
         why.until = next;

@@ -39,6 +39,26 @@ void read_shell(FieldReader& reader, const json& value, const std::string& at, N
   task.spec.shell = *text;
 }
 
+void read_handler(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = reader.string(value, at);
+  if (text == nullptr) return;
+  if (!is_valid_queue_name(*text)) {
+    return reader.complain(
+        at, "must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit");
+  }
+  task.spec.handler = *text;
+}
+
+// Any JSON is one: what is in it is between who submits it and the handler.
+void read_payload(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (value.is_null()) return;
+  std::string text = value.dump();
+  if (text.size() > kMaxPayloadBytes)
+    return reader.complain(
+        at, "must have at most " + std::to_string(kMaxPayloadBytes) + " bytes as compact JSON");
+  task.spec.payload = std::move(text);
+}
+
 void read_name(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   const auto* text = reader.string(value, at);
   if (text != nullptr && reader.plain(*text, at)) task.spec.name = *text;
@@ -174,6 +194,19 @@ void read_array(FieldReader& reader, const json& value, const std::string& at, N
     reader.complain(at, "must have at most " + std::to_string(kMaxArrayTasks) + " tasks");
 }
 
+// Exactly one of the three kinds, and nothing beside a handler that is the handler's to say.
+void check_command(FieldReader& reader, const json& body, const std::string& at) {
+  const bool has_handler = body.contains("handler");
+  if (body.contains("argv") + body.contains("shell") + has_handler != 1)
+    reader.complain(at, "exactly one of \"argv\", \"shell\" and \"handler\" is needed");
+  if (body.contains("payload") && !has_handler)
+    reader.complain(at + "/payload", "belongs to \"handler\"; leave it out");
+  for (const auto& [field, value] : body.items()) {
+    if (has_handler && is_said_by_handler(field))
+      reader.complain(at + pointer_step(field), "is for the handler to say; leave it out");
+  }
+}
+
 // What would mean something else for each task of an array.
 void check_array(FieldReader& reader, const std::string& at, const NewTask& task) {
   if (!task.array) return;
@@ -254,6 +287,8 @@ void read_flow(FieldReader& reader, const json& value, const std::string& at, Ne
 constexpr JsonField<NewTask> kTaskFields[] = {
     {"argv", read_argv},
     {"shell", read_shell},
+    {"handler", read_handler},
+    {"payload", read_payload},
     {"name", read_name},
     {"queue", read_queue},
     {"priority", read_priority},
@@ -314,6 +349,11 @@ bool is_valid_queue_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), fits);
 }
 
+bool is_said_by_handler(std::string_view field) {
+  return std::find(std::begin(kSaidByHandler), std::end(kSaidByHandler), field) !=
+         std::end(kSaidByHandler);
+}
+
 bool is_task_field(std::string_view name) {
   return std::any_of(std::begin(kTaskFields), std::end(kTaskFields),
                      [&](const auto& field) { return field.name == name; });
@@ -328,8 +368,7 @@ std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
     return reader.take_errors();
   }
   read_fields(reader, body, pointer_prefix, kTaskFields, task);
-  if (body.contains("argv") == body.contains("shell"))
-    reader.complain(pointer_prefix, "exactly one of \"argv\" and \"shell\" is needed");
+  check_command(reader, body, pointer_prefix);
   if (body.contains("delay_ms") && body.contains("run_at"))
     reader.complain(pointer_prefix, "only one of \"delay_ms\" and \"run_at\" can be given");
   check_array(reader, pointer_prefix, task);

@@ -40,12 +40,17 @@ inline constexpr std::size_t kMaxEnvBytes = 131'072;  // all names and values to
 inline constexpr std::size_t kMaxLabels = 64;
 inline constexpr std::size_t kMaxCwdBytes = 4096;  // and of any other path
 inline constexpr std::size_t kMaxStdinBytes = 512 << 10;
+inline constexpr std::size_t kMaxPayloadBytes = 512 << 10;  // as compact JSON
 inline constexpr int kMaxAttempts = 1000;
 inline constexpr int kMaxLost = 100;
 inline constexpr std::size_t kMaxFieldErrors = 100;  // no more are reported
 
 // 1 to 64 letters, digits, '.', '_' and '-'; the first a letter or digit.
 bool is_valid_queue_name(std::string_view name);
+
+// The fields that no task with a handler has, since the handler says them.
+inline constexpr std::string_view kSaidByHandler[] = {"env", "cwd", "stdin", "user"};
+bool is_said_by_handler(std::string_view field);
 
 // Whether a submit has a field of this name.
 bool is_task_field(std::string_view name);

@@ -1,5 +1,6 @@
 #include "daemon/task/spec_merge.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -11,25 +12,45 @@ namespace {
 
 using nlohmann::json;
 
-// Fields of which a task has only one.
-constexpr std::pair<std::string_view, std::string_view> kEitherOr[] = {{"argv", "shell"},
-                                                                       {"delay_ms", "run_at"}};
+constexpr std::string_view kCommands[] = {"argv", "shell", "handler"};
 
-// The field that says the same in another way, or "".
-std::string_view other_way(std::string_view field) {
-  for (const auto& [one, other] : kEitherOr) {
-    if (field == one) return other;
-    if (field == other) return one;
+bool is_command(std::string_view field) {
+  return std::find(std::begin(kCommands), std::end(kCommands), field) != std::end(kCommands);
+}
+
+bool has_command(const json& task) {
+  return std::any_of(std::begin(kCommands), std::end(kCommands),
+                     [&](std::string_view field) { return task.contains(field); });
+}
+
+// The other field that says when, or "".
+std::string_view other_start(std::string_view field) {
+  if (field == "delay_ms") return "run_at";
+  return field == "run_at" ? "delay_ms" : "";
+}
+
+// The patch names another kind of command: what belongs to the one before goes.
+void drop_command(json& task, const json& patch) {
+  for (const std::string_view field : kCommands) task.erase(std::string(field));
+  if (!patch.contains("handler")) {
+    task.erase("payload");
+    return;
   }
-  return "";
+  for (const std::string_view field : kSaidByHandler) task.erase(std::string(field));
 }
 
 }  // namespace
 
 void fill_in(json& task, const json& defaults) {
+  const bool own_command = has_command(task);
+  const bool has_handler = (own_command ? task : defaults).contains("handler");
   for (const auto& [field, value] : defaults.items()) {
-    const std::string_view other = other_way(field);
-    if (task.contains(field) || (!other.empty() && task.contains(other))) continue;
+    const std::string_view other = other_start(field);
+    const bool fits = is_command(field)           ? !own_command
+                      : field == "payload"        ? has_handler
+                      : is_said_by_handler(field) ? !has_handler
+                                                  : true;
+    if (!fits || task.contains(field) || (!other.empty() && task.contains(other))) continue;
     task[field] = value;
   }
 }
@@ -37,7 +58,10 @@ void fill_in(json& task, const json& defaults) {
 FieldErrors check_defaults(const json& defaults, const std::string& pointer) {
   if (!defaults.is_object()) return {{pointer, "must be an object"}};
   json task = defaults;
-  if (!task.contains("argv") && !task.contains("shell")) task["shell"] = "true";
+  if (!has_command(task)) {
+    task["shell"] = "true";
+    task.erase("payload");  // for those tasks that have a handler, and looked at there
+  }
   auto read = new_task_from_json(task, pointer);
   auto* errors = std::get_if<FieldErrors>(&read);
   return errors != nullptr ? std::move(*errors) : FieldErrors{};
@@ -50,17 +74,24 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   before.spec = spec;
   json task = to_json(before);
   FieldErrors errors;
+  bool new_command = false;
   for (const auto& [field, value] : patch.items()) {
     if (!value.is_null()) {
-      const std::string_view other = other_way(field);
-      if (!patch.contains(other)) task.erase(std::string(other));
-      if (field == "stdin") task.erase(field);  // a file or a text: nothing to merge
+      new_command |= is_command(field) && !task.contains(field);
+      if (const auto other = other_start(field); !patch.contains(other))
+        task.erase(std::string(other));
+      // A file or a text, and whatever a payload is: nothing to merge.
+      if (field == "stdin" || field == "payload") task.erase(field);
     } else if (!is_task_field(field)) {
       errors.push_back({pointer + pointer_step(field), "unknown field"});  // merging would drop it
     }
   }
   if (!errors.empty()) return errors;
+  if (new_command) drop_command(task, patch);
   task.merge_patch(patch);
+  // As it is, with its nulls.
+  if (const auto payload = patch.find("payload"); payload != patch.end() && !payload->is_null())
+    task["payload"] = *payload;
   return new_task_from_json(task, pointer);
 }
 

@@ -11,15 +11,17 @@
 namespace taskd {
 
 // Gives `task`, a submit's body, the fields of `defaults` that it leaves out; both are objects. A
-// field is taken whole or not at all, and argv counts as shell, delay_ms as run_at.
+// field is taken whole or not at all; argv, shell and handler count as one, and so do delay_ms and
+// run_at. A task with a handler takes nothing that the handler says, one without no payload.
 void fill_in(nlohmann::json& task, const nlohmann::json& defaults);
 
 // What is wrong with `defaults` by themselves.
 FieldErrors check_defaults(const nlohmann::json& defaults, const std::string& pointer);
 
 // The task that `patch` makes of one with `spec`: a JSON merge patch (RFC 7396) of the fields of a
-// submit, where null gives a field its default, and objects are merged. The result is looked at as
-// a submit is; pointers begin with `pointer`. It has a start only if the patch names one.
+// submit, where null gives a field its default, and objects are merged, but for a payload. What
+// does not go with another kind of command goes with the one before. The result is looked at as a
+// submit is; pointers begin with `pointer`. It has a start only if the patch names one.
 std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const nlohmann::json& patch,
                                               const std::string& pointer = "#");
 

@@ -135,6 +135,14 @@ void write_command(JsonWriter& writer, const TaskSpec& spec) {
     writer.key("shell");
     writer.string(spec.shell);
   }
+  if (!spec.handler.empty()) {
+    writer.key("handler");
+    writer.string(spec.handler);
+  }
+  if (!spec.payload.empty()) {
+    writer.key("payload");
+    writer.raw(spec.payload);
+  }
 }
 
 void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
@@ -236,6 +244,10 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     for (const json& arg : value) spec.argv.push_back(string_of(key, arg));
   } else if (key == "shell") {
     spec.shell = string_of(key, value);
+  } else if (key == "handler") {
+    spec.handler = string_of(key, value);
+  } else if (key == "payload") {
+    spec.payload = value.dump();
   } else if (key == "env") {
     read_strings(key, value, spec.env);
   } else if (key == "cwd") {

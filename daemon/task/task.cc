@@ -132,6 +132,7 @@ std::optional<int> parse_priority(std::string_view text) {
 }
 
 std::string command_line(const TaskSpec& spec) {
+  if (!spec.handler.empty()) return "handler " + spec.handler;
   if (spec.argv.empty()) return spec.shell;
   std::string line;
   for (const std::string& arg : spec.argv) {

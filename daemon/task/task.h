@@ -93,8 +93,10 @@ struct TaskSpec {
   std::string name;  // "" = none; shown instead of the command
   std::string queue = "default";
   int priority = 0;               // higher first
-  std::vector<std::string> argv;  // exactly one of argv and shell is set
+  std::vector<std::string> argv;  // exactly one of argv, shell and handler is set
   std::string shell;              // run by /bin/sh -c
+  std::string handler;            // what the configuration declares under this name (handler.h)
+  std::string payload;            // what the handler is to work on, as compact JSON; "" = null
   std::map<std::string, std::string> env;
   std::string cwd;         // absolute; "" = the user's home
   std::string stdin_file;  // absolute; opened as the task's user when an attempt starts
@@ -217,7 +219,8 @@ std::optional<OnLost> parse_on_lost(std::string_view);
 // "low" -10, "normal" 0, "high" 10, "urgent" 100, or a decimal 32-bit number.
 std::optional<int> parse_priority(std::string_view);
 
-// The command as one line a person could type: the quoted argv, or the shell text.
+// The command as one line a person could type: the quoted argv, or the shell text; or "handler
+// NAME".
 std::string command_line(const TaskSpec&);
 
 }  // namespace taskd

@@ -222,8 +222,9 @@ inline std::string post(const std::string& target, const std::string& body,
 
 class ApiFixture {
  public:
-  explicit ApiFixture(ServerLimits limits = {}, std::vector<Hook> hooks = {})
-      : limits_(limits), hooks_(std::move(hooks)) {
+  explicit ApiFixture(ServerLimits limits = {}, std::vector<Hook> hooks = {},
+                      Handlers handlers = {})
+      : limits_(limits), hooks_(std::move(hooks)), handlers_(std::move(handlers)) {
     std::filesystem::create_directory(attempts_dir());
     StoreOptions options;
     options.path = dir_.path() + "/taskd.db";
@@ -247,14 +248,22 @@ class ApiFixture {
     progress_ =
         std::make_unique<ProgressBoard>(*store_, clock_, [](const std::string&) { std::abort(); });
     progress_->start();
-    server_ =
-        std::make_unique<ApiServer>(ApiContext{*store_, *watch_, launcher_, *progress_, running_,
-                                               clock_, attempts_dir(), "test", clock_.wall_now(),
-                                               [] {
-                                                 return WorkerCounts{2, 1};
-                                               },
-                                               notifier_.get()},
-                                    limits_);
+    server_ = std::make_unique<ApiServer>(ApiContext{*store_,
+                                                     *watch_,
+                                                     launcher_,
+                                                     *progress_,
+                                                     running_,
+                                                     clock_,
+                                                     attempts_dir(),
+                                                     "test",
+                                                     clock_.wall_now(),
+                                                     [] {
+                                                       return WorkerCounts{2, 1};
+                                                     },
+                                                     notifier_.get(),
+                                                     {},
+                                                     &handlers_},
+                                          limits_);
     thread_ = std::thread([this] { server_->serve(listener_.get()); });
   }
   void stop() {
@@ -307,6 +316,7 @@ class ApiFixture {
  private:
   const ServerLimits limits_;
   const std::vector<Hook> hooks_;
+  const Handlers handlers_;
   TempDir dir_;
   SystemClock clock_;
   FakeLauncher launcher_;

@@ -209,7 +209,7 @@ class StoreFixture {
     store = TaskStore::open(options);
   }
   TaskId submit(NewTask task = {}) {
-    if (task.spec.argv.empty()) task.spec.argv = {"true"};
+    if (task.spec.argv.empty() && task.spec.handler.empty()) task.spec.argv = {"true"};
     SubmitRequest request;
     request.actor = kActor;
     request.tasks.push_back(std::move(task));

@@ -19,7 +19,7 @@ namespace {
 struct PoolFixture : StoreFixture {
   explicit PoolFixture(int workers)
       : progress(*store, clock, [](const std::string&) { std::abort(); }),
-        pool(*store, launcher, running, clock, progress, workers,
+        pool(*store, launcher, running, clock, progress, handlers, workers,
              [](const std::string&) { std::abort(); }) {
     on_commit = [this](std::span<const Change> changes) {
       running.publish(changes);
@@ -38,6 +38,7 @@ struct PoolFixture : StoreFixture {
   FakeLauncher launcher;
   RunningSet running;
   ProgressBoard progress;
+  Handlers handlers;
   WorkerPool pool;
   std::mutex mutex;
   std::condition_variable changed;
@@ -61,6 +62,37 @@ TEST_CASE("idle workers are woken by a submit and never run more than their numb
   f.launcher.wait_until_settled(3);
   CHECK(f.get(3).reason == Reason::exit);
   CHECK(f.running.busy() == 0);
+}
+
+TEST_CASE("a handler's task starts what is declared now, or fails with its name") {
+  PoolFixture f(1);
+  Handler& mail = f.handlers.declared["mail"];
+  mail.argv = {"mailer"};
+  mail.env = {{"A", "1"}};
+  mail.cwd = "/srv";
+  mail.user_uid = 77;
+  NewTask task;
+  task.spec.handler = "mail";
+  task.spec.payload = "[1]";
+  f.pool.start({});
+  f.submit(task);
+  f.launcher.wait_until_started(1);
+  const Launch launch = f.launcher.started().at(0);
+  CHECK(launch.spec.argv == mail.argv);
+  CHECK(launch.spec.env == mail.env);
+  CHECK(launch.spec.cwd == "/srv");
+  CHECK(launch.uid == 77);
+  CHECK(launch.extra_env.at("TASKD_HANDLER") == "mail");
+  REQUIRE(launch.files.size() == 1);
+  CHECK(launch.files[0].variable == "TASKD_PAYLOAD_FILE");
+  f.launcher.end(1, 0);
+  f.wait_until(1, State::succeeded);
+  task.spec.handler = "gone";
+  f.submit(task);
+  f.wait_until(2, State::failed);
+  CHECK(f.get(2).reason == Reason::spawn);
+  CHECK(f.get(2).last_outcome->detail ==
+        "there is no handler \"gone\" in the daemon's configuration any more");
 }
 
 TEST_CASE("a cancel stops the live attempt of its task and no other") {

@@ -86,6 +86,20 @@ TEST_CASE_FIXTURE(Fixture, "a job reads the files it is given, where its environ
   CHECK_FALSE(std::filesystem::exists(folder(launch) + "/" + kDependenciesFile));
 }
 
+TEST_CASE_FIXTURE(Fixture, "the payload of a handler is its stdin, for nobody else to read") {
+  Launch launch =
+      shell("cat; stat -c ' %a %u' \"$TASKD_PAYLOAD_FILE\"; cat < \"$TASKD_PAYLOAD_FILE\"");
+  launch.spec.handler = "any";
+  launch.files.push_back(
+      {kPayloadFile, "TASKD_PAYLOAD_FILE", [](const auto& write) { write("[1]"); }});
+  if (is_root()) launch.uid = kNobody;
+  const AttemptEnd end = run(launch);
+  CHECK(end.outcome == Outcome{OutcomeKind::exited, 0, ""});
+  wait_for_output(launch, "[1] 400 " + std::to_string(launch.uid) + "\n[1]");
+  launcher().settle(1, 1);
+  CHECK_FALSE(std::filesystem::exists(folder(launch) + "/" + kPayloadFile));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a file that cannot be written makes the start a failed one") {
   Launch launch = shell("true");
   launch.files.push_back({kDependenciesFile, "SOME_FILE", [](const auto&) {

@@ -183,5 +183,30 @@ TEST_CASE_FIXTURE(QueuesFixture,
   CHECK(store->queue("mail")->settings.capacity == 5);
 }
 
+TEST_CASE_FIXTURE(QueuesFixture, "defaults are found from memory, at once and after a restart") {
+  CHECK(store->queue_defaults("default").empty());
+  CHECK(store->queue_defaults("nowhere").empty());
+  set({.name = "mail", .defaults = R"({"slots":2})"});
+  set({.name = "mail", .weight = 2});
+  CHECK(store->queue_defaults("mail") == R"({"slots":2})");
+  CHECK(store->queue("mail")->settings.defaults == R"({"slots":2})");
+  CHECK(store->queues().at(1).settings.defaults == R"({"slots":2})");
+  restart();
+  CHECK(store->queue_defaults("mail") == R"({"slots":2})");
+  const QueuePatch file[] = {{.name = "mail", .defaults = R"({"slots":3})"}};
+  store->configure_queues(file);
+  CHECK(store->queue_defaults("mail") == R"({"slots":3})");
+  store->remove_queue(kRoot, "mail");
+  CHECK(store->queue_defaults("mail").empty());
+}
+
+TEST_CASE_FIXTURE(QueuesFixture, "defaults made of others than there are now change nothing") {
+  set({.name = "mail", .defaults = R"({"slots":2})"});
+  const QueuePatch late{.name = "mail", .weight = 9, .defaults = "{}", .defaults_were = "{}"};
+  CHECK(std::holds_alternative<EditedMeanwhile>(store->set_queue(kRoot, late, false)));
+  CHECK(store->queue("mail")->settings.weight == 1);
+  CHECK(store->queue_defaults("mail") == R"({"slots":2})");
+}
+
 }  // namespace
 }  // namespace taskd

@@ -377,5 +377,43 @@ TEST_CASE("a stored form that nobody wrote is an error") {
   }
 }
 
+TEST_CASE("a handler takes any JSON as its payload, and keeps it in its stored form") {
+  for (const char* text : {"17", "\"x\"", "[1,2.5,null]", R"({"to":"x\ny","n":{"a":[true]}})"}) {
+    CAPTURE(text);
+    const NewTask task = accepted({{"handler", "send_email"}, {"payload", json::parse(text)}});
+    CHECK(task.spec.handler == "send_email");
+    CHECK(json::parse(task.spec.payload) == json::parse(text));
+    TaskSpec stored;
+    spec_from_stored(spec_to_stored(task.spec), stored);
+    CHECK(stored == task.spec);
+    CHECK(to_json(task).at("payload") == json::parse(text));
+  }
+  CHECK(accepted({{"handler", "send_email"}}).spec.payload.empty());
+  CHECK(accepted({{"handler", "send_email"}, {"payload", nullptr}}).spec.payload.empty());
+}
+
+TEST_CASE("a handler has a name, and what it says nobody else does") {
+  const auto pointer = [](json more) {
+    json body = {{"handler", "mail"}};
+    body.update(more);
+    const auto errors = refused(body);
+    CHECK(errors.size() == 1);
+    return errors.front().pointer;
+  };
+  for (const json& name : {json(""), json("a b"), json(5), json("-x"), json(std::string(65, 'x'))})
+    CHECK(pointer({{"handler", name}}) == "#/handler");
+  CHECK(pointer({{"argv", {"x"}}}) == "#");
+  CHECK(pointer({{"env", {{"A", "1"}}}}) == "#/env");
+  CHECK(pointer({{"cwd", "/"}}) == "#/cwd");
+  CHECK(pointer({{"stdin", {{"text", "x"}}}}) == "#/stdin");
+  CHECK(pointer({{"user", 5}}) == "#/user");
+  CHECK(pointer({{"payload", std::string(kMaxPayloadBytes - 1, 'x')}}) == "#/payload");
+  CHECK(accepted({{"handler", "m"}, {"payload", std::string(kMaxPayloadBytes - 2, 'x')}})
+            .spec.payload.size() == kMaxPayloadBytes);
+  CHECK(refused_field("payload", 5).pointer == "#/payload");
+  CHECK(refused({{"name", "x"}}).front().detail ==
+        "exactly one of \"argv\", \"shell\" and \"handler\" is needed");
+}
+
 }  // namespace
 }  // namespace taskd

@@ -94,13 +94,50 @@ TEST_CASE("another kind of command takes the place of the one there is") {
 }
 
 TEST_CASE("what a patch makes is looked at as a submit is") {
-  CHECK(wrong({{"argv", nullptr}}).detail == "exactly one of \"argv\" and \"shell\" is needed");
+  CHECK(wrong({{"argv", nullptr}}).detail ==
+        "exactly one of \"argv\", \"shell\" and \"handler\" is needed");
   CHECK(wrong({{"argv", {"x"}}, {"shell", "y"}}).pointer == "#");
   CHECK(wrong({{"env", {{"A", 5}}}}).pointer == "#/env/A");
   CHECK(wrong({{"prio", 5}}).pointer == "#/prio");
   CHECK(wrong({{"prio", nullptr}}).detail == "unknown field");
   CHECK(wrong({{"run_at", "2026-01-01T00:00:00Z"}, {"delay_ms", 5}}).pointer == "#");
   CHECK(wrong(json::array()).detail == "must be an object");
+}
+
+TEST_CASE("a handler is a kind of command, and says where and as whom it runs") {
+  const json defaults = {{"shell", "s"}, {"cwd", "/"}, {"env", {{"A", "1"}}}, {"priority", 3}};
+  CHECK(filled({{"handler", "mail"}}, defaults) == json{{"handler", "mail"}, {"priority", 3}});
+  const json mail = {{"handler", "mail"}, {"payload", {1}}};
+  CHECK(filled({{"argv", {"x"}}, {"cwd", "/"}}, mail) == json{{"argv", {"x"}}, {"cwd", "/"}});
+  CHECK(filled({{"payload", {2}}}, mail) == json{{"handler", "mail"}, {"payload", {2}}});
+  CHECK(check_defaults({{"payload", 5}, {"cwd", "/"}}, "#/defaults").empty());
+  CHECK(check_defaults({{"handler", "mail"}, {"cwd", "/"}}, "#/defaults").at(0).pointer ==
+        "#/defaults/cwd");
+}
+
+TEST_CASE("a payload is patched as a whole, whatever is in it") {
+  TaskSpec spec;
+  spec.handler = "mail";
+  spec.payload = R"({"cc":"y","to":"x"})";
+  const auto with = [&](const json& patch) {
+    return std::get<NewTask>(patch_task(spec, patch)).spec.payload;
+  };
+  CHECK(with({{"payload", {{"to", nullptr}}}}) == R"({"to":null})");
+  CHECK(with({{"payload", {1, 2}}}) == "[1,2]");
+  CHECK(with({{"payload", nullptr}}).empty());
+  CHECK(with({{"priority", 5}}) == spec.payload);
+  CHECK(with({{"handler", "other"}}) == spec.payload);
+}
+
+TEST_CASE("between a command and a handler nothing is left of the one before") {
+  const NewTask handled = patched({{"handler", "mail"}, {"payload", 5}});
+  CHECK(handled.spec.argv.empty());
+  CHECK(handled.spec.env.empty());
+  CHECK_FALSE(handled.spec.user_uid);
+  CHECK(handled.spec.timeout_ms == 9);
+  const auto back = std::get<NewTask>(patch_task(handled.spec, {{"argv", {"x"}}}));
+  CHECK(back.spec.handler.empty());
+  CHECK(back.spec.payload.empty());
 }
 
 }  // namespace

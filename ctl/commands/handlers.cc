@@ -1,0 +1,42 @@
+#include <nlohmann/json.hpp>
+
+#include "ctl/handler_view.h"
+#include "ctl/sub_verbs.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr HelpText kHelp{
+    .usage = "[OPTIONS]",
+    .paragraph =
+        R"(Lists the handlers that taskd.toml declares: the program behind each name, whom it runs
+as (- is who submits), and what a submit takes where it does not say otherwise.)",
+    .examples = R"(  taskctl handlers
+  taskctl submit --handler send_email --payload '{"to":"x@example.org"}'
+  taskctl handlers --json | jq -r '.handlers[].name'
+)"};
+
+}  // namespace
+
+int handlers_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  bool as_json = false;
+  Args args("handlers", kHelp);
+  args.flag("--json", as_json, "{\"version\":1,\"handlers\":[…],\"next_cursor\":null}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const Painter paint = make_painter(context, common);
+  nlohmann::json answer = connect(context, common).get("/v1/handlers");
+  const bool none = answer.value("handlers", nlohmann::json::array()).empty();
+  if (as_json) {
+    print_document(context, std::move(answer));
+  } else if (none) {
+    context.say("no handler is declared; see [handlers.NAME] in taskd.toml(5)");
+  } else {
+    print_handlers(context, paint, answer);
+  }
+  return kExitOk;
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,57 @@
+#include "ctl/payload.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "ctl/failure.h"
+#include "ctl/flag_values.h"
+#include "ctl/submit_options.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/files.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd::ctl {
+namespace {
+
+// With white space a payload may be larger than as it is sent.
+constexpr std::size_t kMaxTextBytes = 4 * kMaxPayloadBytes;
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw UsageError(kExitBadData, "--payload " + what);
+}
+
+std::string file_text(const std::string& path) {
+  try {
+    auto text = read_file(path, kMaxTextBytes + 1);
+    if (!text) refuse("@" + in_quotes(path) + ": there is no such file");
+    if (text->size() > kMaxTextBytes) refuse("@" + in_quotes(path) + " is too large");
+    return *std::move(text);
+  } catch (const std::system_error& e) {
+    refuse("@" + in_quotes(path) + ": " + std::strerror(e.code().value()));
+  }
+}
+
+}  // namespace
+
+std::string read_payload(const std::string& option) {
+  std::string text = option;
+  if (option == "-") {
+    text = read_stdin("--payload -", kMaxTextBytes);
+  } else if (option.starts_with('@')) {
+    text = file_text(option.substr(1));
+  }
+  const auto parsed = parse_strict_value(text);
+  if (const auto* error = std::get_if<JsonError>(&parsed)) {
+    const bool looks_plain = option != "-" && !option.starts_with('@');
+    refuse("is no JSON: at byte " + std::to_string(error->offset_bytes) + ": " + error->detail +
+           (looks_plain ? "; a text stands in double quotes, a file is @FILE" : ""));
+  }
+  const auto& value = std::get<nlohmann::json>(parsed);
+  std::string compact = value.is_null() ? "" : value.dump();
+  if (compact.size() > kMaxPayloadBytes)
+    refuse("has more than " + std::to_string(kMaxPayloadBytes) + " bytes");
+  return compact;
+}
+
+}  // namespace taskd::ctl

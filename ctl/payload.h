@@ -1,0 +1,12 @@
+// What --payload brings along for a handler.
+#pragma once
+
+#include <string>
+
+namespace taskd::ctl {
+
+// The JSON that `option` is, names ("@FILE"), or says to read from this process's stdin ("-"), in
+// compact form; "" for null. Throws UsageError (65): no JSON, too large, not to be read.
+std::string read_payload(const std::string& option);
+
+}  // namespace taskd::ctl

@@ -1,0 +1,26 @@
+// The tables [queues.NAME] of the configuration file.
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "daemon/flow/needs.h"
+#include "daemon/flow/queue.h"
+#include "daemon/hooks/hook.h"
+
+namespace taskd {
+
+// All of `queues`, the value of that key in `file`. Throws UsageError (78) naming file, line and
+// setting; also for a hook that is not among `hooks`, and for defaults that need more than
+// `resources` have.
+std::vector<QueuePatch> read_queues(const std::string& file, const toml::node& queues,
+                                    const std::vector<Hook>& hooks,
+                                    const std::map<std::string, Resource>& resources);
+
+// As a table of a TOML document.
+std::string describe_queue(const QueuePatch& queue);
+
+}  // namespace taskd

@@ -1,0 +1,234 @@
+#include "daemon/config_task_options.h"
+
+#include <sysexits.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/task/rate_limit.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kTimes[] = {"timeout", "progress_timeout", "grace", "keep"};
+constexpr std::string_view kBackoffTimes[] = {"initial", "max"};
+constexpr std::string_view kMs = "_ms";
+
+[[noreturn]] void refuse(const std::string& where, const std::string& what) {
+  throw UsageError(EX_CONFIG, where + ": " + what);
+}
+
+std::string place_of(const std::string& file, const toml::node& node, const std::string& key) {
+  return file + ":" + std::to_string(node.source().begin.line) + ": " + key;
+}
+
+template <std::size_t N>
+bool contains(const std::string_view (&list)[N], std::string_view word) {
+  return std::find(std::begin(list), std::end(list), word) != std::end(list);
+}
+
+json to_json(const toml::node& node, const std::string& where) {
+  if (const auto* table = node.as_table()) {
+    json out = json::object();
+    for (const auto& [key, value] : *table) out[std::string(key.str())] = to_json(value, where);
+    return out;
+  }
+  if (const auto* array = node.as_array()) {
+    json out = json::array();
+    for (const toml::node& item : *array) out.push_back(to_json(item, where));
+    return out;
+  }
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return number->get();
+  if (const auto* number = node.as_floating_point()) return number->get();
+  if (const auto* truth = node.as_boolean()) return truth->get();
+  refuse(where, "a date or time is no value here");
+}
+
+json time_of(const toml::node& node, const std::string& where) {
+  const auto* text = node.as_string();
+  const auto ms = text == nullptr ? std::nullopt : parse_duration_ms(text->get());
+  if (!ms) refuse(where, "expected a time such as \"90s\", \"15m\" or \"1h30m\"");
+  return *ms;
+}
+
+json backoff_of(const toml::node& node, const std::string& where) {
+  const auto* table = node.as_table();
+  if (table == nullptr) refuse(where, "expected a table such as { kind = \"linear\" }");
+  json out = json::object();
+  for (const auto& [key, value] : *table) {
+    const std::string name(key.str());
+    const std::string place = where + "." + escape_for_humans(name);
+    if (name.ends_with(kMs)) refuse(place, "unknown setting");
+    if (contains(kBackoffTimes, name)) {
+      out[name + std::string(kMs)] = time_of(value, place);
+    } else {
+      out[name] = to_json(value, place);
+    }
+  }
+  return out;
+}
+
+json key_of(const toml::node& node, const std::string& where) {
+  json out = to_json(node, where);
+  const auto rate = out.is_object() ? out.find("rate") : out.end();
+  if (rate == out.end()) return out;
+  const auto limit = rate->is_string() ? parse_rate(rate->get<std::string>()) : std::nullopt;
+  if (!limit) refuse(where + ".rate", "expected a count and a time, such as \"10/1m\"");
+  *rate = {{"count", limit->count}, {"per_ms", limit->per_ms}};
+  return out;
+}
+
+json amounts_of(const toml::node& node, const std::string& where) {
+  json out = to_json(node, where);
+  if (!out.is_object()) return out;
+  for (auto& [name, amount] : out.items()) {
+    if (!amount.is_string()) continue;
+    const auto size = parse_size_bytes(amount.get<std::string>());
+    if (!size)
+      refuse(where + "." + escape_for_humans(name), "expected a count, or a size such as \"8G\"");
+    amount = *size;
+  }
+  return out;
+}
+
+std::string without_ms(std::string name) {
+  if (name.ends_with(kMs)) name.resize(name.size() - kMs.size());
+  return name;
+}
+
+// "#/backoff/max_ms" -> "backoff.max".
+std::string setting_of(const std::string& pointer) {
+  std::string out;
+  std::size_t at = pointer.find('/');
+  while (at != std::string::npos) {
+    const std::size_t next = pointer.find('/', at + 1);
+    out += (out.empty() ? "" : ".") + without_ms(pointer.substr(at + 1, next - at - 1));
+    at = next;
+  }
+  return out;
+}
+
+json as_written(const std::string& name, const json& value) {
+  if (name.ends_with(kMs) && value.is_number_integer())
+    return format_duration_ms(value.get<std::int64_t>());
+  if (name == "rate" && value.is_object())
+    return format_rate(
+        {value.at("count").get<std::int64_t>(), value.at("per_ms").get<std::int64_t>()});
+  return value;
+}
+
+bool is_bare_key(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
+std::string toml_key(const std::string& name) {
+  return is_bare_key(name) ? name : toml_text(name);
+}
+
+// Of `labels` and `resources` the members are names, which stay as they are.
+std::string toml_members(const json& object, bool are_names) {
+  std::string out;
+  for (const auto& [name, value] : object.items()) {
+    out += (out.empty() ? "" : ", ") + toml_key(are_names ? name : without_ms(name)) + " = " +
+           toml_value(are_names ? value : as_written(name, value));
+  }
+  return out.empty() ? "{}" : "{ " + out + " }";
+}
+
+}  // namespace
+
+void read_task_option(const std::string& key, const toml::node& value, const std::string& where,
+                      json& options) {
+  if (key.ends_with(kMs)) refuse(where, "unknown setting");
+  if (contains(kTimes, key)) {
+    options[key + std::string(kMs)] = time_of(value, where);
+  } else if (key == "backoff") {
+    options[key] = backoff_of(value, where);
+  } else if (key == "key") {
+    options[key] = key_of(value, where);
+  } else if (key == "resources") {
+    options[key] = amounts_of(value, where);
+  } else {
+    options[key] = to_json(value, where);
+  }
+}
+
+json read_task_defaults(DefaultsOf owner, const std::string& file, const toml::table& table,
+                        const std::string& name, const std::map<std::string, Resource>& resources) {
+  json options = json::object();
+  for (const auto& [key, value] : table) {
+    const std::string setting(key.str());
+    read_task_option(setting, value, place_of(file, value, name + "." + escape_for_humans(setting)),
+                     options);
+  }
+  check_task_options(owner, file, table, name, options, resources);
+  return options;
+}
+
+void check_task_options(DefaultsOf owner, const std::string& file, const toml::table& table,
+                        const std::string& name, const json& options,
+                        const std::map<std::string, Resource>& resources) {
+  refuse_wrong_options(file, table, name, check_task_defaults(owner, options, "#"));
+  const Machine machine{Machine::kUnlimitedSlots, resources};
+  const auto unmet = find_unmet(machine, needs_of(spec_with_defaults(options).flow));
+  if (!unmet || unmet->empty()) return;
+  refuse(place_of(file, *table.get("resources"), name + ".resources." + *unmet),
+         "[resources] does not have that much of it");
+}
+
+void refuse_wrong_options(const std::string& file, const toml::table& table,
+                          const std::string& name, const FieldErrors& errors) {
+  if (errors.empty()) return;
+  const FieldError& error = errors.front();
+  const std::string setting = setting_of(error.pointer);
+  const toml::node* node = table.get(setting.substr(0, setting.find('.')));
+  const auto line = (node == nullptr ? table.source() : node->source()).begin.line;
+  const bool unknown = error.detail.starts_with("unknown field");
+  const bool is_time = error.pointer.ends_with(kMs);
+  refuse(file + ":" + std::to_string(line) + ": " + name + (setting.empty() ? "" : ".") +
+             escape_for_humans(setting),
+         unknown ? "unknown setting" : error.detail + (is_time ? " milliseconds" : ""));
+}
+
+std::string describe_task_options(const json& options) {
+  std::string out;
+  for (const auto& [name, value] : options.items()) {
+    out += without_ms(name) + " = ";
+    out += value.is_object() ? toml_members(value, name == "labels" || name == "resources")
+                             : toml_value(as_written(name, value));
+    out += "\n";
+  }
+  return out;
+}
+
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += "\\u00" + to_hex({&c, 1});
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string toml_value(const json& value) {
+  if (value.is_string()) return toml_text(value.get<std::string>());
+  if (value.is_object()) return toml_members(value, /*are_names=*/true);
+  if (!value.is_array()) return value.dump();
+  std::string out;
+  for (const json& item : value) out += (out.empty() ? "" : ", ") + toml_value(item);
+  return "[" + out + "]";
+}
+
+}  // namespace taskd
