@@ -67,6 +67,8 @@ class FilterReader {
   std::vector<T> list(const std::string& word, const json& value,
                       std::optional<T> (*parse)(std::string_view)) const {
     if (!value.is_array()) refuse(word, "must be an array of strings");
+    // Of a program whose list came out empty: it does not mean everything.
+    if (value.empty()) refuse(word, "must name at least one " + word);
     std::vector<T> all;
     for (const json& item : value) {
       const std::string place = word + "/" + std::to_string(all.size());

@@ -218,12 +218,12 @@ std::size_t parse_content_length(const Headers& headers, std::size_t max_body_by
 void check_content_type(const std::optional<std::string>& content_type) {
   const std::string text = lower(content_type.value_or(""));
   const auto semicolon = text.find(';');
-  bool json = trim(std::string_view(text).substr(0, semicolon)) == "application/json";
-  if (json && semicolon != text.npos) {
+  bool is_json = trim(std::string_view(text).substr(0, semicolon)) == "application/json";
+  if (is_json && semicolon != text.npos) {
     const auto parameter = trim(std::string_view(text).substr(semicolon + 1));
-    json = parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"";
+    is_json = parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"";
   }
-  if (!json) {
+  if (!is_json) {
     throw ProblemError(415, "unsupported_media_type", "a body must be application/json in UTF-8");
   }
 }

@@ -17,6 +17,10 @@ std::optional<WallTime> time_at(const json& object, const char* key) {
 
 // "#5, #9 and 3 more"
 std::string names(const Why& why) {
+  if (why.tasks.empty()) {
+    return why.task_count == 1 ? "a task of somebody else"
+                               : std::to_string(why.task_count) + " tasks of others";
+  }
   std::string out;
   for (std::size_t i = 0; i < why.tasks.size(); ++i) {
     const bool last = i + 1 == why.tasks.size() && std::cmp_equal(why.task_count, why.tasks.size());
@@ -104,8 +108,8 @@ std::string describe_why(const Why& why, const WhyWords& words) {
       if (why.what.starts_with(kArrayKey))
         return "its array runs as many at once as it may: " + names(why) + "; " + in_front(why);
       return "key " + quoted(why.what) +
-             (why.tasks.empty() ? " lets others start first" : " is held by " + names(why)) + "; " +
-             in_front(why);
+             (why.task_count == 0 ? " lets others start first" : " is held by " + names(why)) +
+             "; " + in_front(why);
     case WaitKind::key_rate:
       return "the rate of key " + quoted(why.what) + " lets the next start at " + until + "; " +
              in_front(why);
@@ -121,7 +125,7 @@ std::string describe_why(const Why& why, const WhyWords& words) {
       return "the workers are busy with " + names(why) + "; " + in_front(why);
     case WaitKind::resource:
       return "too little of " + quoted(why.what) + " is free" +
-             (why.tasks.empty()
+             (why.task_count == 0
                   ? ""
                   : ": " + names(why) + (why.task_count == 1 ? " has" : " have") + " some of it") +
              "; " + in_front(why);

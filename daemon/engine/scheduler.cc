@@ -24,7 +24,7 @@ void log_slots(const Schedule& schedule, const std::vector<Slot>& slots) {
 
 std::optional<WallTime> Scheduler::run_once(WallTime now) {
   // At the start too, since the clock may have been put back while nobody ran.
-  if (!latest_ || now < *latest_) store_.rewind_schedules(now);
+  if (!latest_ || now < *latest_) store_.rewind_clock(now);
   latest_ = now;
   for (const Schedule& schedule : store_.due_schedules(now, kSchedulesAtOnce)) {
     look_at(schedule, now);

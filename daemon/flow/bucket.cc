@@ -38,6 +38,10 @@ std::int64_t starts_left(const RateLimit& limit, const Bucket& bucket, WallTime 
   return spare_ns < 0 ? 0 : spare_ns / one_ns(limit) + 1;
 }
 
+Bucket after_rewind(const RateLimit& limit, const Bucket& bucket, WallTime now) {
+  return {std::min(bucket.full_at_ns, now.ms * kNsPerMs + interval_ns(limit))};
+}
+
 Bucket after_start(const RateLimit& limit, const Bucket& bucket, WallTime now) {
   return {now.ms * kNsPerMs + missing_ns(limit, bucket, now) + one_ns(limit)};
 }

@@ -16,11 +16,12 @@ struct Bucket {
   std::int64_t full_at_ns = 0;
 };
 
-// When the next start may be; `now` or earlier if at once. A clock that was put back makes nobody
-// wait for longer than the bucket takes to fill.
+// When the next start may be; `now` or earlier if at once.
 WallTime next_start(const RateLimit& limit, const Bucket& bucket, WallTime now);
 // How many may start at `now`, one after the other.
 std::int64_t starts_left(const RateLimit& limit, const Bucket& bucket, WallTime now);
+// After the clock was put back to `now`: nobody waits for longer than the bucket takes to fill.
+Bucket after_rewind(const RateLimit& limit, const Bucket& bucket, WallTime now);
 // After a start at `now`.
 Bucket after_start(const RateLimit& limit, const Bucket& bucket, WallTime now);
 

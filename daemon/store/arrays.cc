@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "daemon/store/dependencies.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
@@ -78,6 +79,31 @@ Array read_array(const Query& row) {
 }
 
 }  // namespace
+
+void settle_unmade(Connection& db, TaskId task) {
+  std::vector<std::pair<TaskId, std::string>> settled;
+  {
+    Query rows = db.query(
+        "SELECT array_id, uid, next, task, due_at_ms, created_at_ms FROM arrays_to_expand");
+    while (rows.step()) {
+      Array array = read_array(rows);
+      TaskFlow& flow = array.task.spec.flow;
+      // What is broken stays, and dooms them: a task that is gone has not succeeded.
+      const auto met = [&](const Dependency& dependency) {
+        if (dependency.task != task) return false;
+        TaskFlow alone;
+        alone.depends_on = {dependency};
+        alone.on_dependency_failed = flow.on_dependency_failed;
+        return dependencies_of(db, alone) == DependencyState::met;
+      };
+      if (std::erase_if(flow.depends_on, met) == 0) continue;
+      settled.emplace_back(array.id, to_json(array.task).dump());
+    }
+  }
+  for (const auto& [array, json] : settled) {
+    db.run("UPDATE arrays_to_expand SET task = ?2 WHERE array_id = ?1", array, json);
+  }
+}
 
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
                         std::optional<WallTime> due_at) {

@@ -22,6 +22,10 @@ struct Unmade {
 };
 std::vector<Unmade> unmade_arrays(Connection& db);
 
+// `task` is about to be removed: what it was to the tasks that are not made yet, they will not be
+// able to ask any more.
+void settle_unmade(Connection& db, TaskId task);
+
 // Whatever of the array has not been made is not made any more.
 void end_array(Connection& db, TaskId array);
 

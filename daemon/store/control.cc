@@ -188,9 +188,9 @@ ControlChange apply_verb(Transaction& transaction, const ControlRequest& request
       .type = event_type(request.verb), .actor_uid = request.actor.uid, .detail = request.detail};
   switch (effect_of(request.verb, task.row.state)) {
     case Effect::transition:
+      // What it depends on may be tried again by the same request, before it or by the way.
+      if (request.verb == Verb::retry && revive_to_wait(transaction, task, note)) break;
       change_state(transaction, task, request.verb, note);
-      // What a retry revives is not to be retried itself, which would run it at once.
-      if (request.verb == Verb::retry) settle_dependencies(transaction);
       break;
     case Effect::request_cancel:
       request_cancel(transaction, task, note);

@@ -28,7 +28,9 @@ void walk(const ControlRequest& request, const Read& read, const Visit& visit) {
   selection.actor = request.actor;
   selection.filter = *request.filter;
   selection.filter.states = states_for(request);
-  selection.oldest_first = true;
+  // A cancel goes from the newest to the oldest, so that what depends on another is gone before
+  // that one's end could start it.
+  selection.oldest_first = request.verb != Verb::cancel;
   selection.limit = kBulkChunk;
   if (selection.filter.states.empty()) return;
   selection.within = read([&](Connection& db) {

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "daemon/store/arrays.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -68,6 +69,18 @@ std::vector<Link> pending_links(Connection& db, TaskId on, int limit) {
   return links;
 }
 
+// Those that an earlier end broke, and this one does not.
+std::vector<TaskId> mended_dependants(Connection& db, TaskId on, State end, int limit) {
+  Query rows = db.query(
+      "SELECT task_id FROM dependencies INDEXED BY dependencies_broken"
+      " WHERE on_task = ?1 AND state = 'broken' AND on_end = ?2 ORDER BY task_id LIMIT ?3");
+  rows.bind(on, to_string(end == State::succeeded ? DependencyOn::ok : DependencyOn::failed),
+            limit);
+  std::vector<TaskId> tasks;
+  while (rows.step()) tasks.push_back(rows.int64(0));
+  return tasks;
+}
+
 std::vector<TaskId> broken_dependants(Connection& db, TaskId on, int limit) {
   Query rows = db.query(
       "SELECT task_id FROM dependencies INDEXED BY dependencies_broken"
@@ -76,6 +89,14 @@ std::vector<TaskId> broken_dependants(Connection& db, TaskId on, int limit) {
   std::vector<TaskId> tasks;
   while (rows.step()) tasks.push_back(rows.int64(0));
   return tasks;
+}
+
+std::vector<TaskId> broken_dependencies(Connection& db, TaskId task) {
+  Query rows = db.query("SELECT on_task FROM dependencies WHERE task_id = ?1 AND state = 'broken'");
+  rows.bind(task);
+  std::vector<TaskId> all;
+  while (rows.step()) all.push_back(rows.int64(0));
+  return all;
 }
 
 bool has_broken(Connection& db, TaskId task) {
@@ -109,7 +130,7 @@ bool is_doomed(Connection& db, const StoredTask& task) {
   return task.row.state == State::cancelled && has_broken(db, task.id);
 }
 
-void tell_of_end(Transaction& transaction, TaskId on, State end, const Link& link) {
+void tell_of_end(Transaction& transaction, TaskId on, std::optional<State> end, const Link& link) {
   Connection& db = transaction.db();
   StoredTask task = must_load(db, link.dependant);
   DependencyState state = judge(end, link.on, task.spec.flow.on_dependency_failed);
@@ -124,18 +145,21 @@ void tell_of_end(Transaction& transaction, TaskId on, State end, const Link& lin
   unblock(transaction, task, on);
 }
 
-void tell_of_retry(Transaction& transaction, TaskId on, TaskId dependant) {
-  Connection& db = transaction.db();
-  StoredTask task = must_load(db, dependant);
-  const bool doomed = is_doomed(db, task);
-  set_state(db, task.id, on, DependencyState::pending);
-  if (!doomed || has_broken(db, task.id)) return;
+void revive(Transaction& transaction, StoredTask& task, const Note& note) {
   TaskRow after = task.row;
   after.reason = std::nullopt;
   after.ended_at = std::nullopt;
   after.prune_at = std::nullopt;
   after.blocked_on = BlockedOn::dependencies;
-  transaction.transition(task, Event::revive, after, note_of("revived", on));
+  transaction.transition(task, Event::revive, after, note);
+}
+
+void tell_of_retry(Transaction& transaction, TaskId on, TaskId dependant) {
+  Connection& db = transaction.db();
+  StoredTask task = must_load(db, dependant);
+  const bool doomed = is_doomed(db, task);
+  set_state(db, task.id, on, DependencyState::pending);
+  if (doomed && !has_broken(db, task.id)) revive(transaction, task, note_of("revived", on));
 }
 
 bool has_dependants(Connection& db, TaskId on) {
@@ -151,11 +175,17 @@ void leave_for_later(Transaction& transaction, TaskId on) {
 int tell(Transaction& transaction, TaskId on, int limit) {
   Connection& db = transaction.db();
   const std::optional<State> state = state_of(db, on);
-  if (!state) return 0;
   int told = 0;
-  if (is_end(*state)) {
-    for (const Link& link : pending_links(db, on, limit)) {
-      tell_of_end(transaction, on, *state, link);
+  if (!state || is_end(*state)) {
+    // It was tried again, and ended before all that it had doomed were told.
+    if (state) {
+      for (const TaskId dependant : mended_dependants(db, on, *state, limit)) {
+        tell_of_retry(transaction, on, dependant);
+        ++told;
+      }
+    }
+    for (const Link& link : pending_links(db, on, limit - told)) {
+      tell_of_end(transaction, on, state, link);
       ++told;
     }
   } else {
@@ -220,6 +250,21 @@ void drop_dependencies(Connection& db, TaskId task) {
   db.run("UPDATE dependencies SET state = 'met' WHERE task_id = ?1 AND state <> 'met'", task);
 }
 
+bool revive_to_wait(Transaction& transaction, StoredTask& task, const Note& note) {
+  Connection& db = transaction.db();
+  if (!is_doomed(db, task)) return false;
+  bool waits = false;
+  for (const TaskId on : broken_dependencies(db, task.id)) {
+    const auto state = state_of(db, on);
+    const bool goes_on = state && !is_end(*state);
+    set_state(db, task.id, on, goes_on ? DependencyState::pending : DependencyState::met);
+    waits |= goes_on;
+  }
+  waits |= dependencies_of(db, task.id) == DependencyState::pending;
+  if (waits) revive(transaction, task, note);
+  return waits;
+}
+
 void settle_dependencies(Transaction& transaction) {
   int left = kAtOnce;
   for (;;) {
@@ -247,6 +292,7 @@ bool tell_dependants(Transaction& transaction) {
 }
 
 void tell_all_dependants(Transaction& transaction, TaskId task) {
+  settle_unmade(transaction.db(), task);
   while (tell(transaction, task, kAtOnce) == kAtOnce) {
   }
   transaction.db().run("DELETE FROM dependants_to_tell WHERE on_task = ?1", task);

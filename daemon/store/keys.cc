@@ -199,6 +199,14 @@ void settle_keys(Transaction& transaction) {
   transaction.take_touched_keys();
 }
 
+void rewind_keys(Transaction& transaction, WallTime now) {
+  transaction.db().run(
+      "UPDATE keys SET wake_at_ms = ?1, rate_full_at_ns = (?1 + rate_per_ms) * 1000000"
+      " WHERE rate_full_at_ns > (?1 + rate_per_ms) * 1000000",
+      now);
+  transaction.add_wake(now);
+}
+
 void wake_keys(Transaction& transaction, WallTime now, int limit) {
   {
     Query rows = transaction.db().query(

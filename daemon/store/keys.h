@@ -28,6 +28,8 @@ void count_key_start(Transaction& transaction, std::int64_t key);
 // called before anything asks which task may start, and at a command's end.
 void settle_keys(Transaction& transaction);
 
+// After the clock was put back: none waits for longer than its rate says.
+void rewind_keys(Transaction& transaction, WallTime now);
 // Settles up to `limit` keys whose rate lets one more start by now.
 void wake_keys(Transaction& transaction, WallTime now, int limit);
 // When the next is to be woken.

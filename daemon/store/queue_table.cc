@@ -127,6 +127,18 @@ void QueueTable::take_turn(const std::string& name, WallTime now) {
   }
 }
 
+void QueueTable::rewind(WallTime now) {
+  for (auto& [name, queue] : queues_) {
+    const auto& rate = queue.info.settings.rate;
+    if (!rate) continue;
+    const Bucket bucket = after_rewind(*rate, queue.bucket, now);
+    if (bucket.full_at_ns == queue.bucket.full_at_ns) continue;
+    journal_.push_back({&queue, std::nullopt, queue.pass, queue.bucket});
+    queue.bucket = bucket;
+    queue.bucket_changed = true;
+  }
+}
+
 void QueueTable::undo() {
   for (auto step = journal_.rbegin(); step != journal_.rend(); ++step) {
     if (step->state) {

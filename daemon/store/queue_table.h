@@ -49,6 +49,9 @@ class QueueTable {
   // A task of the queue starts.
   void take_turn(const std::string& queue, WallTime now);
 
+  // After the clock was put back: no rate holds its queue up for longer than it takes to fill.
+  void rewind(WallTime now);
+
   // A command begins; undo() takes back what was done since.
   void begin_command() { journal_.clear(); }
   void undo();

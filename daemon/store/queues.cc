@@ -1,3 +1,4 @@
+#include "daemon/store/arrays.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -157,6 +158,9 @@ QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue
         const QueueInfo info = transaction.queues().info(queue);
         if (queue == kDefaultQueue || transaction.queues().total(queue) > 0)
           return QueueInUse{info};
+        for (const Unmade& unmade : unmade_arrays(transaction.db())) {
+          if (unmade.task.spec.queue == queue) return QueueInUse{info};
+        }
         transaction.queues().flush(transaction.db());
         transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);
         note(transaction, "queue_removed", actor, "queue=" + queue);

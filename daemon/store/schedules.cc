@@ -1,3 +1,4 @@
+#include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 
@@ -55,8 +56,8 @@ ScheduleResult find_to_change(Connection& db, const Actor& actor, const std::str
   return *std::move(schedule);
 }
 
-void note(Transaction& transaction, std::string_view type, const Actor& actor,
-          const std::string& name) {
+void note_schedule(Transaction& transaction, std::string_view type, const Actor& actor,
+                   const std::string& name) {
   transaction.add_event(std::nullopt, std::nullopt,
                         {.type = type, .actor_uid = actor.uid, .detail = "schedule=" + name});
 }
@@ -176,7 +177,7 @@ ScheduleResult TaskStore::put_schedule(const Actor& actor, const ScheduleSetting
       return UnknownQueue{settings.task.queue};
     }
     write_settings(transaction, actor, settings);
-    note(transaction, "schedule_put", actor, settings.name);
+    note_schedule(transaction, "schedule_put", actor, settings.name);
     return load_schedule(db, settings.name).value();
   });
 }
@@ -192,7 +193,7 @@ ScheduleResult TaskStore::pause_schedule(const Actor& actor, const std::string& 
         "paused_why = ?4,"
         " next_at_ms = NULL WHERE name = ?1",
         name, transaction.now(), actor.uid, why);
-    note(transaction, "schedule_paused", actor, name);
+    note_schedule(transaction, "schedule_paused", actor, name);
     return ScheduleResult(load_schedule(db, name).value());
   });
 }
@@ -207,7 +208,7 @@ ScheduleResult TaskStore::resume_schedule(const Actor& actor, const std::string&
         "UPDATE schedules SET paused_at_ms = NULL, paused_by = NULL, paused_why = '',"
         " done_until_ms = ?2, next_at_ms = ?2 WHERE name = ?1",
         name, transaction.now());
-    note(transaction, "schedule_resumed", actor, name);
+    note_schedule(transaction, "schedule_resumed", actor, name);
     transaction.add_wake(transaction.now());
     return ScheduleResult(load_schedule(db, name).value());
   });
@@ -218,7 +219,7 @@ ScheduleResult TaskStore::remove_schedule(const Actor& actor, const std::string&
     ScheduleResult found = find_to_change(transaction.db(), actor, name);
     if (!std::holds_alternative<Schedule>(found)) return found;
     transaction.db().run("DELETE FROM schedules WHERE name = ?1", name);
-    note(transaction, "schedule_removed", actor, name);
+    note_schedule(transaction, "schedule_removed", actor, name);
     return found;
   });
 }
@@ -238,12 +239,14 @@ TriggerResult TaskStore::trigger_schedule(const Actor& actor, const std::string&
   });
 }
 
-void TaskStore::rewind_schedules(WallTime now) {
+void TaskStore::rewind_clock(WallTime now) {
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     transaction.db().run(
         "UPDATE schedules SET done_until_ms = ?1, next_at_ms = ?1"
         " WHERE done_until_ms > ?1 AND paused_at_ms IS NULL",
         now);
+    rewind_keys(transaction, now);
+    transaction.queues().rewind(now);
   });
 }
 

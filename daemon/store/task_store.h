@@ -348,9 +348,9 @@ class TaskStore {
   ScheduleResult remove_schedule(const Actor& actor, const std::string& name);
   // Submits its task now, whatever its slots, its pause and its overlap say.
   TriggerResult trigger_schedule(const Actor& actor, const std::string& name);
-  // The clock was put back to `now`: what was dealt with after that is looked at again, and only
-  // slots that were never dealt with will fire.
-  void rewind_schedules(WallTime now);
+  // The clock was put back to `now`: slots that were dealt with after that are looked at again, and
+  // only those that never were will fire; keys whose rate was to let something go later are, too.
+  void rewind_clock(WallTime now);
   // Those whose next_at is not after `now`, at most `limit`.
   std::vector<Schedule> due_schedules(WallTime now, int limit);
   // Deals with the slots, all in one commit: each submits the schedule's task, unless it was dealt

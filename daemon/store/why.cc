@@ -16,6 +16,7 @@ constexpr int kSamples = 50;            // of those of the task's queue
 
 struct Running {
   TaskId task = 0;
+  std::uint32_t uid = 0;
   std::string queue;
   std::optional<std::int64_t> key;
   Needs needs;
@@ -25,7 +26,7 @@ struct Running {
 
 std::vector<Running> running_tasks(Connection& db) {
   Query rows = db.query(
-      "SELECT t.id, t.queue, t.key_id, t.needs, a.granted, a.started_at_ms"
+      "SELECT t.id, t.queue, t.key_id, t.needs, a.granted, a.started_at_ms, t.uid"
       " FROM tasks t INDEXED BY tasks_running"
       " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
       " WHERE t.state = 'running' ORDER BY t.id");
@@ -38,6 +39,7 @@ std::vector<Running> running_tasks(Connection& db) {
     one.needs = needs_from_stored(rows.text(3));
     one.grant = grant_from_stored(rows.text(4));
     one.started_at = rows.time(5);
+    one.uid = rows.uid(6);
   }
   return running;
 }
@@ -57,8 +59,14 @@ std::optional<std::int64_t> usual_ms(Connection& db, const std::string& queue) {
 // One question after the other about one task; the first that says what it waits for ends it.
 class Inquiry {
  public:
-  Inquiry(Connection& db, const StoredTask& task, const Machine& machine, WallTime now)
-      : db_(db), task_(task), machine_(machine), now_(now), running_(running_tasks(db)) {}
+  Inquiry(Connection& db, const Actor& actor, const StoredTask& task, const Machine& machine,
+          WallTime now)
+      : db_(db),
+        actor_(actor),
+        task_(task),
+        machine_(machine),
+        now_(now),
+        running_(running_tasks(db)) {}
 
   Why answer() {
     if (task_.row.state == State::running) return of(WaitKind::runs);
@@ -83,7 +91,8 @@ class Inquiry {
     for (const Running& one : running_) {
       if (!concerns(one)) continue;
       ++why.task_count;
-      if (why.tasks.size() < kMostNamed) why.tasks.push_back(one.task);
+      const bool visible = actor_.admin || one.uid == actor_.uid;
+      if (visible && why.tasks.size() < kMostNamed) why.tasks.push_back(one.task);
     }
   }
 
@@ -175,7 +184,6 @@ class Inquiry {
     if (queue.paused) {
       Why why = of(WaitKind::queue_paused, queue.settings.name);
       why.by = queue.paused->uid;
-      why.until = std::nullopt;
       why.reason = queue.paused->reason;
       return why;
     }
@@ -248,6 +256,7 @@ class Inquiry {
   }
 
   Connection& db_;
+  const Actor& actor_;
   const StoredTask& task_;
   const Machine& machine_;
   const WallTime now_;
@@ -260,7 +269,8 @@ std::optional<Why> TaskStore::why(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Why> {
     const std::optional<StoredTask> task = load_task(db, id);
     if (!task || !is_visible(actor, *task)) return std::nullopt;
-    return Inquiry(db, *task, impl_->options.machine, impl_->options.clock->wall_now()).answer();
+    return Inquiry(db, actor, *task, impl_->options.machine, impl_->options.clock->wall_now())
+        .answer();
   });
 }
 

@@ -129,7 +129,7 @@ TEST_CASE("a dry run tells what a verb would do and changes nothing") {
   for (int i = 0; i < 3; ++i) api.submit();
   const TaskId held = api.submit(R"({"argv":["a"],"hold":true})");
   CHECK(dry_run(api, "cancel", json::object()) ==
-        json::parse(R"({"dry_run":true,"count":4,"ids":[1,2,3,4],"unmade":0,"full_queue":null,
+        json::parse(R"({"dry_run":true,"count":4,"ids":[4,3,2,1],"unmade":0,"full_queue":null,
             "counts":[{"queue":"default","state":"held","count":1},
                       {"queue":"default","state":"queued","count":3}]})"));
   CHECK(dry_run(api, "release", json::object()).at("ids") == json{held});
@@ -149,6 +149,18 @@ TEST_CASE("a dry run tells what a verb would do and changes nothing") {
             .at(0)
             .at("pointer") == "#/dry_run");
   CHECK(list(api, "state=queued").size() == 3);
+}
+
+TEST_CASE("an empty list in a filter does not mean everything") {
+  const ApiFixture api;
+  api.submit();
+  for (const std::string word : {"state", "reason"}) {
+    const Response response =
+        api.ask(post("/v1/tasks:cancel", R"({"filter":{")" + word + R"(":[]}})"));
+    CHECK(response.status == 422);
+    CHECK(response.json().at("errors").at(0).at("pointer") == "#/filter/" + word);
+  }
+  CHECK(list(api, "state=queued").size() == 1);
 }
 
 TEST_CASE("nothing is removed by a filter that names nothing") {

@@ -1,4 +1,6 @@
 // Arrays: tasks that differ in an index alone.
+#include <numeric>
+
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {
@@ -52,6 +54,42 @@ TEST_CASE_FIXTURE(ArraysFixture,
   CHECK(get(12'500).array == ArrayPlace{1, 12'500});
   CHECK(number("SELECT count(*) FROM arrays_to_expand") == 0);
   CHECK(number("SELECT sum(count) FROM counters") == 12'501);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "what an array came after may be removed before it is complete") {
+  submit();
+  NewTask after = array(1, 10'100);
+  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  submit(after);
+  finish(claim());
+  control(Verb::remove, 1);
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 10'100);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "what failed before an array is complete fails all of it") {
+  submit();
+  NewTask after = array(1, 10'100);
+  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  submit(after);
+  finish(claim(), OutcomeKind::exited, 1);
+  control(Verb::remove, 1);
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 10'100);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "a queue that an array is not complete in is in use") {
+  store->set_queue(kRoot, {.name = "q"}, true);
+  NewTask one = array(1, 10'100);
+  one.spec.queue = "q";
+  submit(one);
+  std::vector<TaskId> made(10'000);
+  std::iota(made.begin(), made.end(), 1);
+  control(Verb::cancel, made);
+  control(Verb::remove, made);
+  CHECK(std::holds_alternative<QueueInUse>(store->remove_queue(kRoot, "q")));
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks") == 100);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "a delayed and a held array stay so to the last index") {

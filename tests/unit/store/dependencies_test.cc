@@ -1,4 +1,6 @@
 // Tasks that wait for others.
+#include <numeric>
+
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {
@@ -7,6 +9,17 @@ namespace {
 using Ids = std::vector<TaskId>;
 
 struct DependenciesFixture : Fixture {
+  // The first task, and so many that depend on it.
+  void submit_family(std::size_t dependants) {
+    submit();
+    std::vector<NewTask> many(dependants, task());
+    for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+    try_submit(many);
+  }
+  void tell_all() {
+    while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
+    }
+  }
   TaskId submit_after(std::vector<Dependency> on,
                       OnDependencyFailed policy = OnDependencyFailed::fail) {
     NewTask one = task();
@@ -195,6 +208,51 @@ TEST_CASE_FIXTURE(DependenciesFixture, "very many dependants are told bit by bit
   while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
   }
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'blocked'") == 1200);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "a retry that succeeds before all dependants were told revives them all") {
+  submit_family(1200);
+  run(1, 1);
+  tell_all();
+  control(Verb::retry, 1);
+  run(1);
+  tell_all();
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1200);
+  CHECK(number("SELECT count(*) FROM dependants_to_tell") == 0);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "a retry of very many together starts none before what it depends on") {
+  submit_family(1200);
+  run(1, 1);
+  tell_all();
+  std::vector<TaskId> all(1201);
+  std::iota(all.begin(), all.end(), 1);
+  control(Verb::retry, all);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'blocked'") == 1200);
+  run(1);
+  tell_all();
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1200);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a cancel of very many starts none that waits for an end") {
+  submit();
+  std::vector<NewTask> many(1200, task());
+  for (NewTask& one : many) one.spec.flow.depends_on = {{1, DependencyOn::any}};
+  try_submit(many);
+  bool any_queued = false;
+  ControlRequest request;
+  request.actor = kAlice;
+  request.verb = Verb::cancel;
+  request.filter.emplace();
+  request.on_commit = [&](std::span<const ControlChange>) {
+    any_queued |= number("SELECT count(*) FROM tasks WHERE state = 'queued' AND id > 1") > 0;
+  };
+  store->control(request);
+  CHECK_FALSE(any_queued);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'cancelled'") == 1201);
 }
 
 TEST_CASE_FIXTURE(DependenciesFixture, "a long chain falls to its end") {

@@ -127,6 +127,18 @@ TEST_CASE_FIXTURE(KeysFixture, "a retry and a due task wait for their key like a
   CHECK(state(1) == State::blocked);
 }
 
+TEST_CASE_FIXTURE(KeysFixture,
+                  "a clock that is put back holds no key up for longer than its rate") {
+  for (int i = 0; i < 2; ++i) submit(rated(1, 60'000));
+  claim();
+  clock.now_ms -= 3'600'000;
+  store->rewind_clock(clock.wall_now());
+  store->promote(clock.wall_now(), 10);
+  clock.now_ms += 60'000;
+  store->promote(clock.wall_now(), 10);
+  CHECK(store->claim(1).claims.size() == 1);
+}
+
 TEST_CASE_FIXTURE(KeysFixture, "a key's rate lets tasks start as time goes, over a restart too") {
   for (int i = 0; i < 4; ++i) submit(rated(2, 10'000));
   CHECK(claim_all() == Ids{1, 2});

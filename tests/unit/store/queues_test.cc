@@ -102,6 +102,20 @@ TEST_CASE_FIXTURE(QueuesFixture, "a rate lets its burst start at once and says w
   CHECK_FALSE(store->claim(1).later);
 }
 
+TEST_CASE_FIXTURE(QueuesFixture,
+                  "a clock that is put back holds no queue up for longer than its rate") {
+  set({.name = "default", .rate = RateLimit{1, 60'000}});
+  submit();
+  submit();
+  claim();
+  clock.now_ms -= 3'600'000;
+  store->rewind_clock(clock.wall_now());
+  restart();
+  CHECK(store->claim(1).later == clock.wall_now() + 60'000);
+  clock.now_ms += 60'000;
+  CHECK(store->claim(1).claims.size() == 1);
+}
+
 TEST_CASE_FIXTURE(QueuesFixture, "a start that is rolled back takes no token of the rate") {
   set({.name = "default", .rate = RateLimit{1, 60'000}});
   submit();

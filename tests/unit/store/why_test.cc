@@ -143,6 +143,17 @@ TEST_CASE_FIXTURE(WhyFixture,
   CHECK(why(3).tasks.empty());
 }
 
+TEST_CASE_FIXTURE(WhyFixture, "tasks of somebody else are counted, but not named") {
+  submit(task(), kBob);
+  claim();
+  submit();
+  claim();
+  submit();
+  CHECK(why(3).kind == WaitKind::slots);
+  CHECK(why(3).task_count == 2);
+  CHECK(why(3).tasks == Ids{2});
+}
+
 TEST_CASE_FIXTURE(WhyFixture, "history tells when a task will start") {
   make_history();
   for (int i = 0; i < 5; ++i) submit();
