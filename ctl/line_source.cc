@@ -16,7 +16,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kReadAtOnceBytes = 64 * 1024;
 
 [[noreturn]] void cannot_read(const std::string& name) {
   throw Failure(kExitBadData, "cannot read " + name + ": " + std::strerror(errno));
@@ -79,8 +79,8 @@ bool LineSource::fill() {
       throw_errno("poll");
     }
     if (fds[1].revents != 0) throw Interrupted{interrupts_.take()};
-    buffer_.resize(before + kReadBytes);
-    const ssize_t got = ::read(fd_, buffer_.data() + before, kReadBytes);
+    buffer_.resize(before + kReadAtOnceBytes);
+    const ssize_t got = ::read(fd_, buffer_.data() + before, kReadAtOnceBytes);
     const int error = errno;
     buffer_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got >= 0) {

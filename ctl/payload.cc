@@ -15,7 +15,7 @@ namespace taskd::ctl {
 namespace {
 
 // With white space a payload may be larger than as it is sent.
-constexpr std::size_t kMaxTextBytes = 4 * kMaxPayloadBytes;
+constexpr std::size_t kMaxPayloadTextBytes = 4 * kMaxPayloadBytes;
 
 [[noreturn]] void refuse(const std::string& what) {
   throw UsageError(kExitBadData, "--payload " + what);
@@ -23,9 +23,9 @@ constexpr std::size_t kMaxTextBytes = 4 * kMaxPayloadBytes;
 
 std::string file_text(const std::string& path) {
   try {
-    auto text = read_file(path, kMaxTextBytes + 1);
+    auto text = read_file(path, kMaxPayloadTextBytes + 1);
     if (!text) refuse("@" + in_quotes(path) + ": there is no such file");
-    if (text->size() > kMaxTextBytes) refuse("@" + in_quotes(path) + " is too large");
+    if (text->size() > kMaxPayloadTextBytes) refuse("@" + in_quotes(path) + " is too large");
     return *std::move(text);
   } catch (const std::system_error& e) {
     refuse("@" + in_quotes(path) + ": " + std::strerror(e.code().value()));
@@ -37,7 +37,7 @@ std::string file_text(const std::string& path) {
 std::string read_payload(const std::string& option) {
   std::string text = option;
   if (option == "-") {
-    text = read_stdin("--payload -", kMaxTextBytes);
+    text = read_stdin("--payload -", kMaxPayloadTextBytes);
   } else if (option.starts_with('@')) {
     text = file_text(option.substr(1));
   }

@@ -18,7 +18,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kDoctorHelp{
     .usage = "[OPTIONS]",
     .paragraph =
         R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
@@ -257,7 +257,7 @@ class Doctor {
   std::vector<Check> checks_;
 };
 
-Color color_of(std::string_view result) {
+Color color_of_verdict(std::string_view result) {
   return result == "ok" ? Color::green : result == "warn" ? Color::yellow : Color::red;
 }
 
@@ -265,7 +265,7 @@ void print_checks(Context& context, const Painter& paint, const std::vector<Chec
   for (const Check& check : checks) {
     std::string result(check.result);
     result.resize(4, ' ');
-    context.out.line(paint(color_of(check.result), result) + "  " + check.name + ": " +
+    context.out.line(paint(color_of_verdict(check.result), result) + "  " + check.name + ": " +
                      check.finding);
     if (!check.remedy.empty()) context.out.line("      → " + check.remedy);
   }
@@ -286,7 +286,7 @@ void print_checks_json(Context& context, const std::vector<Check>& checks) {
 int doctor_command(Context& context, const Words& argv) {
   CommonOptions common;
   bool json = false;
-  Args args("doctor", kHelp);
+  Args args("doctor", kDoctorHelp);
   args.flag("--json", json, "print the checks as JSON");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;

@@ -8,7 +8,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kEditHelp{
     .usage = "[OPTIONS] ID [-- COMMAND [ARG…]]",
     .paragraph =
         R"(Changes a task that waits. The options are those of submit: what they name is changed,
@@ -31,7 +31,7 @@ int edit_command(Context& context, const Words& argv) {
   Words words;
   bool json = false;
   bool quiet = false;
-  Args args("edit", kHelp);
+  Args args("edit", kEditHelp);
   args.words(words);
   options.declare(args);
   args.flag("--json", json, "print the task as JSON");

@@ -6,7 +6,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kHandlersHelp{
     .usage = "[OPTIONS]",
     .paragraph =
         R"(Lists the handlers that taskd.toml declares: the program behind each name, whom it runs
@@ -21,7 +21,7 @@ as (- is who submits), and what a submit takes where it does not say otherwise.)
 int handlers_command(Context& context, const Words& argv) {
   CommonOptions common;
   bool as_json = false;
-  Args args("handlers", kHelp);
+  Args args("handlers", kHandlersHelp);
   args.flag("--json", as_json, "{\"version\":1,\"handlers\":[…],\"next_cursor\":null}");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;

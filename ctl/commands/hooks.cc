@@ -72,18 +72,18 @@ the hook did not take it.)",
   return delivered ? kExitOk : kExitSomeFailed;
 }
 
-constexpr Verb kSubVerbs[] = {
+constexpr Verb kHooksSubVerbs[] = {
     {"list", "", "the hooks, and what waits for them", list_hooks},
     {"test", "", "tell one something, and see what happens", test_hook},
 };
 
-constexpr VerbFamily kFamily = {
+constexpr VerbFamily kHooksFamily = {
     .noun = "hooks",
     .paragraph =
         "Looks at the hooks that tell people and programs what becomes of tasks. They are\n"
         "declared in taskd.toml; `submit --notify` and `queue set --notify` name them. Without\n"
         "a verb it lists them.\n",
-    .verbs = kSubVerbs,
+    .verbs = kHooksSubVerbs,
     .examples =
         "  taskctl hooks\n"
         "  taskctl hooks test mail\n"
@@ -95,7 +95,8 @@ int hooks_command(Context& context, const Words& argv) {
   const Words words = verb_first(argv);
   const bool has_verb = !words.empty() && !words[0].starts_with('-');
   const bool wants_help = !words.empty() && (words[0] == "--help" || words[0] == "-h");
-  return has_verb || wants_help ? run_sub_verb(context, kFamily, argv) : list_hooks(context, argv);
+  return has_verb || wants_help ? run_sub_verb(context, kHooksFamily, argv)
+                                : list_hooks(context, argv);
 }
 
 }  // namespace taskd::ctl

@@ -15,7 +15,7 @@ constexpr std::size_t kDefaultLimit = 50;
 constexpr int kOtherLines = 3;            // of a terminal: the titles, what is left out, the prompt
 constexpr std::size_t kMaxCounted = 100;  // of the tasks that do not fit
 
-constexpr HelpText kHelp{
+constexpr HelpText kListHelp{
     .usage = "[OPTIONS] [ID… | FILTER]",
     .paragraph =
         R"(Lists tasks, the newest first. TIME is how long a task waits ("in 5m": until it may
@@ -65,7 +65,7 @@ int list_command(Context& context, const Words& argv) {
   bool all = false;
   bool oldest = false;
   bool json = false;
-  Args args("list", kHelp);
+  Args args("list", kListHelp);
   args.words(selector.words);
   add_filter_options(args, selector);
   args.option("-n,--limit", "N", limit_text,

@@ -13,7 +13,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kLogsHelp{
     .usage = "[OPTIONS] ID… | FILTER",
     .paragraph =
         R"(Prints what a task wrote: its stdout to stdout, its stderr to stderr, of the latest
@@ -100,7 +100,7 @@ int logs_command(Context& context, const Words& argv) {
   SelectorOptions selector;
   LogOptions options;
   std::optional<std::string> attempt, tail, lines;
-  Args args("logs", kHelp);
+  Args args("logs", kLogsHelp);
   args.words(selector.words);
   add_filter_options(args, selector);
   args.flag("--stdout", options.out, "only its stdout");

@@ -8,7 +8,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kProgressHelp{
     .usage = "[OPTIONS] [PERCENT]",
     .paragraph =
         R"(Says, from inside a job, how far it is. "taskctl list", "show" and "wait" show it a
@@ -36,7 +36,7 @@ int progress_command(Context& context, const Words& argv) {
   CommonOptions common;
   Words words;
   std::optional<std::string> message;
-  Args args("progress", kHelp);
+  Args args("progress", kProgressHelp);
   args.words(words);
   args.option("--message", "TEXT", message, "what it is doing, at most 200 bytes");
   add_common(args, common);

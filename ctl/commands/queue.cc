@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kPath[] = "/v1/queues/";
+constexpr char kQueuePath[] = "/v1/queues/";
 
 std::int64_t running(const QueueInfo& queue) {
   return queue.counts[static_cast<std::size_t>(State::running)];
@@ -68,7 +68,7 @@ int show_queue(Context& context, const Words& argv) {
   NamedArgs asked(args, "queue", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
 
-  const std::string target = kPath + asked.name();
+  const std::string target = kQueuePath + asked.name();
   const Painter paint = make_painter(context, asked.common);
   json answer = connect(context, asked.common).get(target);
   if (asked.as_json)
@@ -158,7 +158,7 @@ taskd.toml says of a queue is set again when the daemon starts.)",
   const std::string& name = asked.name();
   const json body = settings.to_body(context);
   const Client client = connect(context, asked.common);
-  const std::string target = kPath + name;
+  const std::string target = kQueuePath + name;
   json answer;
   const char* done = " set";
   try {
@@ -176,7 +176,7 @@ taskd.toml says of a queue is set again when the daemon starts.)",
 int control(Context& context, const NamedArgs& asked, const std::string& verb, const json& body,
             std::string (*done)(const QueueInfo&)) {
   const std::string& name = asked.name();
-  json answer = connect(context, asked.common).post(kPath + name + "/" + verb, body);
+  json answer = connect(context, asked.common).post(kQueuePath + name + "/" + verb, body);
   const QueueInfo queue = read_queue(answer);
   asked.say_done(context, std::move(answer), done(queue));
   return kExitOk;
@@ -249,12 +249,12 @@ does what taskd.toml names: the next start makes it again.)",
   NamedArgs asked(args, "queue", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
   const std::string& name = asked.name();
-  json answer = ask_to_remove(connect(context, asked.common), kPath + name);
+  json answer = ask_to_remove(connect(context, asked.common), kQueuePath + name);
   asked.say_done(context, std::move(answer), " removed");
   return kExitOk;
 }
 
-constexpr Verb kSubVerbs[] = {
+constexpr Verb kQueueSubVerbs[] = {
     {"list", "", "the queues with their limits", list_queues},
     {"show", "", "all about one", show_queue},
     {"set", "", "make one, or change its limits", set_queue},
@@ -264,12 +264,12 @@ constexpr Verb kSubVerbs[] = {
     {"rm", "", "remove one that has no tasks", remove_queue},
 };
 
-constexpr VerbFamily kFamily = {
+constexpr VerbFamily kQueueFamily = {
     .noun = "queue",
     .paragraph =
         "Looks at queues and sets their limits. Everybody may look; changing them is for root\n"
         "and the user whose daemon it is.\n",
-    .verbs = kSubVerbs,
+    .verbs = kQueueSubVerbs,
     .examples =
         "  taskctl queue list\n"
         "  taskctl queue set mail --rate 10/1m --concurrency 2\n"
@@ -278,7 +278,7 @@ constexpr VerbFamily kFamily = {
 }  // namespace
 
 int queue_command(Context& context, const Words& argv) {
-  return run_sub_verb(context, kFamily, argv);
+  return run_sub_verb(context, kQueueFamily, argv);
 }
 
 }  // namespace taskd::ctl

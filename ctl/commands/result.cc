@@ -12,7 +12,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kResultHelp{
     .usage = "[OPTIONS] ID | last\n       taskctl result [OPTIONS] JSON | -",
     .paragraph =
         R"(Prints what came of a task; or says it, from inside a job: any JSON of at most 64 KiB,
@@ -50,7 +50,7 @@ int result_command(Context& context, const Words& argv) {
   CommonOptions common;
   Words words;
   bool json = false;
-  Args args("result", kHelp);
+  Args args("result", kResultHelp);
   args.words(words);
   args.flag("--json", json, "when it was reported, and by which attempt, too");
   add_common(args, common);

@@ -29,7 +29,7 @@ With --edit one task is changed first, by the options of edit (see "taskctl retr
   taskctl retry --edit 12 --timeout 1h --env LEVEL=9
 )"}};
 
-constexpr HelpText kEditHelp{
+constexpr HelpText kRetryEditHelp{
     .usage = "--edit [OPTIONS] ID [-- COMMAND [ARG…]]",
     .paragraph =
         R"(Changes a task that has ended and runs it again, in one step. The options are those of
@@ -49,7 +49,7 @@ int retry_edited(Context& context, const Words& argv) {
   bool edits = false;
   bool json = false;
   bool quiet = false;
-  Args args("retry", kEditHelp);
+  Args args("retry", kRetryEditHelp);
   args.words(words);
   args.flag("--edit", edits, "change it before it runs again");
   options.declare(args);

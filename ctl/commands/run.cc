@@ -19,7 +19,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kRunHelp{
     .usage = "[OPTIONS] -- COMMAND [ARG…]\n       taskctl run [OPTIONS] --shell LINE",
     .paragraph =
         R"(Submits a command, shows its output live, and exits with its code, as if it had been
@@ -168,7 +168,7 @@ int run_command(Context& context, const Words& argv) {
   CommonOptions common;
   SubmitOptions options;
   bool raw = false;
-  Args args("run", kHelp);
+  Args args("run", kRunHelp);
   options.declare(args);
   args.flag("--raw", raw, "leave control characters alone on a terminal, too");
   add_common(args, common);

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kPath[] = "/v1/schedules/";
+constexpr char kSchedulePath[] = "/v1/schedules/";
 
 // --- making -------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ hours that pass, and keeps its pace. `taskctl schedule preview` shows what that 
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
 
-  const std::string target = kPath + asked.name();
+  const std::string target = kSchedulePath + asked.name();
   json body = rule.to_body();
   body["task"] = options.body_of(options.to_task(context));
   const Client client = connect(context, asked.common);
@@ -163,7 +163,7 @@ last ten slots. Times are local.)",
   Args args("schedule show", kHelp);
   NamedArgs asked(args, "schedule", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kPath + asked.name();
+  const std::string target = kSchedulePath + asked.name();
   const Painter paint = make_painter(context, asked.common);
   json answer = connect(context, asked.common).get(target);
   if (asked.as_json)
@@ -193,7 +193,7 @@ moves a slot. Of a paused schedule: when it would.)",
   if (!count || *count < 1 || *count > 1000)
     throw UsageError(kExitUsage,
                      "--next: \"" + escape_for_humans(*next) + "\" is not a number from 1 to 1000");
-  std::string target = kPath + asked.name() + "/preview?limit=" + std::to_string(*count);
+  std::string target = kSchedulePath + asked.name() + "/preview?limit=" + std::to_string(*count);
   if (from)
     target += "&from=" + format_rfc3339(time_flag("--from", *from, context.clock.wall_now()));
   const Painter paint = make_painter(context, asked.common);
@@ -223,7 +223,7 @@ missed: they never fire. Its tasks go on.)",
   if (reason && !is_valid_utf8(*reason))
     throw UsageError(kExitBadData, "--reason is not UTF-8 and cannot be sent");
   const json body = reason ? json{{"reason", *reason}} : json::object();
-  const std::string target = kPath + asked.name() + "/pause";
+  const std::string target = kSchedulePath + asked.name() + "/pause";
   asked.say_done(context, connect(context, asked.common).post(target, body), " paused");
   return kExitOk;
 }
@@ -238,7 +238,7 @@ int resume_schedule(Context& context, const Words& argv) {
   Args args("schedule resume", kHelp);
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kPath + asked.name() + "/resume";
+  const std::string target = kSchedulePath + asked.name() + "/resume";
   json answer = connect(context, asked.common).post(target, json::object());
   const Schedule schedule = read_schedule(answer).schedule;
   asked.say_done(context, std::move(answer),
@@ -257,7 +257,7 @@ its overlap say. Its slots stay as they are.)",
   Args args("schedule trigger", kHelp);
   NamedArgs asked(args, "schedule", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kPath + asked.name() + "/trigger";
+  const std::string target = kSchedulePath + asked.name() + "/trigger";
   json answer = connect(context, asked.common).post(target, json::object());
   const TaskId id = read_task(answer).id;
   if (asked.as_json)
@@ -276,12 +276,12 @@ int remove_schedule(Context& context, const Words& argv) {
   Args args("schedule rm", kHelp);
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kPath + asked.name();
+  const std::string target = kSchedulePath + asked.name();
   asked.say_done(context, ask_to_remove(connect(context, asked.common), target), " removed");
   return kExitOk;
 }
 
-constexpr Verb kSubVerbs[] = {
+constexpr Verb kScheduleSubVerbs[] = {
     {"add", "", "make one, or replace it", add_schedule},
     {"list", "", "the schedules, and when they fire next", list_schedules},
     {"show", "", "all about one, with its last slots", show_schedule},
@@ -292,12 +292,12 @@ constexpr Verb kSubVerbs[] = {
     {"rm", "", "remove one; its tasks stay", remove_schedule},
 };
 
-constexpr VerbFamily kFamily = {
+constexpr VerbFamily kScheduleFamily = {
     .noun = "schedule",
     .paragraph =
         "Submits tasks at certain times, again and again. You see and change your own\n"
         "schedules; root, and the user whose daemon it is, everybody's.\n",
-    .verbs = kSubVerbs,
+    .verbs = kScheduleSubVerbs,
     .examples =
         "  taskctl schedule add backup --cron '0 3 * * *' --tz Europe/Paris -- ./backup.sh\n"
         "  taskctl schedule add poll --every 10m -- ./poll.sh\n"
@@ -307,7 +307,7 @@ constexpr VerbFamily kFamily = {
 }  // namespace
 
 int schedule_command(Context& context, const Words& argv) {
-  return run_sub_verb(context, kFamily, argv);
+  return run_sub_verb(context, kScheduleFamily, argv);
 }
 
 }  // namespace taskd::ctl

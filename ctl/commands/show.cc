@@ -17,7 +17,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kShowHelp{
     .usage = "[OPTIONS] ID… | FILTER",
     .paragraph =
         R"(Shows all about a task: what was asked for, where it stands, each of its attempts
@@ -191,7 +191,7 @@ int show_command(Context& context, const Words& argv) {
   CommonOptions common;
   SelectorOptions selector;
   bool json = false;
-  Args args("show", kHelp);
+  Args args("show", kShowHelp);
   args.words(selector.words);
   add_filter_options(args, selector);
   args.flag("--json", json,

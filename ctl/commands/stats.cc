@@ -12,7 +12,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kStatsHelp{
     .usage = "[OPTIONS]",
     .paragraph =
         R"(Shows how many tasks each queue has in each state, and how busy the workers are.)",
@@ -59,7 +59,7 @@ void print_stats(Context& context, const Painter& paint, const Stats& stats) {
 int stats_command(Context& context, const Words& argv) {
   CommonOptions common;
   bool json = false;
-  Args args("stats", kHelp);
+  Args args("stats", kStatsHelp);
   args.flag("--json", json, "print it as JSON");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;

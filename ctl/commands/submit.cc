@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxKeyPrefix = 200;  // the number of a line is added
 
-constexpr HelpText kHelp{
+constexpr HelpText kSubmitHelp{
     .usage =
         "[OPTIONS] -- COMMAND [ARG…]\n       taskctl submit [OPTIONS] --shell LINE\n"
         "       taskctl submit --like ID [OPTIONS] [-- COMMAND [ARG…]]\n"
@@ -121,7 +121,7 @@ int submit_command(Context& context, const Words& argv) {
   bool json = false;
   bool wait = false;
   BulkOptions bulk;
-  Args args("submit", kHelp);
+  Args args("submit", kSubmitHelp);
   options.declare(args);
   bulk.declare(args);
   args.flag("--wait", wait, "wait for the end and exit with the task's code");

@@ -12,7 +12,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kWaitHelp{
     .usage = "[OPTIONS] ID… | FILTER | --all",
     .paragraph =
         R"(Waits until the tasks have ended. For one task the exit code is its own: its
@@ -56,7 +56,7 @@ int wait_command(Context& context, const Words& argv) {
   bool all = false;
   bool json = false;
   bool quiet = false;
-  Args args("wait", kHelp);
+  Args args("wait", kWaitHelp);
   args.words(selector.words);
   args.flag("--all", all, "every task of yours that has not ended");
   add_filter_options(args, selector);

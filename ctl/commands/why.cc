@@ -10,7 +10,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr HelpText kHelp{
+constexpr HelpText kWhyHelp{
     .usage = "[OPTIONS] ID…",
     .paragraph =
         R"(Says why a task is not running: the one thing it waits for, who or what that is, and
@@ -45,7 +45,7 @@ int why_command(Context& context, const Words& argv) {
   CommonOptions common;
   SelectorOptions selector;
   bool json = false;
-  Args args("why", kHelp);
+  Args args("why", kWhyHelp);
   args.words(selector.words);
   args.flag("--json", json, "print the daemon's answer, a line for each task");
   add_common(args, common);

@@ -198,7 +198,7 @@ and what has succeeded stays.)",
   return control_workflow(context, argv, "retry", kHelp);
 }
 
-constexpr Verb kSubVerbs[] = {
+constexpr Verb kWorkflowSubVerbs[] = {
     {"submit", "", "submit the tasks of a file, all or none", submit_workflow},
     {"list", "", "the latest workflows", list_workflows},
     {"show", "", "one as a tree with states", show_workflow},
@@ -206,10 +206,10 @@ constexpr Verb kSubVerbs[] = {
     {"retry", "", "try again what failed or was cancelled", retry_workflow},
 };
 
-constexpr VerbFamily kFamily = {
+constexpr VerbFamily kWorkflowFamily = {
     .noun = "workflow",
     .paragraph = "Tasks that are submitted together and run in the order of what they need.\n",
-    .verbs = kSubVerbs,
+    .verbs = kWorkflowSubVerbs,
     .examples =
         "  taskctl workflow submit release.toml\n"
         "  taskctl workflow show 3\n"};
@@ -217,7 +217,7 @@ constexpr VerbFamily kFamily = {
 }  // namespace
 
 int workflow_command(Context& context, const Words& argv) {
-  return run_sub_verb(context, kFamily, argv);
+  return run_sub_verb(context, kWorkflowFamily, argv);
 }
 
 }  // namespace taskd::ctl
