@@ -13,7 +13,7 @@ namespace taskd {
 namespace {
 
 constexpr int kBatch = 500;  // small enough not to hold up submits behind one command
-constexpr std::int64_t kUpkeepPauseMs = 5000;
+constexpr std::int64_t kUpkeepDiskFullPauseMs = 5000;
 constexpr WallTime kNever{std::numeric_limits<std::int64_t>::max()};
 
 // Empties a timerfd. ECANCELED is how it reports a jump of the clock.
@@ -89,7 +89,7 @@ void Timekeeper::run() {
         next = run_once();
       } catch (const DiskFull& e) {
         log::warn("nothing can be promoted, fired or pruned", {{"error", e.what()}});
-        next = clock_.wall_now() + kUpkeepPauseMs;
+        next = clock_.wall_now() + kUpkeepDiskFullPauseMs;
       }
       wait(next);
     }

@@ -12,7 +12,7 @@
 namespace taskd {
 namespace {
 
-constexpr int kReportPauseMs = 1000;
+constexpr int kWorkerDiskFullPauseMs = 1000;
 constexpr int kNoRoomPauseMs = 100;
 constexpr std::int64_t kLongestWaitMs = 60'000;  // for a rate
 constexpr std::int64_t kLongestPollMs = 24LL * 3600 * 1000;
@@ -130,7 +130,7 @@ std::optional<Claim> WorkerPool::next_claim() {
       wait_for_work(seen, next.later);
     } catch (const DiskFull& e) {
       log::warn("nothing can be claimed", {{"error", e.what()}});
-      if (!pause(kReportPauseMs)) return std::nullopt;
+      if (!pause(kWorkerDiskFullPauseMs)) return std::nullopt;
     }
   }
 }
@@ -276,7 +276,7 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
       log::error("an end cannot be recorded yet",
                  {{"task", finish.task}, {"attempt", finish.attempt}, {"error", e.what()}});
       // When stopping, the status keeps the end for the next daemon.
-      if (!pause(kReportPauseMs)) return std::nullopt;
+      if (!pause(kWorkerDiskFullPauseMs)) return std::nullopt;
     }
   }
 }

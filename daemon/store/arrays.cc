@@ -1,5 +1,6 @@
 #include "daemon/store/arrays.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -88,7 +89,6 @@ void settle_unmade(Connection& db, TaskId task) {
     while (rows.step()) {
       Array array = read_array(rows);
       TaskFlow& flow = array.task.spec.flow;
-      // What is broken stays, and dooms them: a task that is gone has not succeeded.
       const auto met = [&](const Dependency& dependency) {
         if (dependency.task != task) return false;
         TaskFlow alone;
@@ -96,7 +96,14 @@ void settle_unmade(Connection& db, TaskId task) {
         alone.on_dependency_failed = flow.on_dependency_failed;
         return dependencies_of(db, alone) == DependencyState::met;
       };
-      if (std::erase_if(flow.depends_on, met) == 0) continue;
+      const bool concerns = std::any_of(flow.depends_on.begin(), flow.depends_on.end(),
+                                        [&](const auto& one) { return one.task == task; });
+      if (!concerns) continue;
+      std::erase_if(flow.depends_on, met);
+      // What is broken must stay so, and a task that is gone has not succeeded.
+      for (Dependency& one : flow.depends_on) {
+        if (one.task == task) one.on = DependencyOn::ok;
+      }
       settled.emplace_back(array.id, to_json(array.task).dump());
     }
   }

@@ -67,6 +67,18 @@ TEST_CASE_FIXTURE(ArraysFixture, "what an array came after may be removed before
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 10'100);
 }
 
+TEST_CASE_FIXTURE(ArraysFixture,
+                  "what succeeded and is removed has not failed, for all of an array") {
+  submit();
+  NewTask after = array(1, 10'100);
+  after.spec.flow.depends_on = {{1, DependencyOn::failed}};
+  submit(after);
+  finish(claim());
+  control(Verb::remove, 1);
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 10'100);
+}
+
 TEST_CASE_FIXTURE(ArraysFixture, "what failed before an array is complete fails all of it") {
   submit();
   NewTask after = array(1, 10'100);
