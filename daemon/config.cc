@@ -18,6 +18,7 @@
 #include "daemon/config_cgroup.h"
 #include "daemon/config_handlers.h"
 #include "daemon/config_hooks.h"
+#include "daemon/config_places.h"
 #include "daemon/config_queues.h"
 #include "daemon/config_resources.h"
 
@@ -33,26 +34,26 @@ struct Setting {
   std::function<void(Config&, const std::string&)> set;  // throws std::invalid_argument
 };
 
-[[noreturn]] void refuse(const std::string& expected) {
+[[noreturn]] void wrong_value(const std::string& expected) {
   throw std::invalid_argument(expected);
 }
 
 std::int64_t size_bytes(const std::string& text) {
   const auto bytes = parse_size_bytes(text);
-  if (!bytes) refuse("expected a size such as 65536, 512KiB, 64MiB or 1GiB");
+  if (!bytes) wrong_value("expected a size such as 65536, 512KiB, 64MiB or 1GiB");
   return *bytes;
 }
 
 std::string absolute_path(const std::string& text) {
-  if (text.empty() || text.front() != '/') refuse("expected an absolute path");
-  if (text.find('\0') != std::string::npos) refuse("a path cannot hold a NUL");
+  if (text.empty() || text.front() != '/') wrong_value("expected an absolute path");
+  if (text.find('\0') != std::string::npos) wrong_value("a path cannot hold a NUL");
   return text;
 }
 
 int parse_workers(const std::string& text) {
   const auto value = parse_int(text);
   if (!value || *value < 1 || *value > kMaxWorkers) {
-    refuse("expected a whole number from 1 to " + std::to_string(kMaxWorkers));
+    wrong_value("expected a whole number from 1 to " + std::to_string(kMaxWorkers));
   }
   return static_cast<int>(*value);
 }
@@ -62,7 +63,7 @@ log::Level parse_log_level(const std::string& text) {
   if (text == "info") return log::Level::info;
   if (text == "warn") return log::Level::warn;
   if (text == "error") return log::Level::error;
-  refuse("expected debug, info, warn or error");
+  wrong_value("expected debug, info, warn or error");
 }
 
 std::string_view name_of(log::Level level) {
@@ -83,7 +84,7 @@ Config::LogTo parse_log_to(const std::string& text) {
   if (text == "auto") return Config::LogTo::automatic;
   if (text == "stderr") return Config::LogTo::standard_error;
   if (text == "journal") return Config::LogTo::journal;
-  refuse("expected auto, stderr or journal");
+  wrong_value("expected auto, stderr or journal");
 }
 
 std::string_view name_of(Config::LogTo to) {
@@ -101,17 +102,18 @@ std::string_view name_of(Config::LogTo to) {
 bool parse_truth(const std::string& text) {
   if (text == "true") return true;
   if (text == "false") return false;
-  refuse("expected true or false");
+  wrong_value("expected true or false");
 }
 
 unsigned parse_mode(const std::string& text) {
   unsigned mode = 0;
-  if (text.size() < 3 || text.size() > 4) refuse("expected an octal mode such as 0600 or 0660");
+  if (text.size() < 3 || text.size() > 4)
+    wrong_value("expected an octal mode such as 0600 or 0660");
   for (const char c : text) {
-    if (c < '0' || c > '7') refuse("expected an octal mode such as 0600 or 0660");
+    if (c < '0' || c > '7') wrong_value("expected an octal mode such as 0600 or 0660");
     mode = mode * 8 + static_cast<unsigned>(c - '0');
   }
-  if ((mode & ~0777U) != 0) refuse("expected an octal mode such as 0600 or 0660");
+  if ((mode & ~0777U) != 0) wrong_value("expected an octal mode such as 0600 or 0660");
   return mode;
 }
 
@@ -136,7 +138,7 @@ const std::vector<Setting>& settings() {
       {"output_cap", "most output kept of one stream of one attempt, such as 64MiB",
        [](Config& c, const std::string& v) {
          c.output_cap_bytes = size_bytes(v);
-         if (c.output_cap_bytes < 64 << 10) refuse("expected at least 64KiB");
+         if (c.output_cap_bytes < 64 << 10) wrong_value("expected at least 64KiB");
        }},
       {"ballast", "disk space kept back for the day the disk is full, such as 16MiB",
        [](Config& c, const std::string& v) { c.ballast_bytes = size_bytes(v); }},
@@ -231,15 +233,11 @@ std::string default_config_file() {
   return home.empty() ? "" : home + "/.config/taskd/taskd.toml";
 }
 
-std::string place_in(const std::string& file, const toml::node& node, const std::string& key) {
-  return file + ":" + std::to_string(node.source().begin.line) + ": " + key;
-}
-
 std::string value_text(const toml::node& node, const std::string& place) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
   if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
-  throw UsageError(EX_CONFIG, place + ": expected a string, a whole number, true or false");
+  refuse(place, "expected a string, a whole number, true or false");
 }
 
 void read_file_settings(const std::string& file, const std::string& text, Config& config) {
@@ -269,8 +267,8 @@ void read_file_settings(const std::string& file, const std::string& text, Config
     const auto& table = settings();
     const auto setting =
         std::find_if(table.begin(), table.end(), [&](const Setting& s) { return name == s.key; });
-    const std::string place = place_in(file, node, escape_for_humans(name));
-    if (setting == table.end()) throw UsageError(EX_CONFIG, place + ": unknown setting");
+    const std::string place = place_of(file, node, escape_for_humans(name));
+    if (setting == table.end()) refuse(place, "unknown setting");
     apply(*setting, config, value_text(node, place), place, EX_CONFIG);
   }
 }

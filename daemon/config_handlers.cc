@@ -1,28 +1,19 @@
 #include "daemon/config_handlers.h"
 
-#include <sysexits.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/users.h"
-#include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/config_hooks.h"
+#include "daemon/config_places.h"
 #include "daemon/config_task_options.h"
 
 namespace taskd {
 namespace {
 
 using nlohmann::json;
-
-[[noreturn]] void refuse(const std::string& where, const std::string& what) {
-  throw UsageError(EX_CONFIG, where + ": " + what);
-}
-
-std::string place_of(const std::string& file, const toml::node& node, const std::string& key) {
-  return file + ":" + std::to_string(node.source().begin.line) + ": " + key;
-}
 
 std::uint32_t user_of(const toml::node& node, const std::string& where) {
   const auto* text = node.as_string();

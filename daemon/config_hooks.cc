@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/config_places.h"
 #include "daemon/hooks/hook_url.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/spec_json.h"
@@ -22,14 +21,6 @@ constexpr std::int64_t kLeastTimeoutMs = 100;
 constexpr std::int64_t kLeastAgeMs = 1000;
 constexpr std::size_t kMaxSecretBytes = 4096;
 constexpr std::size_t kLeastSecretBytes = 16;
-
-[[noreturn]] void refuse(const std::string& where, const std::string& what) {
-  throw UsageError(EX_CONFIG, where + ": " + what);
-}
-
-std::string place_of(const std::string& file, const toml::node& node, const std::string& key) {
-  return file + ":" + std::to_string(node.source().begin.line) + ": " + key;
-}
 
 std::string text_of(const toml::node& node, const std::string& where) {
   const auto* text = node.as_string();
@@ -160,7 +151,7 @@ Hook read_hook(const std::string& file, const std::string& name, const toml::nod
   return hook;
 }
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : escape_for_humans(text)) {
     if (c == '"') out += '\\';
@@ -171,7 +162,7 @@ std::string quoted(std::string_view text) {
 
 std::string array_of(const std::vector<std::string>& texts) {
   std::string out = "[";
-  for (const std::string& text : texts) out += (out.size() > 1 ? ", " : "") + quoted(text);
+  for (const std::string& text : texts) out += (out.size() > 1 ? ", " : "") + toml_string(text);
   return out + "]";
 }
 
@@ -220,18 +211,18 @@ std::string describe_hook(const Hook& hook) {
   if (hook.url.empty()) {
     out += "command = " + array_of(hook.command) + "\n";
   } else {
-    out += "url = " + quoted(hook.url) + "\n";
+    out += "url = " + toml_string(hook.url) + "\n";
   }
   if (!hook.secret_file.empty()) {
-    out += "secret_file = " + quoted(hook.secret_file) + "\n";
+    out += "secret_file = " + toml_string(hook.secret_file) + "\n";
   }
   std::vector<std::string> on;
   for (const HookEvent event : kAllHookEvents) {
     if (hook.on.contains(event)) on.emplace_back(to_string(event));
   }
   out += "on = " + array_of(on) + "\n";
-  out += "timeout = " + quoted(format_duration_ms(hook.timeout_ms)) + "\n";
-  out += "max_age = " + quoted(format_duration_ms(hook.max_age_ms)) + "\n";
+  out += "timeout = " + toml_string(format_duration_ms(hook.timeout_ms)) + "\n";
+  out += "max_age = " + toml_string(format_duration_ms(hook.max_age_ms)) + "\n";
   if (hook.max_attempts > 0) out += "max_attempts = " + std::to_string(hook.max_attempts) + "\n";
   return out;
 }

@@ -1,26 +1,16 @@
 #include "daemon/config_queues.h"
 
-#include <sysexits.h>
-
 #include <nlohmann/json.hpp>
 
-#include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/config_hooks.h"
+#include "daemon/config_places.h"
 #include "daemon/config_task_options.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
-
-[[noreturn]] void refuse(const std::string& where, const std::string& what) {
-  throw UsageError(EX_CONFIG, where + ": " + what);
-}
-
-std::string place_of(const std::string& file, const toml::node& node, const std::string& key) {
-  return file + ":" + std::to_string(node.source().begin.line) + ": " + key;
-}
 
 std::int64_t whole_number(const toml::node& node, const std::string& where, std::int64_t least,
                           std::int64_t most) {

@@ -1,21 +1,15 @@
 #include "daemon/config_resources.h"
 
-#include <sysexits.h>
-
 #include <algorithm>
 
-#include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/config_places.h"
 #include "daemon/task/task_flow_json.h"
 
 namespace taskd {
 namespace {
 
 constexpr std::size_t kMaxUnits = 1024;
-
-[[noreturn]] void refuse(const std::string& place, const std::string& expected) {
-  throw UsageError(EX_CONFIG, place + ": " + expected);
-}
 
 // A number or a word that can stand between commas.
 std::string unit_name(const toml::node& node, const std::string& place) {
@@ -57,15 +51,12 @@ Resource read_resource(const toml::node& node, const std::string& place) {
 }  // namespace
 
 std::map<std::string, Resource> read_resources(const std::string& file, const toml::node& node) {
-  const auto place_of = [&](const toml::node& at, const std::string& key) {
-    return file + ":" + std::to_string(at.source().begin.line) + ": " + key;
-  };
   const auto* table = node.as_table();
-  if (table == nullptr) refuse(place_of(node, "resources"), "expected a table [resources]");
+  if (table == nullptr) refuse(place_of(file, node, "resources"), "expected a table [resources]");
   std::map<std::string, Resource> resources;
   for (const auto& [key, value] : *table) {
     const std::string name(key.str());
-    const std::string place = place_of(value, "resources." + escape_for_humans(name));
+    const std::string place = place_of(file, value, "resources." + escape_for_humans(name));
     if (!is_valid_resource_name(name)) {
       refuse(place,
              "a resource's name is 1 to 32 letters, digits, '_' and '-', the first a letter"
@@ -74,7 +65,7 @@ std::map<std::string, Resource> read_resources(const std::string& file, const to
     resources[name] = read_resource(value, place);
   }
   if (resources.size() > kMaxResources) {
-    refuse(place_of(node, "resources"),
+    refuse(place_of(file, node, "resources"),
            "expected at most " + std::to_string(kMaxResources) + " resources");
   }
   return resources;

@@ -1,12 +1,10 @@
 #include "daemon/config_task_options.h"
 
-#include <sysexits.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/config_places.h"
 #include "daemon/task/rate_limit.h"
 
 namespace taskd {
@@ -17,14 +15,6 @@ using nlohmann::json;
 constexpr std::string_view kTimes[] = {"timeout", "progress_timeout", "grace", "keep"};
 constexpr std::string_view kBackoffTimes[] = {"initial", "max"};
 constexpr std::string_view kMs = "_ms";
-
-[[noreturn]] void refuse(const std::string& where, const std::string& what) {
-  throw UsageError(EX_CONFIG, where + ": " + what);
-}
-
-std::string place_of(const std::string& file, const toml::node& node, const std::string& key) {
-  return file + ":" + std::to_string(node.source().begin.line) + ": " + key;
-}
 
 template <std::size_t N>
 bool contains(const std::string_view (&list)[N], std::string_view word) {

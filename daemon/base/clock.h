@@ -6,6 +6,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 
 namespace taskd {
 
@@ -19,10 +20,24 @@ struct BootTime {
   auto operator<=>(const BootTime&) const = default;
 };
 
-inline WallTime operator+(WallTime time, std::int64_t ms) { return {time.ms + ms}; }
-inline BootTime operator+(BootTime time, std::int64_t ms) { return {time.ms + ms}; }
-inline std::int64_t operator-(WallTime a, WallTime b) { return a.ms - b.ms; }
-inline std::int64_t operator-(BootTime a, BootTime b) { return a.ms - b.ms; }
+inline WallTime operator+(WallTime time, std::int64_t ms) {
+  return {time.ms + ms};
+}
+inline BootTime operator+(BootTime time, std::int64_t ms) {
+  return {time.ms + ms};
+}
+inline std::int64_t operator-(WallTime a, WallTime b) {
+  return a.ms - b.ms;
+}
+inline std::int64_t operator-(BootTime a, BootTime b) {
+  return a.ms - b.ms;
+}
+
+// Empty means never.
+inline std::optional<WallTime> earlier(std::optional<WallTime> a, std::optional<WallTime> b) {
+  if (!a || !b) return a ? a : b;
+  return *a < *b ? a : b;
+}
 
 class Clock {
  public:

@@ -22,11 +22,6 @@ void drain(int fd) {
   [[maybe_unused]] const ssize_t n = ::read(fd, &count, sizeof count);
 }
 
-std::optional<WallTime> earlier(std::optional<WallTime> a, std::optional<WallTime> b) {
-  if (!a || !b) return a ? a : b;
-  return std::min(*a, *b);
-}
-
 }  // namespace
 
 Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,

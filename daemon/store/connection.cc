@@ -123,9 +123,12 @@ std::optional<WallTime> Query::optional_time(int column) const {
 }
 
 State Query::state(int column) const {
-  const std::string word = text(column);
-  if (const auto state = parse_state(word)) return *state;
-  throw std::runtime_error("the database holds an unknown state: " + word);
+  return word(column, parse_state);
+}
+
+void Query::refuse_word(int column, const std::string& word) const {
+  throw std::runtime_error("the database holds an unknown word in the column " +
+                           std::string(statement_.getColumnName(column)) + ": " + word);
 }
 
 void Query::put_int(int index, std::int64_t value) {

@@ -57,10 +57,17 @@ class Query {
   std::string text(int column) const;
   WallTime time(int column) const { return {int64(column)}; }
   std::optional<WallTime> optional_time(int column) const;
-  // Throws std::runtime_error where the database holds another word.
+  // These throw std::runtime_error where the database holds another word.
   State state(int column) const;
+  template <class T>
+  T word(int column, std::optional<T> (*parse)(std::string_view)) const {
+    const std::string text_of_it = text(column);
+    if (const auto value = parse(text_of_it)) return *value;
+    refuse_word(column, text_of_it);
+  }
 
  private:
+  [[noreturn]] void refuse_word(int column, const std::string& word) const;
   void put_int(int index, std::int64_t value);
   void put_null(int index);
   void put(int index, std::string_view text);

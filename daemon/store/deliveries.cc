@@ -1,6 +1,5 @@
 // What becomes of the rows that the Outbox writes.
 #include <algorithm>
-#include <stdexcept>
 
 #include "daemon/store/store_impl.h"
 
@@ -12,21 +11,15 @@ namespace {
   "seq, delivery_id, task_id, hook, event, at_ms, state, tries, tried_at_ms, next_at_ms," \
   " done_at_ms, error"
 
-template <class T>
-T known_word(std::optional<T> word, const Query& row, int column) {
-  if (word) return *word;
-  throw std::runtime_error("the database holds an unknown word in a delivery: " + row.text(column));
-}
-
 Delivery read_delivery(const Query& row) {
   Delivery delivery;
   delivery.seq = row.int64(0);
   delivery.id = row.text(1);
   delivery.task = row.int64(2);
   delivery.hook = row.text(3);
-  delivery.event = known_word(parse_hook_event(row.text(4)), row, 4);
+  delivery.event = row.word(4, parse_hook_event);
   delivery.at = row.time(5);
-  delivery.state = known_word(parse_delivery_state(row.text(6)), row, 6);
+  delivery.state = row.word(6, parse_delivery_state);
   delivery.tries = row.integer(7);
   delivery.tried_at = row.optional_time(8);
   delivery.next_at = row.optional_time(9);

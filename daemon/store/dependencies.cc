@@ -15,12 +15,6 @@ struct Link {
   DependencyOn on;
 };
 
-DependencyOn read_on(const Query& row, int column) {
-  const std::string word = row.text(column);
-  if (const auto on = parse_dependency_on(word)) return *on;
-  throw std::runtime_error("the database holds an unknown dependency: " + word);
-}
-
 std::string_view to_string(DependencyState state) {
   switch (state) {
     case DependencyState::pending:
@@ -65,7 +59,7 @@ std::vector<Link> pending_links(Connection& db, TaskId on, int limit) {
       " WHERE on_task = ?1 AND state = 'pending' ORDER BY task_id LIMIT ?2");
   rows.bind(on, limit);
   std::vector<Link> links;
-  while (rows.step()) links.push_back({rows.int64(0), read_on(rows, 1)});
+  while (rows.step()) links.push_back({rows.int64(0), rows.word(1, parse_dependency_on)});
   return links;
 }
 

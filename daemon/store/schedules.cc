@@ -10,12 +10,6 @@ namespace {
   "id, name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority, task_name, spec," \
   " created_at_ms, done_until_ms, next_at_ms, paused_at_ms, paused_by, paused_why"
 
-template <class T>
-T known_word(std::optional<T> word, const Query& row, int column) {
-  if (word) return *word;
-  throw std::runtime_error("the database holds an unknown word in a schedule: " + row.text(column));
-}
-
 Schedule read_schedule(const Query& row) {
   Schedule schedule;
   schedule.id = row.int64(0);
@@ -25,8 +19,8 @@ Schedule read_schedule(const Query& row) {
   settings.cron = row.text(3);
   settings.zone = row.text(4);
   settings.every_ms = row.int64(5);
-  settings.catch_up = known_word(parse_catch_up(row.text(6)), row, 6);
-  settings.overlap = known_word(parse_overlap(row.text(7)), row, 7);
+  settings.catch_up = row.word(6, parse_catch_up);
+  settings.overlap = row.word(7, parse_overlap);
   spec_from_stored(row.text(11), settings.task);
   settings.task.queue = row.text(8);
   settings.task.priority = row.integer(9);
@@ -308,7 +302,7 @@ std::vector<Slot> TaskStore::slots(std::int64_t schedule, int limit) {
       Slot& slot = slots.emplace_back();
       slot.at = rows.time(0);
       slot.dealt_with_at = rows.time(1);
-      slot.result = known_word(parse_slot_result(rows.text(2)), rows, 2);
+      slot.result = rows.word(2, parse_slot_result);
       if (!rows.is_null(3)) slot.task = rows.int64(3);
     }
     return slots;

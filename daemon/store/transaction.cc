@@ -14,9 +14,7 @@ namespace {
 
 std::optional<Reason> read_reason(const Query& row, int column) {
   if (row.is_null(column)) return std::nullopt;
-  const std::string word = row.text(column);
-  if (const auto reason = parse_reason(word)) return reason;
-  throw std::runtime_error("the database holds an unknown reason: " + word);
+  return row.word(column, parse_reason);
 }
 
 std::string_view to_string(BlockedOn on) {

@@ -37,11 +37,6 @@ std::optional<WallTime> next_due(Connection& db) {
   return row.time(0);
 }
 
-std::optional<WallTime> earlier(std::optional<WallTime> a, std::optional<WallTime> b) {
-  if (!a || !b) return a ? a : b;
-  return std::min(*a, *b);
-}
-
 std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms <= ?1"

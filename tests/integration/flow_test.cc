@@ -11,10 +11,6 @@ std::string waits_for(const std::string& file) {
   return "until [ -e " + file + " ]; do sleep 0.01; done";
 }
 
-bool says(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
 TEST_CASE("tasks of one key run one after the other, in their order") {
   const TestDaemon daemon({.workers = 4});
   const std::string log = daemon.dir() / "log-of-jobs";
@@ -29,7 +25,7 @@ TEST_CASE("tasks of one key run one after the other, in their order") {
   CHECK(daemon.wait(last).at("state") == "succeeded");
   CHECK(read_text(log) ==
         "start 1\nend 1\nstart 2\nend 2\nstart 3\nend 3\nstart 4\nend 4\nstart 5\nend 5\n");
-  CHECK(says(daemon.ctl({"show", last}).out, "customer-7"));
+  CHECK(contains(daemon.ctl({"show", last}).out, "customer-7"));
 }
 
 TEST_CASE("a key's limit and its rate can be set, and wrong ones are refused") {
@@ -49,7 +45,7 @@ TEST_CASE("a key's limit and its rate can be set, and wrong ones are refused") {
   CHECK(daemon.ctl({"submit", "--key", "k", "--key-rate", "x", "--", "true"}).exit_code == 64);
   const RunResult zero = daemon.ctl({"submit", "--key", "k", "--key-limit", "0", "--", "true"});
   CHECK(zero.exit_code == 65);
-  CHECK(says(zero.err, "limit"));
+  CHECK(contains(zero.err, "limit"));
 }
 
 TEST_CASE("a job is told which units of a resource it has") {
@@ -83,9 +79,10 @@ TEST_CASE("what the machine never has is refused by name") {
     CHECK(result.exit_code == 65);
     return result.err;
   };
-  CHECK(says(refusal({"--resource", "tape=1"}), "--resource tape: no such resource is declared"));
-  CHECK(says(refusal({"--resource", "gpu=2"}), "this daemon has 1 of it"));
-  CHECK(says(refusal({"--slots", "3"}), "--slots: this daemon has 2 workers"));
+  CHECK(
+      contains(refusal({"--resource", "tape=1"}), "--resource tape: no such resource is declared"));
+  CHECK(contains(refusal({"--resource", "gpu=2"}), "this daemon has 1 of it"));
+  CHECK(contains(refusal({"--slots", "3"}), "--slots: this daemon has 2 workers"));
   CHECK(daemon.ctl({"submit", "--resource", "gpu", "--", "true"}).exit_code == 64);
   CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
 }
@@ -104,7 +101,7 @@ TEST_CASE("a chain of tasks runs in its order, falls with its first and goes on 
   CHECK(daemon.wait(second).at("state") == "succeeded");
   const RunResult unknown = daemon.ctl({"submit", "--after", "99", "--", "true"});
   CHECK(unknown.exit_code == 65);
-  CHECK(says(unknown.err, "there is no task 99"));
+  CHECK(contains(unknown.err, "there is no task 99"));
   CHECK(daemon.ctl({"submit", "--after", "1:sometimes", "--", "true"}).exit_code == 64);
 }
 
@@ -115,7 +112,7 @@ TEST_CASE("a unique task comes back by its id, and taskctl says so") {
   const RunResult again = daemon.ctl({"submit", "--unique", "report", "--", "true"});
   CHECK(again.exit_code == 0);
   CHECK(again.out == id + "\n");
-  CHECK(says(again.err, "nothing was submitted"));
+  CHECK(contains(again.err, "nothing was submitted"));
   write_text(gate, "");
   daemon.wait(id);
   CHECK(daemon.submit({"--unique", "report", "--", "true"}) != id);
@@ -130,11 +127,11 @@ TEST_CASE("an array runs each index, at most so many at once, and prints its ids
   CHECK(daemon.ctl({"logs", "1"}).out + daemon.ctl({"logs", "2"}).out +
             daemon.ctl({"logs", "3"}).out ==
         "1\n3\n5\n");
-  CHECK(says(daemon.ctl({"show", "2"}).out, "index 3 of the array of task 1"));
+  CHECK(contains(daemon.ctl({"show", "2"}).out, "index 3 of the array of task 1"));
   CHECK(daemon.ctl({"submit", "--array", "5-1", "--", "true"}).exit_code == 64);
   const RunResult huge = daemon.ctl({"submit", "--array", "1-1000001", "--", "true"});
   CHECK(huge.exit_code == 65);
-  CHECK(says(huge.err, "at most 1000000 tasks"));
+  CHECK(contains(huge.err, "at most 1000000 tasks"));
 }
 
 TEST_CASE("why says what a task waits for, in words and in JSON") {
@@ -146,18 +143,18 @@ TEST_CASE("why says what a task waits for, in words and in JSON") {
   const std::string second = daemon.submit({"--key", "k", "--", "true"});
   const std::string third = daemon.submit({"--after", second, "--", "true"});
   const std::string fourth = daemon.submit({"--", "true"});
-  CHECK(says(daemon.ctl({"why", first}).out, "it is running"));
-  CHECK(says(daemon.ctl({"why", second}).out, "key \"k\" is held by #" + first));
-  CHECK(says(daemon.ctl({"why", third}).out, "it needs #" + second + " to end"));
-  CHECK(says(daemon.ctl({"why", fourth}).out, "the workers are busy with #" + first));
+  CHECK(contains(daemon.ctl({"why", first}).out, "it is running"));
+  CHECK(contains(daemon.ctl({"why", second}).out, "key \"k\" is held by #" + first));
+  CHECK(contains(daemon.ctl({"why", third}).out, "it needs #" + second + " to end"));
+  CHECK(contains(daemon.ctl({"why", fourth}).out, "the workers are busy with #" + first));
   CHECK(daemon.ctl_json({"why", second}).at("why") == "key_busy");
   daemon.ctl({"queue", "pause", "default", "--reason", "lunch"});
-  CHECK(says(daemon.ctl({"why", fourth}).out, ": lunch"));
+  CHECK(contains(daemon.ctl({"why", fourth}).out, ": lunch"));
   daemon.ctl({"queue", "resume", "default"});
   CHECK(daemon.ctl({"why", "99"}).exit_code == 66);
   write_text(gate, "");
   daemon.wait(third);
-  CHECK(says(daemon.ctl({"why", third}).out, "it has succeeded"));
+  CHECK(contains(daemon.ctl({"why", third}).out, "it has succeeded"));
   const std::string failed = daemon.submit({"--", "false"});
   const std::string after = daemon.submit({"--after", failed, "--", "true"});
   daemon.wait(after);

@@ -6,13 +6,7 @@
 
 using namespace taskd::test;
 
-namespace {
-
-bool says(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("prune removes what has ended and fits, with its output, and nothing else") {
   const TestDaemon daemon;
@@ -26,14 +20,14 @@ TEST_CASE("prune removes what has ended and fits, with its output, and nothing e
 
   const RunResult dry = daemon.ctl({"prune", "--state", "succeeded", "--dry-run"});
   CHECK(dry.exit_code == 0);
-  CHECK(says(dry.out, "echo hello"));
-  CHECK(says(dry.err, "would remove 1 task (1 succeeded)"));
+  CHECK(contains(dry.out, "echo hello"));
+  CHECK(contains(dry.err, "would remove 1 task (1 succeeded)"));
   CHECK(daemon.state(good) == "succeeded");
 
   const RunResult done = daemon.ctl({"prune", "--state", "succeeded"});
   CHECK(done.exit_code == 0);
-  CHECK(says(done.err, "removed 1 task"));
-  CHECK(says(done.err, "of output freed"));
+  CHECK(contains(done.err, "removed 1 task"));
+  CHECK(contains(done.err, "of output freed"));
   CHECK(daemon.ctl({"show", good}).exit_code == 66);
   CHECK(daemon.state(bad) == "failed");
 
@@ -68,14 +62,14 @@ TEST_CASE("a person at a terminal is asked before a filter's tasks go") {
     return terminal.shown();
   };
   const std::string refused = prune("n", "--all");
-  CHECK(says(refused, "Remove 2 tasks (2 succeeded)? [y/N]"));
-  CHECK(says(refused, "nothing was changed"));
+  CHECK(contains(refused, "Remove 2 tasks (2 succeeded)? [y/N]"));
+  CHECK(contains(refused, "nothing was changed"));
   CHECK(daemon.state("1") == "succeeded");
-  CHECK_FALSE(says(prune("n", "--all --dry-run"), "[y/N]"));
+  CHECK_FALSE(contains(prune("n", "--all --dry-run"), "[y/N]"));
   CHECK(daemon.state("1") == "succeeded");
-  CHECK(says(prune("y", "--all"), "removed 2 tasks"));
+  CHECK(contains(prune("y", "--all"), "removed 2 tasks"));
   CHECK(daemon.ctl({"show", "1"}).exit_code == 66);
   daemon.wait(daemon.submit({"--", "true"}));
-  CHECK_FALSE(says(prune("n", "--all --yes"), "[y/N]"));
+  CHECK_FALSE(contains(prune("n", "--all --yes"), "[y/N]"));
   CHECK(daemon.ctl({"show", "3"}).exit_code == 66);
 }

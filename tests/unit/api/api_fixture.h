@@ -214,11 +214,24 @@ inline std::string remove(const std::string& target) {
 inline std::string get(const std::string& target) {
   return "GET " + target + " HTTP/1.1\r\nHost: taskd\r\n\r\n";
 }
-inline std::string post(const std::string& target, const std::string& body,
-                        const std::string& headers = "") {
-  return "POST " + target + " HTTP/1.1\r\nHost: taskd\r\nContent-Type: application/json\r\n" +
+inline std::string with_body(const std::string& method, const std::string& target,
+                             const std::string& body, const std::string& headers) {
+  return method + " " + target + " HTTP/1.1\r\nHost: taskd\r\nContent-Type: application/json\r\n" +
          headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
+inline std::string post(const std::string& target, const std::string& body,
+                        const std::string& headers = "") {
+  return with_body("POST", target, body, headers);
+}
+inline std::string put(const std::string& target, const std::string& body = "{}") {
+  return with_body("PUT", target, body, "");
+}
+inline std::string patch(const std::string& target, const std::string& body,
+                         const std::string& headers = "") {
+  return with_body("PATCH", target, body, headers);
+}
+
+using Ids = std::vector<TaskId>;
 
 class ApiFixture {
  public:

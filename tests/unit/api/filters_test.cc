@@ -27,8 +27,6 @@ json dry_run(const ApiFixture& api, const std::string& verb, const json& filter)
   return response.json();
 }
 
-using Ids = std::vector<TaskId>;
-
 TEST_CASE("a list and a bulk verb know the same words") {
   const ApiFixture api;
   api.ask(post("/v1/tasks", R"({"argv":["a"],"array":{"first":1,"last":2}})"));    // 1 and 2

@@ -12,17 +12,6 @@ using nlohmann::json;
 
 const std::string kMail = "/v1/queues/mail";
 
-std::string with_body(const std::string& method, const std::string& target,
-                      const std::string& body) {
-  return method + " " + target + " HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n" +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-std::string put(const std::string& target, const std::string& body = "{}") {
-  return with_body("PUT", target, body);
-}
-std::string patch(const std::string& target, const std::string& body) {
-  return with_body("PATCH", target, body);
-}
 TEST_CASE("a fresh daemon has the queue default, which looks as documented") {
   const ApiFixture api;
   const Response list = api.ask(get("/v1/queues"));

@@ -172,7 +172,6 @@ TEST_CASE("a list shows what its filters say") {
     REQUIRE_MESSAGE(response.status == 200, response.body);
     return ids_of(response.json());
   };
-  using Ids = std::vector<TaskId>;
   CHECK(list("state=held") == Ids{held});
   CHECK(list("state=held,scheduled") == Ids{held, later});
   CHECK(list("state=held&state=queued") == Ids{plain, held});

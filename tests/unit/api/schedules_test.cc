@@ -12,10 +12,6 @@ using nlohmann::json;
 
 const std::string kBackup = "/v1/schedules/backup";
 
-std::string put(const std::string& target, const std::string& body) {
-  return "PUT " + target + " HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n" +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
 json nightly() {
   return {{"cron", "0 3 * * 1-5"}, {"zone", "Europe/Paris"}, {"task", {{"argv", {"true"}}}}};
 }
