@@ -357,13 +357,17 @@ nlohmann::json SubmitOptions::to_body(Context& context) const {
   return body;
 }
 
+void tell_if_existing(Context& context, const nlohmann::json& answer) {
+  if (answer.contains("existing"))
+    context.say("a task with this --unique key is there already; nothing was submitted");
+}
+
 nlohmann::json SubmitOptions::submit(Context& context, const Client& client,
                                      nlohmann::json body) const {
   if (body.value("like", nlohmann::json()) == "last")
     body["like"] = read_task(client.get("/v1/tasks/last")).id;
   nlohmann::json answer = send(client, "/v1/tasks", body);
-  if (answer.contains("existing"))
-    context.say("a task with this --unique key is there already; nothing was submitted");
+  tell_if_existing(context, answer);
   return answer;
 }
 

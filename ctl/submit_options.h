@@ -89,4 +89,8 @@ std::vector<Notify> notify_flag(const std::vector<std::string>& texts);
 // True for the variables that are sent unasked: PATH LANG LANGUAGE LC_… TZ TMPDIR.
 bool is_sent_unasked(std::string_view variable);
 
+// Says on standard error that a task was there already by its unique key, if the answer to a submit
+// tells so.
+void tell_if_existing(Context& context, const nlohmann::json& answer);
+
 }  // namespace taskd::ctl

@@ -251,7 +251,7 @@ int trigger_schedule(Context& context, const Words& argv) {
       .usage = "[OPTIONS] NAME",
       .paragraph =
           R"(Submits the schedule's task now and prints its id, whatever its slots, its pause and
-its overlap say. Its slots stay as they are.)",
+its overlap say, but not beside the task that has its --unique key. Its slots stay as they are.)",
       .examples = R"(  id=$(taskctl schedule trigger backup) && taskctl wait "$id"
 )"};
   Args args("schedule trigger", kHelp);
@@ -260,6 +260,7 @@ its overlap say. Its slots stay as they are.)",
   const std::string target = kSchedulePath + asked.name() + "/trigger";
   json answer = connect(context, asked.common).post(target, json::object());
   const TaskId id = read_task(answer).id;
+  tell_if_existing(context, answer);
   if (asked.as_json)
     print_document(context, std::move(answer));
   else

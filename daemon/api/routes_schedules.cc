@@ -169,11 +169,13 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
     throw ProblemError(422, "unknown_queue",
                        "there is no queue " + in_quotes(unknown->queue) + " any more");
   }
-  const auto id = found_in<TaskId>(std::move(result), call);
-  const auto task = context.store.get(call.actor, id);
-  if (!task) no_such_task(id);
-  Reply reply = json_reply(201, task_to_json(*task));
-  reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
+  const auto triggered = found_in<Triggered>(std::move(result), call);
+  const auto task = context.store.get(call.actor, triggered.task);
+  if (!task) no_such_task(triggered.task);
+  json body = task_to_json(*task);
+  if (triggered.existing) body["existing"] = true;
+  Reply reply = json_reply(triggered.existing ? 200 : 201, body);
+  reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(task->id));
   return reply;
 }
 

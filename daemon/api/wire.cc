@@ -269,67 +269,6 @@ void read_progress(const json& object, Task& task) {
   task.progress_at = read_time(*told, "at");
 }
 
-// --- problems -----------------------------------------------------------------------------------
-
-struct Title {
-  std::string_view code;
-  std::string_view text;
-};
-constexpr Title kTitles[] = {
-    {"bad_request", "The request cannot be read"},
-    {"bad_json", "The body is not strict JSON"},
-    {"bad_id", "The id is not a positive integer"},
-    {"bad_query", "A query parameter is wrong"},
-    {"bad_cursor", "The cursor is not one this list gave"},
-    {"bad_idempotency_key", "The Idempotency-Key is not 1 to 255 printable ASCII bytes"},
-    {"not_allowed", "This needs another user"},
-    {"no_such_task", "There is no such task"},
-    {"no_such_attempt", "The task has no such attempt"},
-    {"no_such_queue", "There is no queue of this name"},
-    {"no_such_schedule", "There is no schedule of this name"},
-    {"no_such_workflow", "There is no such workflow"},
-    {"no_result", "The task has no result"},
-    {"no_such_hook", "There is no hook of this name"},
-    {"no_such_path", "There is nothing at this path"},
-    {"method_not_allowed", "The path does not take this method"},
-    {"request_timeout", "The request took too long to arrive"},
-    {"body_too_large", "The body is too large"},
-    {"uri_too_long", "The request line is too long"},
-    {"unsupported_media_type", "The body must be application/json"},
-    {"expectation_failed", "The expectation cannot be met"},
-    {"headers_too_large", "The headers are too many or too large"},
-    {"not_implemented", "HTTP has this, but this server does not"},
-    {"version_not_supported", "The server speaks HTTP/1.1"},
-    {"wrong_state", "The task's state does not allow this"},
-    {"stale_attempt", "The attempt is not this one any more"},
-    {"edited_meanwhile", "Somebody else has changed the task"},
-    {"queue_in_use", "The queue is in use"},
-    {"unknown_zone", "The time zone is not known on this machine"},
-    {"invalid_task", "The task cannot be accepted"},
-    {"invalid_workflow", "The workflow cannot be accepted"},
-    {"invalid_request", "The request cannot be accepted"},
-    {"unknown_queue", "There is no such queue"},
-    {"unknown_user", "There is no such user"},
-    {"unknown_handler", "There is no such handler"},
-    {"handlers_only", "This daemon takes handlers only, no commands"},
-    {"unknown_dependency", "There is no such task to depend on"},
-    {"does_not_fit", "The machine never has that much"},
-    {"idempotency_key_reused", "The Idempotency-Key belongs to another request"},
-    {"internal_error", "The daemon made a mistake"},
-    {"queue_full", "The queue is full"},
-    {"queue_draining", "The queue takes nothing more"},
-    {"shutting_down", "The daemon is stopping"},
-    {"too_many_requests", "The daemon is answering too many requests"},
-    {"disk_full", "The disk is full"},
-};
-
-std::string_view title_of(std::string_view code) {
-  for (const Title& title : kTitles) {
-    if (title.code == code) return title.text;
-  }
-  return code;
-}
-
 }  // namespace
 
 json time_or_null(const std::optional<WallTime>& time) {
@@ -420,41 +359,6 @@ Attempt attempt_from_json(const json& object) {
   read_into(object, "max_rss_bytes", attempt.usage.max_rss_bytes);
   read_into(object, "stderr_tail", attempt.stderr_tail);
   return attempt;
-}
-
-json problem_to_json(const Problem& problem) {
-  json out = {{"type", "https://taskd.invalid/problems/" + problem.code},
-              {"title", title_of(problem.code)},
-              {"status", problem.status},
-              {"code", problem.code},
-              {"detail", problem.detail}};
-  for (const FieldError& error : problem.errors)
-    out["errors"].push_back({{"pointer", error.pointer}, {"detail", error.detail}});
-  return out;
-}
-
-Problem problem_from_json(const json& object) {
-  Problem problem;
-  if (!object.is_object()) return problem;
-  const auto read_text = [](const json& from, std::string_view key, std::string& out) {
-    const json* value = from.is_object() ? find(from, key) : nullptr;
-    if (value != nullptr && value->is_string()) out = value->get<std::string>();
-  };
-  const json* status = find(object, "status");
-  if (status != nullptr && status->is_number_integer()) {
-    const auto number = status->get<std::int64_t>();
-    if (number >= 100 && number <= 599) problem.status = static_cast<int>(number);
-  }
-  read_text(object, "code", problem.code);
-  read_text(object, "detail", problem.detail);
-  const json* errors = find(object, "errors");
-  if (errors == nullptr || !errors->is_array()) return problem;
-  for (const json& item : *errors) {
-    FieldError& error = problem.errors.emplace_back();
-    read_text(item, "pointer", error.pointer);
-    read_text(item, "detail", error.detail);
-  }
-  return problem;
 }
 
 }  // namespace taskd

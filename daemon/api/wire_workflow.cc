@@ -215,9 +215,7 @@ json workflow_to_json(const Workflow& workflow, bool with_tasks) {
               {"name", workflow.name},
               {"state", to_string(state_of(workflow))},
               {"created_at", format_rfc3339(workflow.created_at)}};
-  std::int64_t counts[std::size(kAllStates)] = {};
-  for (const Task& task : workflow.tasks) ++counts[static_cast<std::size_t>(task.state)];
-  out["counts"] = counts_to_json(counts);
+  out["counts"] = counts_to_json(workflow.counts);
   if (!with_tasks) return out;
   json& tasks = out["tasks"] = json::array();
   for (const Task& task : workflow.tasks) tasks.push_back(task_to_json(task));
@@ -233,7 +231,11 @@ Workflow workflow_from_json(const json& object) {
     const auto created = parse_rfc3339(object.at("created_at").get<std::string>());
     if (!created) throw std::runtime_error("a workflow's \"created_at\" is no time");
     workflow.created_at = *created;
-    for (const json& task : object.at("tasks")) workflow.tasks.push_back(task_from_json(task));
+    for (const json& task : object.at("tasks")) {
+      workflow.tasks.push_back(task_from_json(task));
+      ++workflow.counts[static_cast<std::size_t>(workflow.tasks.back().state)];
+      workflow.begun |= workflow.tasks.back().attempt > 0;
+    }
   } catch (const json::exception& e) {
     throw std::runtime_error(std::string("the answer is no workflow: ") + e.what());
   }

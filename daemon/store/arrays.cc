@@ -12,7 +12,6 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kWithSubmit = 10'000;  // like a batch
 constexpr std::int64_t kTasksAtOnce = 1000;
 
 struct Array {
@@ -113,19 +112,20 @@ void settle_unmade(Connection& db, TaskId task) {
 }
 
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
-                        std::optional<WallTime> due_at) {
+                        std::optional<WallTime> due_at, std::int64_t most) {
   Connection& db = transaction.db();
   const Array array{next_id(db), uid, task, due_at, transaction.now()};
   const std::int64_t count = task.array->count();
-  const std::int64_t made = std::min(count, kWithSubmit);
+  const std::int64_t made = std::min(count, most);
   StoredTask first = make_task(transaction, array, 0);
   for (std::int64_t place = 1; place < made; ++place) make_task(transaction, array, place);
   if (made == count) return first;
   set_ids_aside(db, array.id + count - 1);
   db.run(
-      "INSERT INTO arrays_to_expand (array_id, uid, next, task, due_at_ms, created_at_ms)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-      array.id, uid, made, to_json(task).dump(), due_at, array.created_at);
+      "INSERT INTO arrays_to_expand"
+      " (array_id, uid, next, task, due_at_ms, created_at_ms, queue, count)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+      array.id, uid, made, to_json(task).dump(), due_at, array.created_at, task.spec.queue, count);
   transaction.add_wake(transaction.now());
   return first;
 }
@@ -170,6 +170,13 @@ std::vector<Unmade> unmade_arrays(Connection& db) {
     all.push_back(std::move(unmade));
   }
   return all;
+}
+
+std::int64_t count_unmade(Connection& db, const std::string& queue) {
+  Query row = db.query(
+      "SELECT sum(count - next) FROM arrays_to_expand INDEXED BY arrays_of_queue WHERE queue = ?1");
+  row.bind(queue).step();
+  return row.int64(0);
 }
 
 void end_array(Connection& db, TaskId array) {

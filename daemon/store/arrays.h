@@ -1,5 +1,5 @@
-// Arrays, as the writer sees them: of a large one the first ten thousand tasks are made with
-// the submit, the others after it, a thousand a commit.
+// Arrays, as the writer sees them: of a large one the first tasks are made with the submit,
+// the others after it, a thousand a commit.
 //
 // Used by the writer thread alone.
 #pragma once
@@ -8,9 +8,10 @@
 
 namespace taskd {
 
-// Makes the first tasks of `task.array` and sets the ids of the others aside. Returns the first.
+// Makes the first tasks of `task.array`, at least one and at `most` so many, and sets the ids of
+// the others aside. Returns the first.
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
-                        std::optional<WallTime> due_at);
+                        std::optional<WallTime> due_at, std::int64_t most);
 
 // Makes some more tasks of arrays that are not complete. False: there are none.
 bool expand_arrays(Transaction& transaction);
@@ -21,6 +22,8 @@ struct Unmade {
   std::int64_t count = 0;
 };
 std::vector<Unmade> unmade_arrays(Connection& db);
+// How many tasks these will be in the queue.
+std::int64_t count_unmade(Connection& db, const std::string& queue);
 
 // `task` is about to be removed: what it was to the tasks that are not made yet, they will not be
 // able to ask any more.

@@ -127,7 +127,7 @@ std::optional<ControlResult> refuse_ids(Transaction& transaction, const ControlR
       return WrongState{id, task->row.state};
     }
     if (const std::string* queue = queue_entered(request, task->row.state, task->spec.queue)) {
-      if (auto full = find_refusal(queues, *queue, ++added[*queue])) {
+      if (auto full = find_refusal(transaction, *queue, ++added[*queue])) {
         return std::get<QueueFull>(*std::move(full));
       }
     }

@@ -65,7 +65,7 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     const State state = task->row.state;
     if (!changes_something(request, state, task->spec.queue)) continue;
     if (const std::string* queue = queue_entered(request, state, task->spec.queue)) {
-      if (auto full = find_refusal(queues, *queue, 1)) {
+      if (auto full = find_refusal(transaction, *queue, 1)) {
         chunk.full = std::get<QueueFull>(*std::move(full));
         return chunk;
       }
@@ -95,9 +95,9 @@ bool preview_chunk(Connection& db, const ControlRequest& request, const std::vec
   return true;
 }
 
-std::int64_t room_of(const QueueInfo& queue) {
+std::int64_t room_of(Connection& db, const QueueInfo& queue) {
   if (queue.draining) return 0;
-  std::int64_t waiting = 0;
+  std::int64_t waiting = count_unmade(db, queue.settings.name);
   for (const State state : kAllStates) {
     const bool waits = !is_end(state) && state != State::running;
     if (waits) waiting += queue.counts[static_cast<std::size_t>(state)];
@@ -164,7 +164,9 @@ ControlResult TaskStore::control_filter(const ControlRequest& request) {
 
 ControlResult TaskStore::preview_filter(const ControlRequest& request) {
   std::map<std::string, std::int64_t> room;
-  for (const QueueInfo& info : queues()) room[info.settings.name] = room_of(info);
+  for (const QueueInfo& info : queues()) {
+    room[info.settings.name] = impl_->read([&](Connection& db) { return room_of(db, info); });
+  }
   if (request.verb == Verb::move && !room.contains(request.queue)) {
     return UnknownQueue{request.queue};
   }

@@ -36,7 +36,7 @@ EditResult edit_task(Transaction& transaction, const EditRequest& request) {
   const TaskSpec& spec = request.to.spec;
   if (spec == task->spec && !request.sets_start && !request.retry) return Edited{};
   if (request.retry || spec.queue != task->spec.queue) {
-    if (auto refusal = find_refusal(transaction.queues(), spec.queue, 1)) {
+    if (auto refusal = find_refusal(transaction, spec.queue, 1)) {
       return std::visit([](auto& why) { return EditResult(std::move(why)); }, *refusal);
     }
   }

@@ -156,10 +156,9 @@ QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue
       impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
         if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
         const QueueInfo info = transaction.queues().info(queue);
-        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0)
+        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 ||
+            count_unmade(transaction.db(), queue) > 0) {
           return QueueInUse{info};
-        for (const Unmade& unmade : unmade_arrays(transaction.db())) {
-          if (unmade.task.spec.queue == queue) return QueueInUse{info};
         }
         transaction.queues().flush(transaction.db());
         transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
@@ -111,20 +113,22 @@ Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at) 
     slot.result = SlotResult::overlap;
     return slot;
   }
-  if (find_unique(transaction, schedule.uid, schedule.settings.task.flow)) {
+  const bool replaces = schedule.settings.overlap == Overlap::replace;
+  const auto before =
+      replaces ? unended_tasks(transaction.db(), schedule.id) : std::vector<TaskId>();
+  const auto existing = find_unique(transaction, schedule.uid, schedule.settings.task.flow);
+  if (existing && std::find(before.begin(), before.end(), *existing) == before.end()) {
     slot.result = SlotResult::overlap;
     return slot;
   }
   // Before anything is replaced: what runs is not given up for a task that cannot come.
-  if (find_refusal(transaction.queues(), schedule.settings.task.queue, 1)) {
+  if (find_refusal(transaction, schedule.settings.task.queue, 1)) {
     slot.result = SlotResult::refused;
     return slot;
   }
-  if (schedule.settings.overlap == Overlap::replace) {
-    for (const TaskId id : unended_tasks(transaction.db(), schedule.id)) {
-      StoredTask task = must_load(transaction.db(), id);
-      cancel_task(transaction, task, std::nullopt);
-    }
+  for (const TaskId id : before) {
+    StoredTask task = must_load(transaction.db(), id);
+    cancel_task(transaction, task, std::nullopt);
   }
   slot.task = insert_task(
       transaction, schedule,
@@ -223,13 +227,16 @@ TriggerResult TaskStore::trigger_schedule(const Actor& actor, const std::string&
     const auto schedule = load_schedule(transaction.db(), name);
     if (!schedule) return UnknownSchedule{name};
     if (!may_change(actor, *schedule)) return NotYours{};
-    const std::string& queue = schedule->settings.task.queue;
-    if (const auto refusal = find_refusal(transaction.queues(), queue, 1)) {
+    const TaskSpec& task = schedule->settings.task;
+    if (const auto existing = find_unique(transaction, schedule->uid, task.flow)) {
+      return Triggered{*existing, true};
+    }
+    if (const auto refusal = find_refusal(transaction, task.queue, 1)) {
       return std::visit([](const auto& why) { return TriggerResult(why); }, *refusal);
     }
-    return insert_task(
-        transaction, *schedule,
-        {.type = "submitted", .actor_uid = actor.uid, .detail = "schedule=" + name + " triggered"});
+    const Note note{
+        .type = "submitted", .actor_uid = actor.uid, .detail = "schedule=" + name + " triggered"};
+    return Triggered{insert_task(transaction, *schedule, note)};
   });
 }
 

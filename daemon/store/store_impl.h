@@ -80,8 +80,8 @@ std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
 // share a key with them. After every command, and before one that changed something claims.
 void settle(Transaction& transaction);
 
-// Whether the queue would take `count` more tasks.
-std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTable& queues,
+// Whether the queue would take `count` more tasks. Those of arrays that are to be made count too.
+std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(Transaction& transaction,
                                                                   const std::string& queue,
                                                                   std::int64_t count);
 

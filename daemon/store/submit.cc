@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <sstream>
 
@@ -36,22 +37,17 @@ std::optional<std::string> write_ids(const std::vector<TaskId>& ids) {
   return follow ? std::nullopt : std::optional(text);
 }
 
-WorkflowId workflow_of(Connection& db, TaskId task) {
-  Query row = db.query("SELECT workflow_id FROM tasks WHERE id = ?1");
-  return row.bind(task).step() && !row.is_null(0) ? row.int64(0) : 0;
-}
-
 // What was submitted under this key before.
 std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& request) {
   if (request.idempotency_key.empty()) return std::nullopt;
   Query row = db.query(
-      "SELECT body_digest, first_task_id, task_count, task_ids FROM idempotency_keys"
+      "SELECT body_digest, first_task_id, task_count, task_ids, workflow_id FROM idempotency_keys"
       " WHERE uid = ?1 AND key = ?2");
   if (!row.bind(request.actor.uid, request.idempotency_key).step()) return std::nullopt;
   if (row.text(0) != request.body_digest) return KeyReused{};
   Submitted earlier;
   earlier.repeated = true;
-  earlier.workflow = workflow_of(db, row.int64(1));
+  earlier.workflow = row.is_null(4) ? 0 : row.int64(4);
   if (!row.is_null(3)) {
     earlier.ids = read_ids(row.text(3));
   } else {
@@ -61,13 +57,15 @@ std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& r
 }
 
 void remember_key(Transaction& transaction, const SubmitRequest& request,
-                  const std::vector<TaskId>& ids) {
+                  const Submitted& submitted) {
+  const std::vector<TaskId>& ids = submitted.ids;
   if (request.idempotency_key.empty()) return;
   transaction.db().run(
       "INSERT INTO idempotency_keys (uid, key, body_digest, first_task_id, task_count,"
-      " created_at_ms, task_ids) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+      " created_at_ms, task_ids, workflow_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
       request.actor.uid, request.idempotency_key, request.body_digest, ids.front(),
-      static_cast<std::int64_t>(ids.size()), transaction.now(), write_ids(ids));
+      static_cast<std::int64_t>(ids.size()), transaction.now(), write_ids(ids),
+      request.workflow ? std::optional(submitted.workflow) : std::nullopt);
 }
 
 std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest& request,
@@ -83,7 +81,7 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
       added[one.task->spec.queue] += one.task->array ? one.task->array->count() : 1;
   }
   for (const auto& [queue, count] : added) {
-    if (const auto refusal = find_refusal(transaction.queues(), queue, count)) {
+    if (const auto refusal = find_refusal(transaction, queue, count)) {
       return std::visit([](const auto& why) { return SubmitResult(why); }, *refusal);
     }
   }
@@ -95,6 +93,9 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
   }
   return std::nullopt;
 }
+
+// Of all arrays of a submit together, about: a commit that takes long holds up everybody.
+constexpr std::int64_t kMadeWithSubmit = 1000;
 
 StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
                          const Prepared& prepared) {
@@ -110,9 +111,11 @@ StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
 }
 
 Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
+  const auto share = kMadeWithSubmit / static_cast<std::int64_t>(request.tasks.size());
   const StoredTask task = prepared.task->array
                               ? submit_array(transaction, request.actor.uid, *prepared.task,
-                                             start_of(*prepared.task, transaction.now()))
+                                             start_of(*prepared.task, transaction.now()),
+                                             std::max<std::int64_t>(share, 1))
                               : submit_single(transaction, request, prepared);
   Task stored;  // its spec is the request's
   stored.array = task.array;
@@ -161,7 +164,7 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
   } else {
     for (const Prepared& task : tasks) add_one(transaction, request, task, submitted);
   }
-  remember_key(transaction, request, submitted.ids);
+  remember_key(transaction, request, submitted);
   return submitted;
 }
 
@@ -223,13 +226,17 @@ void settle(Transaction& transaction) {
   settle_keys(transaction);
 }
 
-std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(const QueueTable& queues,
+std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(Transaction& transaction,
                                                                   const std::string& queue,
                                                                   std::int64_t count) {
+  const QueueTable& queues = transaction.queues();
   if (!queues.contains(queue)) return UnknownQueue{queue};
   const QueueInfo& info = queues.info(queue);
   const std::int64_t capacity = info.settings.capacity;
-  if (!info.draining && queues.waiting(queue) + count <= capacity) return std::nullopt;
+  if (!info.draining &&
+      queues.waiting(queue) + count_unmade(transaction.db(), queue) + count <= capacity) {
+    return std::nullopt;
+  }
   return QueueFull{queue, capacity, info.draining};
 }
 

@@ -16,6 +16,17 @@ Workflow read_workflow(const Query& row) {
   return workflow;
 }
 
+void count_tasks(Connection& db, Workflow& workflow) {
+  Query rows = db.query(
+      "SELECT state, count(*), max(attempt) FROM tasks INDEXED BY tasks_of_workflow"
+      " WHERE workflow_id = ?1 GROUP BY state");
+  rows.bind(workflow.id);
+  while (rows.step()) {
+    workflow.counts[static_cast<std::size_t>(rows.state(0))] = rows.int64(1);
+    workflow.begun |= rows.int64(2) > 0;
+  }
+}
+
 void load_tasks(Connection& db, Workflow& workflow) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_workflow WHERE workflow_id = ?1 ORDER BY id");
@@ -49,6 +60,7 @@ std::optional<Workflow> TaskStore::workflow(const Actor& actor, WorkflowId id) {
     if (!row.bind(id).step()) return std::nullopt;
     Workflow workflow = read_workflow(row);
     if (!actor.admin && workflow.uid != actor.uid) return std::nullopt;
+    count_tasks(db, workflow);
     load_tasks(db, workflow);
     return workflow;
   });
@@ -70,7 +82,7 @@ std::vector<Workflow> TaskStore::workflows(const Actor& actor, std::optional<Wor
     std::vector<Workflow> workflows;
     while (rows.step()) {
       workflows.push_back(read_workflow(rows));
-      load_tasks(db, workflows.back());
+      count_tasks(db, workflows.back());
     }
     return workflows;
   });

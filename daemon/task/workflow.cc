@@ -1,22 +1,23 @@
 #include "daemon/task/workflow.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace taskd {
 
 State state_of(const Workflow& workflow) {
-  const auto any = [&](auto holds) {
-    return std::any_of(workflow.tasks.begin(), workflow.tasks.end(), holds);
+  const auto has = [&](State state) {
+    return workflow.counts[static_cast<std::size_t>(state)] > 0;
   };
-  const auto any_is = [&](State state) {
-    return any([&](const Task& task) { return task.state == state; });
+  const auto has_any = [&](bool ended) {
+    return std::any_of(std::begin(kAllStates), std::end(kAllStates),
+                       [&](State state) { return is_end(state) == ended && has(state); });
   };
-  if (any([](const Task& task) { return !is_end(task.state); })) {
-    const bool begun = any([](const Task& task) { return task.attempt > 0 || is_end(task.state); });
-    return begun ? State::running : State::queued;
+  if (has_any(/*ended=*/false)) {
+    return workflow.begun || has_any(/*ended=*/true) ? State::running : State::queued;
   }
-  if (any_is(State::failed)) return State::failed;
-  return any_is(State::cancelled) ? State::cancelled : State::succeeded;
+  if (has(State::failed)) return State::failed;
+  return has(State::cancelled) ? State::cancelled : State::succeeded;
 }
 
 }  // namespace taskd

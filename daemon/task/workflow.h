@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,7 +36,9 @@ struct Workflow {
   std::uint32_t uid = 0;
   std::string name;
   WallTime created_at;
-  std::vector<Task> tasks;  // those that are left, by id
+  std::int64_t counts[std::size(kAllStates)] = {};  // of its tasks that are left, by State
+  bool begun = false;                               // one of these has, or had, an attempt
+  std::vector<Task> tasks;                          // these, by id; empty in a list
 };
 
 // Of all its tasks: running while any has begun and not all have ended; then failed if any did,

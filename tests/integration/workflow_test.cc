@@ -176,6 +176,10 @@ TEST_CASE("the same idempotency key gives the same workflow") {
   CHECK(daemon.ctl(args).out == "1\n");
   CHECK(daemon.ctl(args).out == "1\n");
   CHECK(daemon.ctl_json({"list"}).at("tasks").size() == 2);
+  // Also when its first task is there no more.
+  daemon.wait("1");
+  CHECK(daemon.ctl({"rm", "1"}).exit_code == 0);
+  CHECK(daemon.ctl(args).out == "1\n");
 }
 
 }  // namespace

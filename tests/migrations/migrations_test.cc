@@ -3,6 +3,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -56,6 +57,36 @@ TEST_CASE("from every earlier schema comes the schema of a fresh database") {
     CHECK(db.execAndGet("PRAGMA integrity_check").getString() == "ok");
     CHECK_FALSE(SQLite::Statement(db, "PRAGMA foreign_key_check").executeStep());
   }
+}
+
+SQLite::Database migrated_from(const std::string& name) {
+  const auto all = embedded_migrations();
+  const auto found = std::find_if(
+      all.begin(), all.end(), [&](const Migration& migration) { return migration.name == name; });
+  REQUIRE(found != all.end());
+  SQLite::Database db = database_before(*found);
+  migrate(db, "old");
+  return db;
+}
+
+TEST_CASE("an array of before knows its queue and how many tasks it will be") {
+  SQLite::Database db = migrated_from("0015_unmade");
+  SQLite::Statement rows(db, "SELECT queue, count FROM arrays_to_expand ORDER BY array_id");
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(0).getString() == "default");
+  CHECK(rows.getColumn(1).getInt() == 30'000);
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(0).getString() == "mail");
+  CHECK(rows.getColumn(1).getInt() == 12'000);
+}
+
+TEST_CASE("the key that a workflow of before came with names it") {
+  SQLite::Database db = migrated_from("0016_repeated_workflows");
+  SQLite::Statement rows(db, "SELECT workflow_id FROM idempotency_keys ORDER BY key");
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(0).isNull());
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(0).getInt() == 3);
 }
 
 TEST_CASE("migrating again changes nothing") {

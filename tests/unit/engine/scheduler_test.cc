@@ -175,6 +175,24 @@ TEST_CASE("a queue that takes nothing refuses the slot, and the next one is trie
   CHECK(f.results() == Results{SlotResult::fired, SlotResult::refused});
 }
 
+TEST_CASE(
+    "a unique task is replaced by the next of its schedule, and not triggered beside itself") {
+  ScheduleFixture f;
+  ScheduleSettings settings = f.cron("* * * * *");
+  settings.overlap = Overlap::replace;
+  settings.task.flow.unique.key = "report";
+  f.put(settings);
+  f.look_at("2026-01-01T00:01:00Z");
+  f.look_at("2026-01-01T00:02:00Z");
+  CHECK(f.results() == Results{SlotResult::fired, SlotResult::fired});
+  CHECK(f.store->get(kOwner, 1)->state == State::cancelled);
+  const auto again = std::get<Triggered>(f.store->trigger_schedule(kOwner, "nightly"));
+  CHECK(again.task == 2);
+  CHECK(again.existing);
+  f.end_all();
+  CHECK(std::get<Triggered>(f.store->trigger_schedule(kOwner, "nightly")).task == 3);
+}
+
 TEST_CASE("nothing is replaced for a task that the queue would not take") {
   ScheduleFixture f;
   ScheduleSettings settings = f.cron("* * * * *");
@@ -200,7 +218,7 @@ TEST_CASE("a schedule is its owner's, and one of the same name later is another"
   f.put(f.cron("* * * * *"));
   CHECK(f.get().id > first);
   CHECK(f.results().empty());
-  CHECK(std::get<TaskId>(f.store->trigger_schedule(kOwner, "nightly")) == 2);
+  CHECK(std::get<Triggered>(f.store->trigger_schedule(kOwner, "nightly")).task == 2);
   ScheduleSettings lost = f.cron("* * * * *");
   lost.task.queue = "nowhere";
   CHECK(std::holds_alternative<UnknownQueue>(f.store->put_schedule(kOwner, lost)));

@@ -42,60 +42,60 @@ TEST_CASE_FIXTURE(ArraysFixture, "no more than so many of an array run at once")
 
 TEST_CASE_FIXTURE(ArraysFixture,
                   "a large array is completed after its submit, over a restart too") {
-  submit(array(1, 12'500));
-  CHECK(number("SELECT count(*) FROM tasks") == 10'000);
+  submit(array(1, 2'500));
+  CHECK(number("SELECT count(*) FROM tasks") == 1'000);
   // Its ids are set aside.
-  CHECK(submit() == 12'501);
+  CHECK(submit() == 2'501);
   store->promote(clock.wall_now(), 10);
-  CHECK(number("SELECT count(*) FROM tasks") == 11'001);
+  CHECK(number("SELECT count(*) FROM tasks") == 2'001);
   restart();
   expand();
-  CHECK(number("SELECT count(*) FROM tasks") == 12'501);
-  CHECK(get(12'500).array == ArrayPlace{1, 12'500});
+  CHECK(number("SELECT count(*) FROM tasks") == 2'501);
+  CHECK(get(2'500).array == ArrayPlace{1, 2'500});
   CHECK(number("SELECT count(*) FROM arrays_to_expand") == 0);
-  CHECK(number("SELECT sum(count) FROM counters") == 12'501);
+  CHECK(number("SELECT sum(count) FROM counters") == 2'501);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "what an array came after may be removed before it is complete") {
   submit();
-  NewTask after = array(1, 10'100);
+  NewTask after = array(1, 1'100);
   after.spec.flow.depends_on = {{1, DependencyOn::ok}};
   submit(after);
   finish(claim());
   control(Verb::remove, 1);
   expand();
-  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 10'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1'100);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture,
                   "what succeeded and is removed has not failed, for all of an array") {
   submit();
-  NewTask after = array(1, 10'100);
+  NewTask after = array(1, 1'100);
   after.spec.flow.depends_on = {{1, DependencyOn::failed}};
   submit(after);
   finish(claim());
   control(Verb::remove, 1);
   expand();
-  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 10'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 1'100);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "what failed before an array is complete fails all of it") {
   submit();
-  NewTask after = array(1, 10'100);
+  NewTask after = array(1, 1'100);
   after.spec.flow.depends_on = {{1, DependencyOn::ok}};
   submit(after);
   finish(claim(), OutcomeKind::exited, 1);
   control(Verb::remove, 1);
   expand();
-  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 10'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 1'100);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "a queue that an array is not complete in is in use") {
   store->set_queue(kRoot, {.name = "q"}, true);
-  NewTask one = array(1, 10'100);
+  NewTask one = array(1, 1'100);
   one.spec.queue = "q";
   submit(one);
-  std::vector<TaskId> made(10'000);
+  std::vector<TaskId> made(1'000);
   std::iota(made.begin(), made.end(), 1);
   control(Verb::cancel, made);
   control(Verb::remove, made);
@@ -105,15 +105,15 @@ TEST_CASE_FIXTURE(ArraysFixture, "a queue that an array is not complete in is in
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "a delayed and a held array stay so to the last index") {
-  NewTask later = array(1, 10'100, 5);
+  NewTask later = array(1, 1'100, 5);
   later.delay_ms = 60'000;
   submit(later);
-  NewTask held = array(1, 10'100);
+  NewTask held = array(1, 1'100);
   held.hold = true;
   submit(held);
   while (number("SELECT count(*) FROM arrays_to_expand") > 0) store->promote(clock.wall_now(), 10);
-  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'scheduled'") == 10'100);
-  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'held'") == 10'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'scheduled'") == 1'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'held'") == 1'100);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "an array must fit into its queue as a whole") {
@@ -121,6 +121,28 @@ TEST_CASE_FIXTURE(ArraysFixture, "an array must fit into its queue as a whole") 
   CHECK(std::holds_alternative<QueueFull>(try_submit({array(1, 11)})));
   CHECK(number("SELECT count(*) FROM tasks") == 0);
   submit(array(1, 10));
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "what of an array is not made yet takes its room in the queue") {
+  store->set_queue(kRoot, {.name = "default", .capacity = 1'200}, false);
+  submit(array(1, 1'100));
+  CHECK(number("SELECT count(*) FROM tasks") == 1'000);
+  CHECK(std::holds_alternative<QueueFull>(try_submit({array(1, 101)})));
+  submit(array(1, 100));
+  CHECK(std::holds_alternative<QueueFull>(try_submit({task()})));
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks") == 1'200);
+  CHECK(std::holds_alternative<QueueFull>(try_submit({task()})));
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "many arrays of one submit share what is made with it") {
+  std::vector<NewTask> many(100, array(1, 50));
+  try_submit(many);
+  CHECK(number("SELECT count(*) FROM tasks") == 1'000);
+  CHECK(submit() == 5'001);
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks") == 5'001);
+  CHECK(number("SELECT max(id) FROM tasks WHERE array_id = 4951") == 5'000);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "a repeated key gives the array's first task") {

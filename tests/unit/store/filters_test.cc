@@ -146,7 +146,7 @@ struct HistoryFixture : Fixture {
 };
 
 TEST_CASE("a list has what its filter means, whatever the history, page by page") {
-  for (unsigned seed = 1; seed <= 3; ++seed) {
+  for (unsigned seed = 1; seed <= 2; ++seed) {
     HistoryFixture history(seed);
     const std::vector<Task> all = history.all();
     REQUIRE(all.size() > 50);
@@ -183,7 +183,7 @@ TEST_CASE("a list has what its filter means, whatever the history, page by page"
 TEST_CASE("a dry run changes nothing, and the deed then does just that") {
   const Verb verbs[] = {Verb::cancel, Verb::hold, Verb::release, Verb::move, Verb::remove};
   std::size_t changed = 0;
-  for (unsigned seed = 10; seed < 14; ++seed) {
+  for (unsigned seed = 10; seed < 12; ++seed) {
     HistoryFixture history(seed);
     for (int i = 0; i < 60; ++i) {
       CAPTURE(seed);
@@ -263,7 +263,7 @@ TEST_CASE_FIXTURE(Fixture, "a dry run of a retry or a move stops where the queue
 
 TEST_CASE_FIXTURE(Fixture, "what of an array is not made yet is cancelled with a filter it fits") {
   NewTask many = task();
-  many.array = ArrayRange{.first = 1, .last = 10'500};
+  many.array = ArrayRange{.first = 1, .last = 1'500};
   many.spec.name = "many";
   const TaskId first = submit(many);
   ControlRequest request;
@@ -289,26 +289,26 @@ TEST_CASE_FIXTURE(Fixture, "what of an array is not made yet is cancelled with a
   store->control(request);
   CHECK(number("SELECT count(*) FROM arrays_to_expand") == 1);
   request.filter = name;
-  CHECK(std::get<std::vector<ControlChange>>(store->control(request)).size() == 10'000);
+  CHECK(std::get<std::vector<ControlChange>>(store->control(request)).size() == 1'000);
   CHECK(number("SELECT count(*) FROM arrays_to_expand") == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "an array's tasks have the time of its submit, whenever they are made") {
   NewTask many = task();
-  many.array = ArrayRange{.first = 1, .last = 10'001};
+  many.array = ArrayRange{.first = 1, .last = 1'001};
   const TaskId first = submit(many);
   const WallTime at = get(first).created_at;
   clock.now_ms += 1000;
   submit();
   while (store->promote(clock.wall_now(), 100) == clock.wall_now()) {
   }
-  CHECK(get(first + 10'000).created_at == at);
+  CHECK(get(first + 1'000).created_at == at);
   Filter filter;
   filter.until = at + 1;
-  CHECK(store->ids_of(filter).last == first + 10'000);
+  CHECK(store->ids_of(filter).last == first + 1'000);
   filter.until.reset();
   filter.since = at + 1;
-  CHECK(store->ids_of(filter).first == first + 10'001);
+  CHECK(store->ids_of(filter).first == first + 1'001);
 }
 
 // The statements that a read makes, with their values.
