@@ -8,7 +8,7 @@
 namespace taskd {
 namespace {
 
-constexpr int kAtOnce = 500;
+constexpr int kAtOnce = Transaction::kDependantsAtOnce;
 
 struct Link {
   TaskId dependant;
@@ -247,6 +247,10 @@ void drop_dependencies(Connection& db, TaskId task) {
 bool revive_to_wait(Transaction& transaction, StoredTask& task, const Note& note) {
   Connection& db = transaction.db();
   if (!is_doomed(db, task)) return false;
+  // What the same request tried again before it may revive what it depends on, or itself.
+  settle_dependencies(transaction);
+  task = must_load(db, task.id);
+  if (!is_end(task.row.state)) return true;
   bool waits = false;
   for (const TaskId on : broken_dependencies(db, task.id)) {
     const auto state = state_of(db, on);
@@ -260,7 +264,7 @@ bool revive_to_wait(Transaction& transaction, StoredTask& task, const Note& note
 }
 
 void settle_dependencies(Transaction& transaction) {
-  int left = kAtOnce;
+  int& left = transaction.dependants_left();
   for (;;) {
     const std::vector<TaskId> moved = transaction.take_moved();
     if (moved.empty()) return;

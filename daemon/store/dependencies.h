@@ -27,8 +27,9 @@ void insert_dependencies(Transaction& transaction, const StoredTask& task);
 // A person has the task run whatever it waited for.
 void drop_dependencies(Connection& db, TaskId task);
 
-// A person tries a doomed task again, and something it depends on has not ended: it waits for that,
-// and no more for what else doomed it. False: there is nothing it could wait for.
+// A person tries a doomed task again, and something it depends on has not ended, or is revived by
+// what the same request tried again before: it waits for that, and no more for what else doomed it.
+// False: there is nothing it could wait for.
 bool revive_to_wait(Transaction& transaction, StoredTask& task, const Note& note);
 
 // Tells the dependants of all tasks that the transaction ended or put back. To be called at a

@@ -47,17 +47,45 @@ std::optional<std::string> needs_after(Connection& db, const std::string& queue,
   return row.text(0);
 }
 
-// One for each kind of needs in the queue, the first in line first.
-std::vector<Head> heads_of(Connection& db, const std::string& queue) {
+// One for each kind of needs in the queue, the first in line first. What cannot start here at all
+// (the machine was larger once) is passed over and holds up nobody.
+std::vector<Head> heads_of(Connection& db, const Machine& machine, const std::string& queue) {
   std::vector<Head> heads;
   if (auto usual = head_with(db, queue, "")) heads.push_back(*std::move(usual));
   for (auto needs = needs_after(db, queue, ""); needs; needs = needs_after(db, queue, *needs)) {
     heads.push_back(head_with(db, queue, *needs).value());
   }
+  std::erase_if(heads, [&](const Head& head) { return find_unmet(machine, head.needs); });
   std::sort(heads.begin(), heads.end(), [](const Head& a, const Head& b) {
     return a.priority != b.priority ? a.priority > b.priority : a.task < b.task;
   });
   return heads;
+}
+
+// The task for which all make room, unless its queue may not start one now or another one has come
+// first there: then there is none any more.
+std::optional<Head> find_front(Transaction& transaction, const Machine& machine,
+                               const QueueTable::Turns& turns) {
+  const std::optional<QueueTable::Front>& front = transaction.queues().front();
+  if (!front) return std::nullopt;
+  for (const std::string* queue : turns.queues) {
+    if (*queue != front->queue) continue;
+    std::vector<Head> heads = heads_of(transaction.db(), machine, *queue);
+    if (!heads.empty() && heads.front().task == front->task) return std::move(heads.front());
+  }
+  transaction.queues().set_front(std::nullopt);
+  return std::nullopt;
+}
+
+// Starts it, or keeps from those behind it what it needs.
+bool try_start(const Head& head, Room& room, NextTask& next) {
+  if (!room.fits(head.needs)) {
+    room.keep(head.needs);
+    return false;
+  }
+  next.task = head.task;
+  next.grant = room.choose(head.needs);
+  return true;
 }
 
 }  // namespace
@@ -66,18 +94,18 @@ NextTask find_next_task(Transaction& transaction, const Machine& machine) {
   NextTask next;
   const QueueTable::Turns turns = transaction.queues().turns(transaction.now());
   next.later = turns.later;
+  std::optional<Head> front = find_front(transaction, machine, turns);
   if (turns.queues.empty()) return next;
   Room room = room_left(transaction, machine);
+  if (front && room.has_slots() && try_start(*front, room, next)) return next;
   for (const std::string* queue : turns.queues) {
     if (!room.has_slots()) return next;
-    for (const Head& head : heads_of(transaction.db(), *queue)) {
-      if (room.fits(head.needs)) {
-        next.task = head.task;
-        next.grant = room.choose(head.needs);
-        return next;
-      }
-      // What cannot start here at all (the machine was larger once) holds up nobody.
-      if (!find_unmet(machine, head.needs)) room.keep(head.needs);
+    for (const Head& head : heads_of(transaction.db(), machine, *queue)) {
+      if (front && head.task == front->task) continue;
+      if (try_start(head, room, next)) return next;
+      if (front) continue;
+      front = head;
+      transaction.queues().set_front(QueueTable::Front{*queue, head.task});
     }
   }
   return next;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/flow/bucket.h"
@@ -49,6 +50,15 @@ class QueueTable {
   // A task of the queue starts.
   void take_turn(const std::string& queue, WallTime now);
 
+  // The task for which all queues make room: the first of the queue whose turn it was, which did
+  // not fit. Kept for find_next_task(), which knows whether that still is so.
+  struct Front {
+    std::string queue;
+    TaskId task;
+  };
+  const std::optional<Front>& front() const { return front_; }
+  void set_front(std::optional<Front> front) { front_ = std::move(front); }
+
   // After the clock was put back: no rate holds its queue up for longer than it takes to fill.
   void rewind(WallTime now);
 
@@ -82,6 +92,7 @@ class QueueTable {
 
   Queues queues_;
   FairShare share_;
+  std::optional<Front> front_;
   std::vector<Step> journal_;
 };
 

@@ -243,6 +243,7 @@ std::vector<std::int64_t> Transaction::take_touched_keys() {
 
 void Transaction::begin_command() {
   queues_.begin_command();
+  dependants_left_ = kDependantsAtOnce;
   command_begin_ = changes_.size();
 }
 

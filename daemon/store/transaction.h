@@ -117,6 +117,9 @@ class Transaction {
   // A task whose dependants are to be told (dependencies.h): it ended, or is tried again.
   void add_moved(TaskId task) { moved_.push_back(task); }
   std::vector<TaskId> take_moved() { return std::exchange(moved_, {}); }
+  // How many more dependants the command tells itself.
+  int& dependants_left() { return dependants_left_; }
+  static constexpr int kDependantsAtOnce = 500;
 
   // Around one command; undo_command() forgets its changes and counts, not its SQL.
   void begin_command();
@@ -138,6 +141,7 @@ class Transaction {
   std::vector<Change> changes_;
   std::vector<std::int64_t> touched_keys_;
   std::vector<TaskId> moved_;
+  int dependants_left_ = kDependantsAtOnce;
   std::size_t command_begin_ = 0;
   bool order_checked_ = false;
 };

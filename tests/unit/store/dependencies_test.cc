@@ -131,6 +131,19 @@ TEST_CASE_FIXTURE(DependenciesFixture, "retrying parent and dependant together r
   CHECK(state(2) == State::blocked);
 }
 
+TEST_CASE_FIXTURE(
+    DependenciesFixture,
+    "a task tried again together with the first of its chain waits for the one between") {
+  submit();
+  submit_after({ok(1)});
+  submit_after({ok(2)});
+  run(1, 1);
+  control(Verb::retry, std::vector<TaskId>{1, 3});
+  CHECK(state(1) == State::queued);
+  CHECK(state(2) == State::blocked);
+  CHECK(state(3) == State::blocked);
+}
+
 TEST_CASE_FIXTURE(DependenciesFixture, "a person's retry runs a task whatever it waited for") {
   submit();
   submit_after({ok(1)});

@@ -118,6 +118,26 @@ TEST_CASE_FIXTURE(ResourcesFixture, "the reservation of one queue holds against 
   }
 }
 
+TEST_CASE_FIXTURE(ResourcesFixture,
+                  "who waits for a resource keeps it whatever of its queue starts meanwhile") {
+  store->set_queue(kRoot, {.name = "big"}, true);
+  needing(1, {{"gpu", 1}});
+  needing(1, {{"gpu", 1}});
+  claim_all();
+  NewTask big = task();
+  big.spec.queue = "big";
+  big.spec.flow.resources = {{"gpu", 2}};
+  submit(big);
+  big.spec.flow.resources.clear();
+  for (int i = 0; i < 3; ++i) submit(big);
+  needing(1, {{"gpu", 1}});
+  CHECK(claim_all() == Ids{4, 5});
+  end(1);
+  CHECK(claim_all() == Ids{6});
+  end(2);
+  CHECK(claim_all() == Ids{3});
+}
+
 TEST_CASE_FIXTURE(ResourcesFixture, "what can never start here any more holds up nobody") {
   needing(4);
   needing(1);
