@@ -136,7 +136,7 @@ struct FlowHistory : Fixture {
 
   void claim_all() {
     for (bool more = true; more;) {
-      const int limit = pick(1, 4);
+      const int limit = pick(1, 6);
       const Claims taken = store->claim(limit);
       check_claims(taken, limit);
       more = taken.more;
@@ -252,7 +252,7 @@ struct FlowHistory : Fixture {
 TEST_CASE("in any history no limit is exceeded, and nothing that may run waits for nothing") {
   const bool holds = rc::check([] {
     FlowHistory history;
-    const int steps = pick(20, 60);
+    const int steps = pick(10, 40);
     for (int i = 0; i < steps; ++i) {
       history.note_running();
       switch (pick(0, 9)) {
