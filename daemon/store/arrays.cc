@@ -12,7 +12,7 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kTasksAtOnce = 1000;
+constexpr std::int64_t kRowsAtOnce = 1000;
 
 struct Array {
   TaskId id = 0;
@@ -45,6 +45,11 @@ State first_state(const Array& array) {
   if (array.task.hold) return State::held;
   if (!array.task.spec.flow.depends_on.empty()) return State::blocked;
   return array.due_at ? State::scheduled : State::queued;
+}
+
+// How many tasks `rows` are, each with its dependencies; at least one.
+std::int64_t tasks_of(const NewTask& task, std::int64_t rows) {
+  return std::max<std::int64_t>(rows / (1 + std::ssize(task.spec.flow.depends_on)), 1);
 }
 
 StoredTask make_task(Transaction& transaction, const Array& array, std::int64_t place) {
@@ -112,11 +117,11 @@ void settle_unmade(Connection& db, TaskId task) {
 }
 
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
-                        std::optional<WallTime> due_at, std::int64_t most) {
+                        std::optional<WallTime> due_at, std::int64_t rows) {
   Connection& db = transaction.db();
   const Array array{next_id(db), uid, task, due_at, transaction.now()};
   const std::int64_t count = task.array->count();
-  const std::int64_t made = std::min(count, most);
+  const std::int64_t made = std::min(count, tasks_of(task, rows));
   StoredTask first = make_task(transaction, array, 0);
   for (std::int64_t place = 1; place < made; ++place) make_task(transaction, array, place);
   if (made == count) return first;
@@ -143,7 +148,7 @@ bool expand_arrays(Transaction& transaction) {
     place = row.int64(2);
   }
   const std::int64_t count = array->task.array->count();
-  const std::int64_t end = std::min(count, place + kTasksAtOnce);
+  const std::int64_t end = std::min(count, place + tasks_of(array->task, kRowsAtOnce));
   for (; place < end; ++place) make_task(transaction, *array, place);
   if (end == count) {
     end_array(db, array->id);

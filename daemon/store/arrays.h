@@ -1,5 +1,5 @@
 // Arrays, as the writer sees them: of a large one the first tasks are made with the submit,
-// the others after it, a thousand a commit.
+// the others after it, some hundred a commit.
 //
 // Used by the writer thread alone.
 #pragma once
@@ -8,10 +8,10 @@
 
 namespace taskd {
 
-// Makes the first tasks of `task.array`, at least one and at `most` so many, and sets the ids of
-// the others aside. Returns the first.
+// Makes the first tasks of `task.array`, with their dependencies about so many `rows`, and sets
+// the ids of the others aside. Returns the first.
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
-                        std::optional<WallTime> due_at, std::int64_t most);
+                        std::optional<WallTime> due_at, std::int64_t rows);
 
 // Makes some more tasks of arrays that are not complete. False: there are none.
 bool expand_arrays(Transaction& transaction);

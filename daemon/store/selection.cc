@@ -69,9 +69,24 @@ void where_grouped(Selection& selection, const Filter& filter) {
     selection.where("t.name = ?", *filter.name);
     if (!filter.name->empty()) selection.where("t.name <> ''");  // for the index
   }
-  if (filter.key) {
+}
+
+// Whose tasks alone it is about, if it is about one user's.
+std::optional<std::uint32_t> user_of(const ListRequest& request) {
+  return request.actor.admin ? request.filter.uid : request.actor.uid;
+}
+
+// One key, as nearly always, is walked in the order of ids; those of several users are sorted.
+void where_key(Selection& selection, Connection& db, const ListRequest& request) {
+  if (!request.filter.key) return;
+  Query keys =
+      db.query("SELECT min(id), count(*) FROM keys WHERE name = ?1 AND (?2 IS NULL OR uid = ?2)");
+  keys.bind(*request.filter.key, user_of(request)).step();
+  if (keys.int64(1) == 1) {
+    selection.where("t.key_id = ?", keys.int64(0));
+  } else {
     selection.where("t.key_id IS NOT NULL AND t.key_id IN (SELECT id FROM keys WHERE name = ?)",
-                    *filter.key);
+                    *request.filter.key);
   }
 }
 
@@ -102,8 +117,16 @@ std::int64_t count_of(Connection& db, State state) {
 // A walk through so many costs less than a question which other way is the shorter.
 constexpr std::int64_t kFew = 1000;
 
-// Which way to walk, each in the order of ids: by what groups few tasks, else by queue or state,
-// whichever has fewer.
+bool has_few_tasks(Connection& db, std::uint32_t uid) {
+  Query row = db.query(
+      "SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_user WHERE uid = ?1 LIMIT "
+      "?2)");
+  row.bind(uid, kFew + 1).step();
+  return row.int64(0) <= kFew;
+}
+
+// Which way to walk, each in the order of ids: by what groups few tasks, else by user, queue or
+// state, whichever has fewer.
 std::string source(Connection& db, const ListRequest& request, std::optional<State> state) {
   const Filter& filter = request.filter;
   if (!filter.labels.empty()) return "task_labels l CROSS JOIN tasks t ON t.id = l.task_id";
@@ -115,12 +138,14 @@ std::string source(Connection& db, const ListRequest& request, std::optional<Sta
   const std::int64_t in_state =
       state ? count_of(db, *state) : std::numeric_limits<std::int64_t>::max();
   if (in_state <= kFew) return by_state;
+  const auto user = user_of(request);
+  if (user && has_few_tasks(db, *user)) return "tasks t INDEXED BY tasks_of_user";
   if (filter.name && !filter.name->empty()) return "tasks t INDEXED BY tasks_named";
   if (filter.queue && count_of(db, *filter.queue) < in_state) {
     return "tasks t INDEXED BY tasks_of_queue";
   }
   if (state) return by_state;
-  if (!request.actor.admin || filter.uid) return "tasks t INDEXED BY tasks_of_user";
+  if (user) return "tasks t INDEXED BY tasks_of_user";
   return "tasks t NOT INDEXED";
 }
 
@@ -133,6 +158,7 @@ std::vector<TaskId> select_in_state(Connection& db, const ListRequest& request,
   if (state) selection.where("t.state = '" + std::string(to_string(*state)) + "'");
   where_visible(selection, request.actor, filter);
   where_grouped(selection, filter);
+  where_key(selection, db, request);
   where_failed(selection, filter);
   where_times(selection, filter);
   TaskId first = within.first;

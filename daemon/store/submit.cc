@@ -95,7 +95,7 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
 }
 
 // Of all arrays of a submit together, about: a commit that takes long holds up everybody.
-constexpr std::int64_t kMadeWithSubmit = 1000;
+constexpr std::int64_t kRowsWithSubmit = 1000;
 
 StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
                          const Prepared& prepared) {
@@ -111,11 +111,10 @@ StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
 }
 
 Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
-  const auto share = kMadeWithSubmit / static_cast<std::int64_t>(request.tasks.size());
+  const auto share = kRowsWithSubmit / static_cast<std::int64_t>(request.tasks.size());
   const StoredTask task = prepared.task->array
                               ? submit_array(transaction, request.actor.uid, *prepared.task,
-                                             start_of(*prepared.task, transaction.now()),
-                                             std::max<std::int64_t>(share, 1))
+                                             start_of(*prepared.task, transaction.now()), share)
                               : submit_single(transaction, request, prepared);
   Task stored;  // its spec is the request's
   stored.array = task.array;

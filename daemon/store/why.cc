@@ -121,7 +121,8 @@ class Inquiry {
   Why held() {
     Why why = of(WaitKind::held);
     Query row = db_.query(
-        "SELECT actor_uid, at_ms FROM events WHERE task_id = ?1 AND to_state = 'held'"
+        "SELECT actor_uid, at_ms FROM events INDEXED BY events_held WHERE task_id = ?1 AND "
+        "to_state = 'held'"
         " ORDER BY seq DESC LIMIT 1");
     if (row.bind(task_.id).step() && !row.is_null(0)) why.by = row.uid(0);
     return why;

@@ -5,6 +5,8 @@
 namespace taskd::test {
 namespace {
 
+using nlohmann::json;
+
 struct BadRequest {
   const char* what;
   std::string bytes;
@@ -351,6 +353,30 @@ TEST_CASE("a wrong byte anywhere in the JSON never gets a 5xx") {
       CHECK_MESSAGE(expected, wrong << " gave " << status);
     }
   }
+}
+
+TEST_CASE("defaults do not make a small batch a huge one") {
+  const ApiFixture api;
+  const auto refusal = [&](int count, const json& defaults) {
+    const json body = {{"tasks", json::array()}, {"defaults", defaults}};
+    std::string text = body.dump();
+    std::string tasks;
+    for (int i = 0; i < count; ++i) tasks += R"({"argv":["x"]},)";
+    tasks.pop_back();
+    text.replace(text.find("[]"), 2, "[" + tasks + "]");
+    const Response response = api.ask(post("/v1/tasks", text));
+    CHECK(response.status == 422);
+    return response.json().at("errors").at(0);
+  };
+  const json large = refusal(300, {{"stdin", {{"text", std::string(500'000, 'x')}}}});
+  CHECK(large.at("pointer") == "#/tasks/268");
+  CHECK(large.at("detail") ==
+        "the tasks up to this one have more than 128 MiB of text together; submit them in several "
+        "batches");
+  json many = json::array();
+  for (int id = 1; id <= 1000; ++id) many.push_back(id);
+  CHECK(refusal(101, {{"depends_on", many}}).at("pointer") == "#/tasks/100");
+  CHECK(api.ask(get("/v1/tasks")).json().at("tasks").empty());
 }
 
 }  // namespace
