@@ -131,9 +131,11 @@ void queue_full(const QueueFull& full) {
   throw error;
 }
 
-void unknown_queue(const std::string& queue, FieldErrors errors) {
-  throw ProblemError(422, "unknown_queue", "there is no queue " + in_quotes(queue),
-                     std::move(errors));
+void unknown_queue(const std::string& queue, const std::vector<std::string>& pointers) {
+  const std::string detail = "there is no queue " + in_quotes(queue);
+  FieldErrors errors;
+  for (const std::string& pointer : pointers) errors.push_back({pointer, detail});
+  throw ProblemError(422, "unknown_queue", detail, std::move(errors));
 }
 
 void wrong_state(std::string_view verb, const WrongState& wrong) {

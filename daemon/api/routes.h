@@ -60,7 +60,7 @@ Reply show_health(const ApiContext& context, const Call& call);
 [[noreturn]] void no_such_task(TaskId id);
 [[noreturn]] void queue_full(const QueueFull& full);
 [[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail);
-[[noreturn]] void unknown_queue(const std::string& queue, FieldErrors errors);
+[[noreturn]] void unknown_queue(const std::string& queue, const std::vector<std::string>& pointers);
 [[noreturn]] void wrong_state(std::string_view verb, const WrongState& wrong);
 // The ETag of a task: another one once it was edited.
 std::string etag_of(const Task& task);

@@ -67,7 +67,7 @@ ControlResult control_or_refuse(const ApiContext& context, const ControlRequest&
     wrong_state(to_string(request.verb), *wrong);
   }
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
-    unknown_queue(unknown->queue, {{"#/queue", "no such queue"}});
+    unknown_queue(unknown->queue, {"#/queue"});
   }
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   return result;

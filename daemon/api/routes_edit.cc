@@ -68,7 +68,7 @@ bool try_edit(const ApiContext& context, const EditRequest& request, const std::
     wrong_state(request.retry ? "retry" : "edit", *wrong);
   }
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
-    unknown_queue(unknown->queue, {{pointer + "/queue", "no such queue"}});
+    unknown_queue(unknown->queue, {pointer + "/queue"});
   }
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   return std::holds_alternative<Edited>(result);

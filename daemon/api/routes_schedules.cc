@@ -16,16 +16,12 @@ constexpr std::int64_t kMaxPreview = 1000;
   throw ProblemError(404, "no_such_schedule", "there is no schedule " + in_quotes(name));
 }
 
-[[noreturn]] void unknown_queue(const std::string& queue) {
-  throw ProblemError(422, "unknown_queue", "there is no queue " + in_quotes(queue),
-                     {{"#/task/queue", "no such queue"}});
-}
-
 // What the store found of a change, or why not.
 template <class Found, class Result>
 Found found_in(Result result, const Call& call) {
   if (const auto* unknown = std::get_if<UnknownSchedule>(&result)) no_such_schedule(unknown->name);
-  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) unknown_queue(unknown->queue);
+  if (const auto* unknown = std::get_if<UnknownQueue>(&result))
+    unknown_queue(unknown->queue, {"#/task/queue"});
   if (std::holds_alternative<NotYours>(result)) {
     throw ProblemError(403, "not_allowed",
                        "the schedule " + in_quotes(call.parameter) +

@@ -186,12 +186,11 @@ using PointerTo = std::function<std::string(std::size_t)>;
 
 [[noreturn]] void refuse_queue(const UnknownQueue& unknown, const SubmitRequest& request,
                                const PointerTo& pointer_of) {
-  FieldErrors errors;
-  for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxFieldErrors; ++i) {
-    if (request.tasks[i].spec.queue != unknown.queue) continue;
-    errors.push_back({pointer_of(i) + "/queue", "no such queue"});
+  std::vector<std::string> pointers;
+  for (std::size_t i = 0; i < request.tasks.size() && pointers.size() < kMaxFieldErrors; ++i) {
+    if (request.tasks[i].spec.queue == unknown.queue) pointers.push_back(pointer_of(i) + "/queue");
   }
-  unknown_queue(unknown.queue, std::move(errors));
+  unknown_queue(unknown.queue, pointers);
 }
 
 [[noreturn]] void refuse_hooks(const ApiContext& context, const SubmitRequest& request,

@@ -131,8 +131,8 @@ Reply dispatch_safely(const ApiContext& context, const Call& call) {
     return dispatch(context, call);
   } catch (const ProblemError& error) {
     return reply_to(error);
-  } catch (const DiskFull&) {
-    return problem_reply({507, "disk_full", "the disk is full; nothing was stored", {}});
+  } catch (const DiskFull& error) {
+    return problem_reply({507, "disk_full", error.what(), {}});
   } catch (const std::system_error& error) {
     if (error.code().value() != EMFILE && error.code().value() != ENFILE) {
       return reply_to_failure(error);

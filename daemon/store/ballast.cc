@@ -36,7 +36,7 @@ bool Ballast::give_up() {
   }
   in_place_ = false;
   log::warn("the disk is full: only ends of attempts are recorded, from the ballast",
-            {{"path", path_}});
+            {{"path", path_}, {"wanted_bytes", wanted_bytes()}});
   return true;
 }
 
@@ -55,8 +55,7 @@ bool Ballast::has_room() const {
     warn("free space is unknown", path_, errno);
     return false;
   }
-  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize >=
-         2 * static_cast<std::uint64_t>(bytes_);
+  return std::uint64_t{info.f_bavail} * info.f_frsize >= static_cast<std::uint64_t>(wanted_bytes());
 }
 
 // posix_fallocate() writes zeros where the file system cannot reserve.

@@ -17,9 +17,11 @@ class Ballast {
   Ballast(std::string path, std::int64_t bytes);
 
   bool in_place() const { return in_place_; }
+  // How much must be free before the ballast comes back.
+  std::int64_t wanted_bytes() const { return 2 * bytes_; }
   // Gives its room to the disk. False when it had none to give.
   bool give_up();
-  // Takes the room again, where the disk has twice as much free: so a disk that is as good as full
+  // Takes the room again, where the disk has wanted_bytes() free: so a disk that is as good as full
   // does not get it back only to lose it at the next commit. Returns in_place(). Errors are logged.
   bool restore();
 

@@ -17,8 +17,10 @@ constexpr int kCheckpointPages = 2000;
 // While the ballast is given up its room has to last: the WAL is used again from its beginning.
 constexpr int kCheckpointPagesWhenFull = 50;
 
-std::exception_ptr disk_full() {
-  return std::make_exception_ptr(DiskFull("the disk that holds the database is full"));
+std::exception_ptr disk_full(const Ballast& ballast) {
+  const std::string mib = std::to_string(ballast.wanted_bytes() >> 20);
+  return std::make_exception_ptr(DiskFull(
+      "the daemon's disk is full, nothing was stored; it goes on once " + mib + " MiB are free"));
 }
 
 }  // namespace
@@ -106,7 +108,7 @@ void WriteQueue::settle_batch(std::span<Item> batch) {
         try_batch(alone) == Result::settled) {
       continue;
     }
-    alone[0].error = disk_full();
+    alone[0].error = disk_full(ballast_);
     complete(alone);
   }
 }
@@ -142,7 +144,7 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch) {
 // command without company needs no savepoint: the transaction serves.
 void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
   if (item.when_full == WhenFull::refuse && !ballast_.restore()) {
-    item.error = disk_full();
+    item.error = disk_full(ballast_);
     return;
   }
   transaction.begin_command();

@@ -172,7 +172,7 @@ TEST_CASE("a line that is no task is named, and nothing of its chunk is stored")
       {R"({"argv":["x"],"argv":["y"]})", "not a task in JSON: at byte"},
       {R"({"argv":["x"],"priority":"x"})", "priority: must be an integer"},
       {R"({"arg":["x"]})", "arg: unknown field"},
-      {R"({"argv":["x"],"queue":"none"})", "queue: no such queue"},
+      {R"({"argv":["x"],"queue":"none"})", "queue: there is no queue \"none\""},
       {"{\"argv\":[\"\xff\"]}", "not a task in JSON: at byte"},
   };
   const auto says = [&](const Case& c, int before) {
