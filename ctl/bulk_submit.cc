@@ -14,6 +14,8 @@
 #include "ctl/task_lines.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/task/array_range.h"
+#include "daemon/task/spec_merge.h"
 
 namespace taskd::ctl {
 namespace {
@@ -61,7 +63,7 @@ class BulkSubmitter {
     Patience patience(context_);
     std::optional<BootTime> full_since;
     while (true) {
-      bar_.show(source_.part_read(), format_count(tasks_ + repeated_) + " tasks");
+      bar_.show(source_.part_read(), format_count(all()) + " tasks");
       try {
         take_answer(ask(request), chunk);
         return;
@@ -110,21 +112,65 @@ class BulkSubmitter {
 
   void take_answer(const Exchange& exchange, const Chunk& chunk) {
     nlohmann::json answer = client_.result_of(exchange);
-    const bool repeated = exchange.answer().status() == 200;
-    (repeated ? repeated_ : tasks_) += chunk.tasks.size();
+    std::size_t count = chunk.tasks.size();
+    std::size_t existing = 0;
     try {
-      for (nlohmann::json& task : answer.at("tasks")) {
-        if (bulk_.json) {
-          task["version"] = 1;
-          context_.out.line(print_json(task));
-        } else {
-          context_.out.line(std::to_string(task.at("id").get<std::int64_t>()));
-        }
+      nlohmann::json& tasks = answer.at("tasks");
+      const std::vector<std::int64_t> sizes = array_sizes(tasks, chunk);
+      auto size = sizes.begin();
+      for (nlohmann::json& task : tasks) {
+        const bool sized = size != sizes.end() && begins_array(task);
+        const std::int64_t tasks_of_line = sized ? *size++ : 1;
+        count += static_cast<std::size_t>(tasks_of_line - 1);
+        if (task.contains("existing")) ++existing;
+        print(task, sized ? std::optional(tasks_of_line) : std::nullopt);
       }
     } catch (const nlohmann::json::exception&) {
       throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
     }
+    // Nothing new: by the key of the chunk, or because each task is there by its unique key.
+    const bool repeated = exchange.answer().status() == 200 && existing == 0;
+    (repeated ? repeated_ : tasks_) += count - existing;
+    existing_ += existing;
     context_.out.flush();
+  }
+
+  // As `submit` prints a task, or an array of that many tasks.
+  void print(nlohmann::json& task, std::optional<std::int64_t> array_size) {
+    const auto first = task.at("id").get<std::int64_t>();
+    const std::int64_t last = first + array_size.value_or(1) - 1;
+    if (bulk_.json) {
+      task["version"] = 1;
+      if (array_size) task["last_id"] = last;
+      context_.out.line(print_json(task));
+    } else {
+      context_.out.line(std::to_string(first) + (array_size ? "-" + std::to_string(last) : ""));
+    }
+  }
+
+  static bool begins_array(const nlohmann::json& task) {
+    const nlohmann::json& array = task.at("array");
+    return !array.is_null() && array.at("id") == task.at("id");
+  }
+
+  // How many tasks each array of the answer has, in its order. The answer does not say, but the
+  // lines do. Empty where they cannot be told apart, since some were removed in the meantime.
+  std::vector<std::int64_t> array_sizes(const nlohmann::json& tasks, const Chunk& chunk) const {
+    std::vector<std::int64_t> sizes;
+    const auto arrays = std::count_if(tasks.begin(), tasks.end(), begins_array);
+    if (arrays == 0) return sizes;
+    for (const std::string& line : chunk.tasks) {
+      nlohmann::json task = nlohmann::json::parse(line);
+      fill_in(task, bulk_.defaults);
+      const auto array = task.find("array");
+      if (array == task.end() || array->is_null()) continue;
+      sizes.push_back(ArrayRange{.first = array->at("first").get<std::int64_t>(),
+                                 .last = array->at("last").get<std::int64_t>(),
+                                 .step = array->value("step", std::int64_t{1})}
+                          .count());
+    }
+    if (std::ssize(sizes) != arrays) sizes.clear();
+    return sizes;
   }
 
   void wait_for_room(const Refused& refused, std::optional<BootTime>& since) {
@@ -136,8 +182,7 @@ class BulkSubmitter {
     if (!since) since = now;
     const std::int64_t left = bulk_.wait_for_room_ms - (now - *since);
     if (left <= 0) throw Failure(refused.exit_code, escape_for_humans(refused.problem.detail));
-    bar_.show(source_.part_read(), format_count(tasks_ + repeated_) + " tasks; waiting for room",
-              true);
+    bar_.show(source_.part_read(), format_count(all()) + " tasks; waiting for room", true);
     if (interrupts_.wait(static_cast<int>(std::min(left, kLongestPauseMs))))
       throw Interrupted{interrupts_.take()};
   }
@@ -184,9 +229,8 @@ class BulkSubmitter {
   }
 
   std::string so_far() const {
-    const std::size_t all = tasks_ + repeated_;
-    if (all == 0) return "; nothing was submitted";
-    return "; " + count_tasks(all) + " of the lines before " + (all == 1 ? "is" : "are") +
+    if (all() == 0) return "; nothing was submitted";
+    return "; " + count_tasks(all()) + " of the lines before " + (all() == 1 ? "is" : "are") +
            " submitted";
   }
   std::string how_to_go_on() const {
@@ -195,12 +239,20 @@ class BulkSubmitter {
   }
 
   void sum_up() const {
-    if (repeated_ == 0) return context_.say("submitted " + count_tasks(tasks_));
-    std::string out = "resumed: " + count_tasks(repeated_) + (repeated_ == 1 ? " was" : " were") +
-                      " there already; submitted " + count_tasks(tasks_);
-    if (tasks_ == 0 && !bulk_.key) out += " (to submit them once more, name an --idempotency-key)";
+    std::string out = "submitted " + count_tasks(tasks_);
+    if (repeated_ > 0)
+      out = "resumed: " + count_tasks(repeated_) + (repeated_ == 1 ? " was" : " were") +
+            " there already; " + out;
+    if (existing_ > 0)
+      out += "; " + format_count(existing_) +
+             (existing_ == 1 ? " was there already by its unique key"
+                             : " were there already by their unique keys");
+    if (repeated_ > 0 && tasks_ + existing_ == 0 && !bulk_.key)
+      out += " (to submit them once more, name an --idempotency-key)";
     context_.say(out);
   }
+
+  std::size_t all() const { return tasks_ + repeated_ + existing_; }
 
   Context& context_;
   const Client& client_;
@@ -212,7 +264,8 @@ class BulkSubmitter {
   ProgressBar bar_;
   Digest content_;  // so far
   std::size_t tasks_ = 0;
-  std::size_t repeated_ = 0;  // were there already
+  std::size_t repeated_ = 0;  // were there already by the key of their chunk
+  std::size_t existing_ = 0;  // were there already by their unique keys
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
@@ -122,7 +121,9 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
 std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
                             const std::vector<TaskId>& ids) {
   std::vector<Task> tasks;
-  if (ids.size() == 1 || ids.back() - ids.front() + 1 != std::ssize(ids)) {
+  const auto gap =
+      std::adjacent_find(ids.begin(), ids.end(), [](TaskId a, TaskId b) { return b != a + 1; });
+  if (ids.size() == 1 || gap != ids.end()) {
     for (const TaskId id : ids) {
       if (auto task = context.store.get(actor, id)) tasks.push_back(*std::move(task));
     }
@@ -145,19 +146,16 @@ std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
   return tasks;
 }
 
-// What a unique key found instead of submitting it.
-std::set<TaskId> existing_of(const Submitted& submitted) {
-  std::set<TaskId> existing;
-  if (!submitted.any_existing) return existing;
-  for (std::size_t i = 0; i < submitted.existing.size(); ++i) {
-    if (submitted.existing[i]) existing.insert(submitted.ids[i]);
+// The tasks in JSON; those that a unique key found instead of submitting them are told apart.
+json answers_of(const std::vector<Task>& tasks, const Submitted& submitted) {
+  json out = json::array();
+  std::size_t at = 0;  // `tasks` are in the order of the ids, and some may be missing
+  for (const Task& task : tasks) {
+    while (submitted.ids.at(at) != task.id) ++at;
+    json& one = out.emplace_back(task_to_json(task));
+    if (submitted.any_existing && submitted.existing.at(at)) one["existing"] = true;
+    ++at;
   }
-  return existing;
-}
-
-json answer_of(const Task& task, const std::set<TaskId>& existing) {
-  json out = task_to_json(task);
-  if (existing.contains(task.id)) out["existing"] = true;
   return out;
 }
 
@@ -165,19 +163,17 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
              bool batch) {
   const bool read = submitted.repeated || submitted.any_existing;
   const std::vector<Task> tasks = read ? read_back(context, actor, submitted.ids) : submitted.tasks;
-  const std::set<TaskId> existing = existing_of(submitted);
+  json answers = answers_of(tasks, submitted);
   const int status = submitted.tasks.empty() ? 200 : 201;
   if (batch) {
-    json list = json::array();
-    for (const Task& task : tasks) list.push_back(answer_of(task, existing));
-    return json_reply(status, {{"tasks", std::move(list)}});
+    return json_reply(status, {{"tasks", std::move(answers)}});
   }
   const TaskId id = submitted.ids.front();
   if (tasks.empty()) {
     throw ProblemError(404, "no_such_task",
                        "task " + std::to_string(id) + " was submitted and removed since");
   }
-  Reply reply = json_reply(status, answer_of(tasks.front(), existing));
+  Reply reply = json_reply(status, answers.front());
   reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
   return reply;
 }

@@ -97,6 +97,58 @@ TEST_CASE("the same lines, submitted again, are nothing new, and under another k
   CHECK(queued(daemon, "big") == 2200);
 }
 
+TEST_CASE("a bulk submit counts apart what is there already by its unique key") {
+  const TestDaemon daemon;
+  const auto unique = [](const std::string& key) {
+    return R"({"argv":["true"],"unique":{"key":")" + key + "\"}}\n";
+  };
+  const auto submit = [&](const std::string& lines) {
+    return daemon.ctl({"submit", "--from", "-", "--hold"}, {.input = lines});
+  };
+  CHECK(submit(unique("a")).err == "taskctl: submitted 1 task\n");
+  const RunResult mixed = submit(unique("a") + unique("b"));
+  CHECK(mixed.out == "1\n2\n");
+  CHECK(mixed.err == "taskctl: submitted 1 task; 1 was there already by its unique key\n");
+  // What is twice in the same lines is new once.
+  CHECK(submit(unique("c") + unique("c")).err ==
+        "taskctl: submitted 1 task; 1 was there already by its unique key\n");
+  const RunResult none = submit(unique("b") + unique("a"));
+  CHECK(none.exit_code == 0);
+  CHECK(none.out == "2\n1\n");
+  CHECK(none.err == "taskctl: submitted 0 tasks; 2 were there already by their unique keys\n");
+  // 1, 3 and 3: as many ids as from 1 to 3.
+  CHECK(submit(unique("a") + unique("c") + unique("c")).out == "1\n3\n3\n");
+  CHECK(daemon.ctl_json({"list"}).at("tasks").size() == 3);
+}
+
+TEST_CASE("a line may be an array, whose ids are printed and whose tasks are counted") {
+  const TestDaemon daemon;
+  const std::string lines = R"({"argv":["true"],"array":{"first":1,"last":9,"step":2}})"
+                            "\n"
+                            R"({"argv":["true"]})"
+                            "\n"
+                            R"({"argv":["true"],"array":{"first":7,"last":7}})"
+                            "\n";
+  const auto submit = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> args = {"submit", "--from", "-", "--hold"};
+    args.insert(args.end(), options.begin(), options.end());
+    return daemon.ctl(args, {.input = lines});
+  };
+  const RunResult first = submit({});
+  CHECK(first.out == "1-5\n6\n7-7\n");
+  CHECK(first.err == "taskctl: submitted 7 tasks\n");
+  const RunResult again = submit({});
+  CHECK(again.out == first.out);
+  CHECK(contains(again.err, "resumed: 7 tasks were there already; submitted 0 tasks"));
+  const RunResult printed = submit({"--json", "--idempotency-key", "k"});
+  CHECK(nlohmann::json::parse(printed.out.substr(0, printed.out.find('\n'))).at("last_id") == 12);
+  const RunResult each =
+      daemon.ctl({"submit", "--each-line", "-", "--hold", "--array", "1-3%2", "--", "echo"},
+                 {.input = "a\nb\n"});
+  CHECK(each.out == "15-17\n18-20\n");
+  CHECK(each.err == "taskctl: submitted 6 tasks\n");
+}
+
 TEST_CASE("a bulk submit that was killed goes on where it stopped") {
   const TestDaemon daemon(with_queues());
   pause(daemon, "big");
