@@ -107,8 +107,19 @@ bool says_detail(OutcomeKind kind) {
   return kind == OutcomeKind::spawn_failed || kind == OutcomeKind::reported;
 }
 
+// "gpu 0,1"; "" where it has no units of anything.
+std::string units_text(const Grant& granted) {
+  std::string text;
+  for (const auto& [resource, units] : granted) {
+    text += (text.empty() ? "" : ", ") + resource + " ";
+    for (const std::string& unit : units) text += (&unit == &units.front() ? "" : ",") + unit;
+  }
+  return escape_for_humans(text);
+}
+
 std::string attempt_text(const Attempt& attempt, WallTime now) {
   std::string text = format_local(attempt.started_at);
+  if (!attempt.granted.empty()) text += ", with " + units_text(attempt.granted);
   if (!attempt.outcome) return text + ", running for " + format_span(now - attempt.started_at);
   if (attempt.ended_at) text += ", " + format_span(*attempt.ended_at - attempt.started_at);
   text += ", " + describe_outcome(*attempt.outcome);

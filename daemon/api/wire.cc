@@ -206,6 +206,16 @@ void read_argv(const json& object, std::vector<std::string>& out) {
   for (const json& arg : *argv) out.push_back(to_text("argv", arg));
 }
 
+void read_granted(const json& object, Grant& out) {
+  const json* granted = find(object, "granted");
+  if (granted == nullptr) return;
+  if (!granted->is_object()) refuse("granted", "is not an object");
+  for (const auto& [resource, units] : granted->items()) {
+    if (!units.is_array()) refuse("granted", "has units that are not an array");
+    for (const json& unit : units) out[resource].push_back(to_text("granted", unit));
+  }
+}
+
 void read_notify(const json& object, std::vector<Notify>& out) {
   const json* list = find(object, "notify");
   if (list == nullptr) return;
@@ -303,6 +313,7 @@ json attempt_to_json(const Attempt& attempt) {
   json out = json::object();
   out["number"] = attempt.number;
   out["started_at"] = format_rfc3339(attempt.started_at);
+  out["granted"] = attempt.granted;
   out["ended_at"] = time_or_null(attempt.ended_at);
   add_outcome(out, attempt.outcome);
   out["user_cpu_ms"] = attempt.usage.user_cpu_ms;
@@ -352,6 +363,7 @@ Attempt attempt_from_json(const json& object) {
   Attempt attempt;
   attempt.number = required("number", read_integer<int>(object, "number"));
   attempt.started_at = required("started_at", read_time(object, "started_at"));
+  read_granted(object, attempt.granted);
   attempt.ended_at = read_time(object, "ended_at");
   attempt.outcome = read_outcome(object);
   read_into(object, "user_cpu_ms", attempt.usage.user_cpu_ms);

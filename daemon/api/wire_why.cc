@@ -15,19 +15,39 @@ std::optional<WallTime> time_at(const json& object, const char* key) {
   return parse_rfc3339(member->get<std::string>());
 }
 
-// "#5, #9 and 3 more"
+constexpr std::size_t kMostUnits = 10;
+
+// The first of `all` things: "#5, #9 and 3 more".
+std::string list_of(const std::vector<std::string>& first, std::int64_t all) {
+  std::string out;
+  const std::int64_t more = all - std::ssize(first);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const bool last = i + 1 == first.size() && more <= 0;
+    out += (i == 0 ? "" : last ? " and " : ", ") + first[i];
+  }
+  return more > 0 ? out + " and " + std::to_string(more) + " more" : out;
+}
+
 std::string names(const Why& why) {
   if (why.tasks.empty()) {
     return why.task_count == 1 ? "a task of somebody else"
                                : std::to_string(why.task_count) + " tasks of others";
   }
-  std::string out;
-  for (std::size_t i = 0; i < why.tasks.size(); ++i) {
-    const bool last = i + 1 == why.tasks.size() && std::cmp_equal(why.task_count, why.tasks.size());
-    out += (i == 0 ? "#" : last ? " and #" : ", #") + std::to_string(why.tasks[i]);
+  std::vector<std::string> tasks;
+  for (const TaskId task : why.tasks) tasks.push_back("#" + std::to_string(task));
+  return list_of(tasks, why.task_count);
+}
+
+// "0 and 1 are taken by #5 and #9", or who has something of what has no units.
+std::string holders(const Why& why) {
+  if (why.units.empty())
+    return names(why) + (why.task_count == 1 ? " has" : " have") + " some of it";
+  std::vector<std::string> first;
+  for (const std::string& unit : why.units) {
+    if (first.size() < kMostUnits) first.push_back(escape_for_humans(unit));
   }
-  const std::int64_t more = why.task_count - std::ssize(why.tasks);
-  return more > 0 ? out + " and " + std::to_string(more) + " more" : out;
+  return list_of(first, std::ssize(why.units)) +
+         (why.units.size() == 1 ? " is taken by " : " are taken by ") + names(why);
 }
 
 std::string in_front(const Why& why) {
@@ -60,6 +80,7 @@ json why_to_json(const Why& why) {
   return {{"why", to_string(why.kind)},
           {"tasks", why.tasks},
           {"task_count", why.task_count},
+          {"units", why.units},
           {"what", why.what.empty() ? json(nullptr) : json(why.what)},
           {"until", time_or_null(why.until)},
           {"by", why.by ? json(*why.by) : json(nullptr)},
@@ -76,6 +97,7 @@ Why why_from_json(const json& object) {
     why.kind = *kind;
     why.tasks = object.at("tasks").get<std::vector<TaskId>>();
     why.task_count = object.at("task_count").get<std::int64_t>();
+    if (object.contains("units")) why.units = object.at("units").get<std::vector<std::string>>();
     if (object.at("what").is_string()) why.what = object.at("what").get<std::string>();
     why.until = time_at(object, "until");
     if (object.at("by").is_number_unsigned()) why.by = object.at("by").get<std::uint32_t>();
@@ -125,10 +147,7 @@ std::string describe_why(const Why& why, const WhyWords& words) {
       return "the workers are busy with " + names(why) + "; " + in_front(why);
     case WaitKind::resource:
       return "too little of " + quoted(why.what) + " is free" +
-             (why.task_count == 0
-                  ? ""
-                  : ": " + names(why) + (why.task_count == 1 ? " has" : " have") + " some of it") +
-             "; " + in_front(why);
+             (why.task_count == 0 ? "" : ": " + holders(why)) + "; " + in_front(why);
     case WaitKind::never_fits:
       return why.what.empty()
                  ? "this daemon has fewer workers than it takes slots"

@@ -38,8 +38,7 @@ struct Machine {
 // Why the needs can never be met here: the resource that is missing or too small ("" = the slots).
 std::optional<std::string> find_unmet(const Machine& machine, const Needs& needs);
 
-// Which units of the indexed resources an attempt has.
-using Grant = std::map<std::string, std::vector<std::string>>;
+// As the store keeps them.
 std::string to_stored(const Grant& grant);  // "gpu=0,1 tape=a"
 Grant grant_from_stored(std::string_view text);
 

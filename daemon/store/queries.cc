@@ -1,6 +1,7 @@
 // The reads.
 #include <stdexcept>
 
+#include "daemon/flow/needs.h"
 #include "daemon/store/id_range.h"
 #include "daemon/store/selection.h"
 #include "daemon/store/store_impl.h"
@@ -26,6 +27,7 @@ Attempt read_attempt(const Query& row, TaskId task) {
   attempt.ended_at = row.optional_time(4);
   attempt.usage = {row.int64(5), row.int64(6), row.int64(7)};
   attempt.stderr_tail = row.text(8);
+  attempt.granted = grant_from_stored(row.text(9));
   return attempt;
 }
 
@@ -95,9 +97,8 @@ std::vector<Attempt> TaskStore::attempts(TaskId id, int after, int limit) {
     std::vector<Attempt> attempts;
     Query rows = db.query(
         "SELECT number, token, boot_id, started_at_ms, ended_at_ms, user_cpu_ms, system_cpu_ms,"
-        " max_rss_bytes, stderr_tail FROM attempts WHERE task_id = ?1 AND number > ?2 ORDER BY "
-        "number"
-        " LIMIT ?3");
+        " max_rss_bytes, stderr_tail, granted FROM attempts WHERE task_id = ?1 AND number > ?2"
+        " ORDER BY number LIMIT ?3");
     rows.bind(id, after, limit);
     while (rows.step()) {
       attempts.push_back(read_attempt(rows, id));

@@ -226,6 +226,11 @@ class Inquiry {
         return one.needs.resources.contains(wanted);
       };
       name_running(why, has_it);
+      for (const Running& one : running_) {
+        const auto units = one.grant.find(name);
+        if (units == one.grant.end()) continue;
+        why.units.insert(why.units.end(), units->second.begin(), units->second.end());
+      }
       estimate(why, why.task_count, has_it);
       return why;
     }

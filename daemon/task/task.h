@@ -189,6 +189,7 @@ struct Attempt {
   std::string token;
   std::string boot_id;
   WallTime started_at;
+  Grant granted;
   std::optional<WallTime> ended_at;
   std::optional<Outcome> outcome;
   Usage usage;

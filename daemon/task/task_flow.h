@@ -46,6 +46,9 @@ struct Dependency {
 // What becomes of a task when one of its dependencies cannot be met any more.
 enum class OnDependencyFailed { fail, cancel, run };
 
+// Which units of the indexed resources an attempt has.
+using Grant = std::map<std::string, std::vector<std::string>>;
+
 struct TaskFlow {
   KeyUse key;
   int slots = 1;                                  // of the workers; it runs on one all the same

@@ -32,8 +32,9 @@ enum class WaitKind {
 
 struct Why {
   WaitKind kind = WaitKind::turn;
-  std::vector<TaskId> tasks;    // the first few
-  std::int64_t task_count = 0;  // all of them
+  std::vector<TaskId> tasks;       // the first few
+  std::int64_t task_count = 0;     // all of them
+  std::vector<std::string> units;  // of an indexed resource: those that are taken
   std::string what;
   std::optional<WallTime> until;
   std::optional<std::uint32_t> by;      // a uid

@@ -61,8 +61,21 @@ TEST_CASE("a job is told which units of a resource it has") {
   while (daemon.state(first) != "running" || daemon.state(second) != "running") {
   }
   CHECK(daemon.state(third) == "queued");
+  CHECK(contains(daemon.ctl({"show", second}).out, ", with gpu 5, running for "));
+  CHECK(contains(
+      daemon.ctl({"why", third}).out,
+      "too little of \"gpu\" is free: 3 and 5 are taken by #" + first + " and #" + second + ";"));
+  CHECK(daemon.ctl_json({"why", third}).at("units") == nlohmann::json{"3", "5"});
   write_text(gate, "");
   CHECK(daemon.wait(third).at("state") == "succeeded");
+  const auto granted = [&](const std::string& id) {
+    return daemon.show(id).at("attempts").at(0).at("granted");
+  };
+  CHECK(granted(first) == nlohmann::json{{"gpu", {"3"}}});
+  CHECK(granted(second) == nlohmann::json{{"gpu", {"5"}}});  // a license has no units
+  CHECK(granted(third) == nlohmann::json{{"gpu", {"3", "5"}}});
+  CHECK(granted(daemon.submit({"--wait", "--", "true"})).empty());
+  CHECK(contains(daemon.ctl({"show", third}).out, ", with gpu 3,5, "));
   daemon.wait(first);
   daemon.wait(second);
   CHECK(daemon.ctl({"logs", first}).out == "3\n");

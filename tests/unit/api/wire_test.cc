@@ -207,7 +207,8 @@ TEST_CASE("an attempt has the documented fields, reads back, and keeps its token
   attempt.boot_id = "boot";
   attempt.started_at = {1'772'366'400'000};
   CHECK(attempt_to_json(attempt) == json::parse(R"({
-    "number": 2, "started_at": "2026-03-01T12:00:00.000Z", "ended_at": null, "outcome": null,
+    "number": 2, "started_at": "2026-03-01T12:00:00.000Z", "granted": {}, "ended_at": null,
+    "outcome": null,
     "exit_code": null, "signal": null, "error": null, "user_cpu_ms": 0, "system_cpu_ms": 0,
     "max_rss_bytes": 0, "stderr_tail": ""})"));
 
@@ -215,6 +216,8 @@ TEST_CASE("an attempt has the documented fields, reads back, and keeps its token
   attempt.outcome = Outcome{OutcomeKind::exited, 1, ""};
   attempt.usage = {1, 2, 3};
   attempt.stderr_tail = "oops\n";
+  attempt.granted = {{"gpu", {"0", "1"}}, {"tape", {"a"}}};
+  CHECK(attempt_to_json(attempt)["granted"]["gpu"] == json{"0", "1"});
   const Attempt read = attempt_from_json(attempt_to_json(attempt));
   CHECK(read.number == 2);
   CHECK(read.started_at == attempt.started_at);
@@ -222,6 +225,7 @@ TEST_CASE("an attempt has the documented fields, reads back, and keeps its token
   CHECK(read.outcome == attempt.outcome);
   CHECK(read.usage == attempt.usage);
   CHECK(read.stderr_tail == attempt.stderr_tail);
+  CHECK(read.granted == attempt.granted);
   CHECK_THROWS_AS(attempt_from_json(json::object()), std::runtime_error);
 }
 

@@ -110,6 +110,7 @@ TEST_CASE_FIXTURE(WhyFixture, "what the machine lacks is named with those who ha
   claim();
   CHECK(why(2).kind == WaitKind::resource);
   CHECK(why(2).what == "gpu");
+  CHECK(why(2).units == std::vector<std::string>{"0"});
   CHECK(why(2).tasks == Ids{1});
   control(Verb::cancel, 2);
   submit();
