@@ -174,6 +174,7 @@ void print_task(Context& context, const Painter& paint, const Task& task,
   if (task.array)
     lines.add("array", "index " + std::to_string(task.array->index) + " of the array of task " +
                            std::to_string(task.array->array));
+  if (!task.schedule.empty()) lines.add("schedule", escape_for_humans(task.schedule));
   print_spec(lines, task.spec);
   std::string user = describe_user(task.spec.user_uid.value_or(task.uid));
   if (task.spec.user_uid && *task.spec.user_uid != task.uid)

@@ -293,6 +293,7 @@ json task_to_json(const Task& task) {
                                   : json(nullptr);
   out["array"] =
       task.array ? json{{"id", task.array->array}, {"index", task.array->index}} : json(nullptr);
+  out["schedule"] = text_or_null(task.schedule);
   add_spec(out, task.spec);
   out["state"] = to_string(task.state);
   out["reason"] = task.reason ? json(to_string(*task.reason)) : json(nullptr);
@@ -336,6 +337,7 @@ Task task_from_json(const json& object) {
     task.array = ArrayPlace{required("array", read_integer<TaskId>(*array, "id")),
                             required("array", read_integer<std::int64_t>(*array, "index"))};
   }
+  read_into(object, "schedule", task.schedule);
   read_spec(object, task.spec);
   task.state = required("state", read_enum(object, "state", parse_state));
   task.reason = read_enum(object, "reason", parse_reason);

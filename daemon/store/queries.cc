@@ -17,6 +17,12 @@ std::optional<Outcome> load_outcome(Connection& db, TaskId task, int attempt) {
   return Outcome{row.word(0, parse_outcome_kind), row.integer(1), row.text(2)};
 }
 
+// "" where it was removed.
+std::string load_schedule_name(Connection& db, std::int64_t schedule) {
+  Query row = db.query("SELECT name FROM schedules WHERE id = ?1");
+  return row.bind(schedule).step() ? row.text(0) : "";
+}
+
 Attempt read_attempt(const Query& row, TaskId task) {
   Attempt attempt;
   attempt.task = task;
@@ -39,6 +45,7 @@ Task to_task(Connection& db, StoredTask stored) {
   task.uid = stored.uid;
   task.array = stored.array;
   task.workflow = std::move(stored.workflow);
+  if (stored.schedule) task.schedule = load_schedule_name(db, *stored.schedule);
   task.spec = std::move(stored.spec);
   task.state = stored.row.state;
   task.reason = stored.row.reason;

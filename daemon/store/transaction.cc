@@ -54,7 +54,7 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
       "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, s.spec, t.state, t.reason,"
       " t.attempt, t.tries, t.lost, t.token, t.due_at_ms, t.started_at_ms, t.ended_at_ms,"
       " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals, t.key_id, t.blocked_on,"
-      " t.array_id, t.array_index, t.workflow_id, t.step"
+      " t.array_id, t.array_index, t.workflow_id, t.step, t.schedule_id"
       " FROM tasks t CROSS JOIN task_specs s ON s.task_id = t.id WHERE t.id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   StoredTask task;
@@ -81,6 +81,7 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   task.row.blocked_on = read_blocked_on(row, 19);
   if (!row.is_null(20)) task.array = ArrayPlace{row.int64(20), row.int64(21)};
   if (!row.is_null(22)) task.workflow = WorkflowPlace{row.int64(22), row.text(23)};
+  if (!row.is_null(24)) task.schedule = row.int64(24);
   return task;
 }
 

@@ -152,6 +152,7 @@ struct Task {
   std::uint32_t uid = 0;  // who submitted it
   std::optional<ArrayPlace> array;
   std::optional<WorkflowPlace> workflow;
+  std::string schedule;  // that submitted it; "" = none, or it was removed since
   TaskSpec spec;
   State state = State::queued;
   std::optional<Reason> reason;  // set exactly when failed

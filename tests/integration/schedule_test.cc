@@ -152,6 +152,25 @@ TEST_CASE("an add refuses a name that is taken, unless it is told to replace") {
   CHECK(daemon.ctl_json({"schedule", "list"}).at("schedules").size() == 1);
 }
 
+TEST_CASE("a task tells which schedule it came from, as long as that is there") {
+  const TestDaemon daemon;
+  const std::vector<std::string> add = {"schedule", "add", "nightly", "--cron",
+                                        "@yearly",  "--",  "true"};
+  REQUIRE(daemon.ctl(add).exit_code == 0);
+  REQUIRE(daemon.ctl({"schedule", "trigger", "nightly"}).exit_code == 0);
+  CHECK(daemon.show("1").at("schedule") == "nightly");
+  CHECK(daemon.ctl_json({"list"}).at("tasks").at(0).at("schedule") == "nightly");
+  CHECK(contains(daemon.ctl({"show", "1"}).out, "schedule    nightly\n"));
+  const std::string other = daemon.submit({"--like", "1"});
+  CHECK(daemon.show(other).at("schedule").is_null());
+  CHECK_FALSE(contains(daemon.ctl({"show", other}).out, "schedule"));
+  REQUIRE(daemon.ctl({"schedule", "rm", "nightly"}).exit_code == 0);
+  CHECK(daemon.show("1").at("schedule").is_null());
+  // Another one of the same name is not the one it came from.
+  REQUIRE(daemon.ctl(add).exit_code == 0);
+  CHECK(daemon.show("1").at("schedule").is_null());
+}
+
 TEST_CASE("a schedule command that cannot be is refused with a word on what is wrong") {
   const TestDaemon daemon;
   struct Case {

@@ -37,6 +37,7 @@ Task rich_task() {
   spec.backoff = {BackoffKind::linear, 4, 5, 0.5};
   spec.retry_on = {{.exit_code = 6, .reason = {}}};
   spec.no_retry_on = {{.exit_code = {}, .reason = Reason::oom}};
+  task.schedule = "nightly";
   spec.on_lost = OnLost::fail;
   spec.max_lost = 7;
   spec.keep_ms = 8;
@@ -60,6 +61,7 @@ Task rich_task() {
 void check_same(const Task& a, const Task& b) {
   CHECK(a.id == b.id);
   CHECK(a.uid == b.uid);
+  CHECK(a.schedule == b.schedule);
   CHECK(a.spec == b.spec);
   CHECK(a.state == b.state);
   CHECK(a.reason == b.reason);
@@ -85,7 +87,8 @@ json outcome_json(const Outcome& outcome) {
 TEST_CASE("an answered task has exactly the documented fields") {
   CHECK(task_to_json(rich_task()) == json::parse(R"({
     "id": 42, "uid": 1000, "array": {"id": 40, "index": 3},
-    "workflow": {"id": 4, "step": "build"}, "argv": ["tar", "two words"], "command": "tar 'two words'",
+    "workflow": {"id": 4, "step": "build"}, "schedule": "nightly",
+    "argv": ["tar", "two words"], "command": "tar 'two words'",
     "name": "backup", "queue": "night", "priority": -3, "env": {"KEY": "***"}, "cwd": "/srv",
     "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "progress_timeout_ms": 9, "grace_ms": 2,
     "max_attempts": 3,
@@ -109,7 +112,7 @@ TEST_CASE("what a task has not is null, and only one of argv and shell is there"
   const json answer = task_to_json(task);
   for (const char* field :
        {"reason", "due_at", "started_at", "ended_at", "cancel_requested_at", "outcome", "exit_code",
-        "signal", "error", "progress", "cwd", "stdin", "user"}) {
+        "signal", "error", "progress", "cwd", "stdin", "user", "schedule"}) {
     CAPTURE(field);
     REQUIRE(answer.contains(field));
     CHECK(answer[field].is_null());
