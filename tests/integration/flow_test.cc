@@ -131,6 +131,60 @@ TEST_CASE("a unique task comes back by its id, and taskctl says so") {
   CHECK(daemon.submit({"--unique", "report", "--", "true"}) != id);
 }
 
+TEST_CASE("a task whose dependency fails is cancelled or runs all the same, as it says") {
+  const TestDaemon daemon;
+  const std::string gate = daemon.dir() / "gate";
+  const std::string first = daemon.submit({"--shell", waits_for(gate) + "; exit 1"});
+  const auto submit = [&](const char* what) {
+    return daemon.submit({"--after", first, "--on-dependency-failed", what, "--", "true"});
+  };
+  const std::string cancelled = submit("cancel");
+  const std::string ran = submit("run");
+  const std::string failed = submit("fail");
+  CHECK(daemon.state(ran) == "blocked");
+  CHECK(contains(daemon.ctl({"show", cancelled}).out, first + "; else cancel"));
+  CHECK(daemon.show(ran).at("on_dependency_failed") == "run");
+  write_text(gate, "");
+  CHECK(daemon.wait(cancelled).at("state") == "cancelled");
+  CHECK(daemon.wait(ran).at("state") == "succeeded");
+  CHECK(daemon.wait(failed).at("reason") == "dependency");
+  CHECK(daemon.ctl({"why", cancelled}).out ==
+        "it was cancelled: #" + first + " did not end as it had to\n");
+  // Of a task that has failed by now they say the same.
+  CHECK(daemon.wait(submit("cancel")).at("state") == "cancelled");
+  CHECK(daemon.wait(submit("run")).at("state") == "succeeded");
+  CHECK(
+      daemon.ctl({"submit", "--after", first, "--on-dependency-failed", "sometimes", "--", "true"})
+          .exit_code == 64);
+}
+
+TEST_CASE("--unique-while says which tasks stand in the way of another one") {
+  const TestDaemon daemon({.workers = 1});
+  const std::string gate = daemon.dir() / "gate";
+  const auto submit = [&](std::vector<std::string> options) {
+    std::vector<std::string> args = {"--unique", "report"};
+    args.insert(args.end(), options.begin(), options.end());
+    args.insert(args.end(), {"--shell", waits_for(gate)});
+    return daemon.submit(args);
+  };
+  const std::string first = submit({"--unique-while", "queued"});
+  while (daemon.state(first) != "running") {
+  }
+  CHECK(submit({"--unique-while", "active"}) == first);
+  const std::string second = submit({"--unique-while", "queued"});
+  CHECK(second != first);
+  CHECK(submit({"--unique-while", "queued"}) == second);
+  CHECK(contains(daemon.ctl({"show", second}).out, "report, while queued"));
+  write_text(gate, "");
+  CHECK(daemon.wait(second).at("state") == "succeeded");
+  CHECK(submit({"--unique-for", "1h"}) == second);
+  const std::string third = submit({"--unique-for", "1h", "--unique-while", "active"});
+  CHECK(third != second);
+  daemon.wait(third);
+  CHECK(daemon.ctl({"submit", "--unique", "report", "--unique-while", "sometimes", "--", "true"})
+            .exit_code == 64);
+}
+
 TEST_CASE("an array runs each index, at most so many at once, and prints its ids") {
   const TestDaemon daemon({.workers = 4});
   const RunResult submitted =
