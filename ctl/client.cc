@@ -90,17 +90,35 @@ auto translated(const std::string& path, F f) {
   }
 }
 
-nlohmann::json parse_answer(const std::string& text) {
-  // Deeper documents would overflow the stack when they are printed.
-  const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    if (depth > kMaxDepth) throw std::runtime_error("too deeply nested");
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text, shallow);
-  } catch (const std::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's answer is not JSON");
+// Deeper documents would overflow the stack when they are printed. Looked at in the text, since the
+// parser's own callback costs the square of an array's length.
+bool is_shallow(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxDepth) return false;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
   }
+  return true;
+}
+
+nlohmann::json parse_answer(const std::string& text) {
+  nlohmann::json answer;
+  if (is_shallow(text))
+    answer = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  else
+    answer = nlohmann::json::value_t::discarded;
+  if (answer.is_discarded()) throw Failure(kExitBadAnswer, "the daemon's answer is not JSON");
+  return answer;
 }
 
 Problem read_problem(const Exchange& exchange) {

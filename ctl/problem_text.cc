@@ -106,7 +106,7 @@ std::string decode_step(std::string_view step) {
 
 std::string flag_of_pointer(std::string_view pointer) {
   std::string_view rest = pointer;
-  for (const std::string_view prefix : {"#/filter/", "#/task/", "#/defaults/", "#/"}) {
+  for (const std::string_view prefix : {"#/filter/", "#/task/", "#/edit/", "#/defaults/", "#/"}) {
     if (!rest.starts_with(prefix)) continue;
     rest.remove_prefix(prefix.size());
     break;

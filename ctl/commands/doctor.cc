@@ -185,11 +185,23 @@ class Doctor {
         std::to_string(stats.workers_busy) + " of " + std::to_string(stats.workers_total) + " busy";
     if (stats.workers_total == 0)
       add("fail", "workers", "there are none", "start taskd with --workers N");
-    else if (!stands_still(stats))
+    else if (!stands_still(stats) || something_waits_for_room())
       add("ok", "workers", busy);
     else
       add("fail", "workers", busy + ", although tasks are queued",
           "look at the daemon's log; restarting it leaves running jobs alone");
+  }
+
+  // Slots or resources: the others may well wait behind that.
+  bool something_waits_for_room() {
+    const nlohmann::json list = client_.get("/v1/tasks?state=queued&order=oldest&limit=20");
+    for (const nlohmann::json& task : list.at("tasks")) {
+      const std::string path = "/v1/tasks/" + std::to_string(read_task(task).id) + "/why";
+      const WaitKind kind = why_from_json(client_.get(path)).kind;
+      if (kind == WaitKind::slots || kind == WaitKind::resource || kind == WaitKind::never_fits)
+        return true;
+    }
+    return false;
   }
 
   // Tasks may start, a worker is idle, and a moment later nothing has moved.

@@ -19,12 +19,13 @@ constexpr HelpText kWaitHelp{
 command's, 128+n for signal n, 124 for its timeout, 125 if it was cancelled, lost or
 never ran. For several it is 0 if all succeeded, else 1. A filter means the tasks
 that match and have not ended now, so --state takes no state that is an end: look at
-ended tasks by "taskctl list". An interrupt leaves the tasks alone, and a restart of
+ended tasks by "taskctl list". --array and --workflow mean all of theirs. An interrupt leaves the tasks alone, and a restart of
 the daemon is waited out.)",
     .examples =
         R"(  taskctl wait 12 && echo good
   taskctl wait 12-20 --timeout 10m
   taskctl wait --queue nightly
+  taskctl wait --workflow 3
   taskctl wait --all
 )"};
 
@@ -77,7 +78,10 @@ int wait_command(Context& context, const Words& argv) {
   if (timeout) options.timeout_ms = duration_flag("--timeout", *timeout);
 
   const Client client = connect(context, common);
-  const std::vector<TaskId> ids = select_ids(client, selection, kUnfinished);
+  // What has a beginning and an end of its own is waited for as a whole.
+  const bool whole = selection.array || selection.workflow;
+  const std::vector<TaskId> ids =
+      select_ids(client, selection, whole ? std::vector<State>() : kUnfinished);
   if (ids.empty() && !quiet) context.say("no task matches; nothing to wait for");
   const std::vector<nlohmann::json> answers = wait_for_tasks(context, client, ids, options);
   if (json) {

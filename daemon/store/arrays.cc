@@ -177,6 +177,23 @@ std::vector<Unmade> unmade_arrays(Connection& db) {
   return all;
 }
 
+bool has_unmade(Connection& db) {
+  return db.query("SELECT 1 FROM arrays_to_expand LIMIT 1").step();
+}
+
+void hold_unmade(Connection& db, TaskId array, bool hold) {
+  db.run(
+      "UPDATE arrays_to_expand SET task = json_set(task, '$.hold', json(?2)) WHERE array_id = ?1",
+      array, std::string_view(hold ? "true" : "false"));
+}
+
+void move_unmade(Connection& db, TaskId array, const std::string& queue) {
+  db.run(
+      "UPDATE arrays_to_expand SET queue = ?2, task = json_set(task, '$.queue', ?2)"
+      " WHERE array_id = ?1",
+      array, queue);
+}
+
 std::int64_t count_unmade(Connection& db, const std::string& queue) {
   Query row = db.query(
       "SELECT sum(count - next) FROM arrays_to_expand INDEXED BY arrays_of_queue WHERE queue = ?1");

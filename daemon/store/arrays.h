@@ -22,6 +22,10 @@ struct Unmade {
   std::int64_t count = 0;
 };
 std::vector<Unmade> unmade_arrays(Connection& db);
+bool has_unmade(Connection& db);
+// As a hold, a release and a move do with tasks: it is what the rest will be.
+void hold_unmade(Connection& db, TaskId array, bool hold);
+void move_unmade(Connection& db, TaskId array, const std::string& queue);
 // How many tasks these will be in the queue.
 std::int64_t count_unmade(Connection& db, const std::string& queue);
 

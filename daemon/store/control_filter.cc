@@ -105,14 +105,36 @@ std::int64_t room_of(Connection& db, const QueueInfo& queue) {
   return std::max<std::int64_t>(queue.settings.capacity - waiting, 0);
 }
 
-// What a cancel by this filter keeps from being made.
+bool changes_unmade(const ControlRequest& request, const StoredTask& task) {
+  const bool held = task.row.state == State::held;
+  return request.verb == Verb::cancel || (request.verb == Verb::hold && !held) ||
+         (request.verb == Verb::release && held) ||
+         (request.verb == Verb::move && task.spec.queue != request.queue);
+}
+
+// The arrays of which the verb changes what is not made yet.
 std::vector<Unmade> unmade_of(Connection& db, const ControlRequest& request) {
-  if (request.verb != Verb::cancel) return {};
   std::vector<Unmade> all = unmade_arrays(db);
   std::erase_if(all, [&](const Unmade& unmade) {
-    return !is_visible(request.actor, unmade.task) || !matches(*request.filter, unmade.task);
+    return !changes_unmade(request, unmade.task) || !is_visible(request.actor, unmade.task) ||
+           !matches(*request.filter, unmade.task);
   });
   return all;
+}
+
+// False: the queue to move to takes no more.
+bool control_unmade(Transaction& transaction, const ControlRequest& request, const Unmade& unmade) {
+  Connection& db = transaction.db();
+  const TaskId array = unmade.task.array->array;
+  if (request.verb == Verb::cancel) {
+    end_array(db, array);
+  } else if (request.verb == Verb::move) {
+    if (find_refusal(transaction, request.queue, unmade.count)) return false;
+    move_unmade(db, array, request.queue);
+  } else {
+    hold_unmade(db, array, request.verb == Verb::hold);
+  }
+  return true;
 }
 
 }  // namespace
@@ -130,19 +152,19 @@ Preview PreviewCounter::take() {
   return std::move(preview_);
 }
 
-void TaskStore::end_arrays(const ControlRequest& request) {
+void TaskStore::control_arrays(const ControlRequest& request) {
   const bool any = impl_->read([&](Connection& db) { return !unmade_of(db, request).empty(); });
   if (!any) return;
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     for (const Unmade& unmade : unmade_of(transaction.db(), request)) {
-      end_array(transaction.db(), unmade.task.array->array);
+      if (!control_unmade(transaction, request, unmade)) return;
     }
   });
 }
 
 ControlResult TaskStore::control_filter(const ControlRequest& request) {
   if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
-  end_arrays(request);
+  control_arrays(request);
   std::vector<ControlChange> changes;
   std::optional<ControlResult> stopped;
   const auto read = [&](auto query) { return impl_->read(query); };

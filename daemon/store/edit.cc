@@ -1,3 +1,4 @@
+#include "daemon/store/dependencies.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -45,7 +46,8 @@ EditResult edit_task(Transaction& transaction, const EditRequest& request) {
       .type = "edited", .actor_uid = request.actor.uid, .detail = "fields=" + request.fields};
   if (request.retry) {
     transaction.add_event(task->id, task->row.attempt, edited, state, state);
-    retry_task(transaction, *task, {.type = "retried", .actor_uid = request.actor.uid});
+    const Note retried{.type = "retried", .actor_uid = request.actor.uid};
+    if (!revive_to_wait(transaction, *task, retried)) retry_task(transaction, *task, retried);
   } else {
     const std::optional<WallTime> due =
         request.sets_start ? start_of(request.to, transaction.now()) : task->row.due_at;

@@ -59,6 +59,7 @@ struct QueueFull {
   std::string queue;
   std::int64_t capacity = 0;
   bool draining = false;    // a person said it takes nothing more
+  std::int64_t asked = 0;   // so many tasks at once; more than the capacity never fit
   std::size_t changed = 0;  // by a filter's retry or move: tasks it had put there before
 };
 struct KeyReused {};    // same key, other body

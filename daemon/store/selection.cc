@@ -79,9 +79,15 @@ std::optional<std::uint32_t> user_of(const ListRequest& request) {
 // One key, as nearly always, is walked in the order of ids; those of several users are sorted.
 void where_key(Selection& selection, Connection& db, const ListRequest& request) {
   if (!request.filter.key) return;
+  const auto user = user_of(request);
   Query keys =
-      db.query("SELECT min(id), count(*) FROM keys WHERE name = ?1 AND (?2 IS NULL OR uid = ?2)");
-  keys.bind(*request.filter.key, user_of(request)).step();
+      user ? db.query("SELECT min(id), count(*) FROM keys WHERE name = ?1 AND uid = ?2")
+           : db.query("SELECT min(id), count(*) FROM keys INDEXED BY keys_named WHERE name = ?1");
+  if (user)
+    keys.bind(*request.filter.key, *user);
+  else
+    keys.bind(*request.filter.key);
+  keys.step();
   if (keys.int64(1) == 1) {
     selection.where("t.key_id = ?", keys.int64(0));
   } else {

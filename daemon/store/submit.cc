@@ -236,7 +236,7 @@ std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(Transaction& t
       queues.waiting(queue) + count_unmade(transaction.db(), queue) + count <= capacity) {
     return std::nullopt;
   }
-  return QueueFull{queue, capacity, info.draining};
+  return QueueFull{queue, capacity, info.draining, count};
 }
 
 SubmitResult TaskStore::submit(const SubmitRequest& request) {

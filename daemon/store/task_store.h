@@ -39,6 +39,7 @@ struct DiskFull : std::runtime_error {
 struct Change {
   TaskId task = 0;
   State to = State::queued;
+  bool gave_way = false;           // was queued and did not start: what it kept back may start
   bool cancel_requested = false;   // of a running task; `to` is running
   std::optional<WallTime> act_at;  // when time moves it on: due (scheduled), kept until (ended)
   std::uint64_t hooks = 0;         // bit i: the i-th hook of StoreOptions has something to be told
@@ -208,7 +209,7 @@ class TaskStore {
   void load_queue_defaults();
   ControlResult control_filter(const ControlRequest& request);
   ControlResult preview_filter(const ControlRequest& request);
-  void end_arrays(const ControlRequest& request);
+  void control_arrays(const ControlRequest& request);
   explicit TaskStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

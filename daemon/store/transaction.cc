@@ -145,6 +145,7 @@ void Transaction::transition(StoredTask& task, Event event, TaskRow after, const
   const auto told =
       told_event(before.state, after.state, after.tries > before.tries, after.lost > before.lost);
   add_change(task, told ? tell(task, *told) : 0);
+  changes_.back().gave_way = before.state == State::queued && after.state != State::running;
 }
 
 void Transaction::amend(StoredTask& task, const TaskRow& after, const Note& note) {

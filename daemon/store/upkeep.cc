@@ -8,6 +8,8 @@
 namespace taskd {
 namespace {
 
+constexpr std::int64_t kLookAgainMs = 1000;  // for room on the disk
+
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kKeepEventsMs = 30 * kDayMs;
 constexpr std::int64_t kKeepSlotsMs = 30 * kDayMs;
@@ -95,8 +97,11 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
     }
     wake_keys(transaction, now, limit);
     const bool told = tell_dependants(transaction);
-    const bool more = expand_arrays(transaction) || told;
-    if (more) return std::optional(now);
+    // Not from the ballast, which is for the ends of what runs.
+    const bool must_wait = transaction.short_of_space() && has_unmade(transaction.db());
+    const bool more = !must_wait && expand_arrays(transaction);
+    if (more || told) return std::optional(now);
+    if (must_wait) return std::optional(now + kLookAgainMs);
     return earlier(next_due(transaction.db()), next_key_wake(transaction.db()));
   });
 }

@@ -27,6 +27,18 @@ TEST_CASE("doctor fails when the daemon can no longer write its state directory"
   CHECK(daemon.ctl({"doctor"}).out.find("ok    disk") != std::string::npos);
 }
 
+TEST_CASE("doctor finds nothing wrong where a task waits for slots") {
+  const TestDaemon daemon({.workers = 2});
+  const std::string gate = daemon.dir() / "gate";
+  daemon.submit({"--shell", "until [ -e " + gate + " ]; do sleep 0.01; done"});
+  daemon.submit({"--slots", "2", "--", "true"});
+  daemon.submit({"--", "true"});
+  const RunResult result = daemon.ctl({"doctor"});
+  CAPTURE(result.out);
+  CHECK(contains(result.out, "ok    workers"));
+  write_text(gate, "");
+}
+
 TEST_CASE("doctor fails when the daemon's disk is full") {
   const TestDaemon daemon;
   const std::string attempts = daemon.state_dir() + "/attempts";

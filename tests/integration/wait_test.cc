@@ -30,6 +30,16 @@ TEST_CASE("wait --all waits for every unfinished task") {
   CHECK(daemon.ctl_json({"list", "--state", "succeeded"}).at("tasks").size() == 20);
 }
 
+TEST_CASE("wait for an array or a workflow means all of it, whenever it ended") {
+  const TestDaemon daemon;
+  const std::string id =
+      daemon.submit({"--array", "1-2", "--shell", "exit $((TASKD_ARRAY_INDEX - 1))"});
+  CHECK(daemon.ctl({"wait", "--array", "1"}).exit_code == 1);
+  const RunResult again = daemon.ctl({"wait", "--array", "1"});
+  CHECK(again.exit_code == 1);
+  CHECK(contains(again.err, "task 2 failed"));
+}
+
 TEST_CASE("wait refuses to look for tasks by a state that is an end") {
   const TestDaemon daemon;
   daemon.wait(daemon.submit({"--", "false"}));

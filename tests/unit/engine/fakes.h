@@ -185,7 +185,7 @@ class FakeLauncher final : public Launcher {
 // A store in a folder of its own.
 class StoreFixture {
  public:
-  StoreFixture() {
+  explicit StoreFixture(Machine has = {}) : machine(std::move(has)) {
     std::string pattern = (std::filesystem::temp_directory_path() / "taskd-engine-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
     folder_ = pattern;
@@ -201,6 +201,7 @@ class StoreFixture {
     options.path = folder_ + "/taskd.db";
     options.boot_id = "boot";
     options.ballast_bytes = 4096;
+    options.machine = machine;
     options.clock = &clock;
     options.on_commit = [this](std::span<const Change> changes) {
       if (on_commit) on_commit(changes);
@@ -223,6 +224,7 @@ class StoreFixture {
 
   static constexpr Actor kActor{0, true};
   FakeClock clock;
+  Machine machine;
   std::function<void(std::span<const Change>)> on_commit;  // set before the first write
   std::unique_ptr<TaskStore> store;
 

@@ -17,8 +17,9 @@ using namespace taskd::test;
 namespace {
 
 struct PoolFixture : StoreFixture {
-  explicit PoolFixture(int workers)
-      : progress(*store, clock, [](const std::string&) { std::abort(); }),
+  explicit PoolFixture(int workers, Machine has = {})
+      : StoreFixture(std::move(has)),
+        progress(*store, clock, [](const std::string&) { std::abort(); }),
         pool(*store, launcher, running, clock, progress, handlers, workers,
              [](const std::string&) { std::abort(); }) {
     on_commit = [this](std::span<const Change> changes) {
@@ -196,6 +197,24 @@ TEST_CASE("a queue that is resumed gives work to as many workers as it has tasks
   f.launcher.wait_until_started(3);
   for (TaskId id = 1; id <= 3; ++id) f.launcher.end(id, 0);
   f.launcher.wait_until_settled(3);
+}
+
+TEST_CASE("what a large task kept back starts once that task gives way") {
+  PoolFixture f(2, {.slots = 2, .resources = {}});
+  f.pool.start({});
+  f.submit();
+  f.launcher.wait_until_started(1);
+  NewTask large;
+  large.spec.flow.slots = 2;
+  const TaskId in_front = f.submit(large);
+  f.submit();
+  ControlRequest hold;
+  hold.actor = {.uid = 0, .admin = true};
+  hold.verb = Verb::hold;
+  hold.ids = {in_front};
+  f.store->control(hold);
+  f.launcher.wait_until_started(2);
+  CHECK(f.get(3).state == State::running);
 }
 
 TEST_CASE("an idle worker wakes by itself when a rate lets the next task start") {

@@ -152,5 +152,37 @@ TEST_CASE_FIXTURE(ArraysFixture, "a repeated key gives the array's first task") 
   CHECK(number("SELECT count(*) FROM tasks") == 5);
 }
 
+TEST_CASE_FIXTURE(ArraysFixture, "a hold, a move and a release reach what is not made yet") {
+  store->set_queue(kRoot, {.name = "other"}, true);
+  store->set_queue(kRoot, {.name = "small", .capacity = 1'000}, true);
+  const TaskId first = submit(array(1, 2'100));
+  ControlRequest request;
+  request.actor = kAlice;
+  request.filter.emplace();
+  request.filter->array = first;
+  const auto unmade = [&](Verb verb, const std::string& queue = "") {
+    request.verb = verb;
+    request.queue = queue;
+    request.dry_run = true;
+    const auto count = std::get<Preview>(store->control(request)).unmade;
+    request.dry_run = false;
+    store->control(request);
+    return count;
+  };
+  CHECK(unmade(Verb::hold) == 1'100);
+  CHECK(unmade(Verb::hold) == 0);
+  CHECK(unmade(Verb::move, "other") == 1'100);
+  CHECK(unmade(Verb::move, "small") == 1'100);  // which has no room for these
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'held'") == 2'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE queue = 'other'") == 1'100);
+  const TaskId second = submit(array(1, 1'100));
+  request.filter->array = second;
+  CHECK(unmade(Verb::hold) == 100);
+  CHECK(unmade(Verb::release) == 100);
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1'100);
+}
+
 }  // namespace
 }  // namespace taskd
