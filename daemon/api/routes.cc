@@ -139,9 +139,11 @@ void unknown_queue(const std::string& queue, const std::vector<std::string>& poi
 }
 
 void wrong_state(std::string_view verb, const WrongState& wrong) {
-  throw ProblemError(409, "wrong_state",
-                     "cannot " + std::string(verb) + " task " + std::to_string(wrong.id) +
-                         ": it is " + std::string(to_string(wrong.state)));
+  throw ProblemError(
+      409, "wrong_state",
+      "cannot " + std::string(verb) + " task " + std::to_string(wrong.id) + ": " +
+          (wrong.twin > 0 ? "task " + std::to_string(wrong.twin) + " has its unique key"
+                          : "it is " + std::string(to_string(wrong.state))));
 }
 
 void no_such_task(TaskId id) {

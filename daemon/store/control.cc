@@ -120,11 +120,20 @@ std::optional<ControlResult> refuse_ids(Transaction& transaction, const ControlR
     return UnknownQueue{request.queue};
   }
   std::map<std::string, std::int64_t> added;
+  std::map<std::pair<std::uint32_t, std::string>, TaskId> retried;  // by unique key
   for (const TaskId id : ids) {
     const std::optional<StoredTask> task = load_task(transaction.db(), id);
     if (!task || !is_visible(request.actor, *task)) return NotFound{id};
     if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
       return WrongState{id, task->row.state};
+    }
+    if (const std::string& key = task->spec.flow.unique.key;
+        request.verb == Verb::retry && !key.empty()) {
+      if (const auto twin = find_twin(transaction.db(), id, task->uid, key)) {
+        return WrongState{id, task->row.state, *twin};
+      }
+      const auto [other, fresh] = retried.try_emplace({task->uid, key}, id);
+      if (!fresh) return WrongState{id, task->row.state, other->second};
     }
     if (const std::string* queue = queue_entered(request, task->row.state, task->spec.queue)) {
       if (auto full = find_refusal(transaction, *queue, ++added[*queue])) {

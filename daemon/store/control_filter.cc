@@ -1,5 +1,7 @@
 // The verbs of a filter, and what they would do.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "daemon/store/arrays.h"
 #include "daemon/store/control.h"
@@ -64,6 +66,10 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     if (!task || !matches(*request.filter, *task)) continue;
     const State state = task->row.state;
     if (!changes_something(request, state, task->spec.queue)) continue;
+    if (request.verb == Verb::retry &&
+        find_twin(transaction.db(), id, task->uid, task->spec.flow.unique.key)) {
+      continue;
+    }
     if (const std::string* queue = queue_entered(request, state, task->spec.queue)) {
       if (auto full = find_refusal(transaction, *queue, 1)) {
         chunk.full = std::get<QueueFull>(*std::move(full));
@@ -75,15 +81,22 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
   return chunk;
 }
 
+using UniqueKeys = std::set<std::pair<std::uint32_t, std::string>>;
+
 // The same without the deed. `room` is how many more each queue takes. False: it would end here.
 bool preview_chunk(Connection& db, const ControlRequest& request, const std::vector<TaskId>& ids,
-                   std::map<std::string, std::int64_t>& room, PreviewCounter& preview) {
+                   std::map<std::string, std::int64_t>& room, UniqueKeys& retried,
+                   PreviewCounter& preview) {
   for (const TaskId id : ids) {
-    Query row = db.query("SELECT state, queue FROM tasks WHERE id = ?1");
+    Query row = db.query("SELECT state, queue, uid, unique_key FROM tasks WHERE id = ?1");
     if (!row.bind(id).step()) continue;
     const State state = row.state(0);
     const std::string queue = row.text(1);
     if (!changes_something(request, state, queue)) continue;
+    if (request.verb == Verb::retry && !row.is_null(3)) {
+      const bool first = retried.emplace(row.uid(2), row.text(3)).second;
+      if (!first || find_twin(db, id, row.uid(2), row.text(3))) continue;
+    }
     if (const std::string* entered = queue_entered(request, state, queue)) {
       if (--room[*entered] < 0) {
         preview.stop_at(*entered);
@@ -192,10 +205,12 @@ ControlResult TaskStore::preview_filter(const ControlRequest& request) {
   if (request.verb == Verb::move && !room.contains(request.queue)) {
     return UnknownQueue{request.queue};
   }
+  UniqueKeys retried;
   PreviewCounter counter;
   const auto read = [&](auto query) { return impl_->read(query); };
   walk(request, read, [&](const std::vector<TaskId>& ids) {
-    return read([&](Connection& db) { return preview_chunk(db, request, ids, room, counter); });
+    return read(
+        [&](Connection& db) { return preview_chunk(db, request, ids, room, retried, counter); });
   });
   Preview preview = counter.take();
   for (const Unmade& unmade : read([&](Connection& db) { return unmade_of(db, request); })) {

@@ -76,6 +76,10 @@ void submit_task(Transaction& transaction, StoredTask& task, const std::string& 
 std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
                                   const TaskFlow& flow);
 
+// Another task that has its unique key and has not ended: it may not run again beside that one.
+std::optional<TaskId> find_twin(Connection& db, TaskId task, std::uint32_t uid,
+                                const std::string& unique_key);
+
 // Whatever the transaction's changes mean for other tasks: those that depend on these, those that
 // share a key with them. After every command, and before one that changed something claims.
 void settle(Transaction& transaction);

@@ -206,6 +206,16 @@ std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
   return row.int64(0);
 }
 
+std::optional<TaskId> find_twin(Connection& db, TaskId task, std::uint32_t uid,
+                                const std::string& unique_key) {
+  if (unique_key.empty()) return std::nullopt;
+  Query row = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_unique_active WHERE uid = ?1 AND unique_key = ?2"
+      " AND ended_at_ms IS NULL AND id <> ?3 LIMIT 1");
+  if (!row.bind(uid, unique_key, task).step()) return std::nullopt;
+  return row.int64(0);
+}
+
 void submit_task(Transaction& transaction, StoredTask& task, const std::string& stored_spec,
                  bool hold, const Note& note) {
   if (!task.key) task.key = find_key(transaction, task.uid, task.spec.flow.key);

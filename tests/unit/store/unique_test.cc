@@ -77,5 +77,31 @@ TEST_CASE_FIXTURE(UniqueFixture, "a full queue still gives the task that is ther
   CHECK(std::holds_alternative<QueueFull>(try_submit({task()})));
 }
 
+TEST_CASE_FIXTURE(UniqueFixture, "a retry does not run a task beside another of its key") {
+  give(unique());
+  control(Verb::cancel, 1);
+  give(unique());
+  ControlRequest request;
+  request.actor = kAlice;
+  request.verb = Verb::retry;
+  request.ids = {1};
+  CHECK(std::get<WrongState>(store->control(request)).twin == 2);
+  request.ids.clear();
+  request.filter.emplace();
+  CHECK(std::get<std::vector<ControlChange>>(store->control(request)).empty());
+  control(Verb::cancel, 2);
+  request.dry_run = true;
+  CHECK(std::get<Preview>(store->control(request)).first == Ids{1});
+  request.dry_run = false;
+  CHECK(std::get<std::vector<ControlChange>>(store->control(request)).size() == 1);
+  CHECK(state(1) == State::queued);
+  CHECK(state(2) == State::cancelled);
+  control(Verb::cancel, 1);
+  request.filter.reset();
+  request.ids = {1, 2};
+  CHECK(std::get<WrongState>(store->control(request)).twin == 1);
+  CHECK(state(1) == State::cancelled);
+}
+
 }  // namespace
 }  // namespace taskd
