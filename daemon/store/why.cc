@@ -98,14 +98,16 @@ class Inquiry {
 
   // `places` run at once of those that `concerns`, and `why.ahead` come first.
   template <class Predicate>
-  void estimate(Why& why, std::int64_t places, Predicate concerns) {
+  void estimate(Why& why, std::int64_t places, Predicate concerns, int wide = 1) {
     const auto each_ms = usual_ms(db_, task_.spec.queue);
     if (!each_ms) return;
     std::vector<std::int64_t> elapsed_ms;
     for (const Running& one : running_) {
       if (concerns(one)) elapsed_ms.push_back(now_ - one.started_at);
     }
-    why.expected_at = now_ + start_in_ms(why.ahead, static_cast<int>(places), elapsed_ms, *each_ms);
+    const auto start_in =
+        start_in_ms(why.ahead, static_cast<int>(places), elapsed_ms, *each_ms, wide);
+    if (start_in) why.expected_at = now_ + *start_in;
   }
 
   Why ended() {
@@ -159,13 +161,17 @@ class Inquiry {
     Why why = of(WaitKind::key_busy, row.text(0));
     const auto has_key = [&](const Running& one) { return one.key == task_.key; };
     name_running(why, has_key);
-    why.ahead = ahead_in_key();
+    const std::int64_t running = why.task_count;
+    name_queued_of_key(why);
+    why.ahead = ahead_in_key() + why.task_count - running;
     const std::int64_t limit = row.is_null(1) ? kMostAhead : row.int64(1);
     if (why.task_count >= limit || row.is_null(2)) {
       estimate(why, limit, has_key);
       return why;
     }
     why.kind = WaitKind::key_rate;
+    why.tasks.clear();
+    why.task_count = 0;
     const RateLimit rate{row.int64(2), row.int64(3)};
     why.until = next_start(rate, {row.int64(4)}, now_);
     // Those in front of it take the next starts.
@@ -239,8 +245,21 @@ class Inquiry {
     Why why = of(room.fits(slots) ? WaitKind::turn : WaitKind::slots);
     why.ahead = ahead;
     name_running(why, anything);
-    estimate(why, machine_.slots, anything);
+    estimate(why, machine_.slots, anything, needs.slots);
     return why;
+  }
+
+  // These have the key's places too, and wait for a worker.
+  void name_queued_of_key(Why& why) {
+    Query rows = db_.query(
+        "SELECT id, uid FROM tasks INDEXED BY tasks_of_key_queued WHERE key_id = ?1"
+        " AND state = 'queued' ORDER BY id LIMIT ?2");
+    rows.bind(task_.key, kMostAhead);
+    while (rows.step()) {
+      ++why.task_count;
+      const bool visible = actor_.admin || rows.uid(1) == actor_.uid;
+      if (visible && why.tasks.size() < kMostNamed) why.tasks.push_back(rows.int64(0));
+    }
   }
 
   std::int64_t ahead_in_key() {

@@ -167,5 +167,16 @@ TEST_CASE_FIXTURE(WhyFixture, "history tells when a task will start") {
   CHECK(why(8).expected_at == clock.wall_now() + 16'000);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a key is held by what waits for a worker too") {
+  NewTask keyed = task();
+  keyed.spec.flow.key = {"k", 1, std::nullopt};
+  submit(keyed);
+  const TaskId second = submit(keyed);
+  const Why why = store->why(kAlice, second).value();
+  CHECK(why.kind == WaitKind::key_busy);
+  CHECK(why.tasks == std::vector<TaskId>{1});
+  CHECK(why.ahead == 1);
+}
+
 }  // namespace
 }  // namespace taskd
