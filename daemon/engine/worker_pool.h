@@ -41,8 +41,8 @@ class WorkerPool {
   // thread all the same, and ends thin the threads out before anything new is claimed.
   void start(std::vector<Adopted> adopted);
 
-  // Wakes as many idle workers as tasks became claimable, or gave way to others; a change of a queue
-  // counts as one.
+  // Wakes as many idle workers as tasks became claimable, or gave way to others; a change of a
+  // queue counts as one.
   void publish(std::span<const Change> changes);
 
   // Nothing more is claimed; running attempts are left to the next daemon. Returns when every

@@ -156,7 +156,7 @@ struct WrongState {
   TaskId id = 0;
   State state = State::queued;
   TaskId twin = 0;  // not its state: this one has its unique key and has not ended
-};  // the verb does not apply
+};                  // the verb does not apply
 // What a dry run found: the same tasks, by the same rule.
 struct Preview {
   struct Count {

@@ -70,7 +70,7 @@ SQLite::Database migrated_from(const std::string& name) {
 }
 
 TEST_CASE("an array of before knows its queue and how many tasks it will be") {
-  SQLite::Database db = migrated_from("0015_unmade");
+  SQLite::Database db = migrated_from("0015_asked");
   SQLite::Statement rows(db, "SELECT queue, count FROM arrays_to_expand ORDER BY array_id");
   REQUIRE(rows.executeStep());
   CHECK(rows.getColumn(0).getString() == "default");
@@ -81,7 +81,7 @@ TEST_CASE("an array of before knows its queue and how many tasks it will be") {
 }
 
 TEST_CASE("the key that a workflow of before came with names it") {
-  SQLite::Database db = migrated_from("0016_repeated_workflows");
+  SQLite::Database db = migrated_from("0015_asked");
   SQLite::Statement rows(db, "SELECT workflow_id FROM idempotency_keys ORDER BY key");
   REQUIRE(rows.executeStep());
   CHECK(rows.getColumn(0).isNull());
