@@ -34,6 +34,10 @@ container_cannot_run() {
       return 0
     fi
   done
+  if ! mountpoint -q /; then
+    echo "this is a chroot, where no other systemd boots"
+    return 0
+  fi
   hierarchy=$(findmnt -rn -t cgroup2 -o TARGET | head -n 1)
   probe=$hierarchy/taskd-check-probe
   if [ -z "$hierarchy" ] || ! { mkdir "$probe" && rmdir "$probe"; } 2>/dev/null; then
