@@ -19,8 +19,8 @@ constexpr HelpText kWaitHelp{
 command's, 128+n for signal n, 124 for its timeout, 125 if it was cancelled, lost or
 never ran. For several it is 0 if all succeeded, else 1. A filter means the tasks
 that match and have not ended now, so --state takes no state that is an end: look at
-ended tasks by "taskctl list". --array and --workflow mean all of theirs. An interrupt leaves the tasks alone, and a restart of
-the daemon is waited out.)",
+ended tasks by "taskctl list". --array and --workflow mean all of theirs. An interrupt
+leaves the tasks alone, and a restart of the daemon is waited out.)",
     .examples =
         R"(  taskctl wait 12 && echo good
   taskctl wait 12-20 --timeout 10m

@@ -77,8 +77,8 @@ struct WhyWords {
 // In a sentence without its full stop.
 std::string describe_why(const Why& why, const WhyWords& words);
 
-// --- problems (wire_problem.cc)
-// ----------------------------------------------------------------------------------- RFC 9457.
+// --- problems (wire_problem.cc) -----------------------------------------------------------------
+// RFC 9457.
 struct Problem {
   int status = 500;
   std::string code;

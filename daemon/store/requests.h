@@ -167,7 +167,7 @@ struct Preview {
   std::int64_t count = 0;
   std::vector<Count> counts;  // by queue and state, as they are now
   std::vector<TaskId> first;  // of them, the oldest first
-  std::int64_t unmade = 0;    // tasks of arrays that would never be made
+  std::int64_t unmade = 0;    // tasks that arrays have not made yet, which it would change too
   std::string full_queue;     // it goes no further, since this queue takes nothing more; "" = none
 };
 inline constexpr std::size_t kMaxPreviewed = 10'000;
