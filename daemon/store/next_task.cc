@@ -5,12 +5,7 @@
 namespace taskd {
 namespace {
 
-// The first of a queue's tasks with these needs.
-struct Head {
-  TaskId task;
-  int priority;
-  Needs needs;
-};
+using Head = ReadyLines::Head;
 
 // Few tasks run, so what they have is read anew each time.
 Room room_left(Transaction& transaction, const Machine& machine) {
@@ -30,61 +25,38 @@ Room room_left(Transaction& transaction, const Machine& machine) {
   return room;
 }
 
-std::optional<Head> head_with(Connection& db, const std::string& queue, const std::string& needs) {
-  Query row = db.query(
-      "SELECT id, priority FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
-      " AND queue = ?1 AND needs = ?2 ORDER BY priority DESC, id LIMIT 1");
-  if (!row.bind(queue, needs).step()) return std::nullopt;
-  return Head{row.int64(0), row.integer(1), needs_from_stored(needs)};
-}
-
-std::optional<std::string> needs_after(Connection& db, const std::string& queue,
-                                       const std::string& needs) {
-  Query row = db.query(
-      "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
-      " AND queue = ?1 AND needs > ?2 ORDER BY needs LIMIT 1");
-  if (!row.bind(queue, needs).step()) return std::nullopt;
-  return row.text(0);
-}
-
-// One for each kind of needs in the queue, the first in line first. What cannot start here at all
-// (the machine was larger once) is passed over and holds up nobody.
-std::vector<Head> heads_of(Connection& db, const Machine& machine, const std::string& queue) {
-  std::vector<Head> heads;
-  if (auto usual = head_with(db, queue, "")) heads.push_back(*std::move(usual));
-  for (auto needs = needs_after(db, queue, ""); needs; needs = needs_after(db, queue, *needs)) {
-    heads.push_back(head_with(db, queue, *needs).value());
-  }
-  std::erase_if(heads, [&](const Head& head) { return find_unmet(machine, head.needs); });
-  std::sort(heads.begin(), heads.end(), [](const Head& a, const Head& b) {
-    return a.priority != b.priority ? a.priority > b.priority : a.task < b.task;
-  });
-  return heads;
+// It cannot start here at all, since the machine was larger once: it is passed over, and holds up
+// nobody.
+bool never_fits(const Machine& machine, const Head& head) {
+  return find_unmet(machine, *head.needs).has_value();
 }
 
 // The task for which all make room, unless its queue may not start one now or another one has come
 // first there: then there is none any more.
 std::optional<Head> find_front(Transaction& transaction, const Machine& machine,
                                const QueueTable::Turns& turns) {
-  const std::optional<QueueTable::Front>& front = transaction.queues().front();
+  QueueTable& queues = transaction.queues();
+  const std::optional<QueueTable::Front>& front = queues.front();
   if (!front) return std::nullopt;
   for (const std::string* queue : turns.queues) {
     if (*queue != front->queue) continue;
-    std::vector<Head> heads = heads_of(transaction.db(), machine, *queue);
-    if (!heads.empty() && heads.front().task == front->task) return std::move(heads.front());
+    const auto& heads = queues.lines().heads(transaction.db(), *queue);
+    const auto first = std::find_if(heads.begin(), heads.end(),
+                                    [&](const Head& head) { return !never_fits(machine, head); });
+    if (first != heads.end() && first->task == front->task) return *first;
   }
-  transaction.queues().set_front(std::nullopt);
+  queues.set_front(std::nullopt);
   return std::nullopt;
 }
 
 // Starts it, or keeps from those behind it what it needs.
 bool try_start(const Head& head, Room& room, NextTask& next) {
-  if (!room.fits(head.needs)) {
-    room.keep(head.needs);
+  if (!room.fits(*head.needs)) {
+    room.keep(*head.needs);
     return false;
   }
   next.task = head.task;
-  next.grant = room.choose(head.needs);
+  next.grant = room.choose(*head.needs);
   return true;
 }
 
@@ -92,20 +64,22 @@ bool try_start(const Head& head, Room& room, NextTask& next) {
 
 NextTask find_next_task(Transaction& transaction, const Machine& machine) {
   NextTask next;
-  const QueueTable::Turns turns = transaction.queues().turns(transaction.now());
+  QueueTable& queues = transaction.queues();
+  const QueueTable::Turns turns = queues.turns(transaction.now());
   next.later = turns.later;
   std::optional<Head> front = find_front(transaction, machine, turns);
   if (turns.queues.empty()) return next;
   Room room = room_left(transaction, machine);
   if (front && room.has_slots() && try_start(*front, room, next)) return next;
   for (const std::string* queue : turns.queues) {
-    if (!room.has_slots()) return next;
-    for (const Head& head : heads_of(transaction.db(), machine, *queue)) {
+    for (const Head& head : queues.lines().heads(transaction.db(), *queue)) {
+      if (!room.has_slots()) return next;
       if (front && head.task == front->task) continue;
+      if (never_fits(machine, head)) continue;
       if (try_start(head, room, next)) return next;
       if (front) continue;
       front = head;
-      transaction.queues().set_front(QueueTable::Front{*queue, head.task});
+      queues.set_front(QueueTable::Front{*queue, head.task});
     }
   }
   return next;

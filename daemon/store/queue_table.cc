@@ -63,6 +63,7 @@ void QueueTable::load(Connection& db) {
   Query counts = db.query("SELECT queue, state, count FROM counters");
   while (counts.step()) fresh.at(counts.text(0)).count(counts.state(1)) = counts.int64(2);
   queues_ = std::move(fresh);
+  lines_.forget();
   journal_.clear();
 }
 
@@ -140,6 +141,7 @@ void QueueTable::rewind(WallTime now) {
 }
 
 void QueueTable::undo() {
+  lines_.forget();
   for (auto step = journal_.rbegin(); step != journal_.rend(); ++step) {
     if (step->state) {
       step->queue->count(*step->state) = step->before;

@@ -2,10 +2,11 @@
 // everything its open transaction holds. Kept in memory, since every change counts and every claim
 // asks, and written with each commit.
 //
-// Used by the writer thread alone.
+// Used by the writer thread alone, but for front_task().
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "daemon/flow/fair_share.h"
 #include "daemon/flow/queue.h"
 #include "daemon/store/connection.h"
+#include "daemon/store/ready_lines.h"
 #include "daemon/task/task.h"
 
 namespace taskd {
@@ -57,7 +59,14 @@ class QueueTable {
     TaskId task;
   };
   const std::optional<Front>& front() const { return front_; }
-  void set_front(std::optional<Front> front) { front_ = std::move(front); }
+  void set_front(std::optional<Front> front) {
+    front_ = std::move(front);
+    front_task_ = front_ ? front_->task : 0;
+  }
+  // The same for any thread, as of the latest claim. 0: none.
+  TaskId front_task() const { return front_task_; }
+
+  ReadyLines& lines() { return lines_; }
 
   // After the clock was put back: no rate holds its queue up for longer than it takes to fill.
   void rewind(WallTime now);
@@ -91,8 +100,10 @@ class QueueTable {
   static bool has_room(const Queue& queue);
 
   Queues queues_;
+  ReadyLines lines_;
   FairShare share_;
   std::optional<Front> front_;
+  std::atomic<TaskId> front_task_ = 0;
   std::vector<Step> journal_;
 };
 

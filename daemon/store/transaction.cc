@@ -114,6 +114,7 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
   insert_labels(db_, task.id, spec);
   queues_.add(spec.queue, task.row.state, 1);
+  if (task.row.state == State::queued) enter_line(task);
   if (task.key && concerns_key(task.row.state)) touch_key(*task.key);
   add_event(task.id, std::nullopt, note, std::nullopt, task.row.state);
   add_change(task, tell(task, HookEvent::submitted));
@@ -139,6 +140,8 @@ void Transaction::transition(StoredTask& task, Event event, TaskRow after, const
   update(task, after);
   queues_.add(task.spec.queue, before.state, -1);
   queues_.add(task.spec.queue, after.state, 1);
+  if (before.state == State::queued) leave_line(task);
+  if (after.state == State::queued) enter_line(task);
   if (task.key && (concerns_key(before.state) || concerns_key(after.state))) touch_key(*task.key);
   if (is_end(before.state) || is_end(after.state)) add_moved(task.id);
   add_event(task.id, std::max(before.attempt, after.attempt), note, before.state, after.state);
@@ -192,7 +195,19 @@ void Transaction::respec(StoredTask& task, const TaskSpec& spec) {
     if (key && concerns_key(task.row.state)) touch_key(*key);
   }
   if (old_key && old_key != task.key) forget_unused_key(db_, *old_key);
+  const bool is_queued = task.row.state == State::queued;
+  if (is_queued) leave_line(task);
   task.spec = spec;
+  if (is_queued) enter_line(task);
+}
+
+void Transaction::enter_line(const StoredTask& task) {
+  const TaskSpec& spec = task.spec;
+  queues_.lines().enter(spec.queue, needs_of(spec.flow), spec.priority, task.id);
+}
+
+void Transaction::leave_line(const StoredTask& task) {
+  queues_.lines().leave(task.spec.queue, needs_of(task.spec.flow), task.id);
 }
 
 void Transaction::remove(const StoredTask& task, const Note& note) {

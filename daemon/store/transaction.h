@@ -129,6 +129,8 @@ class Transaction {
   // Whether the ids of this transaction's new tasks still follow their times.
   void check_order(const StoredTask& task);
   void update(StoredTask& task, const TaskRow& after);
+  void enter_line(const StoredTask& task);
+  void leave_line(const StoredTask& task);
   // Returns the hooks that have something to do, as in Change.
   std::uint64_t tell(const StoredTask& task, HookEvent event);
 
