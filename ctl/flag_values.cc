@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <climits>
+#include <nlohmann/json.hpp>
 
 #include "ctl/failure.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/task/rate_limit.h"
 
 namespace taskd::ctl {
 
@@ -25,6 +27,24 @@ int int_flag(std::string_view flag, const std::string& text) {
   if (!value || *value < INT_MIN || *value > INT_MAX)
     throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not a number");
   return static_cast<int>(*value);
+}
+
+std::int64_t whole_number_flag(std::string_view flag, const std::string& text) {
+  if (const auto value = parse_int(text)) return *value;
+  throw UsageError(kExitUsage,
+                   std::string(flag) + ": " + in_quotes(text) + " is not a whole number");
+}
+
+nlohmann::json limit_flag(std::string_view flag, const std::string& text) {
+  if (text == "none") return nullptr;
+  return whole_number_flag(flag, text);
+}
+
+nlohmann::json rate_flag(std::string_view flag, const std::string& text) {
+  if (text == "none") return nullptr;
+  if (const auto rate = parse_rate(text)) return {{"count", rate->count}, {"per_ms", rate->per_ms}};
+  throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) +
+                                   " is not a count and a time, such as 10/1m or 5/s");
 }
 
 std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text) {

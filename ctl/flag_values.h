@@ -2,6 +2,8 @@
 // text that JSON cannot carry.
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +18,13 @@ std::string in_quotes(std::string_view text);
 const std::string& checked(std::string_view what, const std::string& text);
 
 int int_flag(std::string_view flag, const std::string& text);
+
+// Whether it is in range, the daemon says.
+std::int64_t whole_number_flag(std::string_view flag, const std::string& text);
+// A limit as the API takes it: a whole number, or null for "none".
+nlohmann::json limit_flag(std::string_view flag, const std::string& text);
+// The same of a rate, such as "10/1m".
+nlohmann::json rate_flag(std::string_view flag, const std::string& text);
 
 // "K=V" -> K, V.
 std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text);

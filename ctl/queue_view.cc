@@ -101,9 +101,11 @@ void print_queue(Context& context, const Painter& paint, const QueueInfo& queue)
   else
     running += ", as many as there are workers";
   lines.add("running", running);
-  lines.add("waiting",
-            counts_text(queue, {State::queued, State::scheduled, State::blocked, State::held}) +
-                "; it takes " + std::to_string(settings.capacity));
+  std::string waiting =
+      counts_text(queue, {State::queued, State::scheduled, State::blocked, State::held});
+  if (queue.unmade > 0)
+    waiting += ", " + std::to_string(queue.unmade) + " of arrays still to be made";
+  lines.add("waiting", waiting + "; it takes " + std::to_string(settings.capacity));
   lines.add("ended", counts_text(queue, {State::succeeded, State::failed, State::cancelled}));
   lines.add("starts", settings.rate ? "at most " + format_rate(*settings.rate)
                                     : std::string("as fast as workers get free"));

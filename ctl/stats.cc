@@ -51,6 +51,14 @@ Stats read_stats(const nlohmann::json& json) {
             item.at("counts").value(std::string(to_string(state)), std::int64_t{0});
       stats.queues.push_back(std::move(queue));
     }
+    for (const nlohmann::json& item : json.value("resources", nlohmann::json::array())) {
+      ResourceUse& use = stats.resources.emplace_back();
+      use.name = item.at("name").get<std::string>();
+      use.amount = item.at("amount").get<std::int64_t>();
+      use.used = item.at("used").get<std::int64_t>();
+      if (const auto& units = item.at("used_units"); !units.is_null())
+        use.used_units = units.get<std::vector<std::string>>();
+    }
     if (const auto disk = json.find("disk"); disk != json.end())
       stats.disk = {disk->at("free_bytes").get<std::int64_t>(), disk->at("writable").get<bool>()};
   } catch (const nlohmann::json::exception&) {

@@ -34,12 +34,21 @@ struct DiskRoom {
   bool writable = false;
 };
 
+// A resource that the configuration declares.
+struct ResourceUse {
+  std::string name;
+  std::int64_t amount = 0;
+  std::int64_t used = 0;
+  std::vector<std::string> used_units;  // of an indexed one
+};
+
 struct Stats {
   std::string daemon_version;
   std::optional<WallTime> started_at;
   std::int64_t workers_total = 0;
   std::int64_t workers_busy = 0;
   std::vector<QueueCounts> queues;
+  std::vector<ResourceUse> resources;
   std::optional<DiskRoom> disk;  // an older daemon does not tell
   std::int64_t total(State state) const;
   std::int64_t startable() const;

@@ -34,6 +34,7 @@ constexpr Verb kVerbs[] = {
     {"prune", "Act", "remove ended tasks by a filter", prune_command},
     {"progress", "In a job", "say how far it is", progress_command},
     {"queue", "Organise", "queues: look, limit, pause, drain", queue_command},
+    {"key", "Organise", "keys: what they hold back, and their limits", key_command},
     {"workflow", "Organise", "tasks that need each other, as one", workflow_command},
     {"schedule", "Organise", "tasks at certain times, again and again", schedule_command},
     {"handlers", "Operate", "the named tasks that programs submit", handlers_command},

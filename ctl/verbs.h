@@ -50,6 +50,7 @@ int why_command(Context& context, const Words& argv);
 int logs_command(Context& context, const Words& argv);
 int wait_command(Context& context, const Words& argv);
 int queue_command(Context& context, const Words& argv);
+int key_command(Context& context, const Words& argv);
 int schedule_command(Context& context, const Words& argv);
 int hooks_command(Context& context, const Words& argv);
 int handlers_command(Context& context, const Words& argv);

@@ -198,7 +198,8 @@ class Doctor {
     for (const nlohmann::json& task : list.at("tasks")) {
       const std::string path = "/v1/tasks/" + std::to_string(read_task(task).id) + "/why";
       const WaitKind kind = why_from_json(client_.get(path)).kind;
-      if (kind == WaitKind::slots || kind == WaitKind::resource || kind == WaitKind::never_fits)
+      if (kind == WaitKind::slots || kind == WaitKind::resource || kind == WaitKind::kept ||
+          kind == WaitKind::never_fits)
         return true;
     }
     return false;

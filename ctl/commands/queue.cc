@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/default_options.h"
+#include "ctl/flag_values.h"
 #include "ctl/queue_view.h"
 #include "ctl/sub_verbs.h"
 #include "ctl/submit_options.h"
@@ -104,12 +105,10 @@ struct SettingOptions {
   }
   json to_body(Context& context) const {
     json body = json::object();
-    if (capacity) body["capacity"] = number("--capacity", *capacity);
-    if (concurrency)
-      body["concurrency"] =
-          *concurrency == "none" ? json(nullptr) : number("--concurrency", *concurrency);
-    if (rate) body["rate"] = *rate == "none" ? json(nullptr) : rate_of(*rate);
-    if (weight) body["weight"] = number("--weight", *weight);
+    if (capacity) body["capacity"] = whole_number_flag("--capacity", *capacity);
+    if (concurrency) body["concurrency"] = limit_flag("--concurrency", *concurrency);
+    if (rate) body["rate"] = rate_flag("--rate", *rate);
+    if (weight) body["weight"] = whole_number_flag("--weight", *weight);
     if (notify == std::vector<std::string>{"none"})
       body["notify"] = json::array();
     else if (!notify.empty())
@@ -117,20 +116,6 @@ struct SettingOptions {
     if (!defaults.empty() || !no_defaults.empty())
       body["defaults"] = defaults_patch(context, defaults, no_defaults);
     return body;
-  }
-
- private:
-  // Whether it is in range, the daemon says.
-  static json number(const std::string& option, const std::string& text) {
-    if (const auto value = parse_int(text)) return *value;
-    throw UsageError(kExitUsage,
-                     option + ": \"" + escape_for_humans(text) + "\" is not a whole number");
-  }
-  static json rate_of(const std::string& text) {
-    if (const auto limit = parse_rate(text))
-      return {{"count", limit->count}, {"per_ms", limit->per_ms}};
-    throw UsageError(kExitUsage, "--rate: \"" + escape_for_humans(text) +
-                                     "\" is not a count and a time, such as 10/1m or 5/s");
   }
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ctl/count_text.h"
+#include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/table.h"
 #include "ctl/verbs.h"
@@ -15,7 +17,8 @@ namespace {
 constexpr HelpText kStatsHelp{
     .usage = "[OPTIONS]",
     .paragraph =
-        R"(Shows how many tasks each queue has in each state, and how busy the workers are.)",
+        R"(Shows how many tasks each queue has in each state, how busy the workers are, and how much
+of the declared resources is taken.)",
     .examples = R"(  taskctl stats
   taskctl stats --json | jq .counts.queued
 )"};
@@ -54,6 +57,29 @@ void print_stats(Context& context, const Painter& paint, const Stats& stats) {
   context.out.write(table.render(static_cast<std::size_t>(width), paint));
 }
 
+// Large amounts are sizes nearly always, and read better as such.
+std::string amount_text(std::int64_t amount) {
+  constexpr std::int64_t kLeastSize = 1 << 20;
+  return amount < kLeastSize ? std::to_string(amount) : format_bytes(amount);
+}
+
+void print_resources(Context& context, const Painter& paint,
+                     const std::vector<ResourceUse>& resources) {
+  if (resources.empty()) return;
+  Table table({{"RESOURCE", false, true}, {"USED", true}, {"OF", true}, {"UNITS", false, true}});
+  for (const ResourceUse& one : resources) {
+    std::string units;
+    for (const std::string& unit : one.used_units) units += (units.empty() ? "" : ", ") + unit;
+    table.add({{escape_for_humans(one.name)},
+               {amount_text(one.used), one.used > 0 ? color_of(State::running) : Color::none},
+               {amount_text(one.amount)},
+               {escape_for_humans(units)}});
+  }
+  const int width = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
+  context.out.line("");
+  context.out.write(table.render(static_cast<std::size_t>(width), paint));
+}
+
 }  // namespace
 
 int stats_command(Context& context, const Words& argv) {
@@ -67,7 +93,9 @@ int stats_command(Context& context, const Words& argv) {
   const Painter paint = make_painter(context, common);
   nlohmann::json answer = connect(context, common).get("/v1/stats");
   if (!json) {
-    print_stats(context, paint, read_stats(answer));
+    const Stats stats = read_stats(answer);
+    print_stats(context, paint, stats);
+    print_resources(context, paint, stats.resources);
     return kExitOk;
   }
   answer["daemon_version"] = std::move(answer["version"]);

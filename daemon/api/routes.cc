@@ -53,6 +53,8 @@ constexpr Entry kRoutes[] = {
     {"POST", "/v1/queues/{name}/pause", control_queue<QueueVerb::pause>},
     {"POST", "/v1/queues/{name}/resume", control_queue<QueueVerb::resume>},
     {"POST", "/v1/queues/{name}/drain", control_queue<QueueVerb::drain>},
+    {"GET", "/v1/keys", list_keys},
+    {"PATCH", "/v1/keys", patch_key},
     {"GET", "/v1/schedules", list_schedules},
     {"GET", "/v1/schedules/{name}", show_schedule},
     {"PUT", "/v1/schedules/{name}", put_schedule},

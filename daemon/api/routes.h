@@ -40,6 +40,8 @@ Reply patch_queue(const ApiContext& context, const Call& call);
 Reply remove_queue(const ApiContext& context, const Call& call);
 template <QueueVerb verb>
 Reply control_queue(const ApiContext& context, const Call& call);
+Reply list_keys(const ApiContext& context, const Call& call);
+Reply patch_key(const ApiContext& context, const Call& call);
 Reply list_schedules(const ApiContext& context, const Call& call);
 Reply show_schedule(const ApiContext& context, const Call& call);
 Reply put_schedule(const ApiContext& context, const Call& call);

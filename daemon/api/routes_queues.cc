@@ -35,6 +35,10 @@ void check_admin(const Call& call) {
     tasks += std::to_string(count) + " " + std::string(to_string(state));
     any_live |= !is_end(state);
   }
+  if (queue.unmade > 0) {
+    tasks += (tasks.empty() ? "" : ", ") + std::to_string(queue.unmade) + " still to be made";
+    any_live = true;
+  }
   const std::string option = " --queue " + name;
   const std::string cancel = any_live ? "\"taskctl cancel" + option + "\" ends them, " : "";
   throw ProblemError(409, "queue_in_use",

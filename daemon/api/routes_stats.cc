@@ -22,6 +22,26 @@ json disk_to_json(const std::string& attempts_dir) {
           {"writable", writable}};
 }
 
+// What is declared, whether anything has it or not.
+json resources_to_json(const Machine& machine, const MachineUse& use) {
+  json list = json::array();
+  for (const auto& [name, resource] : machine.resources) {
+    const auto amount = use.resources.find(name);
+    json one = {{"name", name},
+                {"amount", resource.amount},
+                {"used", amount == use.resources.end() ? 0 : amount->second},
+                {"units", nullptr},
+                {"used_units", nullptr}};
+    if (!resource.units.empty()) {
+      const auto units = use.units.find(name);
+      one["units"] = resource.units;
+      one["used_units"] = units == use.units.end() ? std::vector<std::string>{} : units->second;
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 }  // namespace
 
 Reply show_stats(const ApiContext& context, const Call& call) {
@@ -33,9 +53,12 @@ Reply show_stats(const ApiContext& context, const Call& call) {
     queues.push_back(queue_to_json(queue));
   }
   const WorkerCounts workers = context.workers();
+  const MachineUse use = context.store.machine_use();
   return json_reply(200, {{"version", context.version},
                           {"started_at", format_rfc3339(context.started_at)},
                           {"workers", {{"total", workers.total}, {"busy", workers.busy}}},
+                          {"slots", {{"total", context.machine.slots}, {"used", use.slots}}},
+                          {"resources", resources_to_json(context.machine, use)},
                           {"counts", counts_to_json(total)},
                           {"queues", std::move(queues)},
                           {"disk", disk_to_json(context.attempts_dir)}});

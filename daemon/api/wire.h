@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "daemon/flow/key.h"
 #include "daemon/flow/queue.h"
 #include "daemon/task/delivery.h"
 #include "daemon/task/schedule.h"
@@ -40,6 +41,12 @@ QueueInfo queue_from_json(const nlohmann::json& json);
 // ones too. `defaults` is what was sent, a merge patch, and not looked at yet.
 std::variant<QueuePatch, FieldErrors> queue_patch_from_json(const nlohmann::json& body,
                                                             const std::string& name);
+
+// --- keys (wire_key.cc) -------------------------------------------------------------------------
+nlohmann::json key_to_json(const KeyInfo& key);
+KeyInfo key_from_json(const nlohmann::json& json);  // its id is not in it
+// The limits in the body of a PATCH, an object. Every wrong field is reported.
+std::variant<KeyPatch, FieldErrors> key_patch_from_json(const nlohmann::json& body);
 
 // --- schedules (wire_schedule.cc) ---------------------------------------------------------------
 nlohmann::json schedule_to_json(const Schedule& schedule);

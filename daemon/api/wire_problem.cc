@@ -40,6 +40,8 @@ constexpr Title kTitles[] = {
     {"stale_attempt", "The attempt is not this one any more"},
     {"edited_meanwhile", "Somebody else has changed the task"},
     {"queue_in_use", "The queue is in use"},
+    {"no_such_key", "No such key"},
+    {"ambiguous_key", "Several users have a key of this name"},
     {"unknown_zone", "The time zone is not known on this machine"},
     {"invalid_task", "The task cannot be accepted"},
     {"invalid_workflow", "The workflow cannot be accepted"},

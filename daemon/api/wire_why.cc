@@ -152,6 +152,10 @@ std::string describe_why(const Why& why, const WhyWords& words) {
       return why.what.empty()
                  ? "this daemon has fewer workers than it takes slots"
                  : "this daemon does not have as much of " + quoted(why.what) + " as it takes";
+    case WaitKind::kept:
+      return (why.what.empty() ? "the free workers are"
+                               : "what is free of " + quoted(why.what) + " is") +
+             " kept for " + names(why) + ", which needs more and was first; " + in_front(why);
     case WaitKind::turn:
       return why.ahead == 0 ? "it is about to start" : in_front(why);
   }

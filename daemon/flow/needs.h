@@ -35,6 +35,12 @@ struct Machine {
   std::map<std::string, Resource> resources;
   static constexpr int kUnlimitedSlots = 1 << 20;
 };
+// What is taken of a machine: so much of it, and of indexed resources these units.
+struct MachineUse {
+  std::int64_t slots = 0;
+  std::map<std::string, std::int64_t> resources;
+  Grant units;
+};
 // Why the needs can never be met here: the resource that is missing or too small ("" = the slots).
 std::optional<std::string> find_unmet(const Machine& machine, const Needs& needs);
 

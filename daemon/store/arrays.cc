@@ -32,12 +32,14 @@ void set_ids_aside(Connection& db, TaskId last) {
   db.run("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'tasks' AND seq < ?1", last);
 }
 
-// The key that its tasks share, which no user can name, if there is a limit of its own.
+// The key that its tasks share, if there is a limit of its own. No submit can name it; a limit that
+// somebody gave it meanwhile stays.
 std::optional<std::int64_t> own_key(Transaction& transaction, const Array& array) {
   const int at_once = array.task.array->at_once;
   if (at_once == 0) return std::nullopt;
-  return find_key(transaction, array.uid,
-                  {std::string(kArrayKey) + std::to_string(array.id), at_once, std::nullopt});
+  KeyUse key{std::string(kArrayKey) + std::to_string(array.id), std::nullopt, std::nullopt};
+  if (!is_key(transaction.db(), array.uid, key.name)) key.limit = at_once;
+  return find_key(transaction, array.uid, key);
 }
 
 // Of its tasks that are not made yet, as far as it can be told.

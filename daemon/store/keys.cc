@@ -27,6 +27,12 @@ struct Place {
   }
 };
 
+std::optional<std::int64_t> id_of(Connection& db, std::uint32_t uid, const std::string& name) {
+  Query row = db.query("SELECT id FROM keys WHERE uid = ?1 AND name = ?2");
+  if (!row.bind(uid, name).step()) return std::nullopt;
+  return row.int64(0);
+}
+
 std::optional<Key> load_key(Connection& db, std::int64_t id) {
   Query row = db.query(
       "SELECT concurrency, rate_count, rate_per_ms, rate_full_at_ns, wake_at_ms FROM keys"
@@ -152,15 +158,15 @@ void settle_key(Transaction& transaction, std::int64_t id) {
 
 }  // namespace
 
+bool is_key(Connection& db, std::uint32_t uid, const std::string& name) {
+  return id_of(db, uid, name).has_value();
+}
+
 std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid,
                                      const KeyUse& use) {
   if (use.name.empty()) return std::nullopt;
   Connection& db = transaction.db();
-  std::optional<std::int64_t> id;
-  {
-    Query row = db.query("SELECT id FROM keys WHERE uid = ?1 AND name = ?2");
-    if (row.bind(uid, use.name).step()) id = row.int64(0);
-  }
+  std::optional<std::int64_t> id = id_of(db, uid, use.name);
   if (id && !use.limit && !use.rate) return id;
   std::optional<int> limit = use.limit;
   if (!id && !limit && !use.rate) limit = kDefaultKeyLimit;
@@ -175,8 +181,16 @@ std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid
   if (!row.step()) throw std::logic_error("a key has no row");
   id = row.int64(0);
   row.run();
+  if (use.rate) cap_key_bucket(transaction, *id);
   transaction.touch_key(*id);
   return id;
+}
+
+void cap_key_bucket(Transaction& transaction, std::int64_t key) {
+  transaction.db().run(
+      "UPDATE keys SET rate_full_at_ns = (?2 + rate_per_ms) * 1000000"
+      " WHERE id = ?1 AND rate_full_at_ns > (?2 + rate_per_ms) * 1000000",
+      key, transaction.now());
 }
 
 bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue) {

@@ -36,9 +36,14 @@ void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
   write_settings(db, settings);
 }
 
-// After the queues' rows changed: the writer's own picture, and the workers.
+// After the queues' rows changed: the writer's own picture, and the workers. What started under
+// another rate delays nothing for longer than the bucket takes to fill now.
 void reload(Transaction& transaction) {
   transaction.queues().flush(transaction.db());
+  transaction.db().run(
+      "UPDATE queues SET rate_full_at_ns = (?1 + rate_per_ms) * 1000000"
+      " WHERE rate_full_at_ns > (?1 + rate_per_ms) * 1000000",
+      transaction.now());
   transaction.queues().load(transaction.db());
   transaction.add_limits_change();
 }
@@ -86,6 +91,13 @@ void read_counts(Connection& db, QueueInfo& info) {
   Query counts = db.query("SELECT state, count FROM counters WHERE queue = ?1");
   counts.bind(info.settings.name);
   while (counts.step()) info.counts[static_cast<std::size_t>(counts.state(0))] = counts.int64(1);
+  info.unmade = count_unmade(db, info.settings.name);
+}
+
+QueueInfo info_of(Transaction& transaction, const std::string& queue) {
+  QueueInfo info = transaction.queues().info(queue);
+  info.unmade = count_unmade(transaction.db(), queue);
+  return info;
 }
 
 }  // namespace
@@ -134,7 +146,7 @@ QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bo
         apply(transaction.db(), patch, before);
         note(transaction, "queue_set", actor, "queue=" + patch.name);
         reload(transaction);
-        return transaction.queues().info(patch.name);
+        return info_of(transaction, patch.name);
       });
   if (patch.defaults && std::holds_alternative<QueueInfo>(result)) load_queue_defaults();
   return result;
@@ -147,7 +159,7 @@ QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queu
     set_row(transaction, actor, queue, verb, why);
     note(transaction, event_type(verb), actor, "queue=" + queue + reason_detail(why));
     reload(transaction);
-    return transaction.queues().info(queue);
+    return info_of(transaction, queue);
   });
 }
 
@@ -155,9 +167,8 @@ QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue
   QueueResult result =
       impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
         if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
-        const QueueInfo info = transaction.queues().info(queue);
-        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 ||
-            count_unmade(transaction.db(), queue) > 0) {
+        const QueueInfo info = info_of(transaction, queue);
+        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 || info.unmade > 0) {
           return QueueInUse{info};
         }
         transaction.queues().flush(transaction.db());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/flow/key.h"
 #include "daemon/flow/needs.h"
 #include "daemon/flow/queue.h"
 #include "daemon/task/delivery.h"
@@ -213,6 +214,21 @@ struct QueueInUse {
 };
 // EditedMeanwhile: its defaults are not those of `defaults_were`.
 using QueueResult = std::variant<QueueInfo, UnknownQueue, QueueInUse, EditedMeanwhile>;
+
+// --- keys ---------------------------------------------------------------------------------------
+struct UnknownKey {};
+struct AmbiguousKey {
+  std::vector<std::uint32_t> uids;  // who has one of this name; the first few
+};
+using KeyResult = std::variant<KeyInfo, UnknownKey, AmbiguousKey>;
+struct KeysRequest {
+  Actor actor = {};
+  std::optional<std::string> name = {};
+  std::optional<std::uint32_t> uid = {};
+  bool active = false;  // only those that have a task running, queued or held back
+  std::optional<std::int64_t> after = {};  // go on after this id, towards the oldest
+  int limit = 100;
+};
 
 // --- schedules ----------------------------------------------------------------------------------
 struct UnknownSchedule {

@@ -96,6 +96,11 @@ class TaskStore {
   // every submit asks.
   std::string queue_defaults(const std::string& queue);
 
+  // Gives a key of the actor's (an admin: anyone's) these limits, at once for all tasks that have
+  // it. A key is there as long as a task has it.
+  KeyResult set_key(const Actor& actor, const KeyPatch& patch);
+  std::vector<KeyInfo> keys(const KeysRequest& request);  // the newest first
+
   // Makes the schedule, or gives it these settings; an `every` counts from now. Its owner is who
   // made it; another's can be changed by an admin alone. Its slots begin after now.
   ScheduleResult put_schedule(const Actor& actor, const ScheduleSettings& settings);
@@ -199,6 +204,8 @@ class TaskStore {
   std::vector<Workflow> workflows(const Actor& actor, std::optional<WorkflowId> before, int limit);
   // Nothing for a task that the actor does not see.
   std::optional<Why> why(const Actor& actor, TaskId id);
+  // What the running tasks have of the machine.
+  MachineUse machine_use();
   // The newest id visible to the actor: what `last` means.
   std::optional<TaskId> last(const Actor& actor);
   // Up to `limit` attempts of the task numbered above `after`, in order.

@@ -59,12 +59,14 @@ std::optional<std::int64_t> usual_ms(Connection& db, const std::string& queue) {
 // One question after the other about one task; the first that says what it waits for ends it.
 class Inquiry {
  public:
+  // `front`: for which others make room (QueueTable::front_task()).
   Inquiry(Connection& db, const Actor& actor, const StoredTask& task, const Machine& machine,
-          WallTime now)
+          TaskId front, WallTime now)
       : db_(db),
         actor_(actor),
         task_(task),
         machine_(machine),
+        front_(front),
         now_(now),
         running_(running_tasks(db)) {}
 
@@ -242,10 +244,38 @@ class Inquiry {
     }
     Needs slots;
     slots.slots = needs.slots;
-    Why why = of(room.fits(slots) ? WaitKind::turn : WaitKind::slots);
+    const bool has_room = room.fits(slots);
+    if (has_room) {
+      if (auto why = kept(room, needs)) {
+        why->ahead = ahead;
+        return *std::move(why);
+      }
+    }
+    Why why = of(has_room ? WaitKind::turn : WaitKind::slots);
     why.ahead = ahead;
     name_running(why, anything);
     estimate(why, machine_.slots, anything, needs.slots);
+    return why;
+  }
+
+  // What fits, but would take from the first of all what that one waits for.
+  std::optional<Why> kept(Room room, const Needs& needs) const {
+    if (front_ == 0 || front_ == task_.id) return std::nullopt;
+    const std::optional<StoredTask> front = load_task(db_, front_);
+    if (!front || front->row.state != State::queued) return std::nullopt;
+    const Needs first = needs_of(front->spec.flow);
+    if (room.fits(first)) return std::nullopt;  // it starts at once
+    room.keep(first);
+    if (room.fits(needs)) return std::nullopt;
+    Why why = of(WaitKind::kept);
+    for (const auto& [name, amount] : needs.resources) {
+      Needs alone;
+      alone.slots = 0;
+      alone.resources[name] = amount;
+      if (!room.fits(alone)) why.what = name;
+    }
+    why.task_count = 1;
+    if (is_visible(actor_, *front)) why.tasks = {front_};
     return why;
   }
 
@@ -284,6 +314,7 @@ class Inquiry {
   const Actor& actor_;
   const StoredTask& task_;
   const Machine& machine_;
+  const TaskId front_;
   const WallTime now_;
   const std::vector<Running> running_;
 };
@@ -294,7 +325,8 @@ std::optional<Why> TaskStore::why(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Why> {
     const std::optional<StoredTask> task = load_task(db, id);
     if (!task || !is_visible(actor, *task)) return std::nullopt;
-    return Inquiry(db, actor, *task, impl_->options.machine, impl_->options.clock->wall_now())
+    return Inquiry(db, actor, *task, impl_->options.machine, impl_->writer.front_task(),
+                   impl_->options.clock->wall_now())
         .answer();
   });
 }

@@ -44,6 +44,9 @@ class WriteQueue {
   // Throws what the command threw, DiskFull, or std::runtime_error once the writer has stopped.
   void run(WhenFull when_full, const Command& command);
 
+  // QueueTable::front_task().
+  TaskId front_task() const { return queues_.front_task(); }
+
   // Stops the writer for an error found elsewhere, by a reader.
   void fail(const SQLite::Exception& error);
 
@@ -71,7 +74,7 @@ class WriteQueue {
   const StoreOptions options_;
   const std::int64_t generation_;
   Connection db_;      // of the writer thread
-  QueueTable queues_;  // of the writer thread
+  QueueTable queues_;  // of the writer thread, but for front_task()
   const Outbox outbox_;
   Ballast ballast_;  // of the writer thread
   int checkpointed_pages_ = 0;

@@ -6,7 +6,7 @@ namespace {
 constexpr std::string_view kWaitKinds[] = {"runs",         "ended",        "held",       "delay",
                                            "retry",        "dependencies", "key_busy",   "key_rate",
                                            "queue_paused", "queue_busy",   "queue_rate", "slots",
-                                           "resource",     "never_fits",   "turn"};
+                                           "resource",     "never_fits",   "kept",       "turn"};
 static_assert(std::size(kWaitKinds) == static_cast<std::size_t>(WaitKind::turn) + 1);
 
 }  // namespace

@@ -27,6 +27,8 @@ enum class WaitKind {
   slots,         // for workers; `tasks` run
   resource,      // for a resource, `what`, that `tasks` have
   never_fits,    // for a machine that has as much of `what` ("" = workers); for ever, on this one
+  kept,          // for `tasks`, which is larger and was first: what it needs of `what` ("" =
+                 // workers) is kept for that one
   turn,          // for the tasks in front of it, `ahead` of them
 };
 

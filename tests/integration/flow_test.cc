@@ -66,6 +66,17 @@ TEST_CASE("a job is told which units of a resource it has") {
       daemon.ctl({"why", third}).out,
       "too little of \"gpu\" is free: 3 and 5 are taken by #" + first + " and #" + second + ";"));
   CHECK(daemon.ctl_json({"why", third}).at("units") == nlohmann::json{"3", "5"});
+  const nlohmann::json stats = daemon.ctl_json({"stats"});
+  CHECK(stats.at("slots") == nlohmann::json{{"total", 4}, {"used", 3}});
+  const nlohmann::json gpu = {{"name", "gpu"},
+                              {"amount", 2},
+                              {"used", 2},
+                              {"units", {"3", "5"}},
+                              {"used_units", {"3", "5"}}};
+  const nlohmann::json license = {
+      {"name", "license"}, {"amount", 2}, {"used", 2}, {"units", nullptr}, {"used_units", nullptr}};
+  CHECK(stats.at("resources") == nlohmann::json{gpu, license});
+  CHECK(contains(daemon.ctl({"stats"}).out, "gpu          2   2  3, 5"));
   write_text(gate, "");
   CHECK(daemon.wait(third).at("state") == "succeeded");
   const auto granted = [&](const std::string& id) {

@@ -184,5 +184,22 @@ TEST_CASE_FIXTURE(ArraysFixture, "a hold, a move and a release reach what is not
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1'100);
 }
 
+TEST_CASE_FIXTURE(ArraysFixture, "another limit holds for what is not made yet, too") {
+  submit(array(1, 2'500, 3));
+  const KeyPatch patch{.name = "#array-1", .limit = 5};
+  CHECK(std::get<KeyInfo>(store->set_key(kAlice, patch)).blocked == 995);
+  expand();
+  CHECK(store->keys({.actor = kAlice}).at(0).limit == 5);
+  CHECK(store->claim(100).claims.size() == 5);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "a queue tells what arrays are still to make in it") {
+  submit(array(1, 2'500));
+  CHECK(store->queue("default")->unmade == 1'500);
+  CHECK(store->queues().at(0).unmade == 1'500);
+  expand();
+  CHECK(store->queue("default")->unmade == 0);
+}
+
 }  // namespace
 }  // namespace taskd

@@ -172,5 +172,103 @@ TEST_CASE_FIXTURE(KeysFixture, "a refused submit leaves no key and no limit behi
   CHECK(texts("SELECT name || concurrency FROM keys") == std::vector<std::string>{"k2"});
 }
 
+TEST_CASE_FIXTURE(KeysFixture, "a key's limits can be changed and taken away, at once for all") {
+  for (int i = 0; i < 5; ++i) submit(keyed());
+  CHECK(claim_all() == Ids{1});
+  const KeyInfo two = std::get<KeyInfo>(store->set_key(kAlice, {.name = "k", .limit = 2}));
+  CHECK(two.limit == 2);
+  CHECK(two.running == 1);
+  CHECK(two.queued == 1);
+  CHECK(two.blocked == 3);
+  CHECK(claim_all() == Ids{2});
+  store->set_key(kAlice, {.name = "k", .limit = std::optional<int>()});
+  CHECK(claim_all() == Ids{3, 4, 5});
+  store->set_key(kAlice, {.name = "k", .limit = 1});
+  submit(keyed({}));
+  CHECK(state(6) == State::blocked);
+  CHECK(number("SELECT count(*) FROM events WHERE type = 'key_set' AND actor_uid = 1000") == 3);
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a key's rate can be set, and the start it delays is told") {
+  submit(keyed());
+  submit(keyed());
+  store->set_key(
+      kAlice,
+      {.name = "k", .limit = std::optional<int>(), .rate = std::optional(RateLimit{1, 60'000})});
+  CHECK(claim_all() == Ids{1});
+  const KeyInfo key = store->keys({.actor = kAlice}).at(0);
+  CHECK_FALSE(key.limit);
+  CHECK(key.rate == RateLimit{1, 60'000});
+  CHECK(key.next_start_at == clock.wall_now() + 60'000);
+  store->set_key(kAlice, {.name = "k", .rate = std::optional<RateLimit>()});
+  CHECK(claim_all() == Ids{2});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a faster rate does not wait for what the slower one would have") {
+  submit(rated(1, 3'600'000));
+  CHECK(claim_all() == Ids{1});
+  SUBCASE("set by hand") {
+    submit(task());
+    submit(rated(1, 3'600'000));
+    store->set_key(kAlice, {.name = "k", .rate = std::optional(RateLimit{10, 1000})});
+  }
+  SUBCASE("by a submit") {
+    submit(task());
+    submit(rated(10, 1000));
+  }
+  CHECK(claim_all() == Ids{2});
+  clock.now_ms += 100;
+  store->promote(clock.wall_now(), 10);
+  CHECK(claim_all() == Ids{3});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "keys are listed, the newest first, to those whose they are") {
+  submit(keyed({}, 0, "a"));
+  submit(keyed({}, 0, "b"));
+  submit(keyed({}, 0, "a"), kBob);
+  const auto names = [&](KeysRequest request) {
+    std::vector<std::string> all;
+    for (const KeyInfo& key : store->keys(request)) {
+      all.push_back(key.name + " " + std::to_string(key.uid));
+    }
+    return all;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(names({.actor = kRoot}) == Names{"a 1001", "b 1000", "a 1000"});
+  CHECK(names({.actor = kRoot, .limit = 2}) == Names{"a 1001", "b 1000"});
+  CHECK(names({.actor = kRoot, .after = store->keys({.actor = kRoot}).at(1).id}) ==
+        Names{"a 1000"});
+  CHECK(names({.actor = kRoot, .uid = kBob.uid}) == Names{"a 1001"});
+  CHECK(names({.actor = kRoot, .name = "a"}) == Names{"a 1001", "a 1000"});
+  CHECK(names({.actor = kAlice}) == Names{"b 1000", "a 1000"});
+  CHECK(names({.actor = kAlice, .uid = kBob.uid}).empty());
+  CHECK(names({.actor = kBob, .name = "b"}).empty());
+  claim_all();
+  end(2);
+  CHECK(names({.actor = kAlice, .active = true}) == Names{"a 1000"});
+  CHECK(names({.actor = kAlice}) == Names{"b 1000", "a 1000"});
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "a key is set by its owner alone, or by an admin who says whose") {
+  submit(keyed({}, 0, "mine"));
+  submit(keyed({}, 0, "both"));
+  submit(keyed({}, 0, "both"), kBob);
+  const KeyPatch mine{.name = "mine", .limit = 3};
+  CHECK(std::holds_alternative<UnknownKey>(store->set_key(kBob, mine)));
+  KeyPatch of_alice = mine;
+  of_alice.uid = kAlice.uid;
+  CHECK(std::holds_alternative<UnknownKey>(store->set_key(kBob, of_alice)));
+  CHECK(std::holds_alternative<UnknownKey>(store->set_key(kAlice, {.name = "none", .limit = 3})));
+  CHECK(store->keys({.actor = kAlice, .name = "mine"}).at(0).limit == 1);
+  CHECK(std::get<KeyInfo>(store->set_key(kRoot, mine)).limit == 3);
+
+  const auto several = store->set_key(kRoot, {.name = "both", .limit = 2});
+  CHECK(std::get<AmbiguousKey>(several).uids == std::vector<std::uint32_t>{kAlice.uid, kBob.uid});
+  CHECK(
+      std::get<KeyInfo>(store->set_key(kRoot, {.name = "both", .uid = kBob.uid, .limit = 2})).uid ==
+      kBob.uid);
+  CHECK(store->keys({.actor = kAlice, .name = "both"}).at(0).limit == 1);
+}
+
 }  // namespace
 }  // namespace taskd

@@ -222,5 +222,17 @@ TEST_CASE_FIXTURE(QueuesFixture, "defaults made of others than there are now cha
   CHECK(store->queue_defaults("mail") == R"({"slots":2})");
 }
 
+TEST_CASE_FIXTURE(QueuesFixture,
+                  "a queue's faster rate does not wait for what the slower one would have") {
+  store->set_queue(kRoot, {.name = "default", .rate = std::optional(RateLimit{1, 3'600'000})},
+                   false);
+  submit();
+  submit();
+  CHECK(store->claim(2).claims.size() == 1);
+  store->set_queue(kRoot, {.name = "default", .rate = std::optional(RateLimit{10, 1000})}, false);
+  clock.now_ms += 100;
+  CHECK(store->claim(2).claims.size() == 1);
+}
+
 }  // namespace
 }  // namespace taskd

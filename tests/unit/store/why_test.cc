@@ -127,6 +127,48 @@ TEST_CASE_FIXTURE(WhyFixture, "what the machine lacks is named with those who ha
   CHECK(kind(5) == WaitKind::never_fits);
 }
 
+TEST_CASE_FIXTURE(WhyFixture, "a task that others make room for is named, from whatever queue") {
+  store->set_queue(kRoot, {.name = "other"}, true);
+  submit();
+  const Claim running = claim();
+  NewTask wide = task();
+  wide.spec.flow.slots = 2;
+  submit(wide);
+  CHECK(store->claim(1).claims.empty());
+  NewTask small = task();
+  small.spec.queue = "other";
+  submit(small);
+  CHECK(store->claim(1).claims.empty());
+  CHECK(why(3).kind == WaitKind::kept);
+  CHECK(why(3).tasks == Ids{2});
+  CHECK(why(3).what.empty());
+  CHECK(store->why(kBob, submit(small, kBob))->tasks.empty());
+  CHECK(why(2).kind == WaitKind::slots);
+  finish(running);
+  CHECK(kind(3) != WaitKind::kept);
+}
+
+TEST_CASE_FIXTURE(WhyFixture, "a resource that is kept for a larger task is named") {
+  machine = {4, {{"tape", {3, {}}}}};
+  restart();
+  const auto taking = [&](std::int64_t amount) {
+    NewTask one = task();
+    one.spec.flow.resources["tape"] = amount;
+    return submit(one);
+  };
+  taking(2);
+  claim();
+  taking(3);
+  taking(1);
+  CHECK(store->claim(1).claims.empty());
+  CHECK(why(3).kind == WaitKind::kept);
+  CHECK(why(3).what == "tape");
+  CHECK(why(3).tasks == Ids{2});
+  CHECK(why(3).ahead == 1);
+  CHECK(submit() == 4);
+  CHECK(kind(4) == WaitKind::turn);
+}
+
 TEST_CASE_FIXTURE(WhyFixture,
                   "of a task that has ended it says how, and whose end it could not follow") {
   submit();

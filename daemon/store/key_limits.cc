@@ -1,0 +1,126 @@
+// Keys as people look at them and set their limits. What keys do to tasks is in keys.h.
+#include <limits>
+
+#include "daemon/store/keys.h"
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr std::size_t kMostOwners = 10;
+
+struct Uids {
+  std::int64_t first = 0;
+  std::int64_t last = std::numeric_limits<std::uint32_t>::max();
+};
+// None, where the actor may not see who is asked for.
+Uids visible_uids(const Actor& actor, const std::optional<std::uint32_t>& uid) {
+  if (!actor.admin && uid && *uid != actor.uid) return {1, 0};
+  if (!actor.admin) return {actor.uid, actor.uid};
+  if (uid) return {*uid, *uid};
+  return {};
+}
+
+std::int64_t count_of(Query row, std::int64_t key) {
+  row.bind(key).step();
+  return row.int64(0);
+}
+
+// From columns id, uid, name, concurrency, rate_count, rate_per_ms, wake_at_ms.
+KeyInfo read_key(Connection& db, const Query& row) {
+  KeyInfo key;
+  key.id = row.int64(0);
+  key.uid = row.uid(1);
+  key.name = row.text(2);
+  if (!row.is_null(3)) key.limit = row.integer(3);
+  if (!row.is_null(4)) key.rate = RateLimit{row.int64(4), row.int64(5)};
+  key.next_start_at = row.optional_time(6);
+  key.running = count_of(db.query("SELECT count(*) FROM tasks INDEXED BY tasks_of_key_running"
+                                  " WHERE key_id = ?1 AND state = 'running'"),
+                         key.id);
+  key.queued = count_of(db.query("SELECT count(*) FROM tasks INDEXED BY tasks_of_key_queued"
+                                 " WHERE key_id = ?1 AND state = 'queued'"),
+                        key.id);
+  key.blocked = count_of(db.query("SELECT count(*) FROM tasks INDEXED BY tasks_of_key_blocked"
+                                  " WHERE key_id = ?1 AND blocked_on = 'key'"),
+                         key.id);
+  return key;
+}
+
+KeyInfo load(Connection& db, std::int64_t id) {
+  Query row = db.query(
+      "SELECT id, uid, name, concurrency, rate_count, rate_per_ms, wake_at_ms FROM keys"
+      " WHERE id = ?1");
+  if (!row.bind(id).step()) throw std::logic_error("a key is gone");
+  return read_key(db, row);
+}
+
+struct Owned {
+  std::int64_t id;
+  std::uint32_t uid;
+};
+std::vector<Owned> named(Connection& db, const std::string& name, const Uids& uids) {
+  Query rows = db.query(
+      "SELECT id, uid FROM keys INDEXED BY keys_named WHERE name = ?1 AND uid BETWEEN ?2 AND ?3"
+      " ORDER BY uid LIMIT ?4");
+  rows.bind(name, uids.first, uids.last, kMostOwners);
+  std::vector<Owned> found;
+  while (rows.step()) found.push_back({rows.int64(0), rows.uid(1)});
+  return found;
+}
+
+void write_limits(Connection& db, std::int64_t id, const KeyPatch& patch) {
+  if (patch.limit) db.run("UPDATE keys SET concurrency = ?2 WHERE id = ?1", id, *patch.limit);
+  if (!patch.rate) return;
+  const std::optional<RateLimit>& rate = *patch.rate;
+  db.run("UPDATE keys SET rate_count = ?2, rate_per_ms = ?3 WHERE id = ?1", id,
+         rate ? std::optional(rate->count) : std::nullopt,
+         rate ? std::optional(rate->per_ms) : std::nullopt);
+}
+
+}  // namespace
+
+KeyResult TaskStore::set_key(const Actor& actor, const KeyPatch& patch) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> KeyResult {
+    Connection& db = transaction.db();
+    const std::vector<Owned> found = named(db, patch.name, visible_uids(actor, patch.uid));
+    if (found.empty()) return UnknownKey{};
+    if (found.size() > 1) {
+      AmbiguousKey several;
+      for (const Owned& key : found) several.uids.push_back(key.uid);
+      return several;
+    }
+    const std::int64_t id = found.front().id;
+    write_limits(db, id, patch);
+    cap_key_bucket(transaction, id);
+    transaction.add_event(
+        std::nullopt, std::nullopt,
+        {.type = "key_set", .actor_uid = actor.uid, .detail = "key=" + patch.name});
+    transaction.touch_key(id);
+    settle(transaction);
+    return load(db, id);
+  });
+}
+
+std::vector<KeyInfo> TaskStore::keys(const KeysRequest& request) {
+  const Uids uids = visible_uids(request.actor, request.uid);
+  const std::int64_t before = request.after.value_or(std::numeric_limits<std::int64_t>::max());
+  return impl_->read([&](Connection& db) {
+    Query rows = db.query(
+        "SELECT id, uid, name, concurrency, rate_count, rate_per_ms, wake_at_ms FROM keys"
+        " WHERE (?1 IS NULL OR name = ?1) AND uid BETWEEN ?2 AND ?3 AND id < ?4 AND (?5 = 0"
+        " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_running"
+        "  WHERE key_id = keys.id AND state = 'running')"
+        " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_queued"
+        "  WHERE key_id = keys.id AND state = 'queued')"
+        " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
+        "  WHERE key_id = keys.id AND blocked_on = 'key'))"
+        " ORDER BY id DESC LIMIT ?6");
+    rows.bind(request.name, uids.first, uids.last, before, request.active ? 1 : 0, request.limit);
+    std::vector<KeyInfo> keys;
+    while (rows.step()) keys.push_back(read_key(db, rows));
+    return keys;
+  });
+}
+
+}  // namespace taskd
