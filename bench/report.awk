@@ -1,4 +1,5 @@
-# awk -f report.awk -v empty=N -v deep=N -v deepest=N -v asides=N rows.tsv results
+# awk -f report.awk -v empty=N -v deep=N -v deepest=N -v asides=N -v kinds=N -v lines=N
+#   rows.tsv results
 # Prints the figures (median, lowest and highest of the rounds) and the aims as Markdown tables.
 # rows.tsv: figure KEY TEXT UNIT, or aim TEXT KEY KEY-OR-1 OPERATOR BOUND (of the medians' ratio).
 BEGIN { FS = "\t" }
@@ -9,6 +10,7 @@ function place(key) {
   gsub(/[{]deep[}]/, deep, key)
   gsub(/[{]deepest[}]/, deepest, key)
   gsub(/[{]asides[}]/, asides, key)
+  gsub(/[{]kinds[}]/, kinds, key)
   return key
 }
 
@@ -17,6 +19,8 @@ function words(text) {
   gsub(/[{]deep[}]/, show(deep + 0), text)
   gsub(/[{]deepest[}]/, show(deepest + 0), text)
   gsub(/[{]asides[}]/, show(asides + 0), text)
+  gsub(/[{]kinds[}]/, show(kinds + 0), text)
+  gsub(/[{]lines[}]/, show(lines + 0), text)
   return text
 }
 

@@ -5,6 +5,9 @@
 //                                 one POST each) until all have ended
 //   drain N                       KEY = no-op tasks a second, from a full queue to all ended
 //   start N FIFO STAMP            KEY.p50, KEY.p99 in ms from the POST to the task's start
+//   aside N COUNT · kinds N COUNT KEY.0.run or KEY.1.run, and KEY.COUNT.run = a drain of N without
+//   and
+//                                 with COUNT tasks that may not start, or of so many kinds of needs
 //   depth SECONDS N DEPTH…        for each DEPTH, with that many tasks queued: KEY.DEPTH.submit (64
 //                                 clients), KEY.DEPTH.run (a drain of N) and KEY.DEPTH.rss_mib
 // What it leaves behind in the queue is thrown away with the daemon's state.
@@ -76,6 +79,10 @@ class Daemon {
   }
   long submit_one(const std::string& task) {
     return number_after(connection_.ask("POST", "/v1/tasks", task, 201), "\"id\":");
+  }
+
+  void pause(const std::string& queue) {
+    connection_.ask("POST", "/v1/queues/" + queue + "/pause", "{}", 200);
   }
 
   // Returns once `count` tasks have succeeded in all; `last` is the id of the last of them to
@@ -251,17 +258,36 @@ std::string aside_task(const std::string& fields) {
   return R"({"argv":["/bin/true"],"cwd":"/",)" + fields + "}";
 }
 
-// The same drain with nothing and with `count` tasks that may not start: a third of them held, a
-// third not yet due, a third waiting for another.
+// The same drain with nothing and with `count` tasks that may not start: a fifth of them held, not
+// yet due, waiting for another, for their key, and in a queue that is paused.
 void aside(const std::string& key, Daemon& daemon, int n, int count) {
   Gate gate(daemon, "gate");
   wait_until_busy(daemon);
   gate = drain(key + ".0.run", daemon, n, std::move(gate), "gate-none");
   const long held = daemon.submit_one(aside_task(R"("hold":true)"));
-  daemon.submit(aside_task(R"("hold":true)"), count - count / 3 * 2);
-  daemon.submit(aside_task(R"("delay_ms":86400000)"), count / 3);
-  daemon.submit(aside_task(R"("depends_on":[)" + std::to_string(held) + "]"), count / 3);
+  daemon.pause("aside");
+  for (const std::string& fields :
+       {std::string(R"("hold":true)"), std::string(R"("delay_ms":86400000)"),
+        R"("depends_on":[)" + std::to_string(held) + "]",
+        std::string(R"("key":{"name":"k","rate":{"count":1,"per_ms":86400000}},"priority":-10)"),
+        std::string(R"("queue":"aside")")}) {
+    daemon.submit(aside_task(fields), count / 5);
+  }
   drain(key + "." + std::to_string(count) + ".run", daemon, n, std::move(gate), "gate-many");
+}
+
+// The same drain before tasks that all need the same, and before `count` that all need another
+// amount of memory.
+void kinds(const std::string& key, Daemon& daemon, int n, int count) {
+  const auto needing = [](int bytes) {
+    return aside_task(R"("priority":-10,"resources":{"memory":)" + std::to_string(bytes) + "}");
+  };
+  Gate gate(daemon, "gate");
+  wait_until_busy(daemon);
+  daemon.submit(needing(1), count);
+  gate = drain(key + ".1.run", daemon, n, std::move(gate), "gate-same");
+  for (int i = 0; i < count; ++i) daemon.submit_one(needing(2 + i));
+  drain(key + "." + std::to_string(count) + ".run", daemon, n, std::move(gate), "gate-kinds");
 }
 
 bool dispatch(int argc, char** argv) {
@@ -279,6 +305,8 @@ bool dispatch(int argc, char** argv) {
     start(key, daemon, std::atoi(argv[4]), argv[5], argv[6]);
   } else if (mode == "aside" && argc == 6) {
     aside(key, daemon, std::atoi(argv[4]), std::atoi(argv[5]));
+  } else if (mode == "kinds" && argc == 6) {
+    kinds(key, daemon, std::atoi(argv[4]), std::atoi(argv[5]));
   } else if (mode == "depth" && argc > 6) {
     depth(key, daemon, std::atof(argv[4]), std::atoi(argv[5]), argv + 6);
   } else {
@@ -293,8 +321,9 @@ bool dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     if (taskd::bench::dispatch(argc, argv)) return 0;
-    std::fputs("usage: bench_taskd KEY SOCKET submit|run|run-single|drain|start|aside|depth …\n",
-               stderr);
+    std::fputs(
+        "usage: bench_taskd KEY SOCKET submit|run|run-single|drain|start|aside|kinds|depth …\n",
+        stderr);
     return 64;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench_taskd: %s\n", e.what());
