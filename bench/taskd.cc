@@ -5,9 +5,10 @@
 //                                 one POST each) until all have ended
 //   drain N                       KEY = no-op tasks a second, from a full queue to all ended
 //   start N FIFO STAMP            KEY.p50, KEY.p99 in ms from the POST to the task's start
-//   aside N COUNT · kinds N COUNT KEY.0.run or KEY.1.run, and KEY.COUNT.run = a drain of N without
-//   and
-//                                 with COUNT tasks that may not start, or of so many kinds of needs
+//   aside N COUNT                 KEY.0.run and KEY.COUNT.run = a drain of N without and with COUNT
+//                                 tasks that may not start
+//   kinds N COUNT                 KEY.1.run and KEY.COUNT.run = a drain of N before tasks that all
+//                                 need the same, and of COUNT kinds of needs
 //   depth SECONDS N DEPTH…        for each DEPTH, with that many tasks queued: KEY.DEPTH.submit (64
 //                                 clients), KEY.DEPTH.run (a drain of N) and KEY.DEPTH.rss_mib
 // What it leaves behind in the queue is thrown away with the daemon's state.

@@ -91,7 +91,8 @@ void settle_unmade(Connection& db, TaskId task) {
   std::vector<std::pair<TaskId, std::string>> settled;
   {
     Query rows = db.query(
-        "SELECT array_id, uid, next, task, due_at_ms, created_at_ms FROM arrays_to_expand");
+        "SELECT array_id, uid, next, task, due_at_ms, created_at_ms FROM arrays_to_expand"
+        " WHERE json_array_length(task, '$.depends_on') > 0");
     while (rows.step()) {
       Array array = read_array(rows);
       TaskFlow& flow = array.task.spec.flow;
@@ -144,7 +145,7 @@ bool expand_arrays(Transaction& transaction) {
   {
     Query row = db.query(
         "SELECT array_id, uid, next, task, due_at_ms, created_at_ms FROM arrays_to_expand"
-        " ORDER BY array_id LIMIT 1");
+        " ORDER BY next, array_id LIMIT 1");
     if (!row.step()) return false;
     array = read_array(row);
     place = row.int64(2);

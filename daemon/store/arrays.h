@@ -13,7 +13,8 @@ namespace taskd {
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
                         std::optional<WallTime> due_at, std::int64_t rows);
 
-// Makes some more tasks of arrays that are not complete. False: there are none.
+// Makes some more tasks of the array of which the fewest are made, so that a huge one holds up no
+// small one. False: all arrays are complete.
 bool expand_arrays(Transaction& transaction);
 
 // What of an array has not been made.

@@ -201,5 +201,15 @@ TEST_CASE_FIXTURE(ArraysFixture, "a queue tells what arrays are still to make in
   CHECK(store->queue("default")->unmade == 0);
 }
 
+TEST_CASE_FIXTURE(ArraysFixture, "a huge array does not hold up a small one") {
+  submit(array(1, 50'000));
+  store->promote(clock.wall_now(), 10);
+  store->promote(clock.wall_now(), 10);
+  const TaskId small = submit(array(1, 1'500));
+  store->promote(clock.wall_now(), 10);
+  CHECK(number("SELECT count(*) FROM tasks WHERE array_id = " + std::to_string(small)) == 1'500);
+  CHECK(number("SELECT count(*) FROM arrays_to_expand") == 1);
+}
+
 }  // namespace
 }  // namespace taskd
