@@ -5,6 +5,8 @@
 namespace taskd {
 namespace {
 
+constexpr std::size_t kMostHeadless = 1000;
+
 std::optional<ReadyLines::Head> find_head(Connection& db, const std::string& queue,
                                           const std::string& needs) {
   Query row = db.query(
@@ -81,6 +83,8 @@ void ReadyLines::leave(const std::string& name, const Needs& needs, TaskId task)
   if (line == queue.lines.end() || !line->second.head || line->second.head->task != task) return;
   set_head(queue, line->second, std::nullopt);
   queue.headless.push_back(std::move(stored));
+  // Nobody asks for a queue that is paused, but tasks come and go there all the same.
+  if (queue.headless.size() > kMostHeadless) queues_.erase(found);
 }
 
 }  // namespace taskd

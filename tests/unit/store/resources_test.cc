@@ -154,5 +154,53 @@ TEST_CASE_FIXTURE(ResourcesFixture, "more is told exactly, so that no worker loo
   CHECK_FALSE(first.more);
 }
 
+TEST_CASE_FIXTURE(ResourcesFixture,
+                  "who is next is known whatever came and went while the queue was paused") {
+  machine.resources["memory"].amount = 10'000;
+  restart();
+  const auto with_memory = [](std::int64_t amount, int priority) {
+    NewTask one = task(priority);
+    one.spec.flow.resources["memory"] = amount;
+    return one;
+  };
+  needing(1);
+  CHECK(claim_all() == Ids{1});  // the queue was looked at
+  store->control_queue(kRoot, "default", QueueVerb::pause);
+  std::vector<NewTask> many;
+  for (int i = 1; i <= 1'500; ++i) many.push_back(with_memory(i, 5));
+  const Ids passing = std::get<Submitted>(try_submit(many)).ids;
+  control(Verb::cancel, passing);
+  const TaskId low = submit(with_memory(3, -1));
+  const TaskId usual = submit(with_memory(2, 0));
+  const TaskId high = submit(with_memory(1, 1));
+  store->control_queue(kRoot, "default", QueueVerb::resume);
+  CHECK(claim_all() == Ids{high, usual, low});
+}
+
+TEST_CASE_FIXTURE(ResourcesFixture, "an edit that changes needs or priority changes who is next") {
+  const TaskId first = needing(1);
+  const TaskId second = needing(1);
+  CHECK(claim_all() == Ids{first, second});
+  needing(3);  // too large now, so the line is known
+  const TaskId third = needing(3);
+  CHECK(claim_all().empty());
+  const auto edit = [&](TaskId id, int slots, int priority) {
+    EditRequest request;
+    request.actor = kAlice;
+    request.task = id;
+    request.was = get(id).spec;
+    request.to.spec = request.was;
+    request.to.spec.flow.slots = slots;
+    request.to.spec.priority = priority;
+    CHECK(std::holds_alternative<Edited>(store->edit(request)));
+  };
+  edit(third, 2, 7);
+  CHECK(claim_all() == Ids{third});
+  end(first);
+  end(second);
+  end(third);
+  CHECK(claim_all() == Ids{3});
+}
+
 }  // namespace
 }  // namespace taskd
