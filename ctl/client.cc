@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -17,8 +18,8 @@ namespace {
 
 constexpr char kSystemSocket[] = "/run/taskd/taskd.sock";
 constexpr int kMaxDepth = 64;
-constexpr std::int64_t kPatienceMs = 15'000;
-constexpr int kRetryMs = 200;
+constexpr std::int64_t kFirstPauseMs = 50;
+constexpr std::int64_t kMostPauseMs = 1000;
 
 const std::string& checked_path(const std::string& path, int exit_code, std::string_view origin) {
   constexpr std::size_t kMax = sizeof(sockaddr_un{}.sun_path) - 1;
@@ -225,12 +226,20 @@ void Patience::after(const DaemonAway& failure) {
   if (failure.exit_code == kExitNotAllowed) throw failure;
   const BootTime now = context_.clock.boot_now();
   if (!since_) {
+    if (limit_ms_ == 0) throw failure;
     since_ = now;
-    context_.say("the daemon is away; waiting up to " + format_duration_ms(kPatienceMs) +
+    next_pause_ms_ = kFirstPauseMs;
+    context_.say("the daemon is away; waiting up to " + format_duration_ms(limit_ms_) +
                  " for it to come back");
   }
-  if (now - *since_ > kPatienceMs) throw failure;
-  pause_ms(kRetryMs);
+  const std::int64_t left = limit_ms_ - (now - *since_);
+  if (left <= 0) throw failure;
+  pause_ms(static_cast<int>(std::min(next_pause_ms_, left)));
+  next_pause_ms_ = std::min(2 * next_pause_ms_, kMostPauseMs);
+}
+
+void Patience::reset() {
+  since_.reset();
 }
 
 void pause_ms(int ms) {

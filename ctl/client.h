@@ -68,18 +68,24 @@ class Client {
   int answer_ms_;
 };
 
-// How long a waiting verb puts up with a daemon that restarts: 15 s from the first failure,
-// until reset().
+inline constexpr std::int64_t kPatienceMs = 15'000;
+
+// How long a verb puts up with a daemon that restarts: `limit_ms` from the first failure, until
+// reset(). 0: not at all.
 class Patience {
  public:
-  explicit Patience(Context& context) : context_(context) {}
-  // Pauses a moment, or throws `failure` again when the time is over. Says once that it waits.
+  explicit Patience(Context& context, std::int64_t limit_ms = kPatienceMs)
+      : context_(context), limit_ms_(limit_ms) {}
+  // Pauses a moment, each longer than the one before, or throws `failure` again when the time is
+  // over. Says once that it waits.
   void after(const DaemonAway& failure);
-  void reset() { since_.reset(); }
+  void reset();
 
  private:
   Context& context_;
+  const std::int64_t limit_ms_;
   std::optional<BootTime> since_;
+  std::int64_t next_pause_ms_ = 0;
 };
 
 // Waits without doing anything.

@@ -5,10 +5,17 @@
 #include <string>
 
 #include "ctl/failure.h"
+#include "ctl/verbs.h"
+#include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {
+namespace {
+
+constexpr std::int64_t kReportPatienceMs = 30'000;
+
+}  // namespace
 
 bool is_inside_job(const Environment& env) {
   return env.get("TASKD_TASK_ID") != nullptr && env.get("TASKD_ATTEMPT") != nullptr &&
@@ -29,6 +36,27 @@ AttemptKey own_attempt(const Environment& env, std::string_view verb) {
 
 nlohmann::json report_of(const AttemptKey& attempt) {
   return {{"attempt", attempt.attempt}, {"token", attempt.token}};
+}
+
+void Report::declare(Args& args) {
+  args.option("--timeout", "TIME", timeout_,
+              "try so long while no daemon answers, as while it\n"
+              "restarts (default: 30s; 0 = once)");
+}
+
+void Report::send(Context& context, const CommonOptions& common, const AttemptKey& attempt,
+                  const std::string& what, const nlohmann::json& body) const {
+  Patience patience(context, timeout_ ? duration_flag("--timeout", *timeout_) : kReportPatienceMs);
+  const Client client = connect(context, common);
+  const std::string target = "/v1/tasks/" + std::to_string(attempt.task) + "/" + what;
+  for (;;) {
+    try {
+      client.post(target, body);
+      return;
+    } catch (const DaemonAway& away) {
+      patience.after(away);
+    }
+  }
 }
 
 }  // namespace taskd::ctl

@@ -14,7 +14,7 @@ constexpr HelpText kProgressHelp{
         R"(Says, from inside a job, how far it is. "taskctl list", "show" and "wait" show it a
 second later at most; of many reports in a second the latest counts. What is left out
 stays as it was, so a report without anything says that the job is alive, which is
-what --progress-timeout wants to hear.)",
+what --progress-timeout wants to hear. A restart of the daemon is waited out.)",
     .examples =
         R"(  taskctl progress 45
   taskctl progress 80 --message "packing"
@@ -36,9 +36,11 @@ int progress_command(Context& context, const Words& argv) {
   CommonOptions common;
   Words words;
   std::optional<std::string> message;
+  Report report;
   Args args("progress", kProgressHelp);
   args.words(words);
   args.option("--message", "TEXT", message, "what it is doing, at most 200 bytes");
+  report.declare(args);
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -51,7 +53,7 @@ int progress_command(Context& context, const Words& argv) {
       throw UsageError(kExitBadData, "--message is not UTF-8 and cannot be sent");
     body["message"] = *message;
   }
-  connect(context, common).post("/v1/tasks/" + std::to_string(attempt.task) + "/progress", body);
+  report.send(context, common, attempt, "progress", body);
   return kExitOk;
 }
 

@@ -18,7 +18,8 @@ constexpr HelpText kResultHelp{
         R"(Prints what came of a task; or says it, from inside a job: any JSON of at most 64 KiB,
 as an argument or on standard input (-). Digits alone are an id: a result that is a
 number goes through standard input. A later result replaces an earlier one, and what
-the job leaves in $TASKD_RESULT_FILE, if anything, replaces both at its end.)",
+the job leaves in $TASKD_RESULT_FILE, if anything, replaces both at its end.
+A job's report waits out a restart of the daemon.)",
     .examples =
         R"(  taskctl result 12 | jq .rows
   taskctl result '{"rows": 17}'            # in the job
@@ -37,11 +38,12 @@ nlohmann::json parse_result(const std::string& text) {
   return std::get<nlohmann::json>(std::move(parsed));
 }
 
-void report(Context& context, const CommonOptions& common, const std::string& word) {
+void report_result(Context& context, const CommonOptions& common, const Report& report,
+                   const std::string& word) {
   const AttemptKey attempt = own_attempt(context.env, "to report a result");
   nlohmann::json body = report_of(attempt);
   body["result"] = parse_result(word == "-" ? read_stdin("-", 4 * kMaxResultBytes) : word);
-  connect(context, common).post("/v1/tasks/" + std::to_string(attempt.task) + "/result", body);
+  report.send(context, common, attempt, "result", body);
 }
 
 }  // namespace
@@ -50,18 +52,22 @@ int result_command(Context& context, const Words& argv) {
   CommonOptions common;
   Words words;
   bool json = false;
+  Report report;
   Args args("result", kResultHelp);
   args.words(words);
   args.flag("--json", json, "when it was reported, and by which attempt, too");
+  report.declare(args);
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
   if (words.size() != 1)
     throw UsageError(kExitUsage, "name one task, or, inside a job, give one result in JSON");
   if (!is_id(words[0])) {
-    report(context, common, words[0]);
+    report_result(context, common, report, words[0]);
     return kExitOk;
   }
+  if (report.names_timeout())
+    throw UsageError(kExitUsage, "--timeout is for reporting a result, not for reading one");
   nlohmann::json answer = connect(context, common).get("/v1/tasks/" + words[0] + "/result");
   if (!json && !answer.contains("result"))
     throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");

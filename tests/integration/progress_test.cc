@@ -22,6 +22,35 @@ void wait_for_progress(const TestDaemon& daemon, const std::string& id, int perc
   FAIL("the progress was never told");
 }
 
+void wait_for_text(const std::string& path, const std::string& text) {
+  for (int i = 0; i < 600; ++i) {
+    if (contains(read_text(path), text)) return;
+    ::usleep(20'000);
+  }
+  FAIL(path, " never said: ", text);
+}
+
+// A job under `set -e` that reports while the daemon is away, which `leave` sees to.
+void report_over_a_restart(void (*leave)(TestDaemon&)) {
+  TestDaemon daemon;
+  const std::string gate = daemon.dir() / "gate";
+  const std::string said = daemon.dir() / "said";
+  REQUIRE(run({"mkfifo", gate}).exit_code == 0);
+  const std::string id =
+      daemon.submit(job("set -e; $CTL progress 1; cat " + gate + "; $CTL progress 50 2> " + said +
+                        "; echo '{\"rows\":7}' | $CTL result -"));
+  wait_for_progress(daemon, id, 1);
+  leave(daemon);
+  write_text(gate, "go");
+  wait_for_text(said, "waiting up to 30s");
+  daemon.start();
+  const auto task = daemon.wait(id);
+  CHECK(task.at("state") == "succeeded");
+  CHECK(task.at("attempt") == 1);
+  CHECK(task.at("progress").at("percent") == 50);
+  CHECK(daemon.ctl({"result", id}).out == "{\"rows\":7}\n");
+}
+
 }  // namespace
 
 TEST_CASE("a job tells its progress, and show, list and JSON pass it on") {
@@ -88,4 +117,27 @@ TEST_CASE("the promise holds over a restart of the daemon") {
   CHECK(task.at("reason") == "timeout");
   CHECK(task.at("attempt") == 1);
   CHECK(task.at("progress").at("percent") == 7);
+}
+
+TEST_CASE("a job that reports while the daemon is killed and started again goes on") {
+  report_over_a_restart([](TestDaemon& daemon) { daemon.kill9(); });
+}
+
+TEST_CASE("a job that reports while the daemon is stopped and started again goes on") {
+  report_over_a_restart([](TestDaemon& daemon) { daemon.stop(); });
+}
+
+TEST_CASE("a report gives up on a daemon that stays away, with 69") {
+  TestDaemon daemon;
+  const RunOptions inside = {
+      .env = {{"TASKD_TASK_ID", "1"}, {"TASKD_ATTEMPT", "1"}, {"TASKD_TOKEN", "t"}}};
+  daemon.kill9();
+  const RunResult once = daemon.ctl({"progress", "45", "--timeout", "0"}, inside);
+  CHECK(once.exit_code == 69);
+  CHECK_FALSE(contains(once.err, "waiting"));
+  const RunResult some = daemon.ctl({"result", "{}", "--timeout", "300ms"}, inside);
+  CHECK(some.exit_code == 69);
+  CHECK(contains(some.err, "waiting up to 300ms"));
+  daemon.start();
+  CHECK(daemon.ctl({"result", "1", "--timeout", "1s"}).exit_code == 64);
 }
