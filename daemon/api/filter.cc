@@ -17,9 +17,12 @@ using nlohmann::json;
 
 enum class Place { query, body };
 
+constexpr char kWrong[] = "invalid_request";  // in a query: bad_query
+
 class FilterReader {
  public:
-  explicit FilterReader(Place place) : place_(place) {}
+  FilterReader(const ApiContext& context, const Actor& actor, Place place)
+      : context_(context), actor_(actor), place_(place) {}
 
   Filter read(const json& words) {
     for (const auto& [name, value] : words.items()) read_word(name, value);
@@ -34,7 +37,7 @@ class FilterReader {
   void check() const;
   // A word, or a part of it ("state/0"), is wrong.
   [[noreturn]] void refuse(const std::string& word, const std::string& detail,
-                           const std::string& code = "invalid_request") const;
+                           const std::string& code = kWrong) const;
 
   const std::string& text(const std::string& word, const json& value) const {
     const auto* found = value.get_ptr<const std::string*>();
@@ -58,9 +61,19 @@ class FilterReader {
     if (!uid) refuse(word, "there is no user " + in_quotes(name), "unknown_user");
     return *uid;
   }
+  std::string queue(const std::string& word, const json& value) const {
+    const std::string& name = text(word, value);
+    if (!context_.store.queue(name)) {
+      refuse(word, "there is no queue " + in_quotes(name), "unknown_queue");
+    }
+    return name;
+  }
   std::string key(const std::string& word, const json& value) const {
     const std::string& name = text(word, value);
     if (name.empty() || name.front() == '#') refuse(word, "names no key: " + in_quotes(name));
+    if (!context_.store.has_key(actor_, name)) {
+      refuse(word, "no task has the key " + in_quotes(name), "unknown_key");
+    }
     return name;
   }
   template <class T>
@@ -89,6 +102,8 @@ class FilterReader {
     dead_ = value.get<bool>();
   }
 
+  const ApiContext& context_;
+  const Actor& actor_;
   const Place place_;
   Filter filter_;
   bool dead_ = false;
@@ -102,7 +117,7 @@ void FilterReader::read_word(const std::string& name, const json& value) {
   } else if (name == "dead") {
     read_dead(name, value);
   } else if (name == "queue") {
-    filter_.queue = text(name, value);
+    filter_.queue = queue(name, value);
   } else if (name == "name") {
     filter_.name = text(name, value);
   } else if (name == "user") {
@@ -142,9 +157,10 @@ void FilterReader::check() const {
 
 void FilterReader::refuse(const std::string& word, const std::string& detail,
                           const std::string& code) const {
-  if (place_ == Place::query) bad_query(word.substr(0, word.find('/')), detail);
-  const std::string pointer = "#/filter/" + word;
-  throw ProblemError(422, code, pointer + ": " + detail, {{pointer, detail}});
+  const bool in_query = place_ == Place::query;
+  if (in_query && code == kWrong) bad_query(word.substr(0, word.find('/')), detail);
+  const std::string place = in_query ? word : "#/filter/" + word;
+  throw ProblemError(422, code, in_query ? detail : place + ": " + detail, {{place, detail}});
 }
 
 // How a query says a word.
@@ -199,13 +215,13 @@ json take_filter(HttpQuery& query) {
   return words;
 }
 
-Filter filter_of_query(const json& words) {
-  return FilterReader(Place::query).read(words);
+Filter filter_of_query(const ApiContext& context, const Actor& actor, const json& words) {
+  return FilterReader(context, actor, Place::query).read(words);
 }
 
-Filter filter_of_body(const json& value) {
+Filter filter_of_body(const ApiContext& context, const Actor& actor, const json& value) {
   if (!value.is_object()) invalid_request("#/filter", "must be an object");
-  return FilterReader(Place::body).read(value);
+  return FilterReader(context, actor, Place::body).read(value);
 }
 
 }  // namespace taskd

@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "daemon/api/query.h"
+#include "daemon/api/server.h"
 #include "daemon/store/task_store.h"
 
 namespace taskd {
@@ -11,10 +12,11 @@ namespace taskd {
 // Takes the filter's words out of a query, as the object that a body has. Equal filters that are
 // written alike give equal objects. bad_query.
 nlohmann::json take_filter(HttpQuery& query);
-// What such an object means. bad_query.
-Filter filter_of_query(const nlohmann::json& words);
+// What such an object means. A queue, a user or a key that is not there is refused, since it is
+// more likely misspelt than meant. bad_query, unknown_queue, unknown_user, unknown_key.
+Filter filter_of_query(const ApiContext& context, const Actor& actor, const nlohmann::json& words);
 
-// The `filter` of a body. invalid_request, unknown_user.
-Filter filter_of_body(const nlohmann::json& value);
+// The `filter` of a body. invalid_request, unknown_queue, unknown_user, unknown_key.
+Filter filter_of_body(const ApiContext& context, const Actor& actor, const nlohmann::json& value);
 
 }  // namespace taskd

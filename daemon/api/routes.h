@@ -71,9 +71,10 @@ TaskId task_id_of(const ApiContext& context, const Call& call);
 Task task_of(const ApiContext& context, const Call& call);
 // A body that must be one strict JSON object. bad_json.
 nlohmann::json parse_body(std::string_view body);
-// The ids or the filter in the body of a bulk verb, an object, and whether it is a dry run.
-// invalid_request, unknown_user.
-void read_targets(const nlohmann::json& body, ControlRequest& request);
+// The ids or the filter in the body of a bulk verb, an object, and whether it is a dry run, for
+// `request`, whose actor and verb are set. invalid_request, unknown_queue, unknown_user,
+// unknown_key.
+void read_targets(const ApiContext& context, const nlohmann::json& body, ControlRequest& request);
 // What was changed. no_such_task, wrong_state, queue_full.
 std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request);
 // The answer to a dry run. The same.

@@ -33,12 +33,12 @@ std::vector<TaskId> read_ids(const json& value) {
 
 }  // namespace
 
-void read_targets(const json& body, ControlRequest& request) {
+void read_targets(const ApiContext& context, const json& body, ControlRequest& request) {
   for (const auto& [name, value] : body.items()) {
     if (name == "ids") {
       request.ids = read_ids(value);
     } else if (name == "filter") {
-      request.filter = filter_of_body(value);
+      request.filter = filter_of_body(context, request.actor, value);
     } else if (name == "dry_run") {
       if (!value.is_boolean()) invalid_request("#/dry_run", "must be true or false");
       request.dry_run = value.get<bool>();
@@ -143,7 +143,7 @@ Reply control_tasks(const ApiContext& context, const Call& call) {
   ControlRequest request;
   request.actor = call.actor;
   request.verb = verb;
-  read_targets(parse_body(call.body), request);
+  read_targets(context, parse_body(call.body), request);
   if (request.dry_run) return preview_reply(context, request);
   std::int64_t freed = 0;
   if (verb == Verb::remove) remove_files(context, request, freed);

@@ -66,7 +66,7 @@ Reply signal_tasks(const ApiContext& context, const Call& call) {
   ControlRequest request;
   request.actor = call.actor;
   request.verb = Verb::signal;
-  read_targets(body, request);
+  read_targets(context, body, request);
   if (request.dry_run) return preview_reply(context, request);
   json changed = json::array();
   for (const TaskId id : send(context, request, signal)) {

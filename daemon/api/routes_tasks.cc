@@ -29,7 +29,7 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
   ListRequest request;
   request.actor = call.actor;
   const json words = take_filter(call.query);
-  request.filter = filter_of_query(words);
+  request.filter = filter_of_query(context, call.actor, words);
   request.oldest_first = take_oldest_first(call.query);
   const auto limit = static_cast<std::size_t>(call.query.take_int("limit", 1, 1000, 100));
   // One text for one list: what a cursor is bound to.

@@ -90,7 +90,7 @@ struct Problem {
   int status = 500;
   std::string code;
   std::string detail;
-  FieldErrors errors;
+  FieldErrors errors;  // where a parameter of the query is wrong, its name is the pointer
 };
 nlohmann::json problem_to_json(const Problem& problem);
 // Any JSON will do: what is missing stays as in a fresh Problem, so a proxy's error is one, too.

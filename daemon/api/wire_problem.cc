@@ -48,6 +48,7 @@ constexpr Title kTitles[] = {
     {"invalid_request", "The request cannot be accepted"},
     {"unknown_queue", "There is no such queue"},
     {"unknown_user", "There is no such user"},
+    {"unknown_key", "There is no such key"},
     {"unknown_handler", "There is no such handler"},
     {"handlers_only", "This daemon takes handlers only, no commands"},
     {"unknown_dependency", "There is no such task to depend on"},
@@ -82,8 +83,11 @@ json problem_to_json(const Problem& problem) {
               {"status", problem.status},
               {"code", problem.code},
               {"detail", problem.detail}};
-  for (const FieldError& error : problem.errors)
-    out["errors"].push_back({{"pointer", error.pointer}, {"detail", error.detail}});
+  for (const FieldError& error : problem.errors) {
+    const bool in_body = error.pointer.empty() || error.pointer.front() == '#';
+    out["errors"].push_back(
+        {{in_body ? "pointer" : "parameter", error.pointer}, {"detail", error.detail}});
+  }
   return out;
 }
 
@@ -104,6 +108,7 @@ Problem problem_from_json(const json& object) {
   if (errors == nullptr || !errors->is_array()) return problem;
   for (const json& item : *errors) {
     FieldError& error = problem.errors.emplace_back();
+    read_text(item, "parameter", error.pointer);
     read_text(item, "pointer", error.pointer);
     read_text(item, "detail", error.detail);
   }

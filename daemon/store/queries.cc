@@ -84,6 +84,13 @@ std::vector<Task> TaskStore::list(const ListRequest& request) {
   });
 }
 
+bool TaskStore::has_key(const Actor& actor, const std::string& name) {
+  return impl_->read([&](Connection& db) {
+    Query row = db.query("SELECT 1 FROM keys WHERE name = ?1 AND (?2 OR uid = ?3) LIMIT 1");
+    return row.bind(name, actor.admin, actor.uid).step();
+  });
+}
+
 IdRange TaskStore::ids_of(const Filter& filter) {
   return impl_->read([&](Connection& db) { return range_of(db, filter); });
 }

@@ -196,6 +196,8 @@ class TaskStore {
 
   std::optional<Task> get(const Actor& actor, TaskId id);
   std::vector<Task> list(const ListRequest& request);
+  // Whether there is a key of this name: the actor's own, or of an admin anybody's.
+  bool has_key(const Actor& actor, const std::string& name);
   // Where the tasks of the filter's times are: those outside do not match.
   IdRange ids_of(const Filter& filter);
   // With all of its tasks.

@@ -56,6 +56,41 @@ TEST_CASE("list filters by array, workflow, key, reason and times") {
   CHECK(daemon.ctl({"wait", "--dead"}).exit_code == 64);
 }
 
+TEST_CASE(
+    "a filter that names a queue, a key or a user that is not there is refused, whatever the "
+    "verb") {
+  const TestDaemon daemon({.workers = 2, .config = "[queues.mail]\n"});
+  const std::string id = daemon.submit({"--queue", "mail", "--key", "customer", "--", "false"});
+  daemon.wait(id);
+  for (const std::vector<std::string>& verb :
+       std::vector<std::vector<std::string>>{{"list"},
+                                             {"show"},
+                                             {"logs"},
+                                             {"wait"},
+                                             {"cancel"},
+                                             {"retry"},
+                                             {"hold"},
+                                             {"release"},
+                                             {"rm"},
+                                             {"prune"},
+                                             {"move", "mail"},
+                                             {"signal", "USR1"}}) {
+    CAPTURE(verb.front());
+    const auto refused = [&](std::vector<std::string> filter, const std::string& what) {
+      filter.insert(filter.begin(), verb.begin(), verb.end());
+      const RunResult result = daemon.ctl(filter);
+      CHECK(result.exit_code == 65);
+      CHECK_MESSAGE(contains(result.err, what), result.err);
+    };
+    refused({"--queue", "mial"}, "--queue: there is no queue \"mial\"");
+    refused({"--key", "nosuch"}, "--key: no task has the key \"nosuch\"");
+    refused({"--user", "nobody-there"}, "--user: there is no user \"nobody-there\"");
+  }
+  CHECK(daemon.ctl({"retry", "--queue", "mial", "--dry-run"}).exit_code == 65);
+  CHECK(daemon.state(id) == "failed");
+  CHECK(ids(daemon.ctl_json({"list", "--queue", "default"})).empty());
+}
+
 TEST_CASE("list goes on over pages and stops at its limit") {
   const TestDaemon daemon;
   for (int i = 0; i < 7; ++i) daemon.submit({"--hold", "--", "true"});

@@ -171,7 +171,7 @@ std::vector<BadRequest> bad_targets() {
       {"bad order", get("/v1/tasks?order=random"), 400, "bad_query"},
       {"bad label", get("/v1/tasks?label=x"), 400, "bad_query"},
       {"bad since", get("/v1/tasks?since=yesterday"), 400, "bad_query"},
-      {"bad user", get("/v1/tasks?user=no-such-user-here"), 400, "bad_query"},
+      {"bad user", get("/v1/tasks?user=no-such-user-here"), 422, "unknown_user"},
       {"forged cursor", get("/v1/tasks?cursor=5-0123456789abcdef"), 400, "bad_cursor"},
       {"empty cursor", get("/v1/tasks?cursor="), 400, "bad_cursor"},
       {"bad stream", get("/v1/tasks/1/logs?stream=both"), 400, "bad_query"},
@@ -371,8 +371,7 @@ TEST_CASE("defaults do not make a small batch a huge one") {
   const json large = refusal(300, {{"stdin", {{"text", std::string(500'000, 'x')}}}});
   CHECK(large.at("pointer") == "#/tasks/268");
   CHECK(large.at("detail") ==
-        "the tasks up to this one have more than 128 MiB of text together; submit them in several "
-        "batches");
+        "the tasks up to this one have more than 128 MiB of text together; submit fewer at once");
   json many = json::array();
   for (int id = 1; id <= 1000; ++id) many.push_back(id);
   CHECK(refusal(101, {{"depends_on", many}}).at("pointer") == "#/tasks/100");

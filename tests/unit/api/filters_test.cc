@@ -40,7 +40,6 @@ TEST_CASE("a list and a bulk verb know the same words") {
       {"workflow=1", {{{"workflow", 1}}, {4, 5}}},
       {"workflow=77", {{{"workflow", 77}}, {}}},
       {"key=k", {{{"key", "k"}}, {3}}},
-      {"key=none", {{{"key", "none"}}, {}}},
       {"reason=exit", {{{"reason", {"exit"}}}, {1}}},
       {"reason=exit,dependency", {{{"reason", {"exit", "dependency"}}}, {1, 6}}},
       {"reason=exit&state=queued", {{{"reason", {"exit"}}, {"state", {"queued"}}}, {}}},
@@ -109,6 +108,44 @@ TEST_CASE("wrong words of a filter are named, in a query and in a body") {
     CHECK(body.json().at("errors").at(0).at("pointer") == wrong.pointer);
   }
   CHECK(api.ask(get("/v1/tasks?label=a%3Db&label=a%3Dc")).code() == "bad_query");
+}
+
+TEST_CASE("a name in a filter that nothing has is refused, in a query and in each verb") {
+  const ApiFixture api;
+  api.submit(R"({"argv":["a"],"key":{"name":"k","limit":5}})");
+  struct Unknown {
+    const char* word;
+    const char* name;
+    const char* code;
+  };
+  for (const Unknown& unknown : {Unknown{"queue", "mial", "unknown_queue"},
+                                 {"user", "no-such-user-here", "unknown_user"},
+                                 {"key", "none", "unknown_key"}}) {
+    CAPTURE(unknown.word);
+    const Response query =
+        api.ask(get("/v1/tasks?" + std::string(unknown.word) + "=" + unknown.name));
+    CHECK(query.status == 422);
+    CHECK(query.code() == unknown.code);
+    const json error = query.json().at("errors").at(0);
+    CHECK(error.at("parameter") == unknown.word);
+    CHECK(error.at("detail").get<std::string>().find(unknown.name) != std::string::npos);
+    CHECK_FALSE(error.contains("pointer"));
+    const json filter = {{unknown.word, unknown.name}};
+    for (const std::string verb :
+         {"cancel", "retry", "hold", "release", "delete", "move", "signal"}) {
+      json body = {{"filter", filter}};
+      if (verb == "move") body["queue"] = "default";
+      if (verb == "signal") body["signal"] = "USR1";
+      for (const bool dry : {false, true}) {
+        body["dry_run"] = dry;
+        const Response response = api.ask(post("/v1/tasks:" + verb, body.dump()));
+        CHECK(response.status == 422);
+        CHECK(response.code() == unknown.code);
+        CHECK(response.json().at("errors").at(0).at("pointer") ==
+              "#/filter/" + std::string(unknown.word));
+      }
+    }
+  }
 }
 
 TEST_CASE("a cursor goes on with its own filter alone") {

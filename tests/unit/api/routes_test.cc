@@ -178,6 +178,7 @@ TEST_CASE("a list shows what its filters say") {
   CHECK(list("name=x%20y") == Ids{held});
   CHECK(list("label=k=v%3Dw") == Ids{later});
   CHECK(list("queue=default&limit=1") == Ids{plain});
+  CHECK(api.ask(put("/v1/queues/other")).status == 201);
   CHECK(list("queue=other") == Ids{});
   CHECK(list("since=2000-01-01T00:00:00+02:00") == Ids{plain, held, later});
   CHECK(list("since=2999-01-01T00:00:00Z") == Ids{});

@@ -250,6 +250,13 @@ TEST_CASE("a problem is written as RFC 9457 says and reads back") {
   CHECK_FALSE(problem_to_json({404, "no_such_task", "", {}}).contains("errors"));
 }
 
+TEST_CASE("a problem names a parameter of the query as one, not as a place in a body") {
+  const json written = problem_to_json({422, "unknown_queue", "no", {{"queue", "there is none"}}});
+  CHECK(written.at("errors") ==
+        json::parse(R"([{"parameter": "queue", "detail": "there is none"}])"));
+  CHECK(problem_from_json(written).errors.at(0).pointer == "queue");
+}
+
 TEST_CASE("whatever somebody else calls a problem can be read") {
   for (const char* text : {"[]", "null", "{}", R"({"status": "x", "code": 1, "errors": 2})",
                            R"({"status": 99999999999, "errors": [1, {"pointer": 2}]})"}) {

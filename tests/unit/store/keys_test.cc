@@ -159,9 +159,14 @@ TEST_CASE_FIXTURE(KeysFixture, "keys of different users are apart, and go with t
   submit(keyed(), kAlice);
   submit(keyed(), kBob);
   CHECK(claim_all() == Ids{1, 2});
+  CHECK(store->has_key(kAlice, "k"));
+  CHECK_FALSE(store->has_key(kAlice, "other"));
   end(1);
   control(Verb::remove, 1);
   CHECK(texts("SELECT uid FROM keys") == std::vector<std::string>{"1001"});
+  CHECK_FALSE(store->has_key(kAlice, "k"));
+  CHECK(store->has_key(kBob, "k"));
+  CHECK(store->has_key(kRoot, "k"));
 }
 
 TEST_CASE_FIXTURE(KeysFixture, "a refused submit leaves no key and no limit behind") {
