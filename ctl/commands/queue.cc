@@ -224,8 +224,9 @@ int remove_queue(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Removes a queue that has no tasks, not even ended ones. The queue default stays, and so
-does what taskd.toml names: the next start makes it again.)",
+          R"(Removes a queue that has no tasks, not even ended ones, and to which no schedule submits.
+The queue default stays, and so does what taskd.toml names: the next start makes it
+again.)",
       .examples = R"(  taskctl queue drain mail && taskctl wait --queue mail
   taskctl rm --queue mail                  # its ended tasks and their output
   taskctl queue rm mail

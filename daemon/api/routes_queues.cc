@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/routes.h"
@@ -11,6 +12,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kDefaultQueue = "default";
+constexpr std::size_t kMostSchedules = 3;  // schedules in a sentence
 
 void check_admin(const Call& call) {
   if (call.actor.admin) return;
@@ -21,10 +23,31 @@ void check_admin(const Call& call) {
   throw ProblemError(404, "no_such_queue", "there is no queue " + in_quotes(name));
 }
 
-[[noreturn]] void queue_in_use(const QueueInfo& queue) {
+// "the schedule \"a\"", "the schedules \"a\", \"b\", \"c\" and 2 more".
+std::string name_schedules(const std::vector<std::string>& names) {
+  const std::size_t shown = std::min(names.size(), kMostSchedules);
+  std::string text = names.size() == 1 ? "the schedule " : "the schedules ";
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " and " : ", ";
+    text += in_quotes(names[i]);
+  }
+  if (names.size() > shown) text += " and " + std::to_string(names.size() - shown) + " more";
+  return text;
+}
+
+[[noreturn]] void queue_in_use(const QueueInUse& used) {
+  const QueueInfo& queue = used.info;
   const std::string& name = queue.settings.name;
   if (name == kDefaultQueue) {
     throw ProblemError(409, "queue_in_use", "the queue \"default\" cannot be removed");
+  }
+  if (!used.schedules.empty()) {
+    const bool one = used.schedules.size() == 1;
+    throw ProblemError(409, "queue_in_use",
+                       name_schedules(used.schedules) + (one ? " submits" : " submit") +
+                           " to queue " + in_quotes(name) +
+                           "; \"taskctl schedule rm\" removes a schedule, \"taskctl schedule add"
+                           " --replace\" gives it another queue");
   }
   std::string tasks;
   bool any_live = false;
@@ -67,7 +90,7 @@ void complete_defaults(const ApiContext& context, const std::string& before, Que
 
 QueueInfo info_of(QueueResult result) {
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) no_such_queue(unknown->queue);
-  if (const auto* used = std::get_if<QueueInUse>(&result)) queue_in_use(used->info);
+  if (const auto* used = std::get_if<QueueInUse>(&result)) queue_in_use(*used);
   return std::get<QueueInfo>(std::move(result));
 }
 

@@ -87,6 +87,14 @@ void set_row(Transaction& transaction, const Actor& actor, const std::string& qu
   }
 }
 
+std::vector<std::string> schedules_of(Connection& db, const std::string& queue) {
+  std::vector<std::string> names;
+  Query rows = db.query("SELECT name FROM schedules WHERE queue = ?1 ORDER BY name");
+  rows.bind(queue);
+  while (rows.step()) names.push_back(rows.text(0));
+  return names;
+}
+
 void read_counts(Connection& db, QueueInfo& info) {
   Query counts = db.query("SELECT state, count FROM counters WHERE queue = ?1");
   counts.bind(info.settings.name);
@@ -168,8 +176,10 @@ QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue
       impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
         if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
         const QueueInfo info = info_of(transaction, queue);
-        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 || info.unmade > 0) {
-          return QueueInUse{info};
+        std::vector<std::string> schedules = schedules_of(transaction.db(), queue);
+        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 || info.unmade > 0 ||
+            !schedules.empty()) {
+          return QueueInUse{info, std::move(schedules)};
         }
         transaction.queues().flush(transaction.db());
         transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);

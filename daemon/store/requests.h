@@ -211,6 +211,7 @@ struct DependencyEnd {
 enum class QueueVerb { pause, resume, drain };  // resume ends both
 struct QueueInUse {
   QueueInfo info;  // it still has tasks; the queue `default` always is in use
+  std::vector<std::string> schedules = {};  // that submit to it, by name
 };
 // EditedMeanwhile: its defaults are not those of `defaults_were`.
 using QueueResult = std::variant<QueueInfo, UnknownQueue, QueueInUse, EditedMeanwhile>;

@@ -88,7 +88,7 @@ class TaskStore {
   QueueResult set_queue(const Actor& actor, const QueuePatch& patch, bool create);
   QueueResult control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
                             const std::string& why = "");
-  // Only one that has no tasks, not even ended ones.
+  // Only one that has no tasks, not even ended ones, and to which no schedule submits.
   QueueResult remove_queue(const Actor& actor, const std::string& queue);
   std::optional<QueueInfo> queue(const std::string& name);
   std::vector<QueueInfo> queues();  // by name

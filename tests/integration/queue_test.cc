@@ -155,6 +155,24 @@ TEST_CASE("a queue is removed only once nothing of it is left") {
   CHECK(daemon.ctl({"queue", "rm", "default"}).exit_code == 73);
 }
 
+TEST_CASE("a queue to which schedules submit is not removed, and some of them are named") {
+  const TestDaemon daemon({.workers = 1, .config = "[queues.mail]\n"});
+  const auto add = [&](const std::string& name) {
+    return daemon.ctl({"schedule", "add", name, "--every", "1h", "--queue", "mail", "--", "true"});
+  };
+  CHECK(add("news").exit_code == 0);
+  const RunResult one = daemon.ctl({"queue", "rm", "mail"});
+  CHECK(one.exit_code == 73);
+  CHECK(contains(one.err, "the schedule \"news\" submits to queue \"mail\""));
+  for (const char* name : {"ads", "bills", "digest", "extra"}) CHECK(add(name).exit_code == 0);
+  CHECK(contains(daemon.ctl({"queue", "rm", "mail"}).err,
+                 "the schedules \"ads\", \"bills\", \"digest\" and 2 more submit to"));
+  CHECK(daemon.ctl({"queue", "show", "mail"}).exit_code == 0);
+  for (const char* name : {"ads", "bills", "digest", "extra", "news"})
+    CHECK(daemon.ctl({"schedule", "rm", name}).exit_code == 0);
+  CHECK(daemon.ctl({"queue", "rm", "mail"}).exit_code == 0);
+}
+
 TEST_CASE("what was set of a queue survives a crash of the daemon") {
   TestDaemon daemon;
   CHECK(daemon

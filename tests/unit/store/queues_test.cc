@@ -180,6 +180,25 @@ TEST_CASE_FIXTURE(QueuesFixture, "only a queue without any task can be removed")
   CHECK(std::holds_alternative<UnknownQueue>(try_submit({lost})));
 }
 
+TEST_CASE_FIXTURE(QueuesFixture, "a queue to which schedules submit stays") {
+  set({.name = "mail"});
+  ScheduleSettings settings;
+  settings.every_ms = 60'000;
+  settings.task = task().spec;
+  settings.task.queue = "mail";
+  for (const char* name : {"b", "a"}) {
+    settings.name = name;
+    REQUIRE(std::holds_alternative<Schedule>(store->put_schedule(kAlice, settings)));
+  }
+  const QueueResult used = store->remove_queue(kRoot, "mail");
+  CHECK(std::get<QueueInUse>(used).schedules == std::vector<std::string>{"a", "b"});
+  CHECK(store->queue("mail"));
+  settings.task.queue = "default";
+  store->put_schedule(kAlice, settings);
+  store->remove_schedule(kAlice, "b");
+  CHECK(std::holds_alternative<QueueInfo>(store->remove_queue(kRoot, "mail")));
+}
+
 TEST_CASE_FIXTURE(QueuesFixture,
                   "settings change one by one, and a queue is made only on request") {
   CHECK(std::holds_alternative<UnknownQueue>(
