@@ -31,7 +31,8 @@ Found find_task(const Client& client, const TaskEdit& edit) {
   return found;
 }
 
-// Before anything is typed in vain. The daemon looks again.
+}  // namespace
+
 void check_state(const Task& task, bool retry) {
   const bool fits =
       retry ? is_end(task.state) : !is_end(task.state) && task.state != State::running;
@@ -40,8 +41,6 @@ void check_state(const Task& task, bool retry) {
                                      std::to_string(task.id) + ": it is " +
                                      std::string(to_string(task.state)));
 }
-
-}  // namespace
 
 void EditOptions::declare(Args& args) {
   task_.declare_task(args);

@@ -28,6 +28,10 @@ struct TaskEdit {
   bool retry = false;  // it has ended, and is to run again
 };
 
+// Throws Failure (73) if a task in this state is not edited: before anything is typed in vain, or
+// is done to others. The daemon looks again.
+void check_state(const Task& task, bool retry);
+
 // Sends the patch; returns the task as it is then.
 nlohmann::json send_patch(const Client& client, const TaskEdit& edit, const nlohmann::json& patch);
 

@@ -39,6 +39,9 @@ void FlowOptions::declare(Args& args) {
   args.option("--slots", "N", slots_, "takes so many of the workers' slots (default: 1)");
   args.list("--resource", "NAME=N", resources_,
             "takes so much of a declared resource: gpu=1,\nmemory=8G; may be repeated");
+}
+
+void FlowOptions::declare_unique(Args& args) {
   args.option(
       "--unique", "KEY", unique_,
       "not while another of your tasks has this KEY and\nhas not ended: that one's id comes "

@@ -13,8 +13,10 @@ namespace taskd::ctl {
 
 class FlowOptions {
  public:
-  // Those that a schedule's task may have too, and those that one submit alone may.
+  // Those that every task may have, also an edited one; those of submits and schedules; and those
+  // of a submit alone.
   void declare(Args& args);
+  void declare_unique(Args& args);
   void declare_dependencies(Args& args);
 
   // What they ask for. Throws UsageError (64, 65).

@@ -96,6 +96,7 @@ std::string read_stdin(std::string_view option, std::size_t max_bytes) {
 
 void SubmitOptions::declare(Args& args) {
   declare_task(args);
+  declare_unique(args);
   declare_start(args);
   args.option("--like", "ID", like_,
               "what this task (or last) was to run, but for what\n"

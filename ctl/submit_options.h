@@ -17,8 +17,10 @@ namespace taskd::ctl {
 class SubmitOptions {
  public:
   void declare(Args& args);
-  // The same without those that say when: for a schedule.
+  // The same without those that say when, and that bind it to others by its unique key: for what is
+  // no submit of its own.
   void declare_task(Args& args);
+  void declare_unique(Args& args) { flow_.declare_unique(args); }
   // Those that say when it may start.
   void declare_start(Args& args);
 

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "ctl/count_text.h"
 #include "ctl/edit_task.h"
 #include "ctl/selector.h"
 #include "ctl/verbs.h"
@@ -9,39 +10,107 @@ namespace taskd::ctl {
 namespace {
 
 constexpr HelpText kEditHelp{
-    .usage = "[OPTIONS] ID [-- COMMAND [ARG…]]",
+    .usage = "[OPTIONS] ID… [-- COMMAND [ARG…]]",
     .paragraph =
-        R"(Changes a task that waits. The options are those of submit: what they name is changed,
-everything else stays. --env and --label add to what is there. Without an option the
-task opens in $VISUAL or $EDITOR; there, a task that somebody else has changed meanwhile
-is not overwritten (73). A task that runs or has ended is not changed (73); for one that
-has ended there is "retry --edit".)",
+        R"(Changes tasks that wait. The options are those of submit: what they name is changed,
+everything else stays. --env and --label add to what is there. A task that runs or has
+ended is not changed (73); for one that has ended there is "retry --edit".
+
+Of several ids none is changed unless all of them can be, as far as can be told before.
+Then each is edited by itself: what is refused after all is told with its id, the
+others stay edited, and the exit code is that of the first refusal.
+
+Without an option one task opens in $VISUAL or $EDITOR; there, a task that somebody else
+has changed meanwhile is not overwritten (73).)",
     .examples =
         R"(  taskctl edit 12                          # in the editor
   taskctl edit 12 --priority high --queue night --delay 1h
+  taskctl edit 12 15-20 --priority high
   taskctl edit 12 --delay 0                # as soon as it may
   taskctl edit last --env LEVEL=9 --unset-env DEBUG -- ./pack.sh all
 )"};
 
-}  // namespace
+constexpr std::size_t kMostTold = 10;
 
-int edit_command(Context& context, const Words& argv) {
-  CommonOptions common;
-  EditOptions options;
-  Words words;
-  bool json = false;
-  bool quiet = false;
-  Args args("edit", kEditHelp);
-  args.words(words);
-  options.declare(args);
-  args.flag("--json", json, "print the task as JSON");
-  args.flag("--quiet", quiet, "do not say what was done");
-  add_common(args, common);
-  if (!args.parse(argv, context.out)) return kExitOk;
-  const TaskEdit edit{.id = one_task(words), .retry = false};
+// What could not be edited: told as it comes, up to ten.
+class Refusals {
+ public:
+  explicit Refusals(Context& context) : context_(context) {}
 
-  const nlohmann::json patch = options.to_patch(context);
-  const Client client = connect(context, common);
+  void add(TaskId id, const Failure& failure) {
+    if (count_++ == 0) exit_code_ = failure.exit_code;
+    if (count_ <= kMostTold) context_.say(sentence(id, failure));
+  }
+  bool any() const { return count_ > 0; }
+  // How to end. Says how many were not told.
+  int finish() {
+    if (count_ > kMostTold)
+      context_.say("… and " + format_count(count_ - kMostTold) + " more could not be edited");
+    return exit_code_;
+  }
+
+  static std::string sentence(TaskId id, const Failure& failure) {
+    const std::string task = "task " + std::to_string(id);
+    const std::string what = failure.what();
+    return what.find(task) == what.npos ? task + ": " + what : what;
+  }
+
+ private:
+  Context& context_;
+  std::size_t count_ = 0;
+  int exit_code_ = kExitOk;
+};
+
+// Tells which of them are not there or do not wait.
+void look_at(const Client& client, const std::vector<TaskId>& ids, Refusals& refusals) {
+  for (const TaskId id : ids) {
+    try {
+      check_state(get_task(client, id), /*retry=*/false);
+    } catch (const Failure& failure) {
+      if (failure.exit_code != kExitNoSuchTask && failure.exit_code != kExitConflict) throw;
+      refusals.add(id, failure);
+    }
+  }
+}
+
+// Edits one after the other. Before the first is edited, a refusal ends it all.
+std::vector<nlohmann::json> edit_each(const Client& client, const std::vector<TaskId>& ids,
+                                      const nlohmann::json& patch, Refusals& refusals) {
+  std::vector<nlohmann::json> tasks;
+  for (const TaskId id : ids) {
+    try {
+      tasks.push_back(send_patch(client, {.id = std::to_string(id), .retry = false}, patch));
+    } catch (const Refused& refused) {
+      if (tasks.empty())
+        throw Failure(refused.exit_code, Refusals::sentence(id, refused) + "; nothing was changed");
+      refusals.add(id, refused);
+    } catch (const Failure& failure) {
+      throw Failure(failure.exit_code, Refusals::sentence(id, failure) + "; before it, " +
+                                           count_tasks(tasks.size()) + " were edited");
+    }
+  }
+  return tasks;
+}
+
+int edit_several(Context& context, const Client& client, const std::vector<TaskId>& ids,
+                 const nlohmann::json& patch, bool json, bool quiet) {
+  Refusals refusals(context);
+  look_at(client, ids, refusals);
+  if (refusals.any()) {
+    const int exit_code = refusals.finish();
+    context.say("nothing was changed");
+    return exit_code;
+  }
+  const std::vector<nlohmann::json> tasks = edit_each(client, ids, patch, refusals);
+  if (json) context.out.line(print_json({{"version", 1}, {"tasks", tasks}}));
+  const int exit_code = refusals.finish();
+  if (!quiet) context.say("edited " + count_tasks(tasks.size()));
+  return exit_code;
+}
+
+int edit_one(Context& context, const Client& client, const std::string& id,
+             const nlohmann::json& patch, bool json, bool quiet) {
+  const TaskEdit edit{.id = id, .retry = false};
   nlohmann::json task =
       patch.empty() ? edit_in_editor(context, client, edit) : send_patch(client, edit, patch);
   if (task.is_null()) {
@@ -54,6 +123,37 @@ int edit_command(Context& context, const Words& argv) {
   }
   if (!quiet) context.say("edited task " + std::to_string(read_task(task).id));
   return kExitOk;
+}
+
+}  // namespace
+
+int edit_command(Context& context, const Words& argv) {
+  CommonOptions common;
+  EditOptions options;
+  SelectorOptions selector;
+  bool json = false;
+  bool quiet = false;
+  Args args("edit", kEditHelp);
+  args.words(selector.words);
+  options.declare(args);
+  args.flag("--json", json, "print the task as JSON; of several {\"tasks\":[…]}");
+  args.flag("--quiet", quiet, "do not say what was done");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+  const Selection selection = parse_selection(selector, context.clock.wall_now());
+  if (!selection.by_id()) throw UsageError(kExitUsage, "which tasks? Name ids, or last");
+  const bool one = selection.ids.size() + (selection.last ? 1 : 0) == 1;
+  const nlohmann::json patch = options.to_patch(context);
+  if (!one && patch.empty())
+    throw UsageError(kExitUsage,
+                     "the editor takes one task; say by options what is to be changed of several");
+
+  const Client client = connect(context, common);
+  if (one) {
+    const std::string id = selection.last ? "last" : std::to_string(selection.ids.front());
+    return edit_one(context, client, id, patch, json, quiet);
+  }
+  return edit_several(context, client, resolve_ids(client, selection), patch, json, quiet);
 }
 
 }  // namespace taskd::ctl

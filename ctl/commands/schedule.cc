@@ -97,6 +97,7 @@ hours that pass, and keeps its pace. `taskctl schedule preview` shows what that 
   rule.declare(args);
   args.flag("--replace", replace, "change the schedule if there is one of this name");
   options.declare_task(args);
+  options.declare_unique(args);
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
 

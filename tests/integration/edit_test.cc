@@ -150,6 +150,65 @@ TEST_CASE("edits that cannot be are refused with a sentence") {
   CHECK(daemon.ctl({"edit", done, "--priority", "x"}).exit_code == 64);
 }
 
+TEST_CASE("edit changes several tasks by the same options") {
+  const TestDaemon daemon;
+  for (int i = 0; i < 4; ++i) daemon.submit({"--hold", "--", "true"});
+  const RunResult edited = daemon.ctl({"edit", "1", "3-4", "--priority", "high"});
+  CHECK(edited.exit_code == 0);
+  CHECK(edited.err == "taskctl: edited 3 tasks\n");
+  for (const char* id : {"1", "3", "4"}) CHECK(daemon.show(id).at("priority") == 10);
+  CHECK(daemon.show("2").at("priority") == 0);
+  const auto json = daemon.ctl_json({"edit", "2,last", "--name", "x"});
+  CHECK(json.at("tasks").size() == 2);
+  CHECK(json.at("tasks").at(1).at("name") == "x");
+  CHECK(daemon.ctl({"edit", "2,2", "--name", "y"}).err == "taskctl: edited task 2\n");
+  CHECK(daemon.ctl({"edit", "1", "2"}).exit_code == 64);
+}
+
+TEST_CASE("of several ids none is edited when one is not there or does not wait") {
+  const TestDaemon daemon;
+  const std::string waits = daemon.submit({"--hold", "--", "true"});
+  const std::string done = daemon.submit({"--", "true"});
+  daemon.wait(done);
+  const RunResult result = daemon.ctl({"edit", waits, done, "99", "--priority", "high"});
+  CHECK(result.exit_code == 73);
+  CHECK(contains(result.err, "cannot edit task " + done + ": it is succeeded"));
+  CHECK(contains(result.err, "there is no task 99"));
+  CHECK(contains(result.err, "nothing was changed"));
+  CHECK(daemon.ctl({"edit", waits, "99", "--priority", "high"}).exit_code == 66);
+  const RunResult wrong = daemon.ctl({"edit", waits, waits + "-" + waits, "98-99", "--name", "x"});
+  CHECK(wrong.exit_code == 66);
+  CHECK(daemon.show(waits).at("priority") == 0);
+}
+
+TEST_CASE(
+    "what of several ids is refused after all is told with its id, and the others are edited") {
+  const TestDaemon daemon({.workers = 1, .config = "[queues.small]\ncapacity = 2\n"});
+  for (int i = 0; i < 4; ++i) daemon.submit({"--hold", "--", "true"});
+  const RunResult full = daemon.ctl({"edit", "1-4", "--queue", "small"});
+  CHECK(full.exit_code == 75);
+  CHECK(contains(full.err, "task 3: queue \"small\" holds its 2 waiting tasks"));
+  CHECK(contains(full.err, "task 4: "));
+  CHECK(contains(full.err, "edited 2 tasks"));
+  CHECK(daemon.show("2").at("queue") == "small");
+  CHECK(daemon.show("3").at("queue") == "default");
+  const RunResult none = daemon.ctl({"edit", "1-4", "--queue", "none"});
+  CHECK(none.exit_code == 65);
+  CHECK(contains(none.err, "task 1: --queue: there is no queue \"none\"; nothing was changed"));
+}
+
+TEST_CASE("edit offers no option that an edit cannot change") {
+  const TestDaemon daemon;
+  const std::string help = daemon.ctl({"edit", "--help"}).out;
+  for (const char* option : {"--unique", "--after", "--array", "--hold", "--like", "--idempotency"})
+    CHECK_FALSE_MESSAGE(contains(help, option), option);
+  CHECK(contains(help, "--key-limit"));
+  CHECK(contains(daemon.ctl({"submit", "--help"}).out, "--unique-for"));
+  CHECK(contains(daemon.ctl({"schedule", "add", "--help"}).out, "--unique-for"));
+  const std::string id = daemon.submit({"--hold", "--", "true"});
+  CHECK(daemon.ctl({"edit", id, "--unique", "k"}).exit_code == 64);
+}
+
 TEST_CASE("move puts waiting tasks into another queue") {
   const TestDaemon daemon(
       {.workers = 1, .config = "[queues.night]\n[queues.small]\ncapacity = 1\n"});
