@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/batch_size.h"
 #include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
@@ -12,10 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxBatch = 10'000;
-// Of a batch, with what `defaults`, `like` and the queues give each of its tasks: a body of 1 MiB
-// can ask for ten thousand times as much.
-constexpr std::size_t kMaxBatchTextBytes = 128 << 20;
-constexpr std::size_t kMaxBatchDependencies = 100'000;
 constexpr std::size_t kMaxKeyBytes = 255;
 constexpr int kReadBackPage = 1'000;
 
@@ -53,40 +50,11 @@ json& batch_items(json& body) {
   return items;
 }
 
-std::size_t text_bytes(const TaskSpec& spec) {
-  std::size_t bytes = spec.shell.size() + spec.payload.size() + spec.stdin_text.size();
-  for (const std::string& word : spec.argv) bytes += word.size();
-  for (const auto& [name, value] : spec.env) bytes += name.size() + value.size();
-  for (const auto& [key, value] : spec.labels) bytes += key.size() + value.size();
-  return bytes;
-}
-
-// What the tasks of a batch come to.
-class BatchSize {
- public:
-  // Throws ProblemError where this one is too much.
-  void add(const NewTask& task, const std::string& pointer) {
-    text_bytes_ += text_bytes(task.spec);
-    dependencies_ += task.spec.flow.depends_on.size();
-    if (text_bytes_ > kMaxBatchTextBytes) refuse(pointer, "more than 128 MiB of text");
-    if (dependencies_ > kMaxBatchDependencies) refuse(pointer, "more than 100,000 dependencies");
-  }
-
- private:
-  [[noreturn]] static void refuse(const std::string& pointer, const std::string& much) {
-    throw ProblemError(422, "invalid_request", "the batch is too large",
-                       {{pointer, "the tasks up to this one have " + much +
-                                      " together; submit them in several batches"}});
-  }
-  std::size_t text_bytes_ = 0;
-  std::size_t dependencies_ = 0;
-};
-
 std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, json body,
                                 bool batch) {
   std::vector<NewTask> tasks;
   FieldErrors errors;
-  BatchSize size;
+  BatchSize size("batch", "invalid_request");
   const auto read_one = [&](json& item) {
     const std::string pointer = pointer_to(batch, tasks.size());
     // One like another has that one's values already.

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/batch_size.h"
 #include "daemon/api/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
@@ -32,15 +33,19 @@ std::string pointer_to(const std::string& step) {
 }
 
 void complete_tasks(const ApiContext& context, json& body) {
+  BatchSize size("workflow", "invalid_workflow");
+  const auto complete = [&](json& task, const std::string& pointer) {
+    complete_task(context, pointer, task);
+    size.add(task, pointer);
+  };
   for (const char* member : {"tasks", "chain", "group"}) {
     const auto tasks = body.find(member);
     if (tasks == body.end() || !tasks->is_structured()) continue;
     for (const auto& [step, task] : tasks->items()) {
-      complete_task(context, "#/" + std::string(member) + pointer_step(step), task);
+      complete(task, "#/" + std::string(member) + pointer_step(step));
     }
   }
-  if (const auto then = body.find("then"); then != body.end())
-    complete_task(context, "#/then", *then);
+  if (const auto then = body.find("then"); then != body.end()) complete(*then, "#/then");
 }
 
 SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflow workflow) {

@@ -1,0 +1,53 @@
+// What POST /v1/workflows refuses for its size.
+#include "daemon/api/batch_size.h"
+#include "daemon/api/problem.h"
+#include "tests/unit/api/api_fixture.h"
+
+namespace taskd::test {
+namespace {
+
+using nlohmann::json;
+
+TEST_CASE("the text of a batch is counted wherever it stands in a task") {
+  BatchSize size("workflow", "invalid_workflow");
+  const std::string mebibyte(1 << 20, 'x');
+  size.add(json{{"labels", {{mebibyte, mebibyte}}}}, "#/tasks/a");
+  for (int i = 0; i < 125; ++i) size.add(json{{"argv", {mebibyte}}}, "#/tasks/b");
+  NewTask task;
+  task.spec.shell = mebibyte;
+  try {
+    size.add(task, "#/tasks/c");
+    FAIL("the names of the fields make it more");
+  } catch (const ProblemError& error) {
+    CHECK(error.problem.status == 422);
+    CHECK(error.problem.code == "invalid_workflow");
+    CHECK(error.problem.detail == "the workflow is too large");
+    CHECK(error.problem.errors.at(0).pointer == "#/tasks/c");
+    CHECK(error.problem.errors.at(0).detail ==
+          "the tasks up to this one have more than 128 MiB of text together; submit fewer at once");
+  }
+}
+
+TEST_CASE("a workflow has at most 100,000 needs") {
+  const ApiFixture api;
+  constexpr int kSteps = 460;  // each needs all before it
+  std::string tasks;
+  std::string needs;
+  for (int i = 1; i <= kSteps; ++i) {
+    const std::string name = '"' + std::to_string(i) + '"';
+    tasks += (i == 1 ? "" : ",") + name + R"(:{"shell":"x","needs":[)" + needs + "]}";
+    needs += (i == 1 ? "" : ",") + name;
+  }
+  const Response response = api.ask(post("/v1/workflows", R"({"tasks":{)" + tasks + "}}"));
+  CHECK(response.status == 422);
+  CHECK(response.code() == "invalid_workflow");
+  const json problem = response.json();
+  CHECK(problem.at("detail") == "the workflow is too large");
+  CHECK(problem.at("errors").at(0).at("detail") ==
+        "the tasks up to this one have more than 100,000 dependencies together; submit fewer at "
+        "once");
+  CHECK(api.rows() == 0);
+}
+
+}  // namespace
+}  // namespace taskd::test
