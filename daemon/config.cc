@@ -21,6 +21,7 @@
 #include "daemon/config_places.h"
 #include "daemon/config_queues.h"
 #include "daemon/config_resources.h"
+#include "daemon/config_tables.h"
 
 namespace taskd {
 namespace {
@@ -240,41 +241,35 @@ std::string value_text(const toml::node& node, const std::string& place) {
   refuse(place, "expected a string, a whole number, true or false");
 }
 
-void read_file_settings(const std::string& file, const std::string& text, Config& config) {
+struct ConfigFile {
+  std::string name;
   toml::table document;
+};
+
+toml::table parse_file(const std::string& file, const std::string& text) {
   try {
-    document = toml::parse(text, file);
+    return toml::parse(text, file);
   } catch (const toml::parse_error& e) {
     throw UsageError(EX_CONFIG, file + ":" + std::to_string(e.source().begin.line) + ": " +
                                     std::string(e.description()));
   }
-  // First, since queues and handlers name them.
-  if (const toml::node* hooks = document.get("hooks")) config.hooks = read_hooks(file, *hooks);
-  if (const toml::node* resources = document.get("resources")) {
-    config.resources = read_resources(file, *resources);
-  }
-  for (const auto& [key, node] : document) {
+}
+
+void read_file_settings(const ConfigFile& file, Config& config) {
+  for (const auto& [key, node] : file.document) {
     const std::string name(key.str());
-    if (name == "hooks" || name == "resources") continue;
-    if (name == "queues") {
-      config.queues = read_queues(file, node, config.hooks, config.resources);
-      continue;
-    }
-    if (name == "handlers") {
-      config.handlers.declared = read_handlers(file, node, config.hooks, config.resources);
-      continue;
-    }
+    if (is_table(name)) continue;
     const auto& table = settings();
     const auto setting =
         std::find_if(table.begin(), table.end(), [&](const Setting& s) { return name == s.key; });
-    const std::string place = place_of(file, node, escape_for_humans(name));
+    const std::string place = place_of(file.name, node, escape_for_humans(name));
     if (setting == table.end()) refuse(place, "unknown setting");
     apply(*setting, config, value_text(node, place), place, EX_CONFIG);
   }
 }
 
 // `required`: the user named the file, so a missing one is an error.
-void read_config_file(const std::string& file, bool required, Config& config) {
+std::optional<ConfigFile> read_config_file(const std::string& file, bool required) {
   constexpr std::size_t kMaxBytes = 1 << 20;
   std::optional<std::string> text;
   try {
@@ -292,11 +287,10 @@ void read_config_file(const std::string& file, bool required, Config& config) {
   }
   if (!text) {
     if (required) throw UsageError(EX_CONFIG, "there is no configuration file " + file);
-    return;
+    return std::nullopt;
   }
   if (text->size() > kMaxBytes) throw UsageError(EX_CONFIG, file + " is larger than 1 MiB");
-  config.config_file = file;
-  read_file_settings(file, *text, config);
+  return ConfigFile{file, parse_file(file, *text)};
 }
 
 }  // namespace
@@ -341,7 +335,10 @@ CommandLine load_config(int argc, char** argv) {
   const char* named = std::getenv("TASKD_CONFIG");
   const bool required = !config_file.empty() || (named != nullptr && *named != '\0');
   if (config_file.empty()) config_file = required ? named : default_config_file();
-  if (!config_file.empty()) read_config_file(config_file, required, line.config);
+  std::optional<ConfigFile> file;
+  if (!config_file.empty()) file = read_config_file(config_file, required);
+  if (file) line.config.config_file = file->name;
+  if (file) read_file_settings(*file, line.config);
 
   for (const Setting& setting : settings()) {
     const std::string name = in_environment(setting);
@@ -353,6 +350,7 @@ CommandLine load_config(int argc, char** argv) {
       apply(settings()[i], line.config, flags[i], as_flag(settings()[i]), EX_USAGE);
     }
   }
+  if (file) read_tables(file->name, file->document, line.config);
   line.config.cgroup = resolve_cgroup(line.config.cgroup);
   return line;
 }

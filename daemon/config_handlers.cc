@@ -72,17 +72,15 @@ TaskSpec read_command(const std::string& file, const std::string& name, const to
 }
 
 void check_options(const std::string& file, const std::string& name, const toml::table& table,
-                   const json& options, const std::vector<Hook>& hooks,
-                   const std::map<std::string, Resource>& resources) {
-  check_task_options(DefaultsOf::handler, file, table, name, options, resources);
+                   const json& options, const std::vector<Hook>& hooks, const Machine& machine) {
+  check_task_options(DefaultsOf::handler, file, table, name, options, machine);
   if (const toml::node* notify = table.get("notify"))
     check_notify(spec_with_defaults(options).notify, hooks,
                  place_of(file, *notify, name + ".notify"));
 }
 
 Handler read_handler(const std::string& file, const std::string& name, const toml::node& node,
-                     const std::vector<Hook>& hooks,
-                     const std::map<std::string, Resource>& resources) {
+                     const std::vector<Hook>& hooks, const Machine& machine) {
   const std::string shown = "handlers." + escape_for_humans(name);
   const auto* table = node.as_table();
   if (table == nullptr) refuse(place_of(file, node, shown), "expected a table");
@@ -93,7 +91,7 @@ Handler read_handler(const std::string& file, const std::string& name, const tom
   }
   const Settings settings = read_settings(file, shown, *table);
   TaskSpec spec = read_command(file, shown, *table, settings.command);
-  check_options(file, shown, *table, settings.options, hooks, resources);
+  check_options(file, shown, *table, settings.options, hooks, machine);
   Handler handler;
   handler.argv = std::move(spec.argv);
   handler.shell = std::move(spec.shell);
@@ -108,14 +106,14 @@ Handler read_handler(const std::string& file, const std::string& name, const tom
 
 std::map<std::string, Handler> read_handlers(const std::string& file, const toml::node& handlers,
                                              const std::vector<Hook>& hooks,
-                                             const std::map<std::string, Resource>& resources) {
+                                             const Machine& machine) {
   const auto* table = handlers.as_table();
   if (table == nullptr)
     refuse(place_of(file, handlers, "handlers"), "expected tables [handlers.NAME]");
   std::map<std::string, Handler> out;
   for (const auto& [key, node] : *table) {
     const std::string name(key.str());
-    out[name] = read_handler(file, name, node, hooks, resources);
+    out[name] = read_handler(file, name, node, hooks, machine);
   }
   return out;
 }

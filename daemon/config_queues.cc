@@ -28,15 +28,14 @@ RateLimit rate_of(const toml::node& node, const std::string& where) {
 }
 
 std::string defaults_of(const std::string& file, const toml::node& node, const std::string& name,
-                        const std::map<std::string, Resource>& resources) {
+                        const Machine& machine) {
   const auto* table = node.as_table();
   if (table == nullptr) refuse(place_of(file, node, name), "expected a table");
-  return read_task_defaults(DefaultsOf::queue, file, *table, name, resources).dump();
+  return read_task_defaults(DefaultsOf::queue, file, *table, name, machine).dump();
 }
 
 QueuePatch read_queue(const std::string& file, const std::string& name, const toml::node& node,
-                      const std::vector<Hook>& hooks,
-                      const std::map<std::string, Resource>& resources) {
+                      const std::vector<Hook>& hooks, const Machine& machine) {
   const std::string place = place_of(file, node, "queues." + escape_for_humans(name));
   const auto* table = node.as_table();
   if (table == nullptr) refuse(place, "expected a table");
@@ -64,7 +63,7 @@ QueuePatch read_queue(const std::string& file, const std::string& name, const to
     } else if (setting == "rate") {
       queue.rate = rate_of(value, where);
     } else if (setting == "defaults") {
-      queue.defaults = defaults_of(file, value, "queues." + name + ".defaults", resources);
+      queue.defaults = defaults_of(file, value, "queues." + name + ".defaults", machine);
     } else {
       refuse(where, "unknown setting");
     }
@@ -75,13 +74,12 @@ QueuePatch read_queue(const std::string& file, const std::string& name, const to
 }  // namespace
 
 std::vector<QueuePatch> read_queues(const std::string& file, const toml::node& queues,
-                                    const std::vector<Hook>& hooks,
-                                    const std::map<std::string, Resource>& resources) {
+                                    const std::vector<Hook>& hooks, const Machine& machine) {
   const auto* table = queues.as_table();
   if (table == nullptr) refuse(place_of(file, queues, "queues"), "expected tables [queues.NAME]");
   std::vector<QueuePatch> list;
   for (const auto& [name, node] : *table) {
-    list.push_back(read_queue(file, std::string(name.str()), node, hooks, resources));
+    list.push_back(read_queue(file, std::string(name.str()), node, hooks, machine));
   }
   return list;
 }

@@ -14,11 +14,10 @@
 namespace taskd {
 
 // All of `queues`, the value of that key in `file`. Throws UsageError (78) naming file, line and
-// setting; also for a hook that is not among `hooks`, and for defaults that need more than
-// `resources` have.
+// setting; also for a hook that is not among `hooks`, and for defaults that need what
+// `machine` never has.
 std::vector<QueuePatch> read_queues(const std::string& file, const toml::node& queues,
-                                    const std::vector<Hook>& hooks,
-                                    const std::map<std::string, Resource>& resources);
+                                    const std::vector<Hook>& hooks, const Machine& machine);
 
 // As a table of a TOML document.
 std::string describe_queue(const QueuePatch& queue);

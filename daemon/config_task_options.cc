@@ -152,24 +152,26 @@ void read_task_option(const std::string& key, const toml::node& value, const std
 }
 
 json read_task_defaults(DefaultsOf owner, const std::string& file, const toml::table& table,
-                        const std::string& name, const std::map<std::string, Resource>& resources) {
+                        const std::string& name, const Machine& machine) {
   json options = json::object();
   for (const auto& [key, value] : table) {
     const std::string setting(key.str());
     read_task_option(setting, value, place_of(file, value, name + "." + escape_for_humans(setting)),
                      options);
   }
-  check_task_options(owner, file, table, name, options, resources);
+  check_task_options(owner, file, table, name, options, machine);
   return options;
 }
 
 void check_task_options(DefaultsOf owner, const std::string& file, const toml::table& table,
-                        const std::string& name, const json& options,
-                        const std::map<std::string, Resource>& resources) {
+                        const std::string& name, const json& options, const Machine& machine) {
   refuse_wrong_options(file, table, name, check_task_defaults(owner, options, "#"));
-  const Machine machine{Machine::kUnlimitedSlots, resources};
   const auto unmet = find_unmet(machine, needs_of(spec_with_defaults(options).flow));
-  if (!unmet || unmet->empty()) return;
+  if (!unmet) return;
+  if (unmet->empty()) {
+    refuse(place_of(file, *table.get("slots"), name + ".slots"),
+           "the daemon has " + std::to_string(machine.slots) + " workers");
+  }
   refuse(place_of(file, *table.get("resources"), name + ".resources." + *unmet),
          "[resources] does not have that much of it");
 }

@@ -20,14 +20,14 @@ void read_task_option(const std::string& key, const toml::node& value, const std
                       nlohmann::json& options);
 
 // All of `table` as defaults; it stands in `file` and is called `name` there
-// ("queues.mail.defaults"). Throws UsageError (78), also for needs of what `resources` lack.
+// ("queues.mail.defaults"). Throws UsageError (78), also for needs that `machine` never meets.
 nlohmann::json read_task_defaults(DefaultsOf owner, const std::string& file,
                                   const toml::table& table, const std::string& name,
-                                  const std::map<std::string, Resource>& resources);
+                                  const Machine& machine);
 // The same for options that are read already.
 void check_task_options(DefaultsOf owner, const std::string& file, const toml::table& table,
                         const std::string& name, const nlohmann::json& options,
-                        const std::map<std::string, Resource>& resources);
+                        const Machine& machine);
 
 // Refuses the first of the errors. `table` is where the options stand in `file`, called `name`
 // there

@@ -21,10 +21,11 @@ std::string output(const TestDaemon& daemon, const std::string& id) {
   return daemon.ctl({"logs", id}).out;
 }
 
-RunResult check_config(const std::string& text) {
+RunResult check_config(const std::string& text, const std::string& workers = "2") {
   const TempDir dir;
   write_text(dir / "taskd.toml", text);
-  return run({taskd_path(), "--config", dir / "taskd.toml", "--check-config"});
+  return run({taskd_path(), "--config", dir / "taskd.toml", "--check-config"},
+             {.env = {{"TASKD_WORKERS", workers}}});
 }
 
 }  // namespace
@@ -250,6 +251,12 @@ TEST_CASE("each wrong setting of a handler or of a queue's defaults is named wit
            {"[handlers.a]\nshell = \"x\"\ntimeout = 5\n",
             ":3: handlers.a.timeout: expected a time"},
            {"[handlers.a]\nshell = \"x\"\n\nslots = 0\n", ":4: handlers.a.slots: must be from 1"},
+           {"workers = 2\n[handlers.a]\nshell = \"x\"\nslots = 3\n",
+            ":4: handlers.a.slots: the daemon has 2 workers"},
+           {"[queues.q.defaults]\nslots = 3\n",
+            ":2: queues.q.defaults.slots: the daemon has 2 workers"},
+           {"[queues.q.defaults]\nresources = { gpu = 3 }\n[resources]\ngpu = [0, 1]\n",
+            ":2: queues.q.defaults.resources.gpu: [resources] does not have that much"},
            {"[handlers.a]\nshell = \"x\"\nbackoff = { max = 5 }\n",
             ":3: handlers.a.backoff.max: expected"},
            {"[handlers.a]\nshell = \"x\"\ndelay = 5\n", ":3: handlers.a.delay: unknown setting"},
@@ -276,6 +283,18 @@ TEST_CASE("each wrong setting of a handler or of a queue's defaults is named wit
     CHECK(result.exit_code == 78);
     CHECK(contains(result.err, c.says));
   }
+}
+
+TEST_CASE("slots of the configuration are held against the workers that there will be") {
+  const std::string text = "workers = 1\n[queues.q.defaults]\nslots = 3\n";
+  CHECK(check_config(text, "3").exit_code == 0);
+  CHECK(check_config(text, "2").exit_code == 78);
+  const TempDir dir;
+  write_text(dir / "taskd.toml", text);
+  const RunResult start = run({taskd_path(), "--config", dir / "taskd.toml", "--state-dir",
+                               dir / "state", "--socket", dir / "sock", "--workers", "2"});
+  CHECK(start.exit_code == 78);
+  CHECK(contains(start.err, "queues.q.defaults.slots: the daemon has 2 workers"));
 }
 
 TEST_CASE("the effective settings are a file that says the same") {
