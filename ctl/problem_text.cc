@@ -1,5 +1,7 @@
 #include "ctl/problem_text.h"
 
+#include <algorithm>
+
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {
@@ -120,6 +122,18 @@ std::string flag_of_pointer(std::string_view pointer) {
     if (inside.front() == '/') return std::string(flag) + " " + decode_step(inside.substr(1));
   }
   return std::string(pointer);
+}
+
+std::string path_of_pointer(std::string_view pointer) {
+  std::string path;
+  if (pointer.starts_with('#')) pointer.remove_prefix(1);
+  while (pointer.starts_with('/')) {
+    pointer.remove_prefix(1);
+    const std::size_t end = std::min(pointer.find('/'), pointer.size());
+    path += (path.empty() ? "" : ".") + decode_step(pointer.substr(0, end));
+    pointer.remove_prefix(end);
+  }
+  return path;
 }
 
 std::string describe_problem(const Problem& problem,

@@ -13,6 +13,9 @@ namespace taskd::ctl {
 // "--env A B". A field without an option stays as it is.
 std::string flag_of_pointer(std::string_view pointer);
 
+// The same as a path in a document: "#/tasks/a%20b/env" -> "tasks.a b.env"; "" for the whole of it.
+std::string path_of_pointer(std::string_view pointer);
+
 // What was refused, each wrong field on a line of its own, safe to show.
 std::string describe_problem(const Problem& problem, std::optional<std::string_view> retry_after_s);
 

@@ -216,6 +216,8 @@ void SubmitOptions::set_command(TaskSpec& spec) const {
   if (payload_) spec.payload = read_payload(*payload_);
   if (handler_ && (shell_ || argv_given_))
     throw UsageError(kExitUsage, "give either --handler or a command, not both");
+  if (handler_ && stdin_)
+    throw UsageError(kExitUsage, "--stdin is for commands: a handler reads its --payload");
   if (handler_ && handler_->empty()) throw UsageError(kExitUsage, "--handler is empty");
   if (handler_) spec.handler = checked("--handler", *handler_);
   if (shell_ && argv_given_)

@@ -12,6 +12,7 @@ nlohmann::json SubmitOptions::body_of(const NewTask& task) const {
   nlohmann::json body = to_json(task);
   if (payload_)
     body["payload"] = spec.payload.empty() ? nlohmann::json() : nlohmann::json::parse(spec.payload);
+  if (stdin_ == "-") body["stdin"]["text"] = spec.stdin_text;  // also where it is empty
   if (name_) body["name"] = spec.name;
   if (queue_) body["queue"] = spec.queue;
   if (priority_) body["priority"] = spec.priority;

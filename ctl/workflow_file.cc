@@ -2,15 +2,16 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "ctl/failure.h"
+#include "ctl/problem_text.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
-#include "daemon/task/spec_json.h"
+#include "daemon/task/field_reader.h"
 #include "daemon/task/spec_merge.h"
 
 namespace taskd::ctl {
@@ -20,15 +21,23 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxBytes = 1 << 20;  // what the daemon takes
 
-json to_json(const toml::node& node) {
+using Lines = std::map<std::string, unsigned>;
+
+// Notes the line of everything in it, by its pointer.
+json to_json(const toml::node& node, const std::string& pointer, Lines& lines) {
+  lines[pointer] = node.source().begin.line;
   if (const auto* table = node.as_table()) {
     json out = json::object();
-    for (const auto& [key, value] : *table) out[std::string(key.str())] = to_json(value);
+    for (const auto& [key, value] : *table) {
+      const std::string name(key.str());
+      out[name] = to_json(value, pointer + pointer_step(name), lines);
+    }
     return out;
   }
   if (const auto* array = node.as_array()) {
     json out = json::array();
-    for (const toml::node& item : *array) out.push_back(to_json(item));
+    for (const toml::node& item : *array)
+      out.push_back(to_json(item, pointer + "/" + std::to_string(out.size()), lines));
     return out;
   }
   if (const auto* text = node.as_string()) return text->get();
@@ -46,23 +55,28 @@ json to_json(const toml::node& node) {
   return out.str();
 }
 
-json parse_toml(const std::string& text, const std::string& name) {
+[[noreturn]] void refuse_at(const std::string& name, std::size_t line, std::size_t column,
+                            const std::string& what) {
+  throw UsageError(kExitBadData,
+                   name + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + what);
+}
+
+json parse_toml(const std::string& text, const std::string& name, Lines& lines) {
   try {
-    return to_json(toml::parse(text, name));
+    return to_json(toml::parse(text, name), "#", lines);
   } catch (const toml::parse_error& e) {
-    throw UsageError(kExitBadData, name + ":" + std::to_string(e.source().begin.line) + ": " +
-                                       std::string(e.description()));
+    refuse_at(name, e.source().begin.line, e.source().begin.column,
+              escape_for_humans(e.description()));
   }
 }
 
 json parse_json(const std::string& text, const std::string& name) {
   auto parsed = parse_strict_json(text);
   if (const auto* error = std::get_if<JsonError>(&parsed)) {
-    const auto lines = std::count(
-        text.begin(),
-        text.begin() + static_cast<std::ptrdiff_t>(std::min(error->offset_bytes, text.size())),
-        '\n');
-    throw UsageError(kExitBadData, name + ":" + std::to_string(lines + 1) + ": " + error->detail);
+    const std::string_view before = std::string_view(text).substr(0, error->offset_bytes);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+    refuse_at(name, static_cast<std::size_t>(line), column, error->detail);
   }
   return std::get<json>(std::move(parsed));
 }
@@ -70,7 +84,7 @@ json parse_json(const std::string& text, const std::string& name) {
 std::string read_whole(const std::string& path) {
   try {
     auto text = read_file(path == "-" ? "/dev/stdin" : path, kMaxBytes + 1);
-    if (!text) throw UsageError(kExitNoSuchTask, "there is no file " + escape_for_humans(path));
+    if (!text) throw UsageError(kExitBadData, "there is no file " + escape_for_humans(path));
     if (text->size() > kMaxBytes)
       throw UsageError(kExitBadData, escape_for_humans(path) + " is larger than 1 MiB");
     return *std::move(text);
@@ -80,12 +94,52 @@ std::string read_whole(const std::string& path) {
   }
 }
 
+// Once the steps are in their order, the daemon knows those of a chain and of a group by their
+// names alone: "#/tasks/1/queue" is "#/chain/0/queue".
+std::string pointer_in(const json& document, const std::string& pointer) {
+  constexpr std::string_view kTasks = "#/tasks/";
+  if (document.contains("tasks") || !pointer.starts_with(kTasks)) return pointer;
+  const std::size_t end = std::min(pointer.find('/', kTasks.size()), pointer.size());
+  const std::string step = pointer.substr(kTasks.size(), end - kTasks.size());
+  const auto number = parse_int(step);
+  const std::string place = document.contains("chain") ? "#/chain/" : "#/group/";
+  return (number ? place + std::to_string(*number - 1) : "#/" + step) + pointer.substr(end);
+}
+
+// "release.toml:7"; of what is not in the file, such as a missing field, where it should be.
+std::string place_of(const WorkflowFile& file, std::string pointer) {
+  while (!pointer.empty()) {
+    const auto line = file.lines.find(pointer);
+    if (line != file.lines.end() && line->second > 0)
+      return file.name + ":" + std::to_string(line->second);
+    pointer.resize(std::min(pointer.rfind('/'), pointer.size() - 1));
+  }
+  return file.name;
+}
+
 }  // namespace
 
-json read_workflow_file(const std::string& path) {
+WorkflowFile read_workflow_file(const std::string& path) {
   const std::string text = read_whole(path);
-  const std::string name = path == "-" ? "standard input" : escape_for_humans(path);
-  return path.ends_with(".toml") ? parse_toml(text, name) : parse_json(text, name);
+  WorkflowFile file{path == "-" ? "standard input" : escape_for_humans(path), {}, {}};
+  file.document = path.ends_with(".toml") ? parse_toml(text, file.name, file.lines)
+                                          : parse_json(text, file.name);
+  return file;
+}
+
+std::string describe_problem_of(const WorkflowFile& file, const Problem& problem) {
+  const auto describe = [&](const FieldError& error) {
+    const std::string pointer = pointer_in(file.document, error.pointer);
+    const std::string path = escape_for_humans(path_of_pointer(pointer));
+    return place_of(file, pointer) + ": " + (path.empty() ? "" : path + ": ") +
+           escape_for_humans(error.detail);
+  };
+  const bool repeats =
+      problem.detail.starts_with('#') || problem.detail == problem.errors.front().detail;
+  if (repeats && problem.errors.size() == 1) return describe(problem.errors.front());
+  std::string out = repeats ? "the workflow cannot be accepted" : escape_for_humans(problem.detail);
+  for (const FieldError& error : problem.errors) out.append("\n  ").append(describe(error));
+  return out;
 }
 
 void fill_in_tasks(json& workflow, const json& defaults) {

@@ -1,14 +1,27 @@
 // A workflow as people write it down: JSON, or TOML.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <string>
+
+#include "daemon/api/wire.h"
 
 namespace taskd::ctl {
 
-// The document in `path` ("-" = standard input), TOML if its name ends in .toml. Throws UsageError
-// (65, 66 for a file that is not there) naming file and place.
-nlohmann::json read_workflow_file(const std::string& path);
+struct WorkflowFile {
+  std::string name;  // fit to print
+  nlohmann::json document;
+  std::map<std::string, unsigned> lines;  // of TOML: where that stands which a pointer names
+};
+
+// The file at `path` ("-" = standard input), TOML if its name ends in .toml. Throws UsageError (65)
+// naming file and place.
+WorkflowFile read_workflow_file(const std::string& path);
+
+// Why the daemon refuses it, by place: "release.toml:7: tasks.build.timeuot: unknown field". The
+// problem has errors.
+std::string describe_problem_of(const WorkflowFile& file, const Problem& problem);
 
 // Gives each task of the document the members of `defaults` that it leaves out. What is no task is
 // left alone, for the daemon to name.

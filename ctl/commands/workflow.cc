@@ -56,6 +56,15 @@ int wait_for_workflow(Context& context, const Client& client, const Workflow& wo
   return exit_code_of_all(ended) == kExitOk ? kExitOk : kExitSomeFailed;
 }
 
+json send_file(const Client& client, const SubmitOptions& options, const WorkflowFile& file) {
+  try {
+    return options.send(client, "/v1/workflows", file.document);
+  } catch (const Refused& refused) {
+    if (refused.problem.errors.empty()) throw;
+    throw Failure(refused.exit_code, describe_problem_of(file, refused.problem));
+  }
+}
+
 int submit_workflow(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] FILE",
@@ -88,10 +97,10 @@ tasks leave out. This folder and environment are theirs.)",
   if (!options.command().empty())
     throw UsageError(kExitUsage, "the commands stand in the file, not after --");
 
-  json document = read_workflow_file(words[0]);
-  fill_in_tasks(document, options.body_of(options.to_defaults(context)));
+  WorkflowFile file = read_workflow_file(words[0]);
+  fill_in_tasks(file.document, options.body_of(options.to_defaults(context)));
   const Client client = connect(context, common);
-  json answer = options.send(client, "/v1/workflows", document);
+  json answer = send_file(client, options, file);
   const Workflow workflow = read_workflow(answer);
   if (!as_json) context.out.line(std::to_string(workflow.id));
   context.out.flush();

@@ -72,7 +72,11 @@ TEST_CASE("what the handler says, a submit cannot say") {
   CHECK(env.exit_code == 65);
   CHECK(contains(env.err, "--env: is for the handler to say"));
   CHECK(daemon.ctl({"submit", "--handler", "echo", "--cwd", "/tmp"}).exit_code == 65);
-  CHECK(daemon.ctl({"submit", "--handler", "echo", "--stdin", "/dev/null"}).exit_code == 65);
+  for (const char* from : {"/dev/null", "-"}) {
+    const RunResult input = daemon.ctl({"submit", "--handler", "echo", "--stdin", from});
+    CHECK(input.exit_code == 64);
+    CHECK(contains(input.err, "a handler reads its --payload"));
+  }
   CHECK(daemon.ctl({"submit", "--handler", "echo", "--", "true"}).exit_code == 64);
   CHECK(daemon.ctl({"submit", "--payload", "1", "--", "true"}).exit_code == 65);
   const RunResult unknown = daemon.ctl({"submit", "--handler", "ehco"});

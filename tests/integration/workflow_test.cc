@@ -155,16 +155,39 @@ TEST_CASE("a wrong workflow is refused as a whole, naming what is wrong") {
       "in a circle: a needs b needs a"));
   CHECK(contains(refusal(R"({"tasks":{"a":{"argv":["x"],"needs":["c"]}}})"),
                  "there is no step \"c\""));
-  CHECK(contains(refusal(R"({"tasks":{"a":{"argv":[]}}})"), "tasks/a/argv"));
+  CHECK(contains(refusal(R"({"tasks":{"a":{"argv":[]}}})"), "bad.json: tasks.a.argv: "));
   CHECK(contains(refusal(R"({"tasks":{}})"), "must have 1 to 10000 tasks"));
   CHECK(contains(refusal(R"({"tasks":{"a":{"argv":["x"]}},"chain":[]})"), "exactly one of"));
   CHECK(contains(refusal(R"({"tasks":{"a":{"argv":["x"],"array":{"first":1,"last":2}}}})"),
                  "cannot be part of a workflow"));
-  CHECK(contains(refusal("{\"tasks\":\n{"), "bad.json:2: "));
+  CHECK(contains(refusal("{\"tasks\":\n{"), "bad.json:2:2: "));
   CHECK(contains(refusal(R"({"group":[{"argv":["x"],"queue":"nowhere"}]})"), "nowhere"));
-  CHECK(daemon.ctl({"workflow", "submit", daemon.dir() / "missing"}).exit_code == 66);
+  CHECK(daemon.ctl({"workflow", "submit", daemon.dir() / "missing"}).exit_code == 65);
   CHECK(daemon.ctl({"workflow", "show", "1"}).exit_code == 66);
   CHECK(daemon.ctl({"workflow", "show", "x"}).exit_code == 64);
+  CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
+}
+
+TEST_CASE("what is wrong in a TOML workflow is named with its line") {
+  const TestDaemon daemon;
+  const auto refusal = [&](const std::string& text) {
+    write_text(daemon.dir() / "bad.toml", text);
+    const RunResult result = daemon.ctl({"workflow", "submit", daemon.dir() / "bad.toml"});
+    CHECK(result.exit_code == 65);
+    return result.err;
+  };
+  CHECK(contains(refusal("[tasks.a]\nshell = = 3\n"), "bad.toml:2:9: "));
+  const std::string several = refusal(
+      "[tasks.a]\nshell = \"x\"\n\ntimeuot = 5\n[tasks.\"b c\"]\nshell = \"x\"\nslots = 0\n");
+  CHECK(contains(several, "bad.toml:4: tasks.a.timeuot: unknown field"));
+  CHECK(contains(several, "bad.toml:7: tasks.b c.slots: must be from 1"));
+  CHECK(contains(refusal("[tasks.a]\nshell = \"x\"\n[tasks.b]\nname = \"no command\"\n"),
+                 "bad.toml:3: tasks.b: "));
+  CHECK(contains(refusal("[tasks.a]\nshell = \"x\"\nneeds = [\n  \"b\",\n]\n"),
+                 "bad.toml:4: tasks.a.needs.0: there is no step \"b\""));
+  CHECK(contains(refusal("[[chain]]\nshell = \"x\"\n[[chain]]\nshell = \"x\"\nqueue = \"none\"\n"),
+                 "bad.toml:5: chain.1.queue: there is no queue \"none\""));
+  CHECK(contains(refusal("[tasks.a]\nhandler = \"none\"\n"), "there is no handler \"none\""));
   CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
 }
 
