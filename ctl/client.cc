@@ -152,6 +152,8 @@ std::string find_socket(const std::optional<std::string>& option, const Environm
 int exit_code_of(const Problem& problem) {
   if (problem.code == "no_such_path" || problem.code == "method_not_allowed")
     return kExitBadAnswer;  // a daemon without this verb
+  if (problem.code == "unknown_task" || problem.code == "unknown_dependency")
+    return kExitNoSuchTask;  // as wherever an id is named
   switch (problem.status) {
     case 403:
       return kExitNotAllowed;

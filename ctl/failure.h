@@ -11,7 +11,7 @@ enum ExitCode : int {
   kExitSomeFailed = 1,    // several tasks were waited for and not all succeeded; a doctor's `fail`
   kExitUsage = 64,        // the command line is wrong
   kExitBadData = 65,      // the daemon (or we) refused what the options say
-  kExitNoSuchTask = 66,   // no such task, attempt, queue, key or schedule
+  kExitNoSuchTask = 66,   // no task of this id, or nothing of the name the verb is about
   kExitNoDaemon = 69,     // nobody answers at the socket
   kExitInternal = 70,     // a bug, here or in the daemon
   kExitConflict = 73,     // refused: wrong state, in use, there already, or the disk is full

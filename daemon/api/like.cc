@@ -39,7 +39,10 @@ std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Ac
       like.is_number_integer() && like >= 1 && like <= std::numeric_limits<TaskId>::max();
   if (!is_id) return FieldErrors{{pointer + "/like", "must be a task's id, a positive integer"}};
   const auto task = context.store.get(actor, like.get<TaskId>());
-  if (!task) return FieldErrors{{pointer + "/like", "there is no task " + like.dump()}};
+  if (!task) {
+    const std::string detail = "there is no task " + like.dump();
+    throw ProblemError(422, "unknown_task", detail, {{pointer + "/like", detail}});
+  }
   if (!runs_as_before(context, *task, actor)) {
     return FieldErrors{{pointer + "/like", "its handler runs as who submits it, which was uid " +
                                                std::to_string(task->uid) +

@@ -80,7 +80,7 @@ std::vector<ControlChange> control(const ApiContext& context, const ControlReque
 // The answer to a dry run. The same.
 Reply preview_reply(const ApiContext& context, const ControlRequest& request);
 // The task of a submit's body whose `like` names a task that is there: that one's spec, without
-// what binds it to others, patched by the other fields. `pointer` is the task's.
+// what binds it to others, patched by the other fields. `pointer` is the task's. unknown_task.
 std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Actor& actor,
                                              const nlohmann::json& item,
                                              const std::string& pointer);

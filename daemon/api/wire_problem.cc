@@ -51,6 +51,7 @@ constexpr Title kTitles[] = {
     {"unknown_key", "There is no such key"},
     {"unknown_handler", "There is no such handler"},
     {"handlers_only", "This daemon takes handlers only, no commands"},
+    {"unknown_task", "There is no such task to be like"},
     {"unknown_dependency", "There is no such task to depend on"},
     {"does_not_fit", "The machine never has that much"},
     {"idempotency_key_reused", "The Idempotency-Key belongs to another request"},

@@ -124,7 +124,7 @@ TEST_CASE("a chain of tasks runs in its order, falls with its first and goes on 
   CHECK(daemon.ctl({"retry", first}).exit_code == 0);
   CHECK(daemon.wait(second).at("state") == "succeeded");
   const RunResult unknown = daemon.ctl({"submit", "--after", "99", "--", "true"});
-  CHECK(unknown.exit_code == 65);
+  CHECK(unknown.exit_code == 66);
   CHECK(contains(unknown.err, "there is no task 99"));
   CHECK(daemon.ctl({"submit", "--after", "1:sometimes", "--", "true"}).exit_code == 64);
 }

@@ -242,7 +242,8 @@ TEST_CASE("submit --like runs what another task ran, its environment included") 
   CHECK(daemon.ctl({"logs", other}).out.starts_with("bye\n"));
   CHECK(daemon.ctl({"run", "--like", id, "--", "sh", "-c", "echo $WORD again"}).out ==
         "hello again\n");
-  CHECK(daemon.ctl({"submit", "--like", "99"}).exit_code == 65);
+  CHECK(daemon.ctl({"submit", "--like", "99"}).exit_code == 66);
+  CHECK(daemon.ctl({"submit", "--after", "99", "--", "true"}).exit_code == 66);
   CHECK(daemon.ctl({"submit", "--like", "x"}).exit_code == 64);
   CHECK(daemon.ctl({"submit", "--like", id, "--from", "-"}).exit_code == 64);
 }
