@@ -87,19 +87,28 @@ Grant grant_from_stored(std::string_view text) {
   return grant;
 }
 
+void MachineUse::add(const Needs& needs, const Grant& grant) {
+  slots += needs.slots;
+  for (const auto& [name, amount] : needs.resources) resources[name] += amount;
+  for (const auto& [name, granted] : grant) {
+    std::vector<std::string>& all = units[name];
+    all.insert(all.end(), granted.begin(), granted.end());
+  }
+}
+
 Room::Room(const Machine& machine) : slots_(machine.slots) {
   for (const auto& [name, resource] : machine.resources) {
     free_[name] = {resource.amount, resource.units};
   }
 }
 
-void Room::take(const Needs& needs, const Grant& grant) {
-  slots_ -= needs.slots;
-  for (const auto& [name, amount] : needs.resources) {
+void Room::take(const MachineUse& use) {
+  slots_ -= use.slots;
+  for (const auto& [name, amount] : use.resources) {
     const auto free = free_.find(name);
     if (free != free_.end()) free->second.amount -= amount;
   }
-  for (const auto& [name, units] : grant) {
+  for (const auto& [name, units] : use.units) {
     const auto free = free_.find(name);
     if (free == free_.end()) continue;
     for (const std::string& unit : units) std::erase(free->second.units, unit);

@@ -35,11 +35,12 @@ struct Machine {
   std::map<std::string, Resource> resources;
   static constexpr int kUnlimitedSlots = 1 << 20;
 };
-// What is taken of a machine: so much of it, and of indexed resources these units.
+// What running tasks have of a machine: so much of it, and of indexed resources these units.
 struct MachineUse {
   std::int64_t slots = 0;
   std::map<std::string, std::int64_t> resources;
   Grant units;
+  void add(const Needs& needs, const Grant& grant);
 };
 // Why the needs can never be met here: the resource that is missing or too small ("" = the slots).
 std::optional<std::string> find_unmet(const Machine& machine, const Needs& needs);
@@ -53,8 +54,8 @@ class Room {
  public:
   explicit Room(const Machine& machine);
 
-  // An attempt has this. More than there is (the machine was larger then) leaves nothing.
-  void take(const Needs& needs, const Grant& grant);
+  // Running tasks have this. More than there is (the machine was larger then) leaves nothing.
+  void take(const MachineUse& use);
   bool has_slots() const { return slots_ > 0; }
   bool fits(const Needs& needs) const;
   // The units for needs that fit.

@@ -2,28 +2,12 @@
 
 #include <algorithm>
 
+#include "daemon/store/store_impl.h"
+
 namespace taskd {
 namespace {
 
 using Head = ReadyLines::Head;
-
-// Few tasks run, so what they have is read anew each time.
-Room room_left(Transaction& transaction, const Machine& machine) {
-  Room room(machine);
-  std::int64_t usual = transaction.queues().running();
-  Query rows = transaction.db().query(
-      "SELECT t.needs, a.granted FROM tasks t INDEXED BY tasks_running_needs"
-      " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
-      " WHERE t.state = 'running' AND t.needs <> ''");
-  while (rows.step()) {
-    room.take(needs_from_stored(rows.text(0)), grant_from_stored(rows.text(1)));
-    --usual;
-  }
-  Needs all_usual;
-  all_usual.slots = static_cast<int>(usual);
-  room.take(all_usual, {});
-  return room;
-}
 
 // It cannot start here at all, since the machine was larger once: it is passed over, and holds up
 // nobody.
@@ -69,7 +53,8 @@ NextTask find_next_task(Transaction& transaction, const Machine& machine) {
   next.later = turns.later;
   std::optional<Head> front = find_front(transaction, machine, turns);
   if (turns.queues.empty()) return next;
-  Room room = room_left(transaction, machine);
+  Room room(machine);
+  room.take(load_machine_use(transaction.db(), queues.running()));
   if (front && room.has_slots() && try_start(*front, room, next)) return next;
   for (const std::string* queue : turns.queues) {
     for (const Head& head : queues.lines().heads(transaction.db(), *queue)) {

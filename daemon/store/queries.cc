@@ -95,27 +95,24 @@ IdRange TaskStore::ids_of(const Filter& filter) {
   return impl_->read([&](Connection& db) { return range_of(db, filter); });
 }
 
+MachineUse load_machine_use(Connection& db, std::int64_t running) {
+  MachineUse use;
+  use.slots = running;
+  Query rows = db.query(
+      "SELECT t.needs, a.granted FROM tasks t INDEXED BY tasks_running_needs"
+      " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
+      " WHERE t.state = 'running' AND t.needs <> ''");
+  while (rows.step()) {
+    --use.slots;
+    use.add(needs_from_stored(rows.text(0)), grant_from_stored(rows.text(1)));
+  }
+  return use;
+}
+
 MachineUse TaskStore::machine_use() {
   return impl_->read([](Connection& db) {
-    MachineUse use;
-    {
-      Query row = db.query("SELECT total(count) FROM counters WHERE state = 'running'");
-      if (row.step()) use.slots = row.int64(0);
-    }
-    Query rows = db.query(
-        "SELECT t.needs, a.granted FROM tasks t INDEXED BY tasks_running_needs"
-        " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
-        " WHERE t.state = 'running' AND t.needs <> ''");
-    while (rows.step()) {
-      const Needs needs = needs_from_stored(rows.text(0));
-      use.slots += needs.slots - 1;
-      for (const auto& [name, amount] : needs.resources) use.resources[name] += amount;
-      for (const auto& [name, units] : grant_from_stored(rows.text(1))) {
-        auto& all = use.units[name];
-        all.insert(all.end(), units.begin(), units.end());
-      }
-    }
-    return use;
+    Query running = db.query("SELECT total(count) FROM counters WHERE state = 'running'");
+    return load_machine_use(db, running.step() ? running.int64(0) : 0);
   });
 }
 

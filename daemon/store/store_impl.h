@@ -56,6 +56,9 @@ inline bool is_visible(const Actor& actor, const StoredTask& task) {
   return actor.admin || actor.uid == task.uid;
 }
 
+// What the `running` tasks have of the machine; few run, so it is read each time.
+MachineUse load_machine_use(Connection& db, std::int64_t running);
+
 // The task as callers see it.
 Task to_task(Connection& db, StoredTask stored);
 

@@ -221,7 +221,9 @@ class Inquiry {
 
   Why machine(const Needs& needs, std::int64_t ahead) {
     Room room(machine_);
-    for (const Running& one : running_) room.take(one.needs, one.grant);
+    MachineUse use;
+    for (const Running& one : running_) use.add(one.needs, one.grant);
+    room.take(use);
     const auto anything = [](const Running&) { return true; };
     for (const auto& [name, amount] : needs.resources) {
       Needs alone;
