@@ -33,7 +33,13 @@ all-or-nothing; tasks of a filter are moved until the queue is full (75).)",
   const std::string queue = words.front();
   words.erase(words.begin());
   if (!is_valid_utf8(queue)) throw UsageError(kExitBadData, "the queue's name is not UTF-8");
-  return change_tasks(context, kVerb, options, {{"queue", queue}});
+  try {
+    return change_tasks(context, kVerb, options, {{"queue", queue}});
+  } catch (const Refused& refused) {
+    const FieldErrors& errors = refused.problem.errors;
+    if (errors.empty() || errors.front().pointer != "#/queue") throw;
+    throw Failure(refused.exit_code, errors.front().detail);  // it is a word here, not --queue
+  }
 }
 
 }  // namespace taskd::ctl

@@ -224,7 +224,9 @@ TEST_CASE("move puts waiting tasks into another queue") {
   const RunResult full = daemon.ctl({"move", "small", first, second});
   CHECK(full.exit_code == 75);
   CHECK(daemon.show(first).at("queue") == "night");
-  CHECK(daemon.ctl({"move", "none", first}).exit_code == 65);
+  const RunResult none = daemon.ctl({"move", "none", first});
+  CHECK(none.exit_code == 65);
+  CHECK(none.err == "taskctl: there is no queue \"none\"\n");
   CHECK(daemon.ctl({"move", "night"}).exit_code == 64);
   CHECK(daemon.ctl({"move"}).exit_code == 64);
   daemon.ctl({"queue", "resume", "night"});
