@@ -26,16 +26,26 @@ std::int64_t may_miss_ns(const RateLimit& limit) {
   return std::min((limit.count - 1) * one_ns(limit), interval_ns(limit) - 1);
 }
 
+std::int64_t wait_ms(std::int64_t ns) {
+  return ns <= 0 ? 0 : (ns + kNsPerMs - 1) / kNsPerMs;
+}
+
 }  // namespace
 
 WallTime next_start(const RateLimit& limit, const Bucket& bucket, WallTime now) {
-  const std::int64_t wait_ns = missing_ns(limit, bucket, now) - may_miss_ns(limit);
-  return wait_ns <= 0 ? now : now + (wait_ns + kNsPerMs - 1) / kNsPerMs;
+  return now + wait_ms(missing_ns(limit, bucket, now) - may_miss_ns(limit));
 }
 
 std::int64_t starts_left(const RateLimit& limit, const Bucket& bucket, WallTime now) {
   const std::int64_t spare_ns = may_miss_ns(limit) - missing_ns(limit, bucket, now);
   return spare_ns < 0 ? 0 : spare_ns / one_ns(limit) + 1;
+}
+
+std::optional<WallTime> next_gain(const RateLimit& limit, const Bucket& bucket, WallTime now) {
+  const std::int64_t may_miss =
+      may_miss_ns(limit) - starts_left(limit, bucket, now) * one_ns(limit);
+  if (may_miss < 0) return std::nullopt;
+  return now + wait_ms(missing_ns(limit, bucket, now) - may_miss);
 }
 
 Bucket after_rewind(const RateLimit& limit, const Bucket& bucket, WallTime now) {

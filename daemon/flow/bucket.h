@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "daemon/base/clock.h"
 #include "daemon/task/rate_limit.h"
@@ -20,6 +21,8 @@ struct Bucket {
 WallTime next_start(const RateLimit& limit, const Bucket& bucket, WallTime now);
 // How many may start at `now`, one after the other.
 std::int64_t starts_left(const RateLimit& limit, const Bucket& bucket, WallTime now);
+// When that will be one more; nothing if it never is without a start.
+std::optional<WallTime> next_gain(const RateLimit& limit, const Bucket& bucket, WallTime now);
 // After the clock was put back to `now`: nobody waits for longer than the bucket takes to fill.
 Bucket after_rewind(const RateLimit& limit, const Bucket& bucket, WallTime now);
 // After a start at `now`.

@@ -48,17 +48,28 @@ std::optional<Key> load_key(Connection& db, std::int64_t id) {
 }
 
 // How many tasks of the key may start at `now`, whatever their queues.
-std::int64_t starts_allowed(Connection& db, const Key& key, WallTime now) {
+struct Allowance {
+  std::int64_t starts;
+  std::optional<WallTime> more_at;  // when time alone will allow another
+};
+
+std::int64_t count_running(Connection& db, std::int64_t key) {
+  Query row = db.query(
+      "SELECT count(*) FROM tasks INDEXED BY tasks_of_key_running"
+      " WHERE key_id = ?1 AND state = 'running'");
+  row.bind(key).step();
+  return row.int64(0);
+}
+
+Allowance allowance_of(Connection& db, const Key& key, WallTime now) {
   std::int64_t allowed = kMostQueued;
   if (key.concurrency) {
-    Query row = db.query(
-        "SELECT count(*) FROM tasks INDEXED BY tasks_of_key_running"
-        " WHERE key_id = ?1 AND state = 'running'");
-    row.bind(key.id).step();
-    allowed = std::min(allowed, *key.concurrency - row.int64(0));
+    allowed = std::max<std::int64_t>(0, *key.concurrency - count_running(db, key.id));
   }
-  if (key.rate) allowed = std::min(allowed, starts_left(*key.rate, key.bucket, now));
-  return std::max<std::int64_t>(0, allowed);
+  if (!key.rate) return {allowed, {}};
+  const std::int64_t left = starts_left(*key.rate, key.bucket, now);
+  if (left >= allowed) return {allowed, {}};
+  return {left, next_gain(*key.rate, key.bucket, now)};
 }
 
 std::int64_t count_queued(Connection& db, std::int64_t key, const std::string& queue) {
@@ -143,17 +154,12 @@ void settle_key(Transaction& transaction, std::int64_t id) {
   Connection& db = transaction.db();
   const std::optional<Key> key = load_key(db, id);
   if (!key) return;
-  const std::int64_t allowed = starts_allowed(db, *key, transaction.now());
+  const Allowance allowed = allowance_of(db, *key, transaction.now());
   bool some_wait = false;
   for (auto queue = queue_after(db, id, ""); queue; queue = queue_after(db, id, *queue)) {
-    some_wait |= settle_line(transaction, id, *queue, allowed);
+    some_wait |= settle_line(transaction, id, *queue, allowed.starts);
   }
-  std::optional<WallTime> later;
-  if (some_wait && key->rate) {
-    const WallTime next = next_start(*key->rate, key->bucket, transaction.now());
-    if (next > transaction.now()) later = next;
-  }
-  wake_at(transaction, *key, later);
+  wake_at(transaction, *key, some_wait ? allowed.more_at : std::nullopt);
 }
 
 }  // namespace
@@ -196,8 +202,8 @@ void cap_key_bucket(Transaction& transaction, std::int64_t key) {
 bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue) {
   Connection& db = transaction.db();
   if (first_blocked(db, key, queue)) return false;
-  const std::int64_t allowed = starts_allowed(db, load_key(db, key).value(), transaction.now());
-  return count_queued(db, key, queue) < allowed;
+  const Allowance allowed = allowance_of(db, load_key(db, key).value(), transaction.now());
+  return count_queued(db, key, queue) < allowed.starts;
 }
 
 void count_key_start(Transaction& transaction, std::int64_t id) {

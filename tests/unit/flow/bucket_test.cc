@@ -51,6 +51,20 @@ TEST_CASE("a rate that does not divide evenly is not exceeded") {
   }
 }
 
+TEST_CASE("each start that comes back is foretold, until all have") {
+  const RateLimit limit{3, 60'000};
+  Bucket bucket;
+  CHECK_FALSE(next_gain(limit, bucket, {1'000'000}));
+  starts(limit, bucket, {1'000'000}, 3);
+  for (const std::int64_t left : {0, 1, 2}) {
+    const WallTime now{1'000'000 + left * 20'000};
+    CHECK(starts_left(limit, bucket, now) == left);
+    CHECK(next_gain(limit, bucket, now) == now + 20'000);
+    CHECK(next_gain(limit, bucket, now + 19'999) == now + 20'000);
+  }
+  CHECK_FALSE(next_gain(limit, bucket, {1'060'000}));
+}
+
 TEST_CASE("a clock that is put back makes nobody wait for longer than the bucket takes to fill") {
   Bucket bucket;
   starts({2, 10'000}, bucket, {5'000'000}, 2);

@@ -147,11 +147,34 @@ TEST_CASE_FIXTURE(KeysFixture, "a key's rate lets tasks start as time goes, over
   CHECK(store->promote(clock.wall_now(), 10) == clock.wall_now() + 5000);
   CHECK(claim_all().empty());
   clock.now_ms += 5000;
-  CHECK_FALSE(store->promote(clock.wall_now(), 10));  // the start of 3 comes first
+  CHECK(store->promote(clock.wall_now(), 10) ==
+        clock.wall_now() + 5000);  // 3 may not start by then
   CHECK(claim_all() == Ids{3});
   CHECK(store->promote(clock.wall_now(), 10) == clock.wall_now() + 5000);
   clock.now_ms += 5000;
   CHECK_FALSE(store->promote(clock.wall_now(), 10));
+  CHECK(claim_all() == Ids{4});
+}
+
+TEST_CASE_FIXTURE(
+    KeysFixture,
+    "a start that a rate gives back is not kept by a first in line that does not fit") {
+  machine.resources["gpu"] = {1, {}};
+  restart();
+  NewTask needs_gpu = task();
+  needs_gpu.spec.flow.resources["gpu"] = 1;
+  submit(needs_gpu);
+  submit(rated(2, 10'000));
+  CHECK(claim_all() == Ids{1, 2});
+  NewTask both = rated(2, 10'000);
+  both.spec.flow.resources["gpu"] = 1;
+  submit(both);
+  submit(rated(2, 10'000));
+  CHECK(state(3) == State::queued);
+  CHECK(state(4) == State::blocked);
+  CHECK(store->promote(clock.wall_now(), 500) == clock.wall_now() + 5000);
+  clock.now_ms += 5000;
+  store->promote(clock.wall_now(), 500);
   CHECK(claim_all() == Ids{4});
 }
 
