@@ -125,7 +125,7 @@ std::optional<Claim> WorkerPool::next_claim() {
     if (stopping()) return std::nullopt;
     try {
       Claims next = store_.claim(1);
-      if (next.more) wake_another();
+      share_work(next);
       if (!next.claims.empty()) return std::move(next.claims.front());
       wait_for_work(seen, next.later);
     } catch (const DiskFull& e) {
@@ -149,12 +149,23 @@ void WorkerPool::wait_for_work(std::uint64_t seen, std::optional<WallTime> later
     // since `later` is on the wall clock, which goes on in suspend and may be set.
     const std::int64_t left_ms = *later - clock_.wall_now();
     if (commits_with_work_ == seen && !stopping_) {
+      watched_ = earlier(watched_, later);
       work_.wait_for(mutex_, std::clamp<std::int64_t>(left_ms, 1, kLongestWaitMs));
+      if (watched_ == later) watched_.reset();
     }
   } else {
     while (commits_with_work_ == seen && !stopping_) work_.wait(mutex_);
   }
   --idle_;
+}
+
+void WorkerPool::share_work(const Claims& next) {
+  bool is_left = next.more;
+  if (!next.claims.empty() && next.later) {
+    const MutexLock lock(mutex_);
+    is_left |= !watched_ || *next.later < *watched_;
+  }
+  if (is_left) wake_another();
 }
 
 void WorkerPool::wake_another() {
@@ -268,8 +279,9 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
       if (finish.end.outcome.kind != OutcomeKind::not_started) {
         launcher_.settle(finish.task, finish.attempt);
       }
+      share_work(result.next);
       // A worker that leaves has made room that it does not use itself.
-      if (result.next.more || claim_limit == 0) wake_another();
+      if (claim_limit == 0) wake_another();
       if (result.next.claims.empty()) return std::nullopt;
       return std::move(result.next.claims.front());
     } catch (const DiskFull& e) {

@@ -63,6 +63,9 @@ class WorkerPool {
   std::uint64_t work_seen() const;
   // Returns at new work, when stopping, and at `later`.
   void wait_for_work(std::uint64_t seen, std::optional<WallTime> later);
+  // What the claims leave to others: another task may start, or will when its rate lets it and this
+  // worker has something else to do.
+  void share_work(const Claims& next);
   // One more idle worker looks for work: there is some that no commit will tell of.
   void wake_another();
   // Launches and waits. Nothing when the pool stops first.
@@ -95,6 +98,8 @@ class WorkerPool {
   bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
   std::uint64_t commits_with_work_ TASKD_GUARDED_BY(mutex_) = 0;
   int idle_ TASKD_GUARDED_BY(mutex_) = 0;
+  // An idle worker wakes by then at the latest to see what a rate lets go. Empty: perhaps none.
+  std::optional<WallTime> watched_ TASKD_GUARDED_BY(mutex_);
   std::size_t surplus_ TASKD_GUARDED_BY(mutex_) = 0;  // threads beyond the fixed number
   std::vector<std::thread> threads_;
 };

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,15 @@ namespace taskd::test {
 
 class FakeClock final : public Clock {
  public:
-  WallTime wall_now() const override { return {wall_ms.load()}; }
+  WallTime wall_now() const override {
+    ++reads;
+    reads.notify_all();
+    return {wall_ms.load()};
+  }
   BootTime boot_now() const override { return {boot_ms.load()}; }
   std::atomic<std::int64_t> wall_ms{1'700'000'000'000};
   std::atomic<std::int64_t> boot_ms{1'000'000};
+  mutable std::atomic<int> reads{0};  // of the wall clock
 };
 
 // Attempts live until end() is called for their task.
@@ -71,7 +77,13 @@ class FakeLauncher final : public Launcher {
   void end(TaskId task, int code) {
     const std::lock_guard lock(mutex_);
     codes_[task] = code;
+    live_.erase(task);
     raise(events_.at(task));
+  }
+  // Tasks with an attempt that was neither ended nor stopped.
+  std::vector<TaskId> live() const {
+    const std::lock_guard lock(mutex_);
+    return {live_.begin(), live_.end()};
   }
 
   void wait_until_started(std::size_t count) {
@@ -123,17 +135,23 @@ class FakeLauncher final : public Launcher {
     Live(FakeLauncher& launcher, TaskId task)
         : launcher_(launcher), task_(task), event_(::eventfd(0, EFD_CLOEXEC)) {
       launcher_.events_[task] = event_.get();
+      launcher_.live_.insert(task);
+      launcher_.codes_.erase(task);
+      launcher_.stopped_.erase(task);
+      launcher_.stalled_.erase(task);
     }
     int pidfd() const override { return event_.get(); }
     void stop() override {
       const std::lock_guard lock(launcher_.mutex_);
       launcher_.stopped_[task_] = true;
+      launcher_.live_.erase(task_);
       raise(event_.get());
       launcher_.changed_.notify_all();
     }
     void stop_stalled() override {
       const std::lock_guard lock(launcher_.mutex_);
       launcher_.stalled_[task_] = true;
+      launcher_.live_.erase(task_);
       raise(event_.get());
     }
     bool signal(int number) override {
@@ -174,6 +192,7 @@ class FakeLauncher final : public Launcher {
   std::vector<TaskId> settled_;
   std::vector<TaskId> removed_;
   std::map<TaskId, int> events_;
+  std::set<TaskId> live_;
   std::map<TaskId, int> codes_;
   std::map<TaskId, bool> stopped_;
   std::map<TaskId, bool> stalled_;
@@ -185,8 +204,10 @@ class FakeLauncher final : public Launcher {
 // A store in a folder of its own.
 class StoreFixture {
  public:
-  explicit StoreFixture(Machine has = {}) : machine(std::move(has)) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "taskd-engine-XXXXXX").string();
+  explicit StoreFixture(Machine has = {}, const std::filesystem::path& parent =
+                                              std::filesystem::temp_directory_path())
+      : machine(std::move(has)) {
+    std::string pattern = (parent / "taskd-engine-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
     folder_ = pattern;
     open();

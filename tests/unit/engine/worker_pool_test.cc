@@ -3,50 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <cstdlib>
-#include <map>
-#include <mutex>
 
-#include "daemon/engine/running_set.h"
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/pool_fixture.h"
 
 using namespace taskd;
 using namespace taskd::test;
-
-namespace {
-
-struct PoolFixture : StoreFixture {
-  explicit PoolFixture(int workers, Machine has = {})
-      : StoreFixture(std::move(has)),
-        progress(*store, clock, [](const std::string&) { std::abort(); }),
-        pool(*store, launcher, running, clock, progress, handlers, workers,
-             [](const std::string&) { std::abort(); }) {
-    on_commit = [this](std::span<const Change> changes) {
-      running.publish(changes);
-      pool.publish(changes);
-      const std::lock_guard lock(mutex);
-      for (const Change& change : changes) latest[change.task] = change.to;
-      changed.notify_all();
-    };
-  }
-  ~PoolFixture() { pool.stop(); }
-  // Until a commit brought the task there.
-  void wait_until(TaskId task, State state) {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return latest.contains(task) && latest.at(task) == state; });
-  }
-  FakeLauncher launcher;
-  RunningSet running;
-  ProgressBoard progress;
-  Handlers handlers;
-  WorkerPool pool;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::map<TaskId, State> latest;
-};
-
-}  // namespace
 
 TEST_CASE("idle workers are woken by a submit and never run more than their number") {
   PoolFixture f(2);
@@ -208,6 +169,7 @@ TEST_CASE("what a large task kept back starts once that task gives way") {
   large.spec.flow.slots = 2;
   const TaskId in_front = f.submit(large);
   f.submit();
+  f.wait_until_asked();
   ControlRequest hold;
   hold.actor = {.uid = 0, .admin = true};
   hold.verb = Verb::hold;
@@ -232,6 +194,22 @@ TEST_CASE("an idle worker wakes by itself when a rate lets the next task start")
   f.launcher.wait_until_started(2);
   f.launcher.end(2, 0);
   f.launcher.wait_until_settled(2);
+}
+
+TEST_CASE("an idle worker starts what a rate lets go while the one that knew when is busy") {
+  PoolFixture f(2);
+  const QueuePatch slow[] = {{.name = "default", .rate = RateLimit{1, 20}}};
+  f.store->configure_queues(slow);
+  f.store->control_queue({}, "default", QueueVerb::pause);
+  f.pool.start({});
+  for (int i = 0; i < 2; ++i) {
+    f.submit();
+    f.wait_until_asked();
+  }
+  f.store->control_queue({}, "default", QueueVerb::resume);
+  f.launcher.wait_until_started(1);
+  f.clock.wall_ms += 20;
+  f.launcher.wait_until_started(2);
 }
 
 TEST_CASE("a job that breaks its promise to report progress is stopped, and it is a timeout") {

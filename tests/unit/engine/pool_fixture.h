@@ -1,0 +1,77 @@
+// A worker pool on a real store, whose attempts end when the test says so.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "daemon/engine/running_set.h"
+#include "daemon/engine/worker_pool.h"
+#include "tests/unit/engine/fakes.h"
+
+namespace taskd::test {
+
+struct PoolFixture : StoreFixture {
+  explicit PoolFixture(int workers, Machine has = {},
+                       const std::filesystem::path& parent = std::filesystem::temp_directory_path())
+      : StoreFixture(std::move(has), parent),
+        progress(*store, clock, [](const std::string&) { std::abort(); }),
+        pool(*store, launcher, running, clock, progress, handlers, workers,
+             [](const std::string&) { std::abort(); }) {
+    on_commit = [this](std::span<const Change> changes) {
+      running.publish(changes);
+      pool.publish(changes);
+      const std::lock_guard lock(mutex);
+      ++commits;
+      reads_at_commit = clock.reads;
+      for (const Change& change : changes) {
+        latest[change.task] = change.to;
+        if (on_change) on_change(change);
+      }
+      changed.notify_all();
+    };
+  }
+  ~PoolFixture() { pool.stop(); }
+  // Until a commit brought the task there.
+  void wait_until(TaskId task, State state) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return latest.contains(task) && latest.at(task) == state; });
+  }
+  // Until a worker has asked the store since its latest commit that changed anything, which must
+  // have woken one.
+  void wait_until_asked() {
+    int then = 0;
+    {
+      const std::lock_guard lock(mutex);
+      then = reads_at_commit;
+    }
+    clock.reads.wait(then);
+    let_workers_ask();
+  }
+  // Most likely those that asked have found nothing and sleep, so that only a commit wakes them:
+  // for some rounds nobody but the test asks.
+  void let_workers_ask() {
+    for (int alone = 0; alone < 3; ++alone) {
+      const int before = clock.reads;
+      store->claim(0);
+      if (clock.reads != before + 1) alone = -1;
+    }
+  }
+
+  FakeLauncher launcher;
+  RunningSet running;
+  ProgressBoard progress;
+  Handlers handlers;
+  WorkerPool pool;
+  std::mutex mutex;
+  std::condition_variable changed;  // with each commit that changed anything
+  std::uint64_t commits = 0;        // that did
+  int reads_at_commit = 0;          // of the clock, one for each transaction
+  std::map<TaskId, State> latest;
+  std::function<void(const Change&)> on_change;  // in the order of commits, with the mutex held
+};
+
+}  // namespace taskd::test
