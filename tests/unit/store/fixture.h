@@ -21,8 +21,8 @@ namespace taskd {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "taskd-store-XXXXXX").string();
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "taskd-store-XXXXXX").string();
     REQUIRE(::mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }
@@ -49,7 +49,11 @@ inline constexpr Actor kAlice{1000, false};
 inline constexpr Actor kBob{1001, false};
 
 struct Fixture {
-  explicit Fixture(std::vector<HookRule> declared = {}) : hooks(std::move(declared)) { start(); }
+  explicit Fixture(std::vector<HookRule> declared = {},
+                   const std::filesystem::path& parent = std::filesystem::temp_directory_path())
+      : hooks(std::move(declared)), dir(parent) {
+    start();
+  }
 
   void start() {
     StoreOptions options;

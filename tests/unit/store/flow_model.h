@@ -1,5 +1,6 @@
-// What keys, slots, resources and dependencies come to, stated anew and simply: the store's
-// histories are compared with it. It knows nothing of rows, indexes or needs written as text.
+// Which task starts next, stated anew and simply: by queues and their turns, keys, slots, resources
+// and dependencies. The store's histories are compared with it. It knows nothing of rows, indexes
+// or needs written as text.
 #pragma once
 
 #include <algorithm>
@@ -11,149 +12,95 @@
 #include <vector>
 
 #include "daemon/flow/fair_share.h"
-#include "daemon/store/task_store.h"
+#include "tests/unit/store/flow_model_limits.h"
+#include "tests/unit/store/flow_model_tasks.h"
 
 namespace taskd {
-
-using Amounts = std::map<std::string, std::int64_t>;  // of "slots" and each resource
-
-struct ModelTask {
-  TaskId id = 0;
-  TaskSpec spec;
-  enum class Phase { waits, held, runs, ended, removed } phase = Phase::waits;
-  State end = State::succeeded;  // of one that ended …
-  bool doomed = false;           // … for what it depended on
-  int lost = 0;
-  std::set<TaskId> met;  // of its dependencies those that were met once, or waived by a person
-
-  bool has_ended() const { return phase == Phase::ended || phase == Phase::removed; }
-  Amounts needs() const {
-    Amounts needs = spec.flow.resources;
-    needs["slots"] = spec.flow.slots;
-    return needs;
-  }
-};
 
 class FlowModel {
  public:
   using Phase = ModelTask::Phase;
 
-  FlowModel(Amounts machine, std::map<std::string, int> queues)
-      : machine_(std::move(machine)), weights_(std::move(queues)) {
-    begin_anew();
+  FlowModel(Amounts machine, const std::vector<std::string>& queues, std::int64_t now)
+      : now_ms(now), machine_(std::move(machine)) {
+    for (const std::string& name : queues) queues_[name] = {};
   }
 
   // A daemon starts: what it remembers of turns begins anew.
   void begin_anew() {
     share_ = FairShare();
-    passes_.clear();
+    for (auto& [name, queue] : queues_) queue.pass = 0;
     front_.reset();
   }
 
-  const std::map<TaskId, ModelTask>& tasks() const { return tasks_; }
-  const ModelTask& at(TaskId id) const { return tasks_.at(id); }
-  int limit_of(const std::string& key) const { return limits_.at(key); }
-  std::vector<TaskId> in(Phase phase) const {
-    std::vector<TaskId> ids;
-    for (const auto& [id, task] : tasks_) {
-      if (task.phase == phase) ids.push_back(id);
-    }
-    return ids;
-  }
+  const ModelTasks& tasks() const { return tasks_; }
+  const std::map<std::string, ModelQueue>& queues() const { return queues_; }
+  ModelQueue& queue(const std::string& name) { return queues_.at(name); }
+  const std::map<std::string, ModelLimits>& keys() const { return keys_; }
+  ModelLimits& key(const std::string& name) { return keys_.at(name); }
 
   void submit(TaskId id, const NewTask& task) {
-    const KeyUse& key = task.spec.flow.key;
-    if (key.limit) limits_[key.name] = *key.limit;
-    if (!key.name.empty()) limits_.emplace(key.name, kDefaultKeyLimit);
-    ModelTask& added = tasks_[id];
-    added.id = id;
-    added.spec = task.spec;
-    added.phase = task.hold ? Phase::held : Phase::waits;
-    settle();
+    use_key(task.spec.flow.key);
+    tasks_.submit(id, task, now_ms);
   }
-
   void start(TaskId id) {
     ModelTask& task = tasks_.at(id);
-    const std::string& queue = task.spec.queue;
-    passes_[queue] = share_.take(passes_[queue], weights_.at(queue));
+    ModelQueue& queue = queues_.at(task.spec.queue);
+    queue.pass = share_.take(queue.pass, queue.weight);
+    queue.limits.bucket.take(now_ms);
+    const std::string& key = task.spec.flow.key.name;
+    if (!key.empty()) keys_.at(key).bucket.take(now_ms);
     task.phase = Phase::runs;
   }
-
-  // Those that end in one commit do so before anybody is told.
-  void finish(TaskId id, State end) {
-    ModelTask& task = tasks_.at(id);
-    task.phase = Phase::ended;
-    task.end = end;
-  }
-  void lose(TaskId id) {
-    ModelTask& task = tasks_.at(id);
-    if (task.lost++ < task.spec.max_lost) {
-      task.phase = Phase::waits;
-    } else {
-      finish(id, State::failed);
-    }
-  }
-
-  bool allows(Verb verb, TaskId id) const {
-    const Phase phase = tasks_.at(id).phase;
-    if (phase == Phase::removed) return false;
-    if (verb == Verb::release) return phase == Phase::held;
-    const bool ended = phase == Phase::ended;
-    return verb == Verb::retry || verb == Verb::remove ? ended : !ended && phase != Phase::runs;
-  }
-  // As if one after the other, in the order of ids.
+  void end(TaskId id, const Outcome& outcome) { tasks_.end(id, outcome, now_ms); }
+  void settle() { tasks_.settle(); }
   void control(Verb verb, const std::vector<TaskId>& ids) {
-    for (const TaskId id : ids) control_one(verb, tasks_.at(id));
-    settle();
+    tasks_.control(verb, ids);
+    forget_unused_keys();
+  }
+  // Of one that waits.
+  void edit(TaskId id, const TaskSpec& spec) {
+    ModelTask& task = tasks_.at(id);
+    if (task.spec.flow.key != spec.flow.key) use_key(spec.flow.key);
+    task.spec = spec;
+    forget_unused_keys();
   }
 
-  // Brings all to what their parents' states mean for them. These have lower ids.
-  void settle() {
-    for (auto& [id, task] : tasks_) {
-      const bool waits = task.phase == Phase::waits || task.phase == Phase::held;
-      if (!waits && !(task.phase == Phase::ended && task.doomed)) continue;
-      bool broken = false;
-      for (const Dependency& on : task.spec.flow.depends_on) {
-        if (!task.met.contains(on.task) && is_met(task, on)) task.met.insert(on.task);
-        broken |= is_broken(task, on);
-      }
-      if (broken && waits) doom(task);
-      if (!broken && !waits) revive(task);
-    }
-  }
-
-  bool is_blocked(const ModelTask& task) const {
-    return std::ssize(task.met) < std::ssize(task.spec.flow.depends_on);
-  }
-
-  // The tasks of a queue that only the machine keeps waiting, the first in line first. Of a key's
-  // these are as many as it would let start now.
+  // The tasks of a queue that only the queue's own limits and the machine keep waiting, the first
+  // in line first. Of a key's these are as many as it would let start now.
   std::vector<const ModelTask*> line(const std::string& queue) const {
     std::vector<const ModelTask*> line;
-    for (const auto& [id, task] : tasks_) {
-      if (task.phase == Phase::waits && task.spec.queue == queue && !is_blocked(task)) {
-        line.push_back(&task);
-      }
+    for (const auto& [id, task] : tasks_.all()) {
+      const bool waits = task.phase == Phase::waits && !task.is_blocked() && task.due_ms <= now_ms;
+      if (waits && task.spec.queue == queue) line.push_back(&task);
     }
     std::stable_sort(line.begin(), line.end(), [](const ModelTask* a, const ModelTask* b) {
       return a->spec.priority > b->spec.priority;
     });
-    std::map<std::string, int> left;
-    for (const auto& [key, limit] : limits_) left[key] = limit - running_of(key);
+    std::map<std::string, std::int64_t> left;
+    for (const auto& [key, limits] : keys_) left[key] = limits.left(running_of_key(key), now_ms);
     std::erase_if(line, [&](const ModelTask* task) {
       const std::string& key = task->spec.flow.key.name;
       return !key.empty() && left[key]-- <= 0;
     });
     return line;
   }
+  // Whether the queue's own limits let one more start.
+  bool may_start(const std::string& name) const {
+    const ModelQueue& queue = queues_.at(name);
+    return !queue.paused && queue.limits.left(running_in(name), now_ms) > 0;
+  }
 
   // The rule. Queues take turns, and in each the first in line that fits starts. What does not fit
   // keeps its resources from all behind it; and once it has these, its slots. Of those that need
   // the same in one queue only the first does. Who was once the very first and did not fit, in the
-  // queue whose turn it was, comes before all other queues until it starts.
+  // queue whose turn it was, comes before all other queues until it starts, or its queue may start
+  // none.
   std::optional<TaskId> next() {
     Amounts left = free();
-    if (front_ && first_of(front_->queue) != front_->task) front_.reset();
+    if (front_ && !(may_start(front_->queue) && first_of(front_->queue) == front_->task)) {
+      front_.reset();
+    }
     if (left.at("slots") == 0) return std::nullopt;
     if (front_) {
       const Amounts needs = tasks_.at(front_->task).needs();
@@ -173,6 +120,19 @@ class FlowModel {
     }
     return std::nullopt;
   }
+  // When a queue's rate alone will let one more start.
+  std::optional<std::int64_t> next_later_ms() const {
+    std::optional<std::int64_t> first;
+    for (const auto& [name, queue] : queues_) {
+      const ModelBucket& bucket = queue.limits.bucket;
+      const auto& limit = queue.limits.running;
+      const bool full = queue.paused || (limit && running_in(name) >= *limit);
+      if (full || bucket.left(now_ms) > 0 || line(name).empty()) continue;
+      const std::int64_t at = bucket.next_token_at(now_ms);
+      first = std::min(first.value_or(at), at);
+    }
+    return first;
+  }
 
   // The task for which all others make room.
   struct Front {
@@ -189,11 +149,13 @@ class FlowModel {
   }
   Amounts free() const {
     Amounts left = machine_;
-    for (const TaskId id : in(Phase::runs)) {
+    for (const TaskId id : tasks_.in(Phase::runs)) {
       for (const auto& [what, amount] : tasks_.at(id).needs()) left.at(what) -= amount;
     }
     return left;
   }
+
+  std::int64_t now_ms;
 
  private:
   static bool fits(const Amounts& needs, const Amounts& left) {
@@ -212,84 +174,52 @@ class FlowModel {
     const std::vector<const ModelTask*> all = line(queue);
     return all.empty() ? std::nullopt : std::optional(all.front()->id);
   }
-  std::vector<std::string> turns() {
+  std::vector<std::string> turns() const {
     std::vector<std::string> names;
-    for (const auto& [name, weight] : weights_) names.push_back(name);
+    for (const auto& [name, queue] : queues_) {
+      if (may_start(name)) names.push_back(name);
+    }
     std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) {
-      return share_.standing(passes_[a]) < share_.standing(passes_[b]);
+      return share_.standing(queues_.at(a).pass) < share_.standing(queues_.at(b).pass);
     });
     return names;
   }
-  int running_of(const std::string& key) const {
+
+  int running_in(const std::string& queue) const {
     int running = 0;
-    for (const TaskId id : in(Phase::runs)) running += tasks_.at(id).spec.flow.key.name == key;
+    for (const TaskId id : tasks_.in(Phase::runs)) running += tasks_.at(id).spec.queue == queue;
+    return running;
+  }
+  int running_of_key(const std::string& key) const {
+    int running = 0;
+    for (const TaskId id : tasks_.in(Phase::runs)) {
+      running += tasks_.at(id).spec.flow.key.name == key;
+    }
     return running;
   }
 
-  bool is_met(const ModelTask& task, const Dependency& on) const {
-    const ModelTask& parent = tasks_.at(on.task);
-    if (!parent.has_ended()) return false;
-    if (task.spec.flow.on_dependency_failed == OnDependencyFailed::run) return true;
-    const bool ok = parent.end == State::succeeded;
-    return on.on == DependencyOn::any || (on.on == DependencyOn::ok) == ok;
+  // What a submit does not name stays; one that names no limit of a new key has the usual one.
+  void use_key(const KeyUse& use) {
+    if (use.name.empty()) return;
+    const auto [key, is_new] = keys_.try_emplace(use.name);
+    ModelLimits& limits = key->second;
+    if (is_new && !use.limit && !use.rate) limits.running = kDefaultKeyLimit;
+    if (use.limit) limits.running = use.limit;
+    if (use.rate) limits.bucket.set(use.rate, now_ms);
   }
-  bool is_broken(const ModelTask& task, const Dependency& on) const {
-    return !task.met.contains(on.task) && tasks_.at(on.task).has_ended() && !is_met(task, on);
-  }
-  static void doom(ModelTask& task) {
-    const bool cancels = task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel;
-    task.phase = Phase::ended;
-    task.end = cancels ? State::cancelled : State::failed;
-    task.doomed = true;
-  }
-  static void revive(ModelTask& task) {
-    task.phase = Phase::waits;
-    task.doomed = false;
-  }
-
-  void control_one(Verb verb, ModelTask& task) {
-    switch (verb) {
-      case Verb::hold:
-        task.phase = Phase::held;
-        break;
-      case Verb::release:
-        task.phase = Phase::waits;
-        break;
-      case Verb::cancel:
-        finish(task.id, State::cancelled);
-        break;
-      case Verb::retry:
-        settle();  // those before it may have revived it
-        if (task.phase == Phase::ended) retry(task);
-        break;
-      default:
-        remove(task);
-    }
-  }
-  // What a person tries again waits for nothing that has ended, and, unless it was a dependency
-  // that ended it, for nothing at all.
-  void retry(ModelTask& task) {
-    for (const Dependency& on : task.spec.flow.depends_on) {
-      if (!task.doomed || tasks_.at(on.task).has_ended()) task.met.insert(on.task);
-    }
-    if (!is_blocked(task)) task.lost = 0;
-    revive(task);
-  }
-  void remove(ModelTask& task) {
-    task.phase = Phase::removed;
-    const std::string& key = task.spec.flow.key.name;
-    const bool used = std::any_of(tasks_.begin(), tasks_.end(), [&](const auto& other) {
-      return other.second.phase != Phase::removed && other.second.spec.flow.key.name == key;
+  void forget_unused_keys() {
+    std::erase_if(keys_, [&](const auto& key) {
+      return std::none_of(tasks_.all().begin(), tasks_.all().end(), [&](const auto& task) {
+        return task.second.phase != Phase::removed && task.second.spec.flow.key.name == key.first;
+      });
     });
-    if (!used) limits_.erase(key);
   }
 
-  Amounts machine_;
-  std::map<std::string, int> weights_;  // by queue
-  std::map<TaskId, ModelTask> tasks_;
-  std::map<std::string, int> limits_;  // by key
+  const Amounts machine_;
+  ModelTasks tasks_;
+  std::map<std::string, ModelQueue> queues_;
+  std::map<std::string, ModelLimits> keys_;
   FairShare share_;
-  std::map<std::string, std::int64_t> passes_;  // by queue
   std::optional<Front> front_;
   int fronts_ = 0;
 };

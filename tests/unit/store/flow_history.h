@@ -1,0 +1,343 @@
+// A random history of a store and what its model makes of it: submits, ends, verbs, edits, settings
+// of queues and time that passes. Every claim must be the one that the model names.
+#pragma once
+
+#include <rapidcheck.h>
+
+#include <map>
+#include <set>
+
+#include "tests/support/memory_folder.h"
+#include "tests/unit/store/fixture.h"
+#include "tests/unit/store/flow_model.h"
+
+namespace taskd {
+
+// From `least` to below `end`, whatever the size: small histories are to be as mixed as large ones.
+inline int pick(int least, int end) {
+  return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(least, end));
+}
+inline bool one_in(int n) {
+  return pick(0, n) == 0;
+}
+template <typename T>
+T one_of(const std::vector<T>& all) {
+  return all.at(static_cast<std::size_t>(pick(0, static_cast<int>(all.size()))));
+}
+
+// The store's histories are told as they go; rapidcheck shows that of one that fails.
+template <typename... T>
+void tell(const T&... parts) {
+  RC_LOG() << '\n';
+  (RC_LOG() << ... << parts);
+}
+
+class FlowHistory : public Fixture {
+ public:
+  static constexpr int kSlots = 4;
+  static constexpr int kGpus = 2;
+  static constexpr int kMemory = 10;
+
+  FlowHistory() : Fixture({}, memory_folder()) {
+    machine = {kSlots, {{"gpu", {kGpus, {"0", "1"}}}, {"memory", {kMemory, {}}}}};
+    begin_anew();
+    for (const auto& [name, queue] : model.queues()) store->set_queue(kRoot, {.name = name}, true);
+  }
+
+  void begin_anew() {
+    tell("a daemon starts");
+    restart();
+    model.begin_anew();
+    look_at = clock.wall_now();
+  }
+
+  void submit_some() {
+    std::vector<NewTask> tasks;
+    for (int i = pick(1, 4); i > 0; --i) tasks.push_back(new_task());
+    const auto submitted = std::get<Submitted>(try_submit(tasks));
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      const TaskSpec& spec = tasks[i].spec;
+      tell("submit ", submitted.ids.at(i), " to ", describe(spec), tasks[i].hold ? " held" : "",
+           " delay ", tasks[i].delay_ms.value_or(0));
+      model.submit(submitted.ids.at(i), tasks[i]);
+    }
+  }
+
+  // One or two at once, and in the same commit others may start.
+  void end_some() {
+    std::vector<Finish> finishes;
+    for (int i = pick(1, 3); i > 0 && !live.empty(); --i) finishes.push_back(end_one());
+    if (finishes.empty()) return;
+    model.settle();
+    const int limit = pick(0, 3);
+    const std::vector<FinishResult> results = store->finish(finishes, limit);
+    for (const FinishResult& result : results) RC_ASSERT(result.accepted);
+    check_claims(results.back().next, limit);
+  }
+
+  void control_some() {
+    const Verb verb = one_of<Verb>({Verb::cancel, Verb::hold, Verb::release, Verb::release,
+                                    Verb::retry, Verb::retry, Verb::retry, Verb::remove});
+    const std::vector<TaskId> ids = choose_some(verb);
+    if (ids.empty()) return;
+    for (const TaskId id : ids) tell(to_string(verb), " ", id);
+    RC_ASSERT(std::holds_alternative<std::vector<ControlChange>>(control(verb, ids)));
+    model.control(verb, ids);
+  }
+
+  void move_some() {
+    const std::vector<TaskId> ids = choose_some(Verb::move);
+    if (ids.empty()) return;
+    ControlRequest request;
+    request.actor = kRoot;
+    request.verb = Verb::move;
+    request.ids = ids;
+    request.queue = some_queue();
+    RC_ASSERT(std::holds_alternative<std::vector<ControlChange>>(store->control(request)));
+    for (const TaskId id : ids) {
+      TaskSpec spec = model.tasks().at(id).spec;
+      spec.queue = request.queue;
+      tell("move ", id, " to ", spec.queue);
+      model.edit(id, spec);
+    }
+  }
+
+  void edit_one() {
+    const std::vector<TaskId> ids = choose_some(Verb::move);
+    if (ids.empty()) return;
+    const Task was = get(ids.front());
+    EditRequest request;
+    request.actor = kRoot;
+    request.task = was.id;
+    request.was = was.spec;
+    request.was_due_at = was.due_at;
+    request.to.spec = was.spec;
+    change_spec(request.to.spec);
+    tell("edit ", was.id, " to ", describe(request.to.spec));
+    RC_ASSERT(std::holds_alternative<Edited>(store->edit(request)));
+    model.edit(was.id, request.to.spec);
+  }
+
+  void change_queue() {
+    const std::string name = some_queue();
+    ModelQueue& queue = model.queue(name);
+    ModelLimits& limits = queue.limits;
+    switch (pick(0, 6)) {
+      case 0:
+      case 1:
+        limits.running = some_limit();
+        tell(name, " has ", describe(limits));
+        store->set_queue(kRoot, {.name = name, .concurrency = limits.running}, false);
+        break;
+      case 2:
+      case 3:
+        queue.paused = !queue.paused;
+        tell(name, queue.paused ? " is paused" : " is resumed");
+        store->control_queue(kRoot, name, queue.paused ? QueueVerb::pause : QueueVerb::resume);
+        break;
+      case 4:
+        limits.bucket.set(some_rate(), model.now_ms);
+        tell(name, " has ", describe(limits));
+        store->set_queue(kRoot, {.name = name, .rate = limits.bucket.rate}, false);
+        break;
+      default:
+        queue.weight = pick(1, 5);
+        store->set_queue(kRoot, {.name = name, .weight = queue.weight}, false);
+    }
+  }
+
+  void change_key() {
+    if (model.keys().empty()) return;
+    const std::string name = one_of(names_of(model.keys()));
+    ModelLimits& limits = model.key(name);
+    KeyPatch patch;
+    patch.name = name;
+    if (one_in(2)) {
+      patch.limit = limits.running = some_limit();
+    } else {
+      limits.bucket.set(some_rate(), model.now_ms);
+      patch.rate = limits.bucket.rate;
+    }
+    tell("key ", name, " has ", describe(limits));
+    RC_ASSERT(std::holds_alternative<KeyInfo>(store->set_key(kAlice, patch)));
+  }
+
+  // To the moment at which a token comes, or a little beside it.
+  void pass_time() {
+    const int ms = pick(1, 10) * 100 + one_of<int>({0, 0, 0, -1, 1});
+    tell(ms, " ms pass");
+    clock.now_ms += ms;
+    model.now_ms = clock.now_ms;
+  }
+
+  // What the timekeeper does: it looks when it said it would, or earlier where a commit asks it to.
+  void keep_time() {
+    for (hear(); look_at && *look_at <= clock.wall_now(); hear()) {
+      constexpr int kBatch = 500;
+      look_at = store->promote(clock.wall_now(), kBatch);
+    }
+  }
+
+  void claim_all() {
+    for (bool more = true; more;) {
+      const int limit = pick(1, 6);
+      const Claims taken = store->claim(limit);
+      check_claims(taken, limit);
+      more = taken.more;
+    }
+  }
+
+  FlowModel model{
+      {{"slots", kSlots}, {"gpu", kGpus}, {"memory", kMemory}}, {"a", "b", "c"}, clock.now_ms};
+  std::map<TaskId, Claim> live;
+  std::function<void(const Claim&)> on_start;  // after the model knows
+
+ private:
+  // Each is the one whose turn it was, and nothing that may run is left where there was no limit.
+  void check_claims(const Claims& taken, int limit) {
+    for (const Claim& claim : taken.claims) {
+      tell(claim.task, " starts");
+      RC_ASSERT(model.next().value_or(0) == claim.task);
+      model.start(claim.task);
+      live[claim.task] = claim;
+      on_start(claim);
+    }
+    RC_ASSERT(std::ssize(taken.claims) <= limit);
+    if (limit == 0) return;
+    RC_ASSERT(taken.more == model.next().has_value());
+    const std::optional<WallTime>& later = taken.later;
+    RC_ASSERT((later ? std::optional(later->ms) : std::nullopt) == model.next_later_ms());
+  }
+
+  Finish end_one() {
+    const TaskId id = one_of(model.tasks().in(ModelTask::Phase::runs));
+    const Claim claim = live.at(id);
+    live.erase(id);
+    const bool lost = one_in(6);
+    const OutcomeKind kind = lost ? OutcomeKind::lost : OutcomeKind::exited;
+    const Finish finish = end_of(claim, kind, lost ? 0 : pick(0, 2));
+    tell(id, lost ? " is lost" : finish.end.outcome.code == 0 ? " succeeds" : " fails");
+    model.end(id, finish.end.outcome);
+    return finish;
+  }
+
+  static std::string describe(const std::optional<RateLimit>& rate) {
+    return rate ? " rate " + format_rate(*rate) : "";
+  }
+  static std::string describe(const ModelLimits& limits) {
+    return "limit " + std::to_string(limits.running.value_or(0)) + describe(limits.bucket.rate);
+  }
+  static std::string describe(const TaskSpec& spec) {
+    const TaskFlow& flow = spec.flow;
+    std::string text = spec.queue + " priority " + std::to_string(spec.priority) + " needs " +
+                       to_stored(needs_of(flow)) + " tries " + std::to_string(spec.max_attempts);
+    if (!flow.key.name.empty()) text += " key " + flow.key.name + describe(flow.key.rate);
+    if (flow.key.limit) text += " limit " + std::to_string(*flow.key.limit);
+    for (const Dependency& on : flow.depends_on) {
+      text += " after " + std::to_string(on.task) + ":" + std::string(to_string(on.on));
+    }
+    if (!flow.depends_on.empty()) {
+      text += " or else " + std::string(to_string(flow.on_dependency_failed));
+    }
+    return text;
+  }
+
+  // Of those to which the verb applies, the latest, so that they have to do with each other.
+  std::vector<TaskId> choose_some(Verb verb) const {
+    constexpr std::ptrdiff_t kLatest = 6;
+    std::vector<TaskId> ids;
+    for (const auto& [id, task] : model.tasks().all()) {
+      if (model.tasks().allows(verb, id)) ids.push_back(id);
+    }
+    ids.erase(ids.begin(), ids.end() - std::min(kLatest, std::ssize(ids)));
+    std::set<TaskId> chosen;
+    for (int i = pick(1, 4); i > 0 && !ids.empty(); --i) chosen.insert(one_of(ids));
+    return {chosen.begin(), chosen.end()};
+  }
+
+  NewTask new_task() const {
+    NewTask one = task(pick(0, 3));
+    one.spec.queue = some_queue();
+    one.spec.max_lost = 1;
+    one.spec.max_attempts = pick(1, 3);
+    one.spec.backoff = {BackoffKind::constant, 500, 500, 0};
+    one.hold = one_in(10);
+    if (one_in(8)) one.delay_ms = pick(1, 10) * 100;
+    add_key(one.spec.flow);
+    add_needs(one.spec.flow);
+    if (one_in(2)) add_dependencies(one.spec.flow);
+    return one;
+  }
+  void change_spec(TaskSpec& spec) const {
+    switch (pick(0, 5)) {
+      case 0:
+      case 1:
+        spec.priority = pick(0, 3);
+        break;
+      case 2:
+        spec.flow.slots = 1;
+        spec.flow.resources.clear();
+        add_needs(spec.flow);
+        break;
+      case 3:
+        spec.flow.key = {};
+        add_key(spec.flow);
+        break;
+      default:
+        spec.queue = some_queue();
+        spec.priority = pick(0, 3);
+    }
+  }
+  template <typename T>
+  static std::vector<std::string> names_of(const std::map<std::string, T>& all) {
+    std::vector<std::string> names;
+    for (const auto& [name, one] : all) names.push_back(name);
+    return names;
+  }
+  std::string some_queue() const { return one_of(names_of(model.queues())); }
+  static std::optional<int> some_limit() {
+    return one_in(3) ? std::nullopt : std::optional(pick(1, 4));
+  }
+  // Such that a token comes each so many whole hundreds of milliseconds.
+  static std::optional<RateLimit> some_rate() {
+    if (one_in(3)) return std::nullopt;
+    return RateLimit{pick(1, 5), one_of<std::int64_t>({1200, 2400})};
+  }
+  static void add_key(TaskFlow& flow) {
+    flow.key.name = one_of<std::string>({"", "x", "y"});
+    if (flow.key.name.empty()) return;
+    if (one_in(3)) flow.key.limit = pick(1, 4);
+    if (one_in(4)) flow.key.rate = some_rate();
+  }
+  static void add_needs(TaskFlow& flow) {
+    if (one_in(3)) flow.slots = pick(1, kSlots + 1);
+    if (one_in(3)) flow.resources["gpu"] = pick(1, kGpus + 1);
+    if (one_in(4)) flow.resources["memory"] = pick(1, kMemory + 1);
+  }
+  void add_dependencies(TaskFlow& flow) const {
+    std::vector<TaskId> others;
+    for (const auto& [id, other] : model.tasks().all()) {
+      if (other.phase != ModelTask::Phase::removed) others.push_back(id);
+    }
+    if (others.empty()) return;
+    constexpr std::ptrdiff_t kLatest = 6;
+    others.erase(others.begin(), others.end() - std::min(kLatest, std::ssize(others)));
+    std::set<TaskId> on;
+    for (int i = pick(1, 3); i > 0; --i) on.insert(one_of(others));
+    using On = DependencyOn;
+    for (const TaskId id : on) {
+      flow.depends_on.push_back({id, one_of<On>({On::ok, On::ok, On::any, On::failed})});
+    }
+    using Policy = OnDependencyFailed;
+    flow.on_dependency_failed =
+        one_of<Policy>({Policy::fail, Policy::fail, Policy::cancel, Policy::run});
+  }
+
+  void hear() {
+    for (const Change& change : take_changes()) look_at = earlier(look_at, change.act_at);
+  }
+
+  std::optional<WallTime> look_at;  // when the timekeeper looks next
+};
+
+}  // namespace taskd
