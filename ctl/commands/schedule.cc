@@ -82,7 +82,8 @@ now. The folder and the small environment are those of this moment.
 A cron line fires when minute, hour and month match, and the day: if both day fields
 are given, either may match. A time that daylight saving skips fires once, when the gap
 ends; one that comes twice fires the first time. A line whose hour begins with * means
-hours that pass, and keeps its pace. `taskctl schedule preview` shows what that means.)",
+hours that pass: it fires in both of two equal hours, and one of every hour leaves
+skipped times out. `taskctl schedule preview` shows what that means.)",
       .examples =
           R"(  taskctl schedule add backup --cron '0 3 * * *' --tz Europe/Paris -- ./backup.sh
   taskctl schedule add report --cron '30 8 * * mon-fri' --max-attempts 3 -- ./report.sh

@@ -7,8 +7,14 @@ namespace {
 
 constexpr WallTime kEndOfTime{253'402'300'800'000};  // the year 10000
 
-// 29 February may be eight years away (1896 to 1904), the longest that a day can be.
-constexpr int kMostDays = 8 * 366 + 2;
+// "0 0 29 2 */7" may be forty years away, the longest that a day can be: the calendar's weekdays
+// come again after 28 years, over a century that is no leap year after 40.
+constexpr int kMostDays = 40 * 366 + 2;
+
+// A line of every hour has no use for a time that the clock skips: the next hour's is as near.
+bool leaves_out(const CronRule& rule, const LocalMoment& moment) {
+  return moment.kind == LocalMoment::Kind::skipped && rule.cron.every_hour && rule.cron.hours.all();
+}
 
 // Calls `consider` with every instant that the line names on this day, in no order.
 template <class F>
@@ -20,6 +26,7 @@ void each_slot_on(const CronRule& rule, const LocalDate& date, F consider) {
       if (!rule.cron.minutes[minute]) continue;
       const LocalMoment moment =
           rule.zone.moment(date, static_cast<int>(hour), static_cast<int>(minute));
+      if (leaves_out(rule, moment)) continue;
       consider(moment.at);
       if (rule.cron.every_hour) consider(moment.second);
     }
@@ -62,11 +69,19 @@ std::optional<WallTime> last_every(const EveryRule& rule, WallTime after, WallTi
   return slot > after ? std::optional(slot) : std::nullopt;
 }
 
+// Passes over the months that the line does not name, so that a search over decades is quick.
+LocalDate next_day(const Cron& cron, const LocalDate& date) {
+  if (cron.months[static_cast<std::size_t>(date.month)]) return add_days(date, 1);
+  if (date.month == 12) return {date.year + 1, 1, 1};
+  return {date.year, date.month + 1, 1};
+}
+
 std::optional<WallTime> next_cron(const CronRule& rule, WallTime after) {
   // A clock that is put back over midnight shows the day before once more: so that day is asked
   // too, and after the day that has a slot the next.
   LocalDate date = add_days(rule.zone.date_at(after), -1);
-  for (int i = 0; i < kMostDays; ++i, date = add_days(date, 1)) {
+  const LocalDate last_day = add_days(date, kMostDays);
+  for (; date <= last_day; date = next_day(rule.cron, date)) {
     std::optional<WallTime> slot = first_on(rule, date, after);
     if (!slot) continue;
     const std::optional<WallTime> next = first_on(rule, add_days(date, 1), after);
@@ -135,7 +150,7 @@ std::string slot_note(const CronRule& rule, WallTime slot) {
         continue;
       }
       const LocalMoment moment = rule.zone.moment(day, hour, minute);
-      if (moment.kind == LocalMoment::Kind::once) continue;
+      if (moment.kind == LocalMoment::Kind::once || leaves_out(rule, moment)) continue;
       char clock[8];
       std::snprintf(clock, sizeof clock, "%02d:%02d", hour, minute);
       if (moment.kind == LocalMoment::Kind::skipped && moment.at == slot) {

@@ -4,7 +4,8 @@
 // Daylight saving, by rule: a time that the clock skips fires once, at the first instant after the
 // gap, however many skipped times there are; a time that comes twice fires the first time only.
 // But a line whose hour field begins with '*' means hours that pass, so it also fires in the second
-// of two equal hours ("*/15 * * * *" is never silent for an hour).
+// of two equal hours ("*/15 * * * *" is never silent for an hour); and if that field names every
+// hour, skipped times fire nothing ("30 * * * *" goes from 01:30 to 03:30).
 #pragma once
 
 #include <cstdint>

@@ -62,8 +62,10 @@ bool matches(const Cron& cron, const Wall& wall) {
 }
 
 // The rule in words of a person who watches the clock on the wall: at each minute it fires if the
-// line names what the clock shows or has just jumped over, unless the clock has shown it before.
+// line names what the clock shows or has just jumped over, unless the clock has shown it before. A
+// line of every hour fires at what the clock shows, and at nothing else.
 std::vector<WallTime> watched(const CronRule& rule, WallTime from, WallTime to) {
+  const bool all_hours = rule.cron.every_hour && rule.cron.hours.all();
   std::vector<WallTime> slots;
   WallTime time = from + -3 * 60 * kMinuteMs;
   Wall latest = wall_at(rule.zone, time);  // the furthest that the clock has ever shown
@@ -71,7 +73,7 @@ std::vector<WallTime> watched(const CronRule& rule, WallTime from, WallTime to) 
     const Wall now = wall_at(rule.zone, time);
     bool fires = matches(rule.cron, now) && (rule.cron.every_hour || now > latest);
     for (Wall skipped = next_minute(latest); skipped < now; skipped = next_minute(skipped)) {
-      fires = fires || matches(rule.cron, skipped);
+      fires = fires || (!all_hours && matches(rule.cron, skipped));
     }
     if (now > latest) latest = now;
     if (fires && time > from) slots.push_back(time);

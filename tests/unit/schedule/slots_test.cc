@@ -130,9 +130,34 @@ TEST_CASE("a line of all hours goes on through a change of the clock at an even 
               "2026-10-25T02:00", "2026-10-25T02:30"});
   CHECK(slots(rule("*/30 * * * *", "Europe/Paris"), "2026-03-29T00:15:00Z", 3) ==
         Times{"2026-03-29T00:30", "2026-03-29T01:00", "2026-03-29T01:30"});
+  // No 02:30 that day; the one time that is left of a wider step is not lost.
+  CHECK(slots(rule("30 * * * *", "Europe/Paris"), "2026-03-28T23:45:00Z", 3) ==
+        Times{"2026-03-29T00:30", "2026-03-29T01:30", "2026-03-29T02:30"});
+  CHECK(slots(rule("30 */2 * * *", "Europe/Paris"), "2026-03-28T23:45:00Z", 2) ==
+        Times{"2026-03-29T01:00", "2026-03-29T02:30"});
+  CHECK(slots(rule("30 0-23 * * *", "Europe/Paris"), "2026-03-28T23:45:00Z", 3) ==
+        Times{"2026-03-29T00:30", "2026-03-29T01:00", "2026-03-29T01:30"});
+  CHECK(slots(rule("30 * * * *", "Pacific/Apia"), "2011-12-30T08:45:00Z", 2) ==
+        Times{"2011-12-30T09:30", "2011-12-30T10:30"});
   // Put back over midnight: 00:01 -> 23:01 of the day before.
   CHECK(slots(rule("@hourly", "America/St_Johns"), "2010-11-07T01:45:00Z", 3) ==
         Times{"2010-11-07T02:30", "2010-11-07T03:30", "2010-11-07T04:30"});
+}
+
+TEST_CASE("a day that must also be a certain weekday may be forty years away") {
+  // 29 February on a Sunday, Tuesday, Thursday or Saturday.
+  CHECK(slots(rule("0 0 29 2 */2", "UTC"), "2026-01-01T00:00:00Z", 4) ==
+        Times{"2028-02-29T00:00", "2032-02-29T00:00", "2048-02-29T00:00", "2052-02-29T00:00"});
+  CHECK(slots(rule("0 0 29 2 */7", "UTC"), "2088-03-01T00:00:00Z", 1) == Times{"2128-02-29T00:00"});
+  // On each weekday, over all the years after which the calendar begins anew.
+  for (std::size_t day = 0; day < 7; ++day) {
+    CronRule leap = rule("0 0 29 2 */7", "UTC");
+    leap.cron.weekdays.reset();
+    leap.cron.weekdays.set(day);
+    const Times all = slots(leap, "2000-01-01T00:00:00Z", 13);
+    CHECK(all.size() == 13);
+    CHECK(all.back() < "2400");
+  }
 }
 
 TEST_CASE("every so often counts from its anchor, whatever happened in between") {
@@ -179,6 +204,7 @@ TEST_CASE("a slot that is not where the line says tells why") {
         "02:30 comes twice; fires the first time");
   CHECK(slot_note(half_past_two, at("2026-06-01T00:30:00Z")).empty());
   const CronRule hourly = rule("@hourly", "Europe/Paris");
+  CHECK(slot_note(hourly, at("2026-03-29T01:00:00Z")).empty());
   CHECK(slot_note(hourly, at("2026-10-25T01:00:00Z")) == "02:00 comes twice; the second of both");
 }
 
