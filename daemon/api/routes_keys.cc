@@ -43,7 +43,7 @@ Reply list_keys(const ApiContext& context, const Call& call) {
   const std::string list = "keys " + std::to_string(request.uid.value_or(0)) +
                            (request.uid ? " of one " : " of all ") +
                            (request.active ? "active " : "any ") + request.name.value_or("");
-  if (const auto cursor = call.query.take("cursor")) request.after = parse_cursor(*cursor, list);
+  if (const auto cursor = call.query.take("cursor")) request.before = parse_cursor(*cursor, list);
   call.query.finish();
   ++request.limit;  // whether there are more
   std::vector<KeyInfo> keys = context.store.keys(request);

@@ -72,7 +72,8 @@ void WorkerPool::stop() {
 void WorkerPool::publish(std::span<const Change> changes) {
   // A changed queue counts as one: who finds work there wakes the next.
   const auto queued = std::count_if(changes.begin(), changes.end(), [](const Change& change) {
-    return change.to == State::queued || change.gave_way;
+    const bool is_wake = change.task == 0 && change.act_at;  // for the timekeeper
+    return !is_wake && (change.to == State::queued || change.gave_way);
   });
   if (queued == 0) return;
   const MutexLock lock(mutex_);

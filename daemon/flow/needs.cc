@@ -125,6 +125,12 @@ bool Room::fits_resources(const Needs& needs) const {
                      [&](const auto& need) { return need.second <= free_of(need.first); });
 }
 
+bool Room::is_spent(const Needs& needs) const {
+  return !needs.resources.empty() &&
+         std::all_of(needs.resources.begin(), needs.resources.end(),
+                     [&](const auto& need) { return free_of(need.first) <= 0; });
+}
+
 bool Room::fits(const Needs& needs) const {
   return needs.slots <= slots_ && fits_resources(needs);
 }

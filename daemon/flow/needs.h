@@ -58,6 +58,8 @@ class Room {
   void take(const MachineUse& use);
   bool has_slots() const { return slots_ > 0; }
   bool fits(const Needs& needs) const;
+  // Of what it needs besides slots nothing is left.
+  bool is_spent(const Needs& needs) const;
   // The units for needs that fit.
   Grant choose(const Needs& needs) const;
   // Keeps from those behind it what a task needs that does not fit: the resources first, so that no

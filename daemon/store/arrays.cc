@@ -85,6 +85,11 @@ Array read_array(const Query& row) {
   return array;
 }
 
+bool has_array(Connection& db, TaskId first, TaskId last) {
+  Query row = db.query("SELECT 1 FROM arrays_to_expand WHERE array_id BETWEEN ?1 AND ?2 LIMIT 1");
+  return row.bind(first, last).step();
+}
+
 }  // namespace
 
 void settle_unmade(Connection& db, TaskId task) {
@@ -138,18 +143,23 @@ StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTa
   return first;
 }
 
-bool expand_arrays(Transaction& transaction) {
+bool expand_arrays(Transaction& transaction, ArrayTurns& turns) {
   Connection& db = transaction.db();
+  if (!has_array(db, turns.latest + 1, turns.round_end)) {
+    Query row = db.query("SELECT coalesce(max(array_id), 0) FROM arrays_to_expand");
+    turns = {0, row.step() ? row.int64(0) : 0};
+  }
   std::optional<Array> array;
   std::int64_t place = 0;
   {
     Query row = db.query(
         "SELECT array_id, uid, next, task, due_at_ms, created_at_ms FROM arrays_to_expand"
-        " ORDER BY next, array_id LIMIT 1");
-    if (!row.step()) return false;
+        " WHERE array_id > ?1 ORDER BY array_id LIMIT 1");
+    if (!row.bind(turns.latest).step()) return false;
     array = read_array(row);
     place = row.int64(2);
   }
+  turns.latest = array->id;
   const std::int64_t count = array->task.array->count();
   const std::int64_t end = std::min(count, place + tasks_of(array->task, kRowsAtOnce));
   for (; place < end; ++place) make_task(transaction, *array, place);

@@ -13,9 +13,14 @@ namespace taskd {
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
                         std::optional<WallTime> due_at, std::int64_t rows);
 
-// Makes some more tasks of the array of which the fewest are made, so that a huge one holds up no
-// small one. False: all arrays are complete.
-bool expand_arrays(Transaction& transaction);
+// Arrays take turns, in rounds of those that there were when the round began: so neither a huge one
+// holds up the others, nor many that come one after the other hold up an older one.
+struct ArrayTurns {
+  TaskId latest = 0;     // was made more of
+  TaskId round_end = 0;  // the last of this round
+};
+// Makes some more tasks of the next array. False: all are complete.
+bool expand_arrays(Transaction& transaction, ArrayTurns& turns);
 
 // What of an array has not been made.
 struct Unmade {

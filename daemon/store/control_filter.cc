@@ -135,19 +135,20 @@ std::vector<Unmade> unmade_of(Connection& db, const ControlRequest& request) {
   return all;
 }
 
-// False: the queue to move to takes no more.
-bool control_unmade(Transaction& transaction, const ControlRequest& request, const Unmade& unmade) {
-  Connection& db = transaction.db();
-  const TaskId array = unmade.task.array->array;
+std::int64_t count_all(const std::vector<Unmade>& all) {
+  std::int64_t sum = 0;
+  for (const Unmade& unmade : all) sum += unmade.count;
+  return sum;
+}
+
+void control_unmade(Connection& db, const ControlRequest& request, TaskId array) {
   if (request.verb == Verb::cancel) {
     end_array(db, array);
   } else if (request.verb == Verb::move) {
-    if (find_refusal(transaction, request.queue, unmade.count)) return false;
     move_unmade(db, array, request.queue);
   } else {
     hold_unmade(db, array, request.verb == Verb::hold);
   }
-  return true;
 }
 
 }  // namespace
@@ -165,19 +166,27 @@ Preview PreviewCounter::take() {
   return std::move(preview_);
 }
 
-void TaskStore::control_arrays(const ControlRequest& request) {
+std::optional<ControlResult> TaskStore::control_arrays(const ControlRequest& request) {
   const bool any = impl_->read([&](Connection& db) { return !unmade_of(db, request).empty(); });
-  if (!any) return;
-  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
-    for (const Unmade& unmade : unmade_of(transaction.db(), request)) {
-      if (!control_unmade(transaction, request, unmade)) return;
+  if (!any) return std::nullopt;
+  using Refusal = std::optional<ControlResult>;
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> Refusal {
+    const std::vector<Unmade> all = unmade_of(transaction.db(), request);
+    if (request.verb == Verb::move && !all.empty()) {
+      if (auto refusal = find_refusal(transaction, request.queue, count_all(all))) {
+        return std::visit([](auto& why) { return ControlResult(std::move(why)); }, *refusal);
+      }
     }
+    for (const Unmade& unmade : all) {
+      control_unmade(transaction.db(), request, unmade.task.array->array);
+    }
+    return std::nullopt;
   });
 }
 
 ControlResult TaskStore::control_filter(const ControlRequest& request) {
   if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
-  control_arrays(request);
+  if (auto refused = control_arrays(request)) return *std::move(refused);
   std::vector<ControlChange> changes;
   std::optional<ControlResult> stopped;
   const auto read = [&](auto query) { return impl_->read(query); };
@@ -208,14 +217,18 @@ ControlResult TaskStore::preview_filter(const ControlRequest& request) {
   UniqueKeys retried;
   PreviewCounter counter;
   const auto read = [&](auto query) { return impl_->read(query); };
+  const std::int64_t unmade =
+      count_all(read([&](Connection& db) { return unmade_of(db, request); }));
+  if (request.verb == Verb::move && unmade > 0 && (room[request.queue] -= unmade) < 0) {
+    counter.stop_at(request.queue);
+    return counter.take();
+  }
   walk(request, read, [&](const std::vector<TaskId>& ids) {
     return read(
         [&](Connection& db) { return preview_chunk(db, request, ids, room, retried, counter); });
   });
   Preview preview = counter.take();
-  for (const Unmade& unmade : read([&](Connection& db) { return unmade_of(db, request); })) {
-    preview.unmade += unmade.count;
-  }
+  preview.unmade = unmade;
   return preview;
 }
 

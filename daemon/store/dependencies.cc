@@ -153,7 +153,10 @@ void tell_of_retry(Transaction& transaction, TaskId on, TaskId dependant) {
   StoredTask task = must_load(db, dependant);
   const bool doomed = is_doomed(db, task);
   set_state(db, task.id, on, DependencyState::pending);
-  if (doomed && !has_broken(db, task.id)) revive(transaction, task, note_of("revived", on));
+  if (!doomed || has_broken(db, task.id)) return;
+  // Another has come in its place meanwhile.
+  if (find_twin(db, task.id, task.uid, task.spec.flow.unique.key)) return;
+  revive(transaction, task, note_of("revived", on));
 }
 
 bool has_dependants(Connection& db, TaskId on) {

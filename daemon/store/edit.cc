@@ -8,17 +8,18 @@ bool is_waiting(State state) {
   return !is_end(state) && state != State::running;
 }
 
-// The task starts at `due`, or as soon as it may.
+// The task starts at `due`, or as soon as it may. A time that is past is as good as none.
 void move_start(Transaction& transaction, StoredTask& task, std::optional<WallTime> due,
                 const Note& note) {
   TaskRow after = task.row;
   after.due_at = due;
-  if (task.row.blocked_on == BlockedOn::key && (due || !task.key)) {
+  const bool later = due && *due > transaction.now();
+  if (task.row.blocked_on == BlockedOn::key && (later || !task.key)) {
     // It leaves its key's line: for its time, or since it has no key any more.
-    transaction.transition(task, due ? Event::unblocked_later : Event::unblocked, after, note);
+    transaction.transition(task, later ? Event::unblocked_later : Event::unblocked, after, note);
   } else if (task.row.state == State::scheduled && !due) {
     transaction.transition(task, Event::due, after, note);
-  } else if (task.row.state == State::queued && due) {
+  } else if (task.row.state == State::queued && later) {
     transaction.transition(task, Event::postpone, after, note);
   } else {
     transaction.amend(task, after, note);

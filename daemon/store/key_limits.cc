@@ -22,29 +22,8 @@ Uids visible_uids(const Actor& actor, const std::optional<std::uint32_t>& uid) {
 }
 
 std::int64_t count_of(Query row, std::int64_t key) {
-  row.bind(key).step();
+  row.bind(key, kMostCountedOfKey).step();
   return row.int64(0);
-}
-
-// From columns id, uid, name, concurrency, rate_count, rate_per_ms, wake_at_ms.
-KeyInfo read_key(Connection& db, const Query& row) {
-  KeyInfo key;
-  key.id = row.int64(0);
-  key.uid = row.uid(1);
-  key.name = row.text(2);
-  if (!row.is_null(3)) key.limit = row.integer(3);
-  if (!row.is_null(4)) key.rate = RateLimit{row.int64(4), row.int64(5)};
-  key.next_start_at = row.optional_time(6);
-  key.running = count_of(db.query("SELECT count(*) FROM tasks INDEXED BY tasks_of_key_running"
-                                  " WHERE key_id = ?1 AND state = 'running'"),
-                         key.id);
-  key.queued = count_of(db.query("SELECT count(*) FROM tasks INDEXED BY tasks_of_key_queued"
-                                 " WHERE key_id = ?1 AND state = 'queued'"),
-                        key.id);
-  key.blocked = count_of(db.query("SELECT count(*) FROM tasks INDEXED BY tasks_of_key_blocked"
-                                  " WHERE key_id = ?1 AND blocked_on = 'key'"),
-                         key.id);
-  return key;
 }
 
 KeyInfo load(Connection& db, std::int64_t id) {
@@ -52,7 +31,38 @@ KeyInfo load(Connection& db, std::int64_t id) {
       "SELECT id, uid, name, concurrency, rate_count, rate_per_ms, wake_at_ms FROM keys"
       " WHERE id = ?1");
   if (!row.bind(id).step()) throw std::logic_error("a key is gone");
-  return read_key(db, row);
+  KeyInfo key;
+  key.id = id;
+  key.uid = row.uid(1);
+  key.name = row.text(2);
+  if (!row.is_null(3)) key.limit = row.integer(3);
+  if (!row.is_null(4)) key.rate = RateLimit{row.int64(4), row.int64(5)};
+  key.next_start_at = row.optional_time(6);
+  key.running =
+      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_running"
+                        " WHERE key_id = ?1 AND state = 'running' LIMIT ?2)"),
+               key.id);
+  key.queued =
+      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_queued"
+                        " WHERE key_id = ?1 AND state = 'queued' LIMIT ?2)"),
+               key.id);
+  key.blocked =
+      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
+                        " WHERE key_id = ?1 AND blocked_on = 'key' LIMIT ?2)"),
+               key.id);
+  return key;
+}
+
+// Whether a task of it runs, is queued or is held back by it.
+bool is_active(Connection& db, std::int64_t key) {
+  Query row = db.query(
+      "SELECT EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_running"
+      "  WHERE key_id = ?1 AND state = 'running')"
+      " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_queued"
+      "  WHERE key_id = ?1 AND state = 'queued')"
+      " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
+      "  WHERE key_id = ?1 AND blocked_on = 'key')");
+  return row.bind(key).step() && row.int64(0) != 0;
 }
 
 struct Owned {
@@ -104,21 +114,22 @@ KeyResult TaskStore::set_key(const Actor& actor, const KeyPatch& patch) {
 
 std::vector<KeyInfo> TaskStore::keys(const KeysRequest& request) {
   const Uids uids = visible_uids(request.actor, request.uid);
-  const std::int64_t before = request.after.value_or(std::numeric_limits<std::int64_t>::max());
+  const std::int64_t before = request.before.value_or(std::numeric_limits<std::int64_t>::max());
   return impl_->read([&](Connection& db) {
-    Query rows = db.query(
-        "SELECT id, uid, name, concurrency, rate_count, rate_per_ms, wake_at_ms FROM keys"
-        " WHERE (?1 IS NULL OR name = ?1) AND uid BETWEEN ?2 AND ?3 AND id < ?4 AND (?5 = 0"
-        " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_running"
-        "  WHERE key_id = keys.id AND state = 'running')"
-        " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_queued"
-        "  WHERE key_id = keys.id AND state = 'queued')"
-        " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
-        "  WHERE key_id = keys.id AND blocked_on = 'key'))"
-        " ORDER BY id DESC LIMIT ?6");
-    rows.bind(request.name, uids.first, uids.last, before, request.active ? 1 : 0, request.limit);
+    // Of one name there are as many as users at most.
+    Query rows = request.name
+                     ? db.query(
+                           "SELECT id FROM keys INDEXED BY keys_named WHERE name = ?4 AND id < ?1"
+                           " AND uid BETWEEN ?2 AND ?3 ORDER BY id DESC")
+                     : db.query(
+                           "SELECT id FROM keys NOT INDEXED WHERE id < ?1 AND uid BETWEEN ?2 AND ?3"
+                           " AND ?4 IS NULL ORDER BY id DESC");
+    rows.bind(before, uids.first, uids.last, request.name);
     std::vector<KeyInfo> keys;
-    while (rows.step()) keys.push_back(read_key(db, rows));
+    while (std::ssize(keys) < request.limit && rows.step()) {
+      if (request.active && !is_active(db, rows.int64(0))) continue;
+      keys.push_back(load(db, rows.int64(0)));
+    }
     return keys;
   });
 }

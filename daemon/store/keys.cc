@@ -9,6 +9,8 @@ namespace {
 
 // More than can ever run at once need not be ready to start.
 constexpr std::int64_t kMostQueued = 1024;
+// So many changes of tasks make a commit long enough.
+constexpr std::size_t kMostWoken = 1000;
 
 struct Key {
   std::int64_t id = 0;
@@ -193,10 +195,10 @@ std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid
 }
 
 void cap_key_bucket(Transaction& transaction, std::int64_t key) {
-  transaction.db().run(
-      "UPDATE keys SET rate_full_at_ns = (?2 + rate_per_ms) * 1000000"
-      " WHERE id = ?1 AND rate_full_at_ns > (?2 + rate_per_ms) * 1000000",
-      key, transaction.now());
+  const std::optional<Key> stored = load_key(transaction.db(), key);
+  if (!stored || !stored->rate) return;
+  transaction.db().run("UPDATE keys SET rate_full_at_ns = ?2 WHERE id = ?1", key,
+                       after_rewind(*stored->rate, stored->bucket, transaction.now()).full_at_ns);
 }
 
 bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue) {
@@ -228,14 +230,20 @@ void rewind_keys(Transaction& transaction, WallTime now) {
 }
 
 void wake_keys(Transaction& transaction, WallTime now, int limit) {
+  std::vector<std::int64_t> due;
   {
     Query rows = transaction.db().query(
         "SELECT id FROM keys INDEXED BY keys_wake WHERE wake_at_ms <= ?1 ORDER BY wake_at_ms"
         " LIMIT ?2");
     rows.bind(now, limit);
-    while (rows.step()) transaction.touch_key(rows.int64(0));
+    while (rows.step()) due.push_back(rows.int64(0));
   }
-  settle_keys(transaction);
+  const std::size_t before = transaction.changes().size();
+  for (const std::int64_t key : due) {
+    transaction.touch_key(key);
+    settle_keys(transaction);
+    if (transaction.changes().size() - before > kMostWoken) return;
+  }
 }
 
 std::optional<WallTime> next_key_wake(Connection& db) {

@@ -36,7 +36,8 @@ void settle_keys(Transaction& transaction);
 
 // After the clock was put back: none waits for longer than its rate says.
 void rewind_keys(Transaction& transaction, WallTime now);
-// Settles up to `limit` keys whose rate lets one more start by now.
+// Settles up to `limit` keys whose rate lets one more start by now, fewer where they have many
+// tasks; the others are due still.
 void wake_keys(Transaction& transaction, WallTime now, int limit);
 // When the next is to be woken.
 std::optional<WallTime> next_key_wake(Connection& db);

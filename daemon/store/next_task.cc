@@ -60,6 +60,7 @@ NextTask find_next_task(Transaction& transaction, const Machine& machine) {
     for (const Head& head : queues.lines().heads(transaction.db(), *queue)) {
       if (!room.has_slots()) return next;
       if (front && head.task == front->task) continue;
+      if (front && room.is_spent(*head.needs)) continue;  // nor is there anything to keep for it
       if (never_fits(machine, head)) continue;
       if (try_start(head, room, next)) return next;
       if (front) continue;

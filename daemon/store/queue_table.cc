@@ -1,6 +1,7 @@
 #include "daemon/store/queue_table.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 namespace taskd {
@@ -65,6 +66,31 @@ void QueueTable::load(Connection& db) {
   queues_ = std::move(fresh);
   lines_.forget();
   journal_.clear();
+}
+
+void QueueTable::reload_settings(Connection& db, WallTime now) {
+  has_new_settings_ = true;
+  std::set<std::string, std::less<>> there;
+  Query rows = db.query(
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
+      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns FROM queues");
+  while (rows.step()) {
+    QueueInfo info = read_queue(rows);
+    const auto [found, is_new] = queues_.try_emplace(info.settings.name);
+    Queue& queue = found->second;
+    there.insert(info.settings.name);
+    std::copy(std::begin(queue.info.counts), std::end(queue.info.counts), std::begin(info.counts));
+    queue.info = std::move(info);
+    if (is_new) {
+      queue.bucket.full_at_ns = rows.int64(12);
+      queue.changed.fill(true);  // it may have been there before, with other counts
+    }
+    if (const auto& rate = queue.info.settings.rate) {
+      queue.bucket = after_rewind(*rate, queue.bucket, now);
+      queue.bucket_changed = true;
+    }
+  }
+  std::erase_if(queues_, [&](const auto& entry) { return !there.contains(entry.first); });
 }
 
 std::int64_t QueueTable::waiting(std::string_view queue) const {

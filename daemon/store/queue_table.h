@@ -26,9 +26,14 @@ namespace taskd {
 
 class QueueTable {
  public:
-  // Takes over what the database says. Called again after a roll-back and after the queues change.
-  // Whose turn it is stays in memory, and begins anew with each daemon.
+  // Takes over what the database says; called again after a roll-back. Whose turn it is stays in
+  // memory, and begins anew with each daemon.
   void load(Connection& db);
+  // After a command changed the queues' rows: their settings alone, and which there are. What
+  // started under another rate delays nothing for longer than the bucket takes to fill now.
+  void reload_settings(Connection& db, WallTime now);
+  // The command did so: once its SQL is undone, too, it has to be done again.
+  bool has_new_settings() const { return has_new_settings_; }
 
   bool contains(std::string_view queue) const { return queues_.find(queue) != queues_.end(); }
   const QueueInfo& info(std::string_view queue) const { return queues_.find(queue)->second.info; }
@@ -72,7 +77,10 @@ class QueueTable {
   void rewind(WallTime now);
 
   // A command begins; undo() takes back what was done since.
-  void begin_command() { journal_.clear(); }
+  void begin_command() {
+    journal_.clear();
+    has_new_settings_ = false;
+  }
   void undo();
 
   // Writes what changed, inside the transaction that changed it.
@@ -105,6 +113,7 @@ class QueueTable {
   std::optional<Front> front_;
   std::atomic<TaskId> front_task_ = 0;
   std::vector<Step> journal_;
+  bool has_new_settings_ = false;
 };
 
 // Reads a row of name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,

@@ -36,15 +36,9 @@ void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
   write_settings(db, settings);
 }
 
-// After the queues' rows changed: the writer's own picture, and the workers. What started under
-// another rate delays nothing for longer than the bucket takes to fill now.
+// After the queues' rows changed: the writer's own picture, and the workers.
 void reload(Transaction& transaction) {
-  transaction.queues().flush(transaction.db());
-  transaction.db().run(
-      "UPDATE queues SET rate_full_at_ns = (?1 + rate_per_ms) * 1000000"
-      " WHERE rate_full_at_ns > (?1 + rate_per_ms) * 1000000",
-      transaction.now());
-  transaction.queues().load(transaction.db());
+  transaction.queues().reload_settings(transaction.db(), transaction.now());
   transaction.add_limits_change();
 }
 
@@ -181,7 +175,6 @@ QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue
             !schedules.empty()) {
           return QueueInUse{info, std::move(schedules)};
         }
-        transaction.queues().flush(transaction.db());
         transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);
         note(transaction, "queue_removed", actor, "queue=" + queue);
         reload(transaction);

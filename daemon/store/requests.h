@@ -227,7 +227,7 @@ struct KeysRequest {
   std::optional<std::string> name = {};
   std::optional<std::uint32_t> uid = {};
   bool active = false;  // only those that have a task running, queued or held back
-  std::optional<std::int64_t> after = {};  // go on after this id, towards the oldest
+  std::optional<std::int64_t> before = {};  // only older ones than this id
   int limit = 100;
 };
 

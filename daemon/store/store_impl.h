@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/base/mutex.h"
+#include "daemon/store/arrays.h"
 #include "daemon/store/reader_pool.h"
 #include "daemon/store/task_store.h"
 #include "daemon/store/transaction.h"
@@ -48,7 +49,8 @@ struct TaskStore::Impl {
   WriteQueue writer;
   Mutex defaults_mutex;
   std::map<std::string, std::string> defaults TASKD_GUARDED_BY(defaults_mutex);  // of queues
-  ReaderPool readers;  // closed before the writer, whose connection must be the last
+  ArrayTurns array_turns;  // of the writer thread
+  ReaderPool readers;      // closed before the writer, whose connection must be the last
 };
 
 // Whether the actor may see the task.

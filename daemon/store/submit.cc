@@ -189,19 +189,21 @@ std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
                                   const TaskFlow& flow) {
   const Unique& unique = flow.unique;
   if (unique.key.empty()) return std::nullopt;
-  const bool whatever_state = !unique.while_state && unique.for_ms > 0;
   const std::int64_t since_ms =
       unique.for_ms > 0 ? transaction.now().ms - unique.for_ms : std::int64_t{-1};
+  if (!unique.while_state && unique.for_ms > 0) {
+    // The latest alone: of the many that there may have been, no other is younger.
+    Query row = transaction.db().query(
+        "SELECT id, created_at_ms FROM tasks INDEXED BY tasks_unique WHERE uid = ?1"
+        " AND unique_key = ?2 ORDER BY id DESC LIMIT 1");
+    const bool found = row.bind(uid, unique.key).step() && row.int64(1) > since_ms;
+    return found ? std::optional(row.int64(0)) : std::nullopt;
+  }
   const bool may_run = unique.while_state != UniqueWhile::queued;
-  Query row =
-      whatever_state
-          ? transaction.db().query(
-                "SELECT id FROM tasks INDEXED BY tasks_unique WHERE uid = ?1 AND unique_key = ?2"
-                " AND created_at_ms > ?3 AND ?4 ORDER BY id DESC LIMIT 1")
-          : transaction.db().query(
-                "SELECT id FROM tasks INDEXED BY tasks_unique_active WHERE uid = ?1"
-                " AND unique_key = ?2 AND ended_at_ms IS NULL AND created_at_ms > ?3"
-                " AND (?4 OR state <> 'running') ORDER BY id DESC LIMIT 1");
+  Query row = transaction.db().query(
+      "SELECT id FROM tasks INDEXED BY tasks_unique_active WHERE uid = ?1"
+      " AND unique_key = ?2 AND ended_at_ms IS NULL AND created_at_ms > ?3"
+      " AND (?4 OR state <> 'running') ORDER BY id DESC LIMIT 1");
   if (!row.bind(uid, unique.key, since_ms, may_run ? 1 : 0).step()) return std::nullopt;
   return row.int64(0);
 }

@@ -218,7 +218,8 @@ class TaskStore {
   void load_queue_defaults();
   ControlResult control_filter(const ControlRequest& request);
   ControlResult preview_filter(const ControlRequest& request);
-  void control_arrays(const ControlRequest& request);
+  // Does the verb to what arrays have not made yet, to all of it or none.
+  std::optional<ControlResult> control_arrays(const ControlRequest& request);
   explicit TaskStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -99,7 +99,7 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
     const bool told = tell_dependants(transaction);
     // Not from the ballast, which is for the ends of what runs.
     const bool must_wait = transaction.short_of_space() && has_unmade(transaction.db());
-    const bool more = !must_wait && expand_arrays(transaction);
+    const bool more = !must_wait && expand_arrays(transaction, impl_->array_turns);
     if (more || told) return std::optional(now);
     if (must_wait) return std::optional(now + kLookAgainMs);
     return earlier(next_due(transaction.db()), next_key_wake(transaction.db()));

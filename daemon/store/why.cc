@@ -11,6 +11,7 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kMostNamed = 10;
+constexpr int kMostLines = 1000;        // of a queue that are looked at for who is in front
 constexpr std::int64_t kHistory = 500;  // the latest ends that are looked at
 constexpr int kSamples = 50;            // of those of the task's queue
 
@@ -274,7 +275,7 @@ class Inquiry {
       Needs alone;
       alone.slots = 0;
       alone.resources[name] = amount;
-      if (!room.fits(alone)) why.what = name;
+      if (why.what.empty() && !room.fits(alone)) why.what = name;
     }
     why.task_count = 1;
     if (is_visible(actor_, *front)) why.tasks = {front_};
@@ -294,22 +295,45 @@ class Inquiry {
     }
   }
 
+  // In two counts each, of what is more urgent and of what is as urgent and older: an index is read
+  // from its begin, and no further than to the bound.
   std::int64_t ahead_in_key() {
     Query row = db_.query(
-        "SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
-        " WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key'"
-        " AND (priority > ?3 OR (priority = ?3 AND id < ?4)) LIMIT ?5)");
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
+        "  WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key' AND priority > ?3 LIMIT ?5))"
+        " + (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
+        "  WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key' AND priority = ?3 AND id < ?4"
+        "  LIMIT ?5))");
     row.bind(task_.key, task_.spec.queue, task_.spec.priority, task_.id, kMostAhead).step();
-    return row.int64(0);
+    return std::min(row.int64(0), kMostAhead);
   }
 
+  // Line by line, as the index has them.
   std::int64_t ahead_in_queue() {
+    std::int64_t ahead = 0;
+    std::optional<std::string> needs = "";
+    for (int lines = 0; needs && lines < kMostLines && ahead < kMostAhead; ++lines) {
+      ahead += ahead_in_line(*needs);
+      needs = next_line(*needs);
+    }
+    return std::min(ahead, kMostAhead);
+  }
+  std::int64_t ahead_in_line(const std::string& needs) {
     Query row = db_.query(
-        "SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
-        " WHERE state = 'queued' AND queue = ?1"
-        " AND (priority > ?2 OR (priority = ?2 AND id < ?3)) LIMIT ?4)");
-    row.bind(task_.spec.queue, task_.spec.priority, task_.id, kMostAhead).step();
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
+        "  WHERE state = 'queued' AND queue = ?1 AND needs = ?2 AND priority > ?3 LIMIT ?5))"
+        " + (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
+        "  WHERE state = 'queued' AND queue = ?1 AND needs = ?2 AND priority = ?3 AND id < ?4"
+        "  LIMIT ?5))");
+    row.bind(task_.spec.queue, needs, task_.spec.priority, task_.id, kMostAhead).step();
     return row.int64(0);
+  }
+  std::optional<std::string> next_line(const std::string& needs) {
+    Query row = db_.query(
+        "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
+        " AND needs > ?2 ORDER BY needs LIMIT 1");
+    if (!row.bind(task_.spec.queue, needs).step()) return std::nullopt;
+    return row.text(0);
   }
 
   Connection& db_;

@@ -165,6 +165,7 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
     } else {
       db_.run("ROLLBACK TO command");
     }
+    if (queues_.has_new_settings()) queues_.reload_settings(db_, transaction.now());
   }
   if (!alone) db_.run("RELEASE command");
 }

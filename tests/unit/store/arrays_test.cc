@@ -164,18 +164,19 @@ TEST_CASE_FIXTURE(ArraysFixture, "a hold, a move and a release reach what is not
     request.verb = verb;
     request.queue = queue;
     request.dry_run = true;
-    const auto count = std::get<Preview>(store->control(request)).unmade;
+    const Preview preview = std::get<Preview>(store->control(request));
     request.dry_run = false;
-    store->control(request);
-    return count;
+    const bool is_full = std::holds_alternative<QueueFull>(store->control(request));
+    CHECK(is_full == !preview.full_queue.empty());
+    return preview.unmade;
   };
   CHECK(unmade(Verb::hold) == 1'100);
   CHECK(unmade(Verb::hold) == 0);
   CHECK(unmade(Verb::move, "other") == 1'100);
-  CHECK(unmade(Verb::move, "small") == 1'100);  // which has no room for these
+  CHECK(unmade(Verb::move, "small") == 0);  // which has no room for these, so all stays
   expand();
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'held'") == 2'100);
-  CHECK(number("SELECT count(*) FROM tasks WHERE queue = 'other'") == 1'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE queue = 'other'") == 2'100);
   const TaskId second = submit(array(1, 1'100));
   request.filter->array = second;
   CHECK(unmade(Verb::hold) == 100);
@@ -206,9 +207,16 @@ TEST_CASE_FIXTURE(ArraysFixture, "a huge array does not hold up a small one") {
   store->promote(clock.wall_now(), 10);
   store->promote(clock.wall_now(), 10);
   const TaskId small = submit(array(1, 1'500));
-  store->promote(clock.wall_now(), 10);
+  for (int i = 0; i < 2; ++i) store->promote(clock.wall_now(), 10);  // a turn for each
   CHECK(number("SELECT count(*) FROM tasks WHERE array_id = " + std::to_string(small)) == 1'500);
   CHECK(number("SELECT count(*) FROM arrays_to_expand") == 1);
+  const auto made = [&] { return number("SELECT count(*) FROM tasks WHERE array_id = 1"); };
+  const auto before = made();
+  for (int i = 0; i < 4; ++i) {
+    submit(array(1, 5'000));  // nor do small ones that come again and again hold up the huge one
+    store->promote(clock.wall_now(), 10);
+  }
+  CHECK(made() > before);
 }
 
 }  // namespace

@@ -244,5 +244,27 @@ TEST_CASE_FIXTURE(EditFixture, "a move by filter goes as far as the queue has ro
   CHECK(std::holds_alternative<UnknownQueue>(store->control(move)));
 }
 
+TEST_CASE_FIXTURE(EditFixture, "an edit of a task that was once delayed leaves it in its line") {
+  NewTask late = task();
+  late.delay_ms = 1000;
+  SUBCASE("queued") {}
+  SUBCASE("held back by its key") {
+    late.spec.flow.key.name = "k";
+    NewTask first = task();
+    first.spec.flow.key.name = "k";
+    submit(first);
+    claim();
+  }
+  const TaskId id = submit(late);
+  clock.now_ms += 1000;
+  store->promote(clock.wall_now(), 10);
+  const State before = state(id);
+  CHECK(before != State::scheduled);
+  EditRequest request = edit_of(id);
+  request.to.spec.name = "renamed";
+  CHECK(edited(request));
+  CHECK(state(id) == before);
+}
+
 }  // namespace
 }  // namespace taskd

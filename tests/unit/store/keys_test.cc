@@ -264,7 +264,7 @@ TEST_CASE_FIXTURE(KeysFixture, "keys are listed, the newest first, to those whos
   using Names = std::vector<std::string>;
   CHECK(names({.actor = kRoot}) == Names{"a 1001", "b 1000", "a 1000"});
   CHECK(names({.actor = kRoot, .limit = 2}) == Names{"a 1001", "b 1000"});
-  CHECK(names({.actor = kRoot, .after = store->keys({.actor = kRoot}).at(1).id}) ==
+  CHECK(names({.actor = kRoot, .before = store->keys({.actor = kRoot}).at(1).id}) ==
         Names{"a 1000"});
   CHECK(names({.actor = kRoot, .uid = kBob.uid}) == Names{"a 1001"});
   CHECK(names({.actor = kRoot, .name = "a"}) == Names{"a 1001", "a 1000"});

@@ -103,5 +103,32 @@ TEST_CASE_FIXTURE(UniqueFixture, "a retry does not run a task beside another of 
   CHECK(state(1) == State::cancelled);
 }
 
+TEST_CASE_FIXTURE(UniqueFixture, "a revival runs no task beside another of its key") {
+  submit();
+  NewTask after = unique();
+  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  give(after);
+  finish(claim(), OutcomeKind::exited, 1);
+  REQUIRE(state(2) == State::failed);
+  CHECK(give(unique()).ids == Ids{3});
+  control(Verb::retry, 1);
+  CHECK(state(2) == State::failed);
+  CHECK(state(3) == State::queued);
+  control(Verb::cancel, 3);
+  control(Verb::retry, 2);
+  CHECK(state(2) == State::blocked);  // it can be tried again by hand, and waits again
+}
+
+TEST_CASE_FIXTURE(UniqueFixture, "a unique time is counted from the latest of many") {
+  const auto steps_of = [&](std::int64_t for_ms) { return give(unique(for_ms)).any_existing; };
+  CHECK_FALSE(steps_of(10));
+  for (int i = 0; i < 5; ++i) {
+    clock.now_ms += 10;
+    CHECK_FALSE(steps_of(10));
+    clock.now_ms += 9;
+    CHECK(steps_of(10));
+  }
+}
+
 }  // namespace
 }  // namespace taskd

@@ -92,6 +92,26 @@ TEST_CASE("a command alone is committed at once, and seen by others when run() r
   CHECK(fixture.batches == std::vector<std::size_t>{1});
 }
 
+TEST_CASE("a command that fails after it changed queues takes nothing else's counts along") {
+  QueueFixture fixture;
+  std::int64_t capacity = 0;
+  const auto threw = at_once(fixture, 32, [&](int i) {
+    fixture.queue->run(WhenFull::refuse, [&, i](Transaction& transaction) {
+      if (i % 2 == 0) return transaction.queues().add("default", State::held, 1);
+      transaction.db().run("UPDATE queues SET capacity = 7");
+      transaction.queues().reload_settings(transaction.db(), transaction.now());
+      throw std::runtime_error("changed its mind");
+    });
+  });
+  CHECK(std::count(threw.begin(), threw.end(), true) == 16);
+  fixture.queue->run(WhenFull::refuse, [&](Transaction& transaction) {
+    capacity = transaction.queues().info("default").settings.capacity;
+  });
+  CHECK(capacity == 100'000);
+  SQLite::Database db(fixture.options.path);
+  CHECK(db.execAndGet("SELECT count FROM counters WHERE state = 'held'").getInt() == 16);
+}
+
 TEST_CASE("a command that fails changes nothing and tells its caller alone") {
   QueueFixture fixture;
   fixture.note("taken");
