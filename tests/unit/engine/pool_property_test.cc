@@ -34,31 +34,19 @@ class PoolHistory : PoolFixture {
       : PoolFixture(kWorkers, {.slots = kWorkers, .resources = {{"gpu", {1, {}}}}},
                     memory_folder()) {
     on_change = [this](const Change& change) { count(change); };
-    std::optional<RateLimit> rate;
-    if (one_in(2)) rate = RateLimit{pick(1, 4), 20};
-    note("other has rate " + std::to_string(rate ? rate->count : 0));
-    store->set_queue(kActor, {.name = "other", .rate = rate}, true);
+    for (const Event& event : mix) total += event.weight;
+    store->set_queue(kActor, {.name = "other"}, true);
+    for (const char* name : {"default", "other"}) {
+      if (has_rates) set_rate(name);
+    }
     pool.start({});
   }
 
   void do_something() {
-    switch (pick(0, 12)) {
-      case 0:
-      case 1:
-      case 2:
-        return submit_some();
-      case 3:
-      case 4:
-        return end_one();
-      case 5:
-      case 6:
-      case 7:
-        return control_one();
-      case 8:
-      case 9:
-        return change_queue();
-      default:
-        return pass_time();
+    int which = pick(0, total);
+    for (const auto& [weight, happen] : mix) {
+      which -= weight;
+      if (which < 0) return happen();
     }
   }
 
@@ -191,12 +179,9 @@ class PoolHistory : PoolFixture {
         store->set_queue(kActor, {.name = name, .concurrency = limit}, false);
         break;
       }
-      case 1: {
-        const auto rate = one_in(2) ? std::nullopt : std::optional(RateLimit{pick(1, 3), 20});
-        note(name + " rate " + std::to_string(rate ? rate->count : 0));
-        store->set_queue(kActor, {.name = name, .rate = rate}, false);
+      case 1:
+        if (has_rates) set_rate(name);
         break;
-      }
       default:
         const bool pause = paused.erase(name) == 0;
         if (pause) paused.insert(name);
@@ -204,14 +189,31 @@ class PoolHistory : PoolFixture {
         store->control_queue(kActor, name, pause ? QueueVerb::pause : QueueVerb::resume);
     }
   }
+  void set_rate(const std::string& queue) {
+    const RateLimit rate{pick(1, 3), 20};
+    note(queue + " rate " + format_rate(rate));
+    store->set_queue(kActor, {.name = queue, .rate = rate}, false);
+  }
 
   // And the timekeeper looks.
   void pass_time() {
-    clock.wall_ms += pick(1, 25);
+    clock.wall_ms += pick(1, 50);
     note("time passes");
     store->promote(clock.wall_now(), 500);
   }
 
+  // Each history has its own mix, so that those with little of one thing have more of another.
+  struct Event {
+    int weight;
+    std::function<void()> happen;
+  };
+  const std::vector<Event> mix{
+      {pick(2, 5), [this] { submit_some(); }}, {pick(1, 4), [this] { end_one(); }},
+      {pick(0, 5), [this] { control_one(); }}, {pick(0, 5), [this] { change_queue(); }},
+      {pick(1, 6), [this] { pass_time(); }},
+  };
+  int total = 0;  // of the weights
+  const bool has_rates = one_in(2);
   TaskId newest = 0;
   std::set<std::string> paused;
   std::vector<std::string> events;
@@ -230,7 +232,7 @@ TEST_CASE("whatever happens, no worker stays idle beside a task that may start")
   const bool holds = rc::check([&] {
     if (!failed.empty()) return;
     PoolHistory history;
-    for (int bursts = pick(5, 30); bursts > 0; --bursts) {
+    for (int bursts = pick(8, 40); bursts > 0; --bursts) {
       for (int events = one_of<int>({1, 1, 1, 2, 4}); events > 0; --events) history.do_something();
       if (!history.comes_to_rest()) failed = history.story();
       RC_ASSERT(failed.empty());

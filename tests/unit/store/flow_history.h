@@ -38,10 +38,20 @@ class FlowHistory : public Fixture {
   static constexpr int kGpus = 2;
   static constexpr int kMemory = 10;
 
-  FlowHistory() : Fixture({}, memory_folder()) {
+  // Each has its own mix, so that those who do little of one thing do more of another.
+  FlowHistory()
+      : Fixture({}, memory_folder()),
+        has_rates(one_in(3)),
+        has_keys(!one_in(3)),
+        has_needs(!one_in(3)),
+        has_dependencies(!one_in(3)) {
     machine = {kSlots, {{"gpu", {kGpus, {"0", "1"}}}, {"memory", {kMemory, {}}}}};
     begin_anew();
-    for (const auto& [name, queue] : model.queues()) store->set_queue(kRoot, {.name = name}, true);
+    for (const std::string& name : names_of(model.queues())) {
+      store->set_queue(kRoot, {.name = name}, true);
+      if (one_in(4)) set_limit(name);
+      if (has_rates) set_rate(name);
+    }
   }
 
   void begin_anew() {
@@ -121,13 +131,10 @@ class FlowHistory : public Fixture {
   void change_queue() {
     const std::string name = some_queue();
     ModelQueue& queue = model.queue(name);
-    ModelLimits& limits = queue.limits;
-    switch (pick(0, 6)) {
+    switch (has_rates ? pick(0, 9) : pick(0, 6)) {
       case 0:
       case 1:
-        limits.running = some_limit();
-        tell(name, " has ", describe(limits));
-        store->set_queue(kRoot, {.name = name, .concurrency = limits.running}, false);
+        set_limit(name);
         break;
       case 2:
       case 3:
@@ -136,13 +143,11 @@ class FlowHistory : public Fixture {
         store->control_queue(kRoot, name, queue.paused ? QueueVerb::pause : QueueVerb::resume);
         break;
       case 4:
-        limits.bucket.set(some_rate(), model.now_ms);
-        tell(name, " has ", describe(limits));
-        store->set_queue(kRoot, {.name = name, .rate = limits.bucket.rate}, false);
-        break;
-      default:
         queue.weight = pick(1, 5);
         store->set_queue(kRoot, {.name = name, .weight = queue.weight}, false);
+        break;
+      default:
+        set_rate(name);
     }
   }
 
@@ -221,6 +226,19 @@ class FlowHistory : public Fixture {
     return finish;
   }
 
+  void set_limit(const std::string& queue) {
+    ModelLimits& limits = model.queue(queue).limits;
+    limits.running = some_limit();
+    tell(queue, " has ", describe(limits));
+    store->set_queue(kRoot, {.name = queue, .concurrency = limits.running}, false);
+  }
+  void set_rate(const std::string& queue) {
+    ModelLimits& limits = model.queue(queue).limits;
+    limits.bucket.set(some_rate(), model.now_ms);
+    tell(queue, " has ", describe(limits));
+    store->set_queue(kRoot, {.name = queue, .rate = limits.bucket.rate}, false);
+  }
+
   static std::string describe(const std::optional<RateLimit>& rate) {
     return rate ? " rate " + format_rate(*rate) : "";
   }
@@ -259,13 +277,13 @@ class FlowHistory : public Fixture {
     NewTask one = task(pick(0, 3));
     one.spec.queue = some_queue();
     one.spec.max_lost = 1;
-    one.spec.max_attempts = pick(1, 3);
+    one.spec.max_attempts = one_in(3) ? 2 : 1;
     one.spec.backoff = {BackoffKind::constant, 500, 500, 0};
     one.hold = one_in(10);
     if (one_in(8)) one.delay_ms = pick(1, 10) * 100;
     add_key(one.spec.flow);
     add_needs(one.spec.flow);
-    if (one_in(2)) add_dependencies(one.spec.flow);
+    if (has_dependencies && !one_in(3)) add_dependencies(one.spec.flow);
     return one;
   }
   void change_spec(TaskSpec& spec) const {
@@ -298,18 +316,20 @@ class FlowHistory : public Fixture {
   static std::optional<int> some_limit() {
     return one_in(3) ? std::nullopt : std::optional(pick(1, 4));
   }
-  // Such that a token comes each so many whole hundreds of milliseconds.
+  // Such that a token comes each so many whole milliseconds.
   static std::optional<RateLimit> some_rate() {
     if (one_in(3)) return std::nullopt;
-    return RateLimit{pick(1, 5), one_of<std::int64_t>({1200, 2400})};
+    return RateLimit{pick(1, 5), one_of<std::int64_t>({600, 1200, 4800})};
   }
-  static void add_key(TaskFlow& flow) {
+  void add_key(TaskFlow& flow) const {
+    if (!has_keys) return;
     flow.key.name = one_of<std::string>({"", "x", "y"});
     if (flow.key.name.empty()) return;
     if (one_in(3)) flow.key.limit = pick(1, 4);
     if (one_in(4)) flow.key.rate = some_rate();
   }
-  static void add_needs(TaskFlow& flow) {
+  void add_needs(TaskFlow& flow) const {
+    if (!has_needs) return;
     if (one_in(3)) flow.slots = pick(1, kSlots + 1);
     if (one_in(3)) flow.resources["gpu"] = pick(1, kGpus + 1);
     if (one_in(4)) flow.resources["memory"] = pick(1, kMemory + 1);
@@ -337,6 +357,10 @@ class FlowHistory : public Fixture {
     for (const Change& change : take_changes()) look_at = earlier(look_at, change.act_at);
   }
 
+  const bool has_rates;
+  const bool has_keys;
+  const bool has_needs;
+  const bool has_dependencies;
   std::optional<WallTime> look_at;  // when the timekeeper looks next
 };
 

@@ -11,39 +11,17 @@ namespace {
 struct CheckedHistory : FlowHistory {
   CheckedHistory() {
     on_start = [this](const Claim& claim) { check_rates(claim.spec); };
+    for (const Event& event : events) total += event.weight;
   }
 
   void step() {
     note_running();
-    switch (pick(0, 14)) {
-      case 0:
-      case 1:
-      case 2:
-        submit_some();
-        break;
-      case 3:
-      case 4:
-      case 5:
-        end_some();
-        break;
-      case 6:
-      case 7:
-        control_some();
-        break;
-      case 8:
-      case 9:
-        one_in(3) ? change_key() : change_queue();
-        break;
-      case 10:
-      case 11:
-        pass_time();
-        break;
-      case 12:
-        one_in(2) ? edit_one() : move_some();
-        making_room.reset();  // who is in front may need other things now
-        break;
-      default:
-        if (one_in(4)) begin_anew();
+    int which = pick(0, total);
+    for (const auto& [weight, happen] : events) {
+      which -= weight;
+      if (which >= 0) continue;
+      happen();
+      break;
     }
     keep_time();
     claim_all();
@@ -54,6 +32,27 @@ struct CheckedHistory : FlowHistory {
   }
 
  private:
+  struct Rate {
+    std::optional<RateLimit> limit;
+    std::vector<std::int64_t> starts_ms;  // since it is that
+  };
+  struct Event {
+    int weight;  // among the others
+    std::function<void()> happen;
+  };
+  std::vector<Event> mix() {
+    return {
+        {pick(2, 5), [this] { submit_some(); }},    {pick(2, 5), [this] { end_some(); }},
+        {pick(0, 5), [this] { control_some(); }},   {pick(0, 4), [this] { change_queue(); }},
+        {pick(0, 3), [this] { change_key(); }},     {pick(0, 4), [this] { pass_time(); }},
+        {pick(0, 2), [this] { change_waiting(); }}, {pick(0, 2), [this] { begin_anew(); }},
+    };
+  }
+  void change_waiting() {
+    one_in(2) ? edit_one() : move_some();
+    making_room.reset();  // who is in front may need other things now
+  }
+
   // What a task is, as a word or two.
   std::string expected_row(const ModelTask& task) const {
     switch (task.phase) {
@@ -77,8 +76,7 @@ struct CheckedHistory : FlowHistory {
     for (const auto& [name, queue] : model.queues()) {
       for (const ModelTask* task : model.line(name)) expected[task->id] = "queued";
     }
-    SQLite::Database db = open_database();
-    SQLite::Statement row(db,
+    SQLite::Statement row(rows_db,
                           "SELECT id, state || coalesce(' ' || blocked_on, '')"
                           " || iif(reason = 'dependency', ' dependency', '') FROM tasks");
     std::map<TaskId, std::string> rows;
@@ -129,15 +127,21 @@ struct CheckedHistory : FlowHistory {
       }
     }
     std::erase_if(rates, [&](const auto& rate) { return !limits.contains(rate.first); });
+    for (const auto& [group, limit] : limits) rate_of(group, limit.bucket.rate);
   }
 
+  // Once it is another, starts are counted anew.
+  Rate& rate_of(const std::string& group, const std::optional<RateLimit>& limit) {
+    Rate& rate = rates[group];
+    if (rate.limit != limit) rate = {limit, {}};
+    return rate;
+  }
   // At each start: never more than a bucket holds and what came into it since.
   void check_rates(const TaskSpec& spec) {
     const std::map<std::string, ModelLimits> limits = all_limits();
     for (const std::string& group : groups_of(spec)) {
       const auto& rate = limits.at(group).bucket.rate;
-      Rate& seen = rates[group];
-      if (seen.limit != rate) seen = {rate, {}};
+      Rate& seen = rate_of(group, rate);
       if (!rate) continue;
       seen.starts_ms.push_back(model.now_ms);
       std::int64_t count = std::ssize(seen.starts_ms);
@@ -183,24 +187,23 @@ struct CheckedHistory : FlowHistory {
     return attempts;
   }
 
+  const std::vector<Event> events = mix();
+  int total = 0;  // of their weights
+  SQLite::Database rows_db = open_database();
   struct MakingRoom {
     int front;
     bool has_resources;
     std::set<std::pair<TaskId, int>> before;  // still run
   };
   std::optional<MakingRoom> making_room;
-  std::map<std::string, int> most;  // running of each queue and key before the step
-  struct Rate {
-    std::optional<RateLimit> limit;
-    std::vector<std::int64_t> starts_ms;  // since it is that
-  };
+  std::map<std::string, int> most;    // running of each queue and key before the step
   std::map<std::string, Rate> rates;  // of each queue and key
 };
 
 TEST_CASE("in any history no limit is exceeded, and nothing that may run waits for nothing") {
   const bool holds = rc::check([] {
     CheckedHistory history;
-    const int steps = pick(10, 50);
+    const int steps = pick(10, 60);
     for (int i = 0; i < steps; ++i) history.step();
   });
   CHECK(holds);
