@@ -7,8 +7,9 @@
 //   start N FIFO STAMP            KEY.p50, KEY.p99 in ms from the POST to the task's start
 //   aside N COUNT                 KEY.0.run and KEY.COUNT.run = a drain of N without and with COUNT
 //                                 tasks that may not start
-//   kinds N COUNT                 KEY.1.run and KEY.COUNT.run = a drain of N before tasks that all
-//                                 need the same, and of COUNT kinds of needs
+//   kinds N COUNT                 KEY.1.run and KEY.COUNT.run = a drain of N behind tasks that do
+//   not
+//                                 fit and need the same, or need COUNT different amounts
 //   depth SECONDS N DEPTH…        for each DEPTH, with that many tasks queued: KEY.DEPTH.submit (64
 //                                 clients), KEY.DEPTH.run (a drain of N) and KEY.DEPTH.rss_mib
 // What it leaves behind in the queue is thrown away with the daemon's state.
@@ -61,6 +62,12 @@ class Daemon {
 
   const std::string& socket() const { return socket_; }
   int workers() const { return static_cast<int>(workers_); }
+  // One of the workers is busy for good, and none of those that are measured.
+  void set_one_aside() {
+    --workers_;
+    ++aside_;
+  }
+  bool is_busy() { return stat("\"busy\":") >= workers_ + aside_; }
 
   // A field of the statistics, named as it stands in the JSON: "\"queued\":".
   long stat(std::string_view key) {
@@ -107,19 +114,23 @@ class Daemon {
   std::string socket_;
   Connection connection_;
   long workers_ = 0;
+  long aside_ = 0;
 };
 
 // Tasks that keep every worker busy until the gate opens. They wait for a file lock, so they end
 // with this program whatever happens to it.
 class Gate {
  public:
-  Gate(Daemon& daemon, const std::string& name) : path_(daemon.socket() + "." + name) {
+  Gate(Daemon& daemon, const std::string& name) : Gate(daemon, name, daemon.workers(), "") {}
+  // `count` such tasks, with these fields too.
+  Gate(Daemon& daemon, const std::string& name, int count, const std::string& fields)
+      : path_(daemon.socket() + "." + name) {
     lock_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!lock_ || ::flock(lock_.get(), LOCK_EX) != 0) throw_errno("lock " + path_);
     const std::string task = R"({"argv":["/usr/bin/flock","--shared","--no-fork",")" + path_ +
-                             R"(","/bin/true"],"cwd":"/","priority":)" +
+                             R"(","/bin/true"],"cwd":"/",)" + fields + R"("priority":)" +
                              std::to_string(kGatePriority) + "}";
-    daemon.submit(task, daemon.workers());
+    daemon.submit(task, count);
   }
 
   void open() { lock_.reset(); }
@@ -130,7 +141,7 @@ class Gate {
 };
 
 void wait_until_busy(Daemon& daemon) {
-  while (daemon.stat("\"busy\":") < daemon.workers()) pause_ms(1);
+  while (!daemon.is_busy()) pause_ms(1);
 }
 
 // --- submits -----------------------------------------------------------------------------------
@@ -277,12 +288,16 @@ void aside(const std::string& key, Daemon& daemon, int n, int count) {
   drain(key + "." + std::to_string(count) + ".run", daemon, n, std::move(gate), "gate-many");
 }
 
-// The same drain before tasks that all need the same, and before `count` that all need another
-// amount of memory.
+// The same drain behind tasks that cannot start, since something has all of the memory: `count`
+// that need as much of it each, and `count` that all need another amount. One worker more is
+// needed.
 void kinds(const std::string& key, Daemon& daemon, int n, int count) {
   const auto needing = [](int bytes) {
-    return aside_task(R"("priority":-10,"resources":{"memory":)" + std::to_string(bytes) + "}");
+    return aside_task(R"("priority":100,"resources":{"memory":)" + std::to_string(bytes) + "}");
   };
+  const Gate holder(daemon, "holder", 1, R"("resources":{"memory":1099511627776},)");
+  while (daemon.stat("\"busy\":") < 1) pause_ms(1);
+  daemon.set_one_aside();
   Gate gate(daemon, "gate");
   wait_until_busy(daemon);
   daemon.submit(needing(1), count);
