@@ -62,38 +62,43 @@ Addresses look_up(const HookUrl& url, const HookPatience& patience) {
   return std::move(lookup->found);
 }
 
-// Connected, or the reason why not in `error`.
-UniqueFd connect_to(const sockaddr* address, socklen_t size, const HookPatience& patience,
-                    int& error) {
-  UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) throw_errno("socket");
-  error = 0;
-  if (::connect(fd.get(), address, size) == 0) return fd;
-  error = errno;
-  if (error != EINPROGRESS) return UniqueFd();
-  wait_or_throw(patience, fd.get(), POLLOUT, "connecting");
-  socklen_t length = sizeof error;
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) throw_errno("getsockopt");
-  return error == 0 ? std::move(fd) : UniqueFd();
+[[noreturn]] void fail(int error) {
+  throw HookFailure(std::string("cannot connect: ") + std::strerror(error));
 }
 
-UniqueFd dial_unix(const HookUrl& url, const HookPatience& patience, int& error) {
+UniqueFd connect_to(const sockaddr* address, socklen_t size, const HookPatience& patience) {
+  UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) fail(errno);
+  if (::connect(fd.get(), address, size) == 0) return fd;
+  if (errno != EINPROGRESS) fail(errno);
+  wait_or_throw(patience, fd.get(), POLLOUT, "connecting");
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) throw_errno("getsockopt");
+  if (error != 0) fail(error);
+  return fd;
+}
+
+UniqueFd dial_unix(const HookUrl& url, const HookPatience& patience) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, url.host.data(), url.host.size());
-  return connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof address, patience, error);
-}
-
-UniqueFd dial_network(const HookUrl& url, const HookPatience& patience, int& error) {
-  const Addresses addresses = look_up(url, patience);
-  for (const addrinfo* one = addresses.get(); one != nullptr; one = one->ai_next) {
-    UniqueFd fd = connect_to(one->ai_addr, one->ai_addrlen, patience, error);
-    if (fd) return fd;
-  }
-  return UniqueFd();
+  return connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof address, patience);
 }
 
 }  // namespace
+
+UniqueFd connect_to_any(const addrinfo* addresses, const HookPatience& patience) {
+  std::int64_t left = 0;
+  for (const addrinfo* one = addresses; one != nullptr; one = one->ai_next) ++left;
+  for (const addrinfo* one = addresses;; one = one->ai_next, --left) {
+    try {
+      return connect_to(one->ai_addr, one->ai_addrlen, patience.share(left));
+    } catch (const HookFailure&) {
+      if (left == 1) throw;
+    }
+  }
+}
 
 void wait_or_throw(const HookPatience& patience, int fd, short events, const char* doing) {
   switch (patience.wait_for(fd, events)) {
@@ -107,11 +112,8 @@ void wait_or_throw(const HookPatience& patience, int fd, short events, const cha
 }
 
 UniqueFd dial(const HookUrl& url, const HookPatience& patience) {
-  int error = 0;
-  UniqueFd fd = url.scheme == HookUrl::Scheme::unix_socket ? dial_unix(url, patience, error)
-                                                           : dial_network(url, patience, error);
-  if (!fd) throw HookFailure(std::string("cannot connect: ") + std::strerror(error));
-  return fd;
+  if (url.scheme == HookUrl::Scheme::unix_socket) return dial_unix(url, patience);
+  return connect_to_any(look_up(url, patience).get(), patience);
 }
 
 }  // namespace taskd

@@ -1,6 +1,8 @@
 // Connects to a webhook's address without waiting longer than the patience allows.
 #pragma once
 
+#include <netdb.h>
+
 #include <stdexcept>
 
 #include "daemon/base/unique_fd.h"
@@ -22,7 +24,11 @@ struct HookInterrupted : std::runtime_error {
 // `doing` is what took too long: "connecting".
 void wait_or_throw(const HookPatience& patience, int fd, short events, const char* doing);
 
-// A connected, non-blocking socket. Throws the above. A name is looked up on a thread of its own,
+// A connected, non-blocking socket to the first of these addresses (at least one) that can be
+// connected to; each has its share of the time that is left. Throws the above.
+UniqueFd connect_to_any(const addrinfo* addresses, const HookPatience& patience);
+
+// The same for what the URL names. Throws the above. A name is looked up on a thread of its own,
 // since a lookup cannot be ended; one that is given up ends by itself later.
 UniqueFd dial(const HookUrl& url, const HookPatience& patience);
 

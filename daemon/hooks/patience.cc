@@ -9,6 +9,10 @@
 
 namespace taskd {
 
+HookPatience HookPatience::share(std::int64_t parts) const {
+  return HookPatience(std::max<std::int64_t>(deadline_ - clock_.boot_now(), 0) / parts, stop_fd_);
+}
+
 HookPatience::Wait HookPatience::wait_for(int fd, short events, int other_fd) const {
   for (;;) {
     const std::int64_t left_ms = deadline_ - clock_.boot_now();

@@ -1,12 +1,15 @@
 #include "daemon/hooks/webhook.h"
 
 #include <doctest/doctest.h>
+#include <netdb.h>
 #include <stdlib.h>
 
+#include <array>
 #include <filesystem>
 #include <thread>
 
 #include "daemon/base/event_fd.h"
+#include "daemon/hooks/dial.h"
 #include "daemon/hooks/signature.h"
 #include "tests/support/http_receiver.h"
 
@@ -35,6 +38,51 @@ SendResult post_to(const HttpReceiver::Answer& answer, std::int64_t timeout_ms =
   HttpReceiver server([&](const auto&, std::size_t) { return answer; });
   return post(server.url(), timeout_ms);
 }
+
+// An address of this machine, and perhaps those after it, as a look-up gives them.
+class AddressList {
+ public:
+  explicit AddressList(int port, addrinfo* next = nullptr) {
+    address_.sin_family = AF_INET;
+    address_.sin_port = htons(static_cast<std::uint16_t>(port));
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    entry_.ai_family = AF_INET;
+    entry_.ai_addr = reinterpret_cast<sockaddr*>(&address_);
+    entry_.ai_addrlen = sizeof address_;
+    entry_.ai_next = next;
+  }
+  addrinfo* get() { return &entry_; }
+
+ private:
+  sockaddr_in address_{};
+  addrinfo entry_{};
+};
+
+// Its queue of connections is full and nobody takes any, so the kernel leaves the next unanswered.
+class SilentListener {
+ public:
+  SilentListener() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* const place = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(listener_.get(), place, sizeof address) == 0);
+    REQUIRE(::listen(listener_.get(), 0) == 0);
+    socklen_t size = sizeof address;
+    REQUIRE(::getsockname(listener_.get(), place, &size) == 0);
+    port_ = ntohs(address.sin_port);
+    for (UniqueFd& caller : callers_) {
+      caller.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      ::connect(caller.get(), place, sizeof address);
+    }
+  }
+  int port() const { return port_; }
+
+ private:
+  UniqueFd listener_;
+  std::array<UniqueFd, 4> callers_;
+  int port_ = 0;
+};
 
 }  // namespace
 
@@ -135,6 +183,27 @@ TEST_CASE("a webhook may listen on a Unix socket") {
   CHECK(post("unix:" + path).outcome == SendOutcome::delivered);
   CHECK(server.wait_for(1).at(0).headers.at("Host") == "localhost");
   std::filesystem::remove(path);
+}
+
+TEST_CASE("an address that is silent or of no use here takes its share, and the next is tried") {
+  const SilentListener silent;
+  HttpReceiver server;
+  AddressList good(server.port());
+  AddressList hangs(silent.port(), good.get());
+  AddressList unknown(server.port(), hangs.get());
+  unknown.get()->ai_addr->sa_family = AF_MAX;  // as on a machine without IPv6
+  CHECK(connect_to_any(unknown.get(), HookPatience(900, -1)));
+  AddressList refused(1);
+  hangs.get()->ai_next = refused.get();
+  CHECK_THROWS_WITH_AS(connect_to_any(hangs.get(), HookPatience(200, -1)),
+                       "cannot connect: Connection refused", HookFailure);
+  hangs.get()->ai_next = nullptr;
+  CHECK_THROWS_WITH_AS(connect_to_any(hangs.get(), HookPatience(100, -1)),
+                       "no answer in time (while connecting)", HookFailure);
+  EventFd stop;
+  stop.raise();
+  hangs.get()->ai_next = good.get();
+  CHECK_THROWS_AS(connect_to_any(hangs.get(), HookPatience(60'000, stop.get())), HookInterrupted);
 }
 
 TEST_CASE("a webhook is cut off when the daemon stops") {
