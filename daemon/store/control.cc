@@ -225,6 +225,11 @@ ControlChange apply_verb(Transaction& transaction, const ControlRequest& request
           .attempts = task.row.attempt};
 }
 
+bool must_tell_first(Transaction& transaction, const ControlRequest& request,
+                     const std::vector<TaskId>& ids) {
+  return request.verb == Verb::remove && !request.dry_run && tell_dependants_of(transaction, ids);
+}
+
 const std::string* queue_entered(const ControlRequest& request, State state,
                                  const std::string& queue) {
   if (request.verb == Verb::retry) return is_end(state) ? &queue : nullptr;
@@ -245,9 +250,15 @@ WhenFull when_full(Verb verb) {
 ControlResult TaskStore::control(const ControlRequest& request) {
   if (request.filter) return request.dry_run ? preview_filter(request) : control_filter(request);
   const std::vector<TaskId> ids = sorted_once(request.ids);
-  ControlResult result = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
-    return control_ids(transaction, request, ids);
-  });
+  ControlResult result;
+  bool done = false;
+  while (!done) {
+    result = impl_->write(when_full(request.verb), [&](Transaction& transaction) -> ControlResult {
+      done = !must_tell_first(transaction, request, ids);
+      if (!done) return {};
+      return control_ids(transaction, request, ids);
+    });
+  }
   const auto* changes = std::get_if<std::vector<ControlChange>>(&result);
   if (changes != nullptr && request.on_commit) request.on_commit(*changes);
   return result;

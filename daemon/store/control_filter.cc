@@ -52,12 +52,15 @@ struct Chunk {
   std::vector<ControlChange> changes;
   std::optional<QueueFull> full;  // why it ended early
   bool unknown_queue = false;     // the same: there is none to move to
+  bool again = false;             // nothing was done yet: something had to come first
 };
 
 // A task may have changed between its selection by a reader and now; it is looked at again.
 Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
                     const std::vector<TaskId>& ids) {
   Chunk chunk;
+  chunk.again = must_tell_first(transaction, request, ids);
+  if (chunk.again) return chunk;
   const QueueTable& queues = transaction.queues();
   chunk.unknown_queue = request.verb == Verb::move && !queues.contains(request.queue);
   if (chunk.unknown_queue) return chunk;
@@ -191,9 +194,12 @@ ControlResult TaskStore::control_filter(const ControlRequest& request) {
   std::optional<ControlResult> stopped;
   const auto read = [&](auto query) { return impl_->read(query); };
   walk(request, read, [&](const std::vector<TaskId>& ids) {
-    Chunk chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
-      return control_chunk(transaction, request, ids);
-    });
+    Chunk chunk;
+    do {
+      chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
+        return control_chunk(transaction, request, ids);
+      });
+    } while (chunk.again);
     if (request.on_commit) request.on_commit(chunk.changes);
     changes.insert(changes.end(), chunk.changes.begin(), chunk.changes.end());
     if (chunk.unknown_queue) stopped = UnknownQueue{request.queue};

@@ -194,6 +194,19 @@ int tell(Transaction& transaction, TaskId on, int limit) {
   return told;
 }
 
+bool is_to_tell(Connection& db, TaskId on) {
+  Query row = db.query("SELECT 1 FROM dependants_to_tell WHERE on_task = ?1");
+  return row.bind(on).step();
+}
+
+// Some hundred of those that a command left.
+void tell_rest(Transaction& transaction, TaskId on) {
+  if (tell(transaction, on, kAtOnce) < kAtOnce) {
+    transaction.db().run("DELETE FROM dependants_to_tell WHERE on_task = ?1", on);
+  }
+  settle_dependencies(transaction);
+}
+
 }  // namespace
 
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
@@ -284,12 +297,17 @@ bool tell_dependants(Transaction& transaction) {
     Query row = transaction.db().query("SELECT on_task FROM dependants_to_tell LIMIT 1");
     if (row.step()) on = row.int64(0);
   }
-  if (!on) return false;
-  if (tell(transaction, *on, kAtOnce) < kAtOnce) {
-    transaction.db().run("DELETE FROM dependants_to_tell WHERE on_task = ?1", *on);
+  if (on) tell_rest(transaction, *on);
+  return on.has_value();
+}
+
+bool tell_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks) {
+  for (const TaskId on : tasks) {
+    if (!is_to_tell(transaction.db(), on)) continue;
+    tell_rest(transaction, on);
+    return true;
   }
-  settle_dependencies(transaction);
-  return true;
+  return false;
 }
 
 void tell_all_dependants(Transaction& transaction, TaskId task) {

@@ -37,7 +37,11 @@ bool revive_to_wait(Transaction& transaction, StoredTask& task, const Note& note
 void settle_dependencies(Transaction& transaction);
 // Goes on with what commands left, for some hundred dependants. False: nothing is left.
 bool tell_dependants(Transaction& transaction);
-// All of the task's dependants, however many: it is about to be removed.
+// The same for one of these tasks. False: nothing is left about any of them, so each can be removed
+// without a commit that takes long.
+bool tell_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks);
+// What else the task is to others: it is about to be removed. About all but a few of its dependants
+// tell_dependants() was asked before.
 void tell_all_dependants(Transaction& transaction, TaskId task);
 
 }  // namespace taskd

@@ -39,18 +39,22 @@ std::optional<WallTime> next_due(Connection& db) {
   return row.time(0);
 }
 
+// A task stays until promote() has told all that wait for it; each time it tells some hundred. A
+// macro, since statements are literals.
+#define ALL_TOLD " AND NOT EXISTS (SELECT 1 FROM dependants_to_tell WHERE on_task = tasks.id)"
+
 std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
-  Query rows = db.query(
-      "SELECT id FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms <= ?1"
-      " ORDER BY prune_at_ms, id LIMIT ?2");
+  Query rows =
+      db.query("SELECT id FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms <= ?1" ALL_TOLD
+               " ORDER BY prune_at_ms, id LIMIT ?2");
   rows.bind(now, limit);
   return read_ids(rows);
 }
 
 std::optional<WallTime> next_prunable(Connection& db) {
   Query row = db.query(
-      "SELECT prune_at_ms FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms IS NOT NULL"
-      " ORDER BY prune_at_ms LIMIT 1");
+      "SELECT prune_at_ms FROM tasks INDEXED BY tasks_prunable"
+      " WHERE prune_at_ms IS NOT NULL" ALL_TOLD " ORDER BY prune_at_ms LIMIT 1");
   if (!row.step()) return std::nullopt;
   return row.time(0);
 }
@@ -62,13 +66,17 @@ void prune_keys(Connection& db, WallTime now, int limit) {
       now + -kKeepKeysMs, limit);
 }
 
-// The latest of each schedule stays, to be shown.
+// The latest of each schedule stays, to be shown; of one that was removed none, but they go with
+// time too, since there may be millions.
 void prune_slots(Connection& db, WallTime now, int limit) {
   db.run(
       "DELETE FROM schedule_slots WHERE (schedule_id, slot_at_ms) IN"
-      " (SELECT schedule_id, slot_at_ms FROM schedule_slots WHERE at_ms <= ?1"
-      " ORDER BY at_ms LIMIT ?2) AND slot_at_ms < (SELECT max(latest.slot_at_ms) FROM"
-      " schedule_slots latest WHERE latest.schedule_id = schedule_slots.schedule_id)",
+      " (SELECT old.schedule_id, old.slot_at_ms"
+      " FROM schedule_slots old INDEXED BY schedule_slots_age WHERE old.at_ms <= ?1"
+      " AND (old.slot_at_ms < (SELECT max(latest.slot_at_ms) FROM schedule_slots latest"
+      " WHERE latest.schedule_id = old.schedule_id)"
+      " OR NOT EXISTS (SELECT 1 FROM schedules WHERE id = old.schedule_id))"
+      " ORDER BY old.at_ms LIMIT ?2)",
       now + -kKeepSlotsMs, limit);
 }
 

@@ -287,6 +287,66 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a removed dependency has ended as it end
   CHECK(state(2) == State::queued);
 }
 
+TEST_CASE_FIXTURE(DependenciesFixture, "a task stays until all that wait for it were told") {
+  NewTask brief = task();
+  brief.spec.keep_ms = 0;
+  submit(brief);
+  std::vector<NewTask> many(1200, task());
+  for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+  try_submit(many);
+  const TaskId other = submit(brief);
+  run(1, 1);
+  control(Verb::cancel, other);
+  clock.now_ms += 10'000;
+  largest_commit = 0;
+  const auto pruned = store->prune(clock.wall_now(), 1);
+  REQUIRE(pruned.tasks.size() == 1);
+  CHECK(pruned.tasks[0].id == other);
+  CHECK(pruned.next > clock.wall_now());
+  tell_all();
+  CHECK(store->prune(clock.wall_now(), 1).tasks.size() == 1);
+  CHECK(largest_commit < 600);
+  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 1200);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a remove tells very many dependants bit by bit before it") {
+  for (const bool by_filter : {false, true}) {
+    const TaskId first = store->newest_id() + 1;
+    for (int family = 0; family < 2; ++family) {
+      const TaskId parent = submit();
+      std::vector<NewTask> many(1200, task());
+      for (NewTask& one : many) one.spec.flow.depends_on = {ok(parent)};
+      try_submit(many);
+      run(parent, 1);
+    }
+    const std::int64_t failed = number("SELECT count(*) FROM tasks WHERE reason = 'dependency'");
+    CHECK(failed == 1000);
+    largest_commit = 0;
+    ControlRequest request;
+    request.actor = kAlice;
+    request.verb = Verb::remove;
+    if (by_filter) {
+      request.filter.emplace();
+      request.filter->reasons = {Reason::exit};
+    } else {
+      request.ids = {first, first + 1201};
+    }
+    store->control(request);
+    CHECK(largest_commit < 600);
+    CHECK_FALSE(store->get(kRoot, first));
+    CHECK_FALSE(store->get(kRoot, first + 1201));
+    CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 2400);
+    CHECK(number("SELECT count(*) FROM dependants_to_tell") == 0);
+    if (!by_filter) {
+      ControlRequest rest;
+      rest.actor = kAlice;
+      rest.verb = Verb::remove;
+      rest.filter.emplace();
+      store->control(rest);
+    }
+  }
+}
+
 TEST_CASE_FIXTURE(DependenciesFixture, "a task of somebody else is nobody's dependency") {
   submit(task(), kBob);
   NewTask one = task();

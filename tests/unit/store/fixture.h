@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -71,6 +72,7 @@ struct Fixture {
     options.on_commit = [this](std::span<const Change> batch) {
       const std::lock_guard lock(mutex);
       changes.insert(changes.end(), batch.begin(), batch.end());
+      largest_commit = std::max(largest_commit, batch.size());
     };
     options.on_fatal = [this](const std::string& reason) {
       const std::lock_guard lock(mutex);
@@ -157,6 +159,7 @@ struct Fixture {
   Machine machine;  // as of the next start
   std::mutex mutex;
   std::vector<Change> changes;
+  std::size_t largest_commit = 0;  // in changes
   std::vector<std::string> fatal;
   std::unique_ptr<TaskStore> store;  // ends first: its writer calls into what is above
 };
