@@ -34,7 +34,8 @@ struct RuleOptions {
     args.option("--overlap", "WHAT", overlap,
                 "when a slot comes before the last task has ended:\n"
                 "skip it (default), queue its task, or replace the\n"
-                "old task, which is cancelled");
+                "old task, which is cancelled and must have stopped\n"
+                "before the new one starts");
   }
   // Whether the words mean something, the daemon says.
   json to_body() const {

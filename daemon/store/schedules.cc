@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 
@@ -79,12 +78,15 @@ void write_settings(Transaction& transaction, const Actor& actor,
   transaction.add_wake(transaction.now());
 }
 
-TaskId insert_task(Transaction& transaction, const Schedule& schedule, const Note& note) {
+// The task waits for the ends of those of `after`, whatever they are.
+TaskId insert_task(Transaction& transaction, const Schedule& schedule,
+                   const std::vector<TaskId>& after, const Note& note) {
   StoredTask task;
   task.uid = schedule.uid;
   task.schedule = schedule.id;
   task.created_at = transaction.now();
   task.spec = schedule.settings.task;
+  for (const TaskId id : after) task.spec.flow.depends_on.push_back({id, DependencyOn::any});
   submit_task(transaction, task, spec_to_stored(task.spec), /*hold=*/false, note);
   return task.id;
 }
@@ -126,12 +128,14 @@ Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at) 
     slot.result = SlotResult::refused;
     return slot;
   }
+  std::vector<TaskId> stopping;
   for (const TaskId id : before) {
     StoredTask task = must_load(transaction.db(), id);
     cancel_task(transaction, task, std::nullopt);
+    if (!is_end(task.row.state)) stopping.push_back(id);
   }
   slot.task = insert_task(
-      transaction, schedule,
+      transaction, schedule, stopping,
       {.type = "submitted",
        .detail = "schedule=" + schedule.settings.name + " slot_ms=" + std::to_string(at.ms)});
   return slot;
@@ -236,18 +240,7 @@ TriggerResult TaskStore::trigger_schedule(const Actor& actor, const std::string&
     }
     const Note note{
         .type = "submitted", .actor_uid = actor.uid, .detail = "schedule=" + name + " triggered"};
-    return Triggered{insert_task(transaction, *schedule, note)};
-  });
-}
-
-void TaskStore::rewind_clock(WallTime now) {
-  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
-    transaction.db().run(
-        "UPDATE schedules SET done_until_ms = ?1, next_at_ms = ?1"
-        " WHERE done_until_ms > ?1 AND paused_at_ms IS NULL",
-        now);
-    rewind_keys(transaction, now);
-    transaction.queues().rewind(now);
+    return Triggered{insert_task(transaction, *schedule, {}, note)};
   });
 }
 

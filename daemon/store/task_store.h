@@ -115,6 +115,8 @@ class TaskStore {
   TriggerResult trigger_schedule(const Actor& actor, const std::string& name);
   // The clock was put back to `now`: slots that were dealt with after that are looked at again, and
   // only those that never were will fire; keys whose rate was to let something go later are, too.
+  // Intervals that were to begin later begin now, and a failed try waits no longer than its longest
+  // back-off. A start that a person gave stays.
   void rewind_clock(WallTime now);
   // Those whose next_at is not after `now`, at most `limit`.
   std::vector<Schedule> due_schedules(WallTime now, int limit);

@@ -14,7 +14,7 @@ namespace taskd {
 // What is done about slots that nobody was there for: run the latest, run each, or run none.
 enum class CatchUp { one, all, none };
 // What happens at a slot while a task of the schedule has not ended: the slot is left out, or its
-// task waits in line, or the old tasks are cancelled first.
+// task waits in line, or the old tasks are cancelled and it waits for the ends of those that run.
 enum class Overlap { skip, queue, replace };
 
 inline constexpr std::int64_t kLeastEveryMs = 1000;

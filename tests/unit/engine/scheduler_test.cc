@@ -31,6 +31,13 @@ struct ScheduleFixture : StoreFixture {
     settings.task.argv = {"true"};
     return settings;
   }
+  static ScheduleSettings every(std::int64_t ms) {
+    ScheduleSettings settings;
+    settings.name = "nightly";
+    settings.every_ms = ms;
+    settings.task.argv = {"true"};
+    return settings;
+  }
   void put(const ScheduleSettings& settings) {
     REQUIRE(std::holds_alternative<Schedule>(store->put_schedule(kOwner, settings)));
     look();
@@ -148,6 +155,45 @@ TEST_CASE("a clock that jumps back or forward fires no slot twice and silences n
   CHECK(f.tasks() == 3);
 }
 
+TEST_CASE("an interval that began under a clock that was ahead goes on when that is put right") {
+  for (const bool pauses : {false, true}) {
+    ScheduleFixture f;
+    f.at("2027-06-01T12:00:00Z");
+    f.put(f.every(10 * kMinuteMs));
+    if (pauses) f.store->pause_schedule(kOwner, "nightly", "");
+    f.look_at("2026-01-01T00:00:30Z");
+    if (pauses) {
+      CHECK_FALSE(f.get().next_at);
+      f.store->resume_schedule(kOwner, "nightly");
+      f.look();
+    }
+    CHECK(f.get().next_at == parse_rfc3339("2026-01-01T00:10:30Z"));
+    f.look_at("2026-01-01T00:10:30Z");
+    CHECK(f.tasks() == 1);
+  }
+}
+
+TEST_CASE("what replaces a running task starts once that has ended, however it ends") {
+  ScheduleFixture f;
+  ScheduleSettings settings = f.cron("* * * * *");
+  settings.overlap = Overlap::replace;
+  f.put(settings);
+  f.look_at("2026-01-01T00:01:00Z");
+  const Claim first = f.store->claim(1).claims.at(0);
+  f.look_at("2026-01-01T00:02:00Z");
+  CHECK(f.store->get(kOwner, 1)->cancel_requested_at);
+  CHECK(f.store->get(kOwner, 2)->state == State::blocked);
+  f.look_at("2026-01-01T00:03:00Z");
+  CHECK(f.store->get(kOwner, 2)->state == State::cancelled);
+  CHECK(f.store->get(kOwner, 3)->state == State::blocked);
+  CHECK(f.store->claim(1).claims.empty());
+  Finish finish{first.task, first.attempt, first.token, {}};
+  finish.end.outcome = {OutcomeKind::cancelled, 0, ""};
+  f.store->finish({&finish, 1}, 0);
+  CHECK(f.store->get(kOwner, 1)->state == State::cancelled);
+  CHECK(f.store->get(kOwner, 3)->state == State::queued);
+}
+
 TEST_CASE("a pause fires nothing, and what it left out is not made up for") {
   ScheduleFixture f;
   ScheduleSettings settings = f.cron("@hourly");
@@ -226,11 +272,7 @@ TEST_CASE("a schedule is its owner's, and one of the same name later is another"
 
 TEST_CASE("every so often counts from the schedule's making, also over a restart") {
   ScheduleFixture f;
-  ScheduleSettings settings;
-  settings.name = "nightly";
-  settings.every_ms = 10 * kMinuteMs;
-  settings.task.argv = {"true"};
-  f.put(settings);
+  f.put(f.every(10 * kMinuteMs));
   CHECK(f.get().next_at == parse_rfc3339("2026-01-01T00:10:30Z"));
   f.look_at("2026-01-01T00:47:00Z");
   CHECK(f.tasks() == 1);

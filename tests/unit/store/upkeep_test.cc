@@ -109,5 +109,87 @@ TEST_CASE_FIXTURE(Fixture, "a key is forgotten after seven days, an event after 
   CHECK(number("SELECT max(seq) FROM events") == newest);
 }
 
+struct UpkeepFixture : Fixture {
+  std::int64_t put(const std::string& name) {
+    ScheduleSettings settings;
+    settings.name = name;
+    settings.every_ms = 1000;
+    settings.overlap = Overlap::queue;
+    settings.task.argv = {"/bin/true"};
+    return std::get<Schedule>(store->put_schedule(kAlice, settings)).id;
+  }
+  void fire(std::int64_t schedule) {
+    const WallTime was = {
+        number("SELECT done_until_ms FROM schedules WHERE id = " + std::to_string(schedule))};
+    REQUIRE(store->fire({schedule, was, {was + 1}, was + 1, std::nullopt}).size() == 1);
+  }
+  std::int64_t slots() { return number("SELECT count(*) FROM schedule_slots"); }
+  // A task whose first of two tries has failed, and that is tried again after 10 s.
+  TaskId fail_once() {
+    NewTask flaky = task();
+    flaky.spec.max_attempts = 2;
+    flaky.spec.backoff = {BackoffKind::constant, 10'000, 10'000, 0.1};
+    const TaskId id = submit(flaky);
+    finish(claim(), OutcomeKind::exited, 1);
+    return id;
+  }
+};
+
+TEST_CASE_FIXTURE(UpkeepFixture, "slots go after thirty days, but for the latest of a schedule") {
+  const std::int64_t rare = put("rare");
+  const std::int64_t frequent = put("frequent");
+  fire(rare);
+  for (int i = 0; i < 3; ++i) fire(frequent);
+  store->prune(clock.wall_now() + (30 * kDayMs - 1), 10);
+  CHECK(slots() == 4);
+  for (int i = 0; i < 2; ++i) store->prune(clock.wall_now() + 30 * kDayMs, 1);
+  CHECK(slots() == 2);
+  store->prune(clock.wall_now() + 30 * kDayMs, 10);
+  CHECK(store->slots(rare, 10).size() == 1);
+  CHECK(store->slots(frequent, 10).size() == 1);
+  store->remove_schedule(kAlice, "rare");
+  store->prune(clock.wall_now() + 30 * kDayMs, 10);
+  CHECK(store->slots(rare, 10).empty());
+  CHECK(slots() == 1);
+}
+
+TEST_CASE_FIXTURE(UpkeepFixture,
+                  "a back-off under a clock that was ahead ends when that is put right") {
+  const WallTime right = clock.wall_now();
+  clock.now_ms += 365 * kDayMs;
+  const TaskId failed = fail_once();
+  const TaskId held = fail_once();
+  control(Verb::hold, held);
+  const TaskId delayed_by_hand = submit(delayed(10'000));
+  clock.now_ms -= 365 * kDayMs;
+  const TaskId failed_later = fail_once();
+  const WallTime due_later = get(failed_later).due_at.value();
+  clock.now_ms -= 1;
+  store->rewind_clock(clock.wall_now());
+  CHECK(get(failed).due_at == clock.wall_now() + 11'000);
+  CHECK(get(held).due_at == clock.wall_now() + 11'000);
+  CHECK(get(failed_later).due_at == due_later);
+  CHECK(get(delayed_by_hand).due_at == right + 365 * kDayMs + 10'000);
+  store->rewind_clock(clock.wall_now() + 5000);  // as at each start
+  CHECK(get(failed).due_at == clock.wall_now() + 11'000);
+}
+
+TEST_CASE_FIXTURE(UpkeepFixture, "a start that a person gave after a failed try stays") {
+  const TaskId failed = fail_once();
+  EditRequest edit;
+  edit.actor = kAlice;
+  edit.task = failed;
+  edit.was = get(failed).spec;
+  edit.was_due_at = get(failed).due_at;
+  edit.to.spec = edit.was;
+  edit.to.delay_ms = 5 * 3'600'000;
+  edit.sets_start = true;
+  REQUIRE(std::holds_alternative<Edited>(store->edit(edit)));
+  const WallTime start = get(failed).due_at.value();
+  clock.now_ms -= 3'600'000;
+  store->rewind_clock(clock.wall_now());
+  CHECK(get(failed).due_at == start);
+}
+
 }  // namespace
 }  // namespace taskd
