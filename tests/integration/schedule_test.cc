@@ -109,6 +109,22 @@ TEST_CASE("a schedule goes on after a restart and after a crash, and fires no sl
   CHECK(schedule(daemon, "tick") == shown);
 }
 
+TEST_CASE("a task that replaces another starts once that has stopped, however long it takes") {
+  TestDaemon daemon;
+  const std::string stopped = daemon.dir() / "stopped";
+  const std::string started = daemon.dir() / "started";
+  const std::string line = "if [ $TASKD_TASK_ID = 1 ]; then trap 'sleep 1.5; : > " + stopped +
+                           "; exit' TERM; sleep 60 & wait; else test -e " + stopped +
+                           "; echo $? > " + started + ".new; mv " + started + ".new " + started +
+                           "; fi";
+  const RunResult added = daemon.ctl(
+      {"schedule", "add", "tick", "--every", "1s", "--overlap", "replace", "--shell", line});
+  REQUIRE_MESSAGE(added.exit_code == 0, added.err);
+  wait_for_file(started);
+  CHECK(read_text(started) == "0\n");
+  CHECK(daemon.ctl_json({"show", "2"}).at("depends_on").at(0).at("task") == 1);
+}
+
 TEST_CASE("a preview shows where daylight saving moves a slot") {
   const TestDaemon daemon;
   const RunResult added = daemon.ctl(
