@@ -17,6 +17,7 @@ constexpr std::size_t kShownTasks = 10;  // of a dry run
 struct Changed {
   std::size_t count = 0;
   std::size_t stopping = 0;  // cancelled while running: they end once their tree is dead
+  std::int64_t unmade = 0;   // that arrays have not made yet, beside these
   std::int64_t freed_bytes = 0;
 };
 
@@ -27,6 +28,7 @@ Changed read_changed(const nlohmann::json& answer) {
       ++changed.count;
       if (item.at("state").get_ref<const std::string&>() == "running") ++changed.stopping;
     }
+    changed.unmade = answer.value("unmade", std::int64_t{0});
     changed.freed_bytes = answer.value("freed_bytes", std::int64_t{0});
   } catch (const nlohmann::json::exception&) {
     throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
@@ -35,10 +37,12 @@ Changed read_changed(const nlohmann::json& answer) {
 }
 
 std::string describe(const ControlVerb& verb, const Changed& changed) {
-  if (changed.count == 0) return "no task matches; nothing was changed";
+  if (changed.count == 0 && changed.unmade == 0) return "no task matches; nothing was changed";
   std::string out = std::string(verb.done) + " " + count_tasks(changed.count);
   if (changed.stopping > 0 && verb.path == "cancel")
     out += ", of which " + format_count(changed.stopping) + " still being stopped";
+  if (changed.unmade > 0)
+    out += ", and " + format_count(changed.unmade) + " of arrays that were not made yet";
   if (changed.freed_bytes > 0) out += "; " + format_bytes(changed.freed_bytes) + " of output freed";
   return out;
 }

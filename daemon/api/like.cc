@@ -11,12 +11,15 @@ namespace {
 
 using nlohmann::json;
 
-// Its spec without what binds it to others: dependencies, and a key under which it is unique.
+// Its spec without what binds it to others: dependencies, and a key under which it is unique. It
+// shares the other's key, whose limits stay as they are by now.
 TaskSpec unbound_spec(const Task& task, const Actor& actor) {
   TaskSpec spec = task.spec;
   spec.flow.depends_on.clear();
   spec.flow.on_dependency_failed = TaskFlow().on_dependency_failed;
   spec.flow.unique = {};
+  spec.flow.key.limit = std::nullopt;
+  spec.flow.key.rate = std::nullopt;
   // What ran as its submitter goes on to do so where another submits it again.
   if (!spec.user_uid && task.uid != actor.uid && spec.handler.empty()) spec.user_uid = task.uid;
   return spec;

@@ -115,6 +115,13 @@ Reply dispatch(const ApiContext& context, const Call& call) {
 
 void queue_full(const QueueFull& full) {
   const std::string queue = "queue " + in_quotes(full.queue);
+  if (!full.draining && full.capacity > 0 && full.asked > full.capacity) {
+    // To try again would not help.
+    throw ProblemError(422, "does_not_fit",
+                       queue + " takes at most " + std::to_string(full.capacity) +
+                           " waiting tasks, and these are " + std::to_string(full.asked) +
+                           "; fewer at once, or raise its capacity");
+  }
   ProblemError error(503, "queue_full",
                      queue + " holds its " + std::to_string(full.capacity) + " waiting tasks");
   if (full.draining) {
@@ -148,7 +155,12 @@ void wrong_state(std::string_view verb, const WrongState& wrong) {
                           : "it is " + std::string(to_string(wrong.state))));
 }
 
-void no_such_task(TaskId id) {
+void no_such_task(const ApiContext& context, TaskId id) {
+  if (context.store.is_unmade(id)) {
+    throw ProblemError(
+        503, "not_made_yet",
+        "task " + std::to_string(id) + " of an array is still to be made; try again");
+  }
   throw ProblemError(404, "no_such_task", "there is no task " + std::to_string(id));
 }
 
@@ -166,7 +178,7 @@ TaskId task_id_of(const ApiContext& context, const Call& call) {
 Task task_of(const ApiContext& context, const Call& call) {
   const TaskId id = task_id_of(context, call);
   auto task = context.store.get(call.actor, id);
-  if (!task) no_such_task(id);
+  if (!task) no_such_task(context, id);
   return *std::move(task);
 }
 

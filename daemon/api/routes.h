@@ -59,7 +59,8 @@ Reply show_health(const ApiContext& context, const Call& call);
 
 // --- what they share ----------------------------------------------------------------------------
 
-[[noreturn]] void no_such_task(TaskId id);
+// no_such_task; not_made_yet for one that an array will make.
+[[noreturn]] void no_such_task(const ApiContext& context, TaskId id);
 [[noreturn]] void queue_full(const QueueFull& full);
 [[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail);
 [[noreturn]] void unknown_queue(const std::string& queue, const std::vector<std::string>& pointers);

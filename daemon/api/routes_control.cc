@@ -62,7 +62,7 @@ namespace {
 
 ControlResult control_or_refuse(const ApiContext& context, const ControlRequest& request) {
   ControlResult result = context.store.control(request);
-  if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
+  if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(context, missing->id);
   if (const auto* wrong = std::get_if<WrongState>(&result)) {
     wrong_state(to_string(request.verb), *wrong);
   }
@@ -147,11 +147,13 @@ Reply control_tasks(const ApiContext& context, const Call& call) {
   if (request.dry_run) return preview_reply(context, request);
   std::int64_t freed = 0;
   if (verb == Verb::remove) remove_files(context, request, freed);
+  std::int64_t unmade = 0;
+  request.on_unmade = [&](std::int64_t count) { unmade = count; };
   json changed = json::array();
   for (const ControlChange& change : control(context, request)) {
     changed.push_back({{"id", change.id}, {"state", to_string(change.state)}});
   }
-  json answer = {{"changed", std::move(changed)}};
+  json answer = {{"changed", std::move(changed)}, {"unmade", unmade}};
   if (verb == Verb::remove) answer["freed_bytes"] = freed;
   return json_reply(200, answer);
 }

@@ -167,7 +167,7 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
   }
   const auto triggered = found_in<Triggered>(std::move(result), call);
   const auto task = context.store.get(call.actor, triggered.task);
-  if (!task) no_such_task(triggered.task);
+  if (!task) no_such_task(context, triggered.task);
   json body = task_to_json(*task);
   if (triggered.existing) body["existing"] = true;
   Reply reply = json_reply(triggered.existing ? 200 : 201, body);

@@ -55,7 +55,7 @@ Reply signal_task(const ApiContext& context, const Call& call) {
   request.ids = {task_id_of(context, call)};
   send(context, request, signal);
   const auto task = context.store.get(call.actor, request.ids.front());
-  if (!task) no_such_task(request.ids.front());  // TERM, and removed since
+  if (!task) no_such_task(context, request.ids.front());  // TERM, and removed since
   return json_reply(200, task_to_json(*task));
 }
 

@@ -157,16 +157,6 @@ using PointerTo = std::function<std::string(std::size_t)>;
   unknown_queue(unknown.queue, pointers);
 }
 
-// To try again would not help.
-void refuse_what_never_fits(const QueueFull& full) {
-  if (full.draining || full.capacity == 0 || full.asked <= full.capacity) return;
-  throw ProblemError(422, "does_not_fit",
-                     "queue " + in_quotes(full.queue) + " takes at most " +
-                         std::to_string(full.capacity) + " waiting tasks, and these are " +
-                         std::to_string(full.asked) +
-                         "; submit fewer at once, or raise its capacity");
-}
-
 [[noreturn]] void refuse_hooks(const ApiContext& context, const SubmitRequest& request,
                                const PointerTo& pointer_of) {
   FieldErrors errors;
@@ -236,10 +226,7 @@ Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& reque
     refuse_queue(*unknown, request, pointer_to);
   }
   if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, pointer_to);
-  if (const auto* full = std::get_if<QueueFull>(&result)) {
-    refuse_what_never_fits(*full);
-    queue_full(*full);
-  }
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
     refuse_dependency(*gone, request, pointer_to);
   }

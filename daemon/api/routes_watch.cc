@@ -16,7 +16,7 @@ Reply wait_for_task(const ApiContext& context, const Call& call) {
   for (;;) {
     ticket->clear();
     const auto task = context.store.get(call.actor, id);
-    if (!task) no_such_task(id);
+    if (!task) no_such_task(context, id);
     const std::int64_t left_ms = deadline - context.clock.boot_now();
     if (is_end(task->state) || left_ms <= 0) return json_reply(200, task_to_json(*task));
     if (context.watch.closed()) throw ProblemError(503, "shutting_down", "the daemon is stopping");

@@ -27,11 +27,6 @@ Workflow workflow_of(const ApiContext& context, const Call& call) {
   return *std::move(workflow);
 }
 
-// Where a step stood in the body is not known any more, but its name tells it.
-std::string pointer_to(const std::string& step) {
-  return "#/tasks" + pointer_step(step);
-}
-
 void complete_tasks(const ApiContext& context, json& body) {
   BatchSize size("workflow", "invalid_workflow");
   const auto complete = [&](json& task, const std::string& pointer) {
@@ -48,13 +43,12 @@ void complete_tasks(const ApiContext& context, json& body) {
   if (const auto then = body.find("then"); then != body.end()) complete(*then, "#/then");
 }
 
-SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflow workflow) {
+SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflow& workflow) {
   SubmitRequest request;
   request.actor = call.actor;
-  request.workflow = std::move(workflow.name);
+  request.workflow = workflow.name;
   for (WorkflowStep& step : workflow.steps) {
-    const std::string pointer = pointer_to(step.name);
-    check_task(context, call.actor, pointer, step.task.spec);
+    check_task(context, call.actor, step.pointer, step.task.spec);
     request.steps.push_back({step.name, std::move(step.needs)});
     request.tasks.push_back(std::move(step.task));
   }
@@ -89,10 +83,11 @@ Reply submit_workflow(const ApiContext& context, const Call& call) {
   if (auto* errors = std::get_if<FieldErrors>(&parsed)) {
     invalid_fields("invalid_workflow", std::move(*errors));
   }
-  SubmitRequest request = request_of(context, call, std::get<NewWorkflow>(std::move(parsed)));
+  auto& asked = std::get<NewWorkflow>(parsed);
+  SubmitRequest request = request_of(context, call, asked);
   set_idempotency_key(call, request);
-  const Submitted submitted = submit_or_refuse(
-      context, request, [&](std::size_t i) { return pointer_to(request.steps[i].name); });
+  const Submitted submitted =
+      submit_or_refuse(context, request, [&](std::size_t i) { return asked.steps[i].pointer; });
   const auto workflow = context.store.workflow(call.actor, submitted.workflow);
   if (!workflow) {
     throw ProblemError(404, "no_such_workflow", "the workflow was submitted and removed since");

@@ -56,6 +56,7 @@ constexpr Title kTitles[] = {
     {"does_not_fit", "The machine never has that much"},
     {"idempotency_key_reused", "The Idempotency-Key belongs to another request"},
     {"internal_error", "The daemon made a mistake"},
+    {"not_made_yet", "The array has not made this task yet"},
     {"queue_full", "The queue is full"},
     {"queue_draining", "The queue takes nothing more"},
     {"shutting_down", "The daemon is stopping"},

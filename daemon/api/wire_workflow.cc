@@ -183,6 +183,7 @@ class WorkflowReader {
       places[step.name] = workflow.steps.size();
       WorkflowStep& placed = workflow.steps.emplace_back();
       placed.name = step.name;
+      placed.pointer = step.at;
       placed.task = std::move(step.task);
       for (const NamedNeed& need : step.needs)
         placed.needs.push_back({places.at(need.step), need.on});

@@ -32,13 +32,18 @@ void set_ids_aside(Connection& db, TaskId last) {
   db.run("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'tasks' AND seq < ?1", last);
 }
 
-// The key that its tasks share, if there is a limit of its own. No submit can name it; a limit that
-// somebody gave it meanwhile stays.
-std::optional<std::int64_t> own_key(Transaction& transaction, const Array& array) {
-  const int at_once = array.task.array->at_once;
-  if (at_once == 0) return std::nullopt;
-  KeyUse key{std::string(kArrayKey) + std::to_string(array.id), std::nullopt, std::nullopt};
-  if (!is_key(transaction.db(), array.uid, key.name)) key.limit = at_once;
+// The key that its tasks share, be it named or for a limit of its own, which no submit can name.
+// The first task sets the key's limits; what somebody made of them meanwhile stays.
+std::optional<std::int64_t> key_of(Transaction& transaction, const Array& array,
+                                   std::int64_t place) {
+  KeyUse key = array.task.spec.flow.key;
+  if (const int at_once = array.task.array->at_once; at_once > 0) {
+    key = {std::string(kArrayKey) + std::to_string(array.id), at_once, std::nullopt};
+  }
+  if (place > 0 && is_key(transaction.db(), array.uid, key.name)) {
+    key.limit = std::nullopt;
+    key.rate = std::nullopt;
+  }
   return find_key(transaction, array.uid, key);
 }
 
@@ -61,7 +66,7 @@ StoredTask make_task(Transaction& transaction, const Array& array, std::int64_t 
   task.array = ArrayPlace{array.id, array.task.array->index(place)};
   task.created_at = array.created_at;
   task.spec = array.task.spec;
-  task.key = own_key(transaction, array);
+  task.key = key_of(transaction, array, place);
   const bool is_due = array.due_at && *array.due_at <= transaction.now();
   if (!is_due) task.row.due_at = array.due_at;
   submit_task(

@@ -136,12 +136,15 @@ std::optional<ControlResult> refuse_ids(Transaction& transaction, const ControlR
       if (!fresh) return WrongState{id, task->row.state, other->second};
     }
     if (const std::string* queue = queue_entered(request, task->row.state, task->spec.queue)) {
-      if (auto full = find_refusal(transaction, *queue, ++added[*queue])) {
-        return std::get<QueueFull>(*std::move(full));
-      }
+      ++added[*queue];
     }
     if (changes_something(request, task->row.state, task->spec.queue)) {
       preview.add(id, task->row.state, task->spec.queue);
+    }
+  }
+  for (const auto& [queue, count] : added) {
+    if (auto full = find_refusal(transaction, queue, count)) {
+      return std::get<QueueFull>(*std::move(full));
     }
   }
   return std::nullopt;

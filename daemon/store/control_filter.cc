@@ -173,18 +173,22 @@ std::optional<ControlResult> TaskStore::control_arrays(const ControlRequest& req
   const bool any = impl_->read([&](Connection& db) { return !unmade_of(db, request).empty(); });
   if (!any) return std::nullopt;
   using Refusal = std::optional<ControlResult>;
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> Refusal {
+  std::int64_t count = 0;
+  Refusal refusal = impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> Refusal {
     const std::vector<Unmade> all = unmade_of(transaction.db(), request);
     if (request.verb == Verb::move && !all.empty()) {
-      if (auto refusal = find_refusal(transaction, request.queue, count_all(all))) {
-        return std::visit([](auto& why) { return ControlResult(std::move(why)); }, *refusal);
+      if (auto full = find_refusal(transaction, request.queue, count_all(all))) {
+        return std::visit([](auto& why) { return ControlResult(std::move(why)); }, *full);
       }
     }
     for (const Unmade& unmade : all) {
       control_unmade(transaction.db(), request, unmade.task.array->array);
     }
+    count = count_all(all);
     return std::nullopt;
   });
+  if (!refusal && count > 0 && request.on_unmade) request.on_unmade(count);
+  return refusal;
 }
 
 ControlResult TaskStore::control_filter(const ControlRequest& request) {

@@ -116,6 +116,14 @@ MachineUse TaskStore::machine_use() {
   });
 }
 
+bool TaskStore::is_unmade(TaskId id) {
+  return impl_->read([&](Connection& db) {
+    Query row = db.query(
+        "SELECT 1 FROM arrays_to_expand WHERE ?1 >= array_id + next AND ?1 < array_id + count");
+    return row.bind(id).step();
+  });
+}
+
 std::optional<TaskId> TaskStore::last(const Actor& actor) {
   return impl_->read([&](Connection& db) -> std::optional<TaskId> {
     ListRequest newest;

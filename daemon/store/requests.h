@@ -149,6 +149,8 @@ struct ControlRequest {
   bool dry_run = false;     // changes nothing and tells what it would change
   // Told of each commit's changes right after it, on the caller's thread.
   std::function<void(std::span<const ControlChange>)> on_commit = {};
+  // Told to how many tasks that arrays have not made yet a filter's verb was done, if to any.
+  std::function<void(std::int64_t)> on_unmade = {};
 };
 struct NotFound {
   TaskId id = 0;

@@ -210,6 +210,8 @@ class TaskStore {
   std::optional<Why> why(const Actor& actor, TaskId id);
   // What the running tasks have of the machine.
   MachineUse machine_use();
+  // Whether an array is still to make the task of this id.
+  bool is_unmade(TaskId id);
   // The newest id visible to the actor: what `last` means.
   std::optional<TaskId> last(const Actor& actor);
   // Up to `limit` attempts of the task numbered above `after`, in order.

@@ -23,6 +23,7 @@ struct WorkflowStep {
   std::string name;
   NewTask task;
   std::vector<StepNeed> needs;
+  std::string pointer = {};  // where it stood in what was sent
 };
 // What a submit asks for. Each step comes after those that it needs.
 struct NewWorkflow {

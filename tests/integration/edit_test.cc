@@ -221,8 +221,12 @@ TEST_CASE("move puts waiting tasks into another queue") {
   CHECK(daemon.show(first).at("queue") == "night");
   CHECK(daemon.ctl({"move", "night", "--queue", "default"}).err == "taskctl: moved 2 tasks\n");
   CHECK(daemon.show(third).at("queue") == "night");
-  const RunResult full = daemon.ctl({"move", "small", first, second});
-  CHECK(full.exit_code == 75);
+  const RunResult too_many = daemon.ctl({"move", "small", first, second});
+  CHECK(too_many.exit_code == 65);
+  CHECK(contains(too_many.err, "takes at most 1 waiting tasks, and these are 2"));
+  CHECK(daemon.show(first).at("queue") == "night");
+  daemon.submit({"--queue", "small", "--hold", "--", "true"});
+  CHECK(daemon.ctl({"move", "small", first}).exit_code == 75);
   CHECK(daemon.show(first).at("queue") == "night");
   const RunResult none = daemon.ctl({"move", "none", first});
   CHECK(none.exit_code == 65);

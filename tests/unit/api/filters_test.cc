@@ -211,5 +211,36 @@ TEST_CASE("nothing is removed by a filter that names nothing") {
   CHECK(list(api, "state=succeeded").size() == 1);
 }
 
+TEST_CASE("what an array is still to make is told, by its ids and by verbs") {
+  const ApiFixture api;  // without a timekeeper, so that it stays so
+  api.submit(R"({"argv":["a"],"array":{"first":1,"last":3000}})");
+  CHECK(api.ask(get(task(3001))).code() == "no_such_task");
+  const Response unmade = api.ask(get(task(3000)));
+  CHECK(unmade.status == 503);
+  CHECK(unmade.code() == "not_made_yet");
+  CHECK(unmade.header("Retry-After") != "");
+  CHECK(api.ask(post("/v1/tasks:hold", R"({"ids":[1,3000]})")).code() == "not_made_yet");
+  const json held = api.ask(post("/v1/tasks:hold", R"({"filter":{"array":1}})")).json();
+  CHECK(held.at("changed").size() == 1000);
+  CHECK(held.at("unmade") == 2000);
+  const json cancelled = api.ask(post("/v1/tasks:cancel", R"({"filter":{"array":1}})")).json();
+  CHECK(cancelled.at("unmade") == 2000);
+  CHECK(api.ask(get(task(3000))).code() == "no_such_task");
+}
+
+TEST_CASE("more tasks than a queue ever takes cannot be moved there, and that is said") {
+  const ApiFixture api;
+  api.ask(put("/v1/queues/small", R"({"capacity":2})"));
+  for (int i = 0; i < 3; ++i) api.submit(R"({"argv":["a"],"hold":true})");
+  const Response refused = api.ask(post("/v1/tasks:move", R"({"queue":"small","ids":[1,2,3]})"));
+  CHECK(refused.status == 422);
+  CHECK(refused.code() == "does_not_fit");
+  CHECK(refused.json().at("detail") ==
+        "queue \"small\" takes at most 2 waiting tasks, and these are 3; fewer at once, or raise "
+        "its capacity");
+  CHECK(api.ask(post("/v1/tasks:move", R"({"queue":"small","ids":[1,2]})")).status == 200);
+  CHECK(api.ask(post("/v1/tasks:move", R"({"queue":"small","ids":[3]})")).code() == "queue_full");
+}
+
 }  // namespace
 }  // namespace taskd::test

@@ -86,5 +86,16 @@ TEST_CASE("a wrong change of a key is named and changes nothing") {
   CHECK(api.ask(get("/v1/keys")).json() == before);
 }
 
+TEST_CASE("a task like another leaves the limits of their key as they are by now") {
+  const ApiFixture api;
+  const TaskId first = api.submit(keyed(R"({"name":"k","limit":2})"));
+  api.ask(patch("/v1/keys?name=k", R"({"limit":5})"));
+  const TaskId like = api.submit(json{{"like", first}}.dump());
+  CHECK(api.ask(get(task(like))).json().at("key").at("name") == "k");
+  CHECK(api.ask(get("/v1/keys")).json().at("keys").at(0).at("limit") == 5);
+  api.submit(json{{"like", first}, {"key", {{"name", "k"}, {"limit", 3}}}}.dump());
+  CHECK(api.ask(get("/v1/keys")).json().at("keys").at(0).at("limit") == 3);
+}
+
 }  // namespace
 }  // namespace taskd::test

@@ -49,5 +49,21 @@ TEST_CASE("a workflow has at most 100,000 needs") {
   CHECK(api.rows() == 0);
 }
 
+TEST_CASE("an error of a step points to where it stands in the body") {
+  const ApiFixture api;
+  const auto pointer = [&](const std::string& body) -> std::string {
+    const json problem = api.ask(post("/v1/workflows", body)).json();
+    return problem.at("errors").at(0).at("pointer");
+  };
+  CHECK(pointer(R"({"chain":[{"argv":["a"]},{"argv":["a"],"queue":"nope"}]})") ==
+        "#/chain/1/queue");
+  CHECK(pointer(R"({"chain":[{"argv":["a"]},{"argv":["a"],"depends_on":[99]}]})") ==
+        "#/chain/1/depends_on/0");
+  CHECK(pointer(R"({"group":[{"argv":["a"]}],"then":{"argv":["a"],"user":"no-such-user"}})") ==
+        "#/then/user");
+  CHECK(pointer(R"({"tasks":{"a/b":{"argv":["a"],"queue":"nope"}}})") == "#/tasks/a~1b/queue");
+  CHECK(api.rows() == 0);
+}
+
 }  // namespace
 }  // namespace taskd::test

@@ -192,6 +192,14 @@ TEST_CASE_FIXTURE(ArraysFixture, "another limit holds for what is not made yet, 
   expand();
   CHECK(store->keys({.actor = kAlice}).at(0).limit == 5);
   CHECK(store->claim(100).claims.size() == 5);
+
+  NewTask named = array(1, 1'500);
+  named.spec.flow.key = {"k", 4, std::nullopt};
+  submit(named);
+  store->set_key(kAlice, {.name = "k", .limit = 1});
+  expand();
+  CHECK(store->keys({.actor = kAlice, .name = "k"}).at(0).limit == 1);
+  CHECK(store->claim(100).claims.size() == 1);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "a queue tells what arrays are still to make in it") {
