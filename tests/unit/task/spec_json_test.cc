@@ -352,31 +352,6 @@ TEST_CASE("the stored form reads back as it was, but for what has columns of its
   CHECK(read == spec);
 }
 
-TEST_CASE("the stored form holds only what differs from the defaults") {
-  TaskSpec spec;
-  CHECK(spec_to_stored(spec) == "{}");
-  spec.argv = {"echo", "a\"b\n\x1F"};
-  CHECK(spec_to_stored(spec) == R"({"argv":["echo","a\"b\n\u001f"]})");
-  spec.env = {{"A", "1"}, {"B", ""}};
-  spec.backoff.jitter = 0.25;
-  spec.retry_on = {{.exit_code = 3, .reason = {}}, {.exit_code = {}, .reason = Reason::oom}};
-  CHECK(spec_to_stored(spec) ==
-        R"({"argv":["echo","a\"b\n\u001f"],"env":{"A":"1","B":""},"backoff":{"jitter":0.25},)"
-        R"("retry_on":[3,"oom"]})");
-}
-
-TEST_CASE("a stored form that nobody wrote is an error") {
-  for (const char* text :
-       {"", "[]", "{", R"({"argv":1})", R"({"argv":[1]})", R"({"nonsense":1})", R"({"name":"x"})",
-        R"({"max_attempts":5000000000})", R"({"timeout_ms":1.5})", R"({"user":-1})",
-        R"({"env":{"A":1}})", R"({"on_lost":"x"})", R"({"retry_on":["x"]})",
-        R"({"backoff":{"jitter":"x"}})", "{\"cwd\":\"\xFF\"}"}) {
-    CAPTURE(text);
-    TaskSpec spec;
-    CHECK_THROWS_AS(spec_from_stored(text, spec), std::runtime_error);
-  }
-}
-
 TEST_CASE("a handler takes any JSON as its payload, and keeps it in its stored form") {
   for (const char* text : {"17", "\"x\"", "[1,2.5,null]", R"({"to":"x\ny","n":{"a":[true]}})"}) {
     CAPTURE(text);
