@@ -70,9 +70,12 @@ Failure explain(const ProtocolError& e, const std::string& path) {
 }
 
 DaemonAway explain(const ConnectionLost& e) {
-  if (e.answer_begun) return {kExitBadAnswer, std::string("the answer is cut short: ") + e.what()};
-  return {kExitTryLater, std::string("the daemon went away: ") + e.what() +
-                             ", so whether it did what was asked is unknown"};
+  if (e.answer_begun)
+    return DaemonAway(kExitBadAnswer, std::string("the answer is cut short: ") + e.what());
+  DaemonAway away(kExitTryLater, std::string("the daemon went away: ") + e.what() +
+                                     ", so whether it did what was asked is unknown");
+  away.outcome_unknown = true;
+  return away;
 }
 
 // Runs `f` with the exceptions of an Exchange turned into Failures.
@@ -152,7 +155,8 @@ std::string find_socket(const std::optional<std::string>& option, const Environm
 int exit_code_of(const Problem& problem) {
   if (problem.code == "no_such_path" || problem.code == "method_not_allowed")
     return kExitBadAnswer;  // a daemon without this verb
-  if (problem.code == "unknown_task" || problem.code == "unknown_dependency")
+  if (problem.code == "unknown_task" || problem.code == "unknown_dependency" ||
+      problem.code == "unknown_workflow")
     return kExitNoSuchTask;  // as wherever an id is named
   switch (problem.status) {
     case 403:

@@ -22,6 +22,7 @@ namespace taskd::ctl {
 // again for a while, since jobs outlive a restart of the daemon.
 struct DaemonAway : Failure {
   using Failure::Failure;
+  bool outcome_unknown = false;  // it may have done what was asked
 };
 
 // The daemon said no.

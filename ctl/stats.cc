@@ -29,6 +29,13 @@ std::int64_t Stats::total(State state) const {
   return sum;
 }
 
+Machine Stats::machine() const {
+  Machine machine;
+  machine.slots = slots_total;
+  for (const ResourceUse& use : resources) machine.resources[use.name].amount = use.amount;
+  return machine;
+}
+
 Stats read_stats(const nlohmann::json& json) {
   Stats stats;
   try {
@@ -60,7 +67,11 @@ Stats read_stats(const nlohmann::json& json) {
         use.used_units = units.get<std::vector<std::string>>();
     }
     if (const auto disk = json.find("disk"); disk != json.end())
-      stats.disk = {disk->at("free_bytes").get<std::int64_t>(), disk->at("writable").get<bool>()};
+      stats.disk = {.free_bytes = disk->at("free_bytes").get<std::int64_t>(),
+                    .needed_bytes = disk->value("needed_bytes", std::int64_t{0}),
+                    .writable = disk->at("writable").get<bool>()};
+    if (const auto slots = json.find("slots"); slots != json.end())
+      stats.slots_total = slots->at("total").get<int>();
   } catch (const nlohmann::json::exception&) {
     throw Failure(kExitBadAnswer, "the daemon's statistics are not what this version reads");
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/flow/needs.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {
@@ -31,6 +32,7 @@ struct QueueCounts {
 // The file system under the daemon's state directory.
 struct DiskRoom {
   std::int64_t free_bytes = 0;
+  std::int64_t needed_bytes = 0;  // below it the daemon is, or soon will be, full
   bool writable = false;
 };
 
@@ -50,7 +52,10 @@ struct Stats {
   std::vector<QueueCounts> queues;
   std::vector<ResourceUse> resources;
   std::optional<DiskRoom> disk;  // an older daemon does not tell
+  int slots_total = Machine::kUnlimitedSlots;
   std::int64_t total(State state) const;
+  // What it has for tasks, without the units.
+  Machine machine() const;
   std::int64_t startable() const;
 };
 

@@ -6,12 +6,14 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ctl/count_text.h"
 #include "ctl/hook_view.h"
 #include "ctl/selector.h"
 #include "ctl/stats.h"
 #include "ctl/verbs.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/flow/needs.h"
 #include "daemon/task/lifecycle.h"
 #include "daemon/version.h"
 
@@ -23,7 +25,7 @@ constexpr HelpText kDoctorHelp{
     .paragraph =
         R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
 the versions agree, whether it has room on its disk, whether queues are full or stand
-still, whether hooks fail, and what failed lately. Every line says ok, warn or fail, and
+still, whether tasks need more than it has, whether hooks fail, and what failed lately. Every line says ok, warn or fail, and
 what to do. A daemon that is silent for 5 seconds has failed. Exits 1 if something
 failed.)",
     .examples = R"(  taskctl doctor
@@ -32,9 +34,8 @@ failed.)",
 
 constexpr std::int64_t kRecentMs = 24LL * 3600 * 1000;
 constexpr std::size_t kManyFailures = 1000;  // no more are counted
+constexpr std::size_t kManyQueued = 1000;    // no more are looked at, the oldest first
 constexpr int kAnswerPatienceMs = 5000;      // with each answer
-// Below the first a daemon whose disk was full still refuses submits, to get its reserve back.
-constexpr std::int64_t kTooLittleBytes = 32LL << 20;
 constexpr std::int64_t kLittleBytes = 512LL << 20;
 
 struct Check {
@@ -131,6 +132,7 @@ class Doctor {
     if (stats.disk) look_at_disk(*stats.disk);
     look_at_queues(stats);
     look_at_workers(stats);
+    look_at_needs(stats.machine());
     look_at_hooks();
     look_at_failures();
   }
@@ -145,12 +147,13 @@ class Doctor {
   }
 
   void look_at_disk(const DiskRoom& disk) {
-    const std::string room = std::to_string(disk.free_bytes >> 20) + " MiB are free";
+    const std::string room = format_bytes(disk.free_bytes) + " are free";
     if (!disk.writable)
       add("fail", "disk", "the daemon cannot write to its state directory",
           "see whether that is still there, and mounted read-write; then restart the daemon");
-    else if (disk.free_bytes < kTooLittleBytes)
-      add("fail", "disk", room + ": it is full", "make room, for instance with taskctl rm");
+    else if (disk.free_bytes == 0 || disk.free_bytes < disk.needed_bytes)
+      add("fail", "disk", room + ", the daemon needs " + format_bytes(disk.needed_bytes),
+          "make room, for instance with taskctl rm");
     else if (disk.free_bytes < kLittleBytes)
       add("warn", "disk", room, "make room, for instance with taskctl rm");
     else
@@ -165,7 +168,7 @@ class Doctor {
                                   std::to_string(queue.capacity) + " waiting tasks";
       if (queue.capacity > 0 && queue.waiting() >= queue.capacity)
         add("fail", "queue", finding + ": it is full", "raise its capacity or cancel some");
-      else if (queue.capacity > 0 && queue.waiting() >= queue.capacity / 10 * 9)
+      else if (queue.capacity > 0 && queue.waiting() * 10 >= queue.capacity * 9)
         add("warn", "queue", finding, "it will be full soon");
       else if (queue.paused && queue.waiting() > 0)
         add("warn", "queue", finding + ": it is paused",
@@ -190,6 +193,21 @@ class Doctor {
     else
       add("fail", "workers", busy + ", although tasks are queued",
           "look at the daemon's log; restarting it leaves running jobs alone");
+  }
+
+  // What was submitted to a daemon that had more workers or resources than this one.
+  void look_at_needs(const Machine& machine) {
+    std::vector<TaskId> stuck;
+    list_tasks(client_, "state=queued&order=oldest", kManyQueued, [&](const nlohmann::json& json) {
+      const Task task = read_task(json);
+      if (find_unmet(machine, needs_of(task.spec.flow))) stuck.push_back(task.id);
+    });
+    if (stuck.empty()) return;
+    const std::string first = std::to_string(stuck.front());
+    add("warn", "needs",
+        "#" + first + (stuck.size() == 1 ? "" : " and " + count_tasks(stuck.size() - 1) + " more") +
+            " can never start: the daemon does not have as much as they take",
+        "taskctl why " + first + "; then give the daemon more, or taskctl edit or cancel");
   }
 
   // Slots or resources: the others may well wait behind that.

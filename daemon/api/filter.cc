@@ -76,6 +76,13 @@ class FilterReader {
     }
     return name;
   }
+  WorkflowId workflow(const std::string& word, const json& value) const {
+    const WorkflowId number = id(word, value);
+    if (!context_.store.has_workflow(actor_, number)) {
+      refuse(word, "there is no workflow " + std::to_string(number), "unknown_workflow");
+    }
+    return number;
+  }
   template <class T>
   std::vector<T> list(const std::string& word, const json& value,
                       std::optional<T> (*parse)(std::string_view)) const {
@@ -125,7 +132,7 @@ void FilterReader::read_word(const std::string& name, const json& value) {
   } else if (name == "array") {
     filter_.array = id(name, value);
   } else if (name == "workflow") {
-    filter_.workflow = id(name, value);
+    filter_.workflow = workflow(name, value);
   } else if (name == "key") {
     filter_.key = key(name, value);
   } else if (name == "labels") {

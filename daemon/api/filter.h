@@ -12,11 +12,13 @@ namespace taskd {
 // Takes the filter's words out of a query, as the object that a body has. Equal filters that are
 // written alike give equal objects. bad_query.
 nlohmann::json take_filter(HttpQuery& query);
-// What such an object means. A queue, a user or a key that is not there is refused, since it is
-// more likely misspelt than meant. bad_query, unknown_queue, unknown_user, unknown_key.
+// What such an object means. A queue, a user, a key or a workflow that is not there is refused,
+// since it is more likely misspelt than meant. bad_query, unknown_queue, unknown_user, unknown_key,
+// unknown_workflow.
 Filter filter_of_query(const ApiContext& context, const Actor& actor, const nlohmann::json& words);
 
-// The `filter` of a body. invalid_request, unknown_queue, unknown_user, unknown_key.
+// The `filter` of a body. invalid_request, unknown_queue, unknown_user, unknown_key,
+// unknown_workflow.
 Filter filter_of_body(const ApiContext& context, const Actor& actor, const nlohmann::json& value);
 
 }  // namespace taskd

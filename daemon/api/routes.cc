@@ -115,15 +115,15 @@ Reply dispatch(const ApiContext& context, const Call& call) {
 
 void queue_full(const QueueFull& full) {
   const std::string queue = "queue " + in_quotes(full.queue);
+  const std::string capacity =
+      std::to_string(full.capacity) + (full.capacity == 1 ? " waiting task" : " waiting tasks");
   if (!full.draining && full.capacity > 0 && full.asked > full.capacity) {
     // To try again would not help.
     throw ProblemError(422, "does_not_fit",
-                       queue + " takes at most " + std::to_string(full.capacity) +
-                           " waiting tasks, and these are " + std::to_string(full.asked) +
-                           "; fewer at once, or raise its capacity");
+                       queue + " takes at most " + capacity + ", and these are " +
+                           std::to_string(full.asked) + "; fewer at once, or raise its capacity");
   }
-  ProblemError error(503, "queue_full",
-                     queue + " holds its " + std::to_string(full.capacity) + " waiting tasks");
+  ProblemError error(503, "queue_full", queue + " holds its " + capacity);
   if (full.draining) {
     error.problem.code = "queue_draining";
     error.problem.detail = queue + " takes nothing more: it is drained";

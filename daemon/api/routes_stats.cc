@@ -13,12 +13,14 @@ using nlohmann::json;
 
 // Of the file system that takes the jobs' output, and nearly always the database too. Zeros when it
 // cannot be asked. What is kept for root does not count as free.
-json disk_to_json(const std::string& attempts_dir) {
+json disk_to_json(const ApiContext& context) {
   struct statvfs info {};
-  const bool known = ::statvfs(attempts_dir.c_str(), &info) == 0;
-  const bool writable = known && ::access(attempts_dir.c_str(), W_OK | X_OK) == 0;
+  const char* const folder = context.attempts_dir.c_str();
+  const bool known = ::statvfs(folder, &info) == 0;
+  const bool writable = known && ::access(folder, W_OK | X_OK) == 0;
   return {{"total_bytes", std::uint64_t{info.f_blocks} * info.f_frsize},
           {"free_bytes", std::uint64_t{info.f_bavail} * info.f_frsize},
+          {"needed_bytes", context.store.needed_disk_bytes()},
           {"writable", writable}};
 }
 
@@ -61,7 +63,7 @@ Reply show_stats(const ApiContext& context, const Call& call) {
                           {"resources", resources_to_json(context.machine, use)},
                           {"counts", counts_to_json(total)},
                           {"queues", std::move(queues)},
-                          {"disk", disk_to_json(context.attempts_dir)}});
+                          {"disk", disk_to_json(context)}});
 }
 
 Reply show_health(const ApiContext& context, const Call& call) {

@@ -26,7 +26,8 @@ std::string reason_to_give_up(const Hook& hook, const Delivery& delivery, const 
                               WallTime now) {
   if (result.outcome == SendOutcome::gone) return "the hook wants nothing more";
   if (hook.max_attempts > 0 && delivery.tries + 1 >= hook.max_attempts) {
-    return "tried " + std::to_string(delivery.tries + 1) + " times";
+    return delivery.tries == 0 ? "tried once"
+                               : "tried " + std::to_string(delivery.tries + 1) + " times";
   }
   return now - delivery.at >= hook.max_age_ms ? "too old" : "";
 }

@@ -18,7 +18,8 @@ class Ballast {
 
   bool in_place() const { return in_place_; }
   // How much must be free before the ballast comes back.
-  std::int64_t wanted_bytes() const { return 2 * bytes_; }
+  std::int64_t wanted_bytes() const { return wanted_bytes(bytes_); }
+  static std::int64_t wanted_bytes(std::int64_t bytes) { return 2 * bytes; }
   // Gives its room to the disk. False when it had none to give.
   bool give_up();
   // Takes the room again, where the disk has wanted_bytes() free: so a disk that is as good as full

@@ -196,10 +196,14 @@ class TaskStore {
   std::vector<Delivery> deliveries(TaskId task, std::int64_t after, int limit);
   HookCounts hook_counts(const std::string& hook);
 
+  // How much must be free on its disk before it goes on, once that was full.
+  std::int64_t needed_disk_bytes() const;
   std::optional<Task> get(const Actor& actor, TaskId id);
   std::vector<Task> list(const ListRequest& request);
   // Whether there is a key of this name: the actor's own, or of an admin anybody's.
   bool has_key(const Actor& actor, const std::string& name);
+  // The same of a workflow, which goes with its last task.
+  bool has_workflow(const Actor& actor, WorkflowId id);
   // Where the tasks of the filter's times are: those outside do not match.
   IdRange ids_of(const Filter& filter);
   // With all of its tasks.

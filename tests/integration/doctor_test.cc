@@ -42,7 +42,7 @@ TEST_CASE("doctor finds nothing wrong where a task waits for slots") {
 TEST_CASE("doctor fails when the daemon's disk is full") {
   const TestDaemon daemon;
   const std::string attempts = daemon.state_dir() + "/attempts";
-  if (::mount("none", attempts.c_str(), "tmpfs", 0, "size=256k") != 0) {
+  if (::mount("none", attempts.c_str(), "tmpfs", 0, "size=64k") != 0) {
     MESSAGE("only root can fill a disk of its own");
     return;
   }
@@ -51,7 +51,49 @@ TEST_CASE("doctor fails when the daemon's disk is full") {
   const RunResult result = daemon.ctl({"doctor"});
   CAPTURE(result.out);
   CHECK(result.exit_code == 1);
-  CHECK(result.out.find("fail  disk: 0 MiB are free") != std::string::npos);
+  CHECK(contains(result.out, "fail  disk: 64 KiB are free, the daemon needs 128 KiB"));
+}
+
+TEST_CASE("doctor goes by the room that this daemon needs") {
+  const TestDaemon daemon;
+  const std::string attempts = daemon.state_dir() + "/attempts";
+  if (::mount("none", attempts.c_str(), "tmpfs", 0, "size=4m") != 0) {
+    MESSAGE("only root can have a small disk of its own");
+    return;
+  }
+  const std::unique_ptr<const char, void (*)(const char*)> mounted(
+      attempts.c_str(), [](const char* path) { CHECK(::umount2(path, MNT_DETACH) == 0); });
+  const RunResult result = daemon.ctl({"doctor"});
+  CAPTURE(result.out);
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.out, "warn  disk: 4.0 MiB are free"));
+}
+
+TEST_CASE("doctor warns of a small queue when it is nearly full, not when it is empty") {
+  const TestDaemon daemon;
+  CHECK(daemon.ctl({"queue", "set", "small", "--capacity", "11"}).exit_code == 0);
+  CHECK_FALSE(contains(daemon.ctl({"doctor"}).out, "small holds"));
+  for (int i = 0; i < 9; ++i) daemon.submit({"--queue", "small", "--hold", "--", "true"});
+  CHECK_FALSE(contains(daemon.ctl({"doctor"}).out, "small holds"));
+  daemon.submit({"--queue", "small", "--hold", "--", "true"});
+  CHECK(contains(daemon.ctl({"doctor"}).out, "warn  queue: small holds 10 of 11 waiting tasks"));
+}
+
+TEST_CASE("doctor names the first of the queued tasks that this daemon can never run") {
+  TestDaemon daemon({.workers = 2, .config = "[resources]\ngpu = 1\n"});
+  CHECK(daemon.ctl({"queue", "pause", "default"}).exit_code == 0);
+  daemon.submit({"--", "true"});
+  const std::string first = daemon.submit({"--resource", "gpu=1", "--", "true"});
+  CHECK_FALSE(contains(daemon.ctl({"doctor"}).out, "can never start"));
+  daemon.submit({"--resource", "gpu=1", "--", "true"});
+  daemon.stop();
+  daemon.set_config("");
+  daemon.start();
+  const RunResult result = daemon.ctl({"doctor"});
+  CAPTURE(result.out);
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.out, "warn  needs: #" + first + " and 1 task more can never start"));
+  CHECK(contains(result.out, "taskctl why " + first));
 }
 
 TEST_CASE("a path that is not a socket is said to be none") {

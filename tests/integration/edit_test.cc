@@ -223,7 +223,7 @@ TEST_CASE("move puts waiting tasks into another queue") {
   CHECK(daemon.show(third).at("queue") == "night");
   const RunResult too_many = daemon.ctl({"move", "small", first, second});
   CHECK(too_many.exit_code == 65);
-  CHECK(contains(too_many.err, "takes at most 1 waiting tasks, and these are 2"));
+  CHECK(contains(too_many.err, "takes at most 1 waiting task, and these are 2"));
   CHECK(daemon.show(first).at("queue") == "night");
   daemon.submit({"--queue", "small", "--hold", "--", "true"});
   CHECK(daemon.ctl({"move", "small", first}).exit_code == 75);
