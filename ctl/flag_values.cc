@@ -4,10 +4,10 @@
 #include <climits>
 #include <nlohmann/json.hpp>
 
+#include "ctl/count_text.h"
 #include "ctl/failure.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
-#include "daemon/task/rate_limit.h"
 
 namespace taskd::ctl {
 
@@ -42,9 +42,32 @@ nlohmann::json limit_flag(std::string_view flag, const std::string& text) {
 
 nlohmann::json rate_flag(std::string_view flag, const std::string& text) {
   if (text == "none") return nullptr;
-  if (const auto rate = parse_rate(text)) return {{"count", rate->count}, {"per_ms", rate->per_ms}};
-  throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) +
-                                   " is not a count and a time, such as 10/1m or 5/s");
+  const RateLimit rate = rate_value(flag, text);
+  return {{"count", rate.count}, {"per_ms", rate.per_ms}};
+}
+
+bool is_out_of_range(const std::string& text,
+                     const std::function<bool(const std::string&)>& is_right) {
+  std::string ones;
+  bool in_number = false;
+  for (const char c : text) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit) ones.push_back(c);
+    if (digit && !in_number) ones.push_back('1');
+    in_number = digit;
+  }
+  return is_right(ones);
+}
+
+RateLimit rate_value(std::string_view flag, const std::string& text) {
+  if (const auto rate = parse_rate(text)) return *rate;
+  const bool only_range =
+      is_out_of_range(text, [](const std::string& ones) { return parse_rate(ones).has_value(); });
+  throw UsageError(kExitUsage,
+                   std::string(flag) + ": " + in_quotes(text) +
+                       (only_range ? " is out of range: from 1 to " + format_count(kMaxRateCount) +
+                                         " starts, in 1ms to " + format_duration_ms(kMaxRatePerMs)
+                                   : " is not a count and a time, such as 10/1m or 5/s"));
 }
 
 std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text) {

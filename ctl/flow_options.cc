@@ -1,12 +1,15 @@
 #include "ctl/flow_options.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ctl/count_text.h"
 #include "ctl/failure.h"
 #include "ctl/flag_values.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd::ctl {
 namespace {
@@ -16,17 +19,45 @@ namespace {
                    std::string(flag) + ": " + in_quotes(text) + " " + std::string(problem));
 }
 
-// "12" or "12:any".
-Dependency parse_dependency(const std::string& text) {
+struct AfterRange {
+  TaskId first = kLastTask;
+  TaskId last = kLastTask;
+  DependencyOn on = DependencyOn::ok;
+};
+
+// "12", "12-15" or "last", and what may follow: ":any".
+AfterRange parse_after(const std::string& text) {
+  AfterRange range;
   const std::size_t colon = std::min(text.find(':'), text.size());
-  const auto id = parse_int(std::string_view(text).substr(0, colon));
-  if (!id || *id < 1) refuse("--after", text, "is not an id, or an id with :ok, :any or :failed");
-  Dependency dependency{*id, DependencyOn::ok};
-  if (colon == text.size()) return dependency;
-  const auto on = parse_dependency_on(std::string_view(text).substr(colon + 1));
-  if (!on) refuse("--after", text, "must end in :ok, :any or :failed");
-  dependency.on = *on;
-  return dependency;
+  if (colon < text.size()) {
+    const auto on = parse_dependency_on(std::string_view(text).substr(colon + 1));
+    if (!on) refuse("--after", text, "must end in :ok, :any or :failed");
+    range.on = *on;
+  }
+  const std::string_view ids = std::string_view(text).substr(0, colon);
+  if (ids == "last") return range;
+  const std::size_t dash = std::min(ids.find('-'), ids.size());
+  const auto first = parse_int(ids.substr(0, dash));
+  const auto last = dash == ids.size() ? first : parse_int(ids.substr(dash + 1));
+  if (!first || *first < 1 || !last)
+    refuse("--after", text,
+           "is not an id, a range such as 15-20 or last, alone or with :ok, :any or :failed");
+  if (*last < *first) refuse("--after", text, "is a range that runs backwards");
+  range.first = *first;
+  range.last = *last;
+  return range;
+}
+
+void add_dependencies(const std::string& text, std::vector<Dependency>& all) {
+  const AfterRange range = parse_after(text);
+  for (TaskId offset = 0; offset <= range.last - range.first; ++offset) {
+    const Dependency one{range.first + offset, range.on};
+    if (std::find(all.begin(), all.end(), one) != all.end()) continue;
+    if (all.size() == kMaxDependencies)
+      throw UsageError(kExitUsage, "--after: a task comes after at most " +
+                                       format_count(kMaxDependencies) + " others");
+    all.push_back(one);
+  }
 }
 
 }  // namespace
@@ -52,7 +83,8 @@ void FlowOptions::declare_unique(Args& args) {
 
 void FlowOptions::declare_dependencies(Args& args) {
   args.list("--after", "ID[:HOW]", after_,
-            "start once these tasks have ended: ok (default),\nany, or failed; with commas");
+            "start once these tasks have ended: 12,15-20:any,\n"
+            "last; HOW is ok (default), any or failed");
   args.option("--on-dependency-failed", "WHAT", on_dependency_failed_,
               "when that cannot come true: fail (default), cancel\nor run");
 }
@@ -80,10 +112,7 @@ KeyUse FlowOptions::key() const {
   key.name = checked("--key", *key_);
   if (key.name.empty()) throw UsageError(kExitUsage, "--key is empty");
   if (key_limit_) key.limit = int_flag("--key-limit", *key_limit_);
-  if (key_rate_) {
-    key.rate = parse_rate(*key_rate_);
-    if (!key.rate) refuse("--key-rate", *key_rate_, "is not a count and a time, such as 10/1m");
-  }
+  if (key_rate_) key.rate = rate_value("--key-rate", *key_rate_);
   return key;
 }
 
@@ -114,8 +143,7 @@ void FlowOptions::set_resources(TaskFlow& flow) const {
 }
 
 void FlowOptions::set_dependencies(TaskFlow& flow) const {
-  for (const std::string& text : split_lists(after_))
-    flow.depends_on.push_back(parse_dependency(text));
+  for (const std::string& text : split_lists(after_)) add_dependencies(text, flow.depends_on);
   if (!on_dependency_failed_) return;
   const auto policy = parse_on_dependency_failed(*on_dependency_failed_);
   if (!policy)

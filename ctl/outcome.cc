@@ -38,10 +38,14 @@ int exit_code_of(const Outcome& outcome) {
 std::string describe_last_outcome(const Task& task) {
   if (!task.last_outcome) return "";
   const Outcome& outcome = *task.last_outcome;
+  const std::string program = !task.spec.argv.empty() ? task.spec.argv[0]
+                              : !task.spec.handler.empty()
+                                  ? "the program of handler " + task.spec.handler
+                                  : "";
   if (outcome.kind != OutcomeKind::spawn_failed || !outcome.detail.starts_with("exec: ") ||
-      task.spec.argv.empty())
+      program.empty())
     return describe_outcome(outcome);
-  return escape_for_humans(task.spec.argv[0] + outcome.detail.substr(std::strlen("exec")));
+  return escape_for_humans(program + outcome.detail.substr(std::strlen("exec")));
 }
 
 }  // namespace

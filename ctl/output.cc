@@ -82,8 +82,8 @@ bool Output::is_tty() const {
 }
 
 int terminal_columns(int fd, const char* columns_variable) {
-  if (const int columns = size_from(columns_variable)) return columns;
   if (::isatty(fd) != 1) return 0;
+  if (const int columns = size_from(columns_variable)) return columns;
   winsize size{};
   if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;

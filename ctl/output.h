@@ -28,7 +28,7 @@ class Output {
 int write_all(int fd, std::string_view bytes);
 
 // The columns of the terminal behind `fd`; 0 = not a terminal, do not clip. `columns_variable` is
-// the value of COLUMNS: when it is a sensible number it wins, even where there is no terminal.
+// the value of COLUMNS: on a terminal a sensible number wins.
 int terminal_columns(int fd, const char* columns_variable);
 
 // The lines of the terminal behind `fd`; 0 = not a terminal. `lines_variable` is the value of

@@ -43,6 +43,7 @@ constexpr FieldFlag kFlags[] = {
     {"key/limit", "--key-limit"},
     {"key/rate", "--key-rate"},
     {"key", "--key"},
+    {"limit", "--limit"},
     {"slots", "--slots"},
     {"resources", "--resource"},
     {"array", "--array"},
@@ -104,6 +105,21 @@ std::string decode_step(std::string_view step) {
   return out;
 }
 
+// "must be from 1000 to 60000" -> "must be from 1s to 1m".
+std::string with_durations(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789";
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t begin = std::min(text.find_first_of(kDigits), text.size());
+    const std::size_t end = std::min(text.find_first_not_of(kDigits, begin), text.size());
+    const std::string_view digits = text.substr(begin, end - begin);
+    const auto ms = parse_int(digits);
+    out.append(text.substr(0, begin)).append(ms ? format_duration_ms(*ms) : std::string(digits));
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string flag_of_pointer(std::string_view pointer) {
@@ -139,8 +155,10 @@ std::string path_of_pointer(std::string_view pointer) {
 std::string describe_problem(const Problem& problem,
                              std::optional<std::string_view> retry_after_s) {
   const auto describe = [](const FieldError& error) {
+    // As the option takes it, where the field counts milliseconds.
+    const bool in_ms = error.pointer.ends_with("_ms");
     return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
-           escape_for_humans(error.detail);
+           escape_for_humans(in_ms ? with_durations(error.detail) : error.detail);
   };
   // The options do not call it as the header of the request does.
   if (problem.code == "idempotency_key_reused")

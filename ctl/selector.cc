@@ -195,7 +195,9 @@ Selection parse_selection(const SelectorOptions& options, WallTime now) {
 std::string one_task(const std::vector<std::string>& words) {
   if (words.empty()) throw UsageError(kExitUsage, "which task? Name an id, or last");
   if (words.size() > 1) throw UsageError(kExitUsage, "one task at a time");
-  return words[0] == "last" ? words[0] : std::to_string(parse_id(words[0], words[0]));
+  if (words[0] == "last") return words[0];
+  if (const auto id = parse_int(words[0]); id && *id >= 1) return std::to_string(*id);
+  throw UsageError(kExitUsage, in_quotes(words[0]) + " is not one task: write an id, or last");
 }
 
 std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection) {
@@ -287,6 +289,20 @@ std::vector<TaskId> select_ids(const Client& client, Selection selection,
   std::vector<TaskId> ids;
   list_tasks(client, query, 0, [&](nlohmann::json task) { ids.push_back(read_task(task).id); });
   return ids;
+}
+
+std::size_t list_limit(const std::optional<std::string>& text, bool all, std::size_t by_default) {
+  if (text && all) throw UsageError(kExitUsage, "give either --limit or --all, not both");
+  if (all) return 0;
+  if (!text) return by_default;
+  const auto limit = parse_int(*text);
+  if (!limit || *limit < 1)
+    throw UsageError(kExitUsage, "--limit: " + in_quotes(*text) + " is not a number from 1");
+  return static_cast<std::size_t>(*limit);
+}
+
+void say_more_are_left(Context& context, std::size_t shown) {
+  context.say("these are " + std::to_string(shown) + "; there are more: --limit N, --all");
 }
 
 std::string print_json(const nlohmann::json& json) {

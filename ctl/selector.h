@@ -70,6 +70,11 @@ std::string list_tasks(const Client& client, const std::string& query, std::size
 std::vector<TaskId> select_ids(const Client& client, Selection selection,
                                const std::vector<State>& default_states);
 
+// What --limit N and --all of a list ask for, 0 = all. Throws UsageError (64).
+std::size_t list_limit(const std::optional<std::string>& text, bool all, std::size_t by_default);
+// Says that a list of `shown` is not all there is.
+void say_more_are_left(Context& context, std::size_t shown);
+
 // One line of JSON, as --json prints it.
 std::string print_json(const nlohmann::json& json);
 

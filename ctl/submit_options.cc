@@ -338,16 +338,6 @@ std::optional<std::string> SubmitOptions::idempotency_key() const {
   return idempotency_key_;
 }
 
-nlohmann::json SubmitOptions::send(const Client& client, const std::string& target,
-                                   const nlohmann::json& body) const {
-  HttpRequest request;
-  request.method = "POST";
-  request.target = target;
-  request.body = body.dump();
-  if (const auto key = idempotency_key()) request.headers.emplace_back("Idempotency-Key", *key);
-  return client.call(request);
-}
-
 nlohmann::json SubmitOptions::to_body(Context& context) const {
   if (!like_) return body_of(to_task(context));
   const std::string id = one_task({*like_});
@@ -358,20 +348,6 @@ nlohmann::json SubmitOptions::to_body(Context& context) const {
     body["like"] = id;
   }
   return body;
-}
-
-void tell_if_existing(Context& context, const nlohmann::json& answer) {
-  if (answer.contains("existing"))
-    context.say("a task with this --unique key is there already; nothing was submitted");
-}
-
-nlohmann::json SubmitOptions::submit(Context& context, const Client& client,
-                                     nlohmann::json body) const {
-  if (body.value("like", nlohmann::json()) == "last")
-    body["like"] = read_task(client.get("/v1/tasks/last")).id;
-  nlohmann::json answer = send(client, "/v1/tasks", body);
-  tell_if_existing(context, answer);
-  return answer;
 }
 
 }  // namespace taskd::ctl

@@ -91,6 +91,9 @@ std::vector<Notify> notify_flag(const std::vector<std::string>& texts);
 // True for the variables that are sent unasked: PATH LANG LANGUAGE LC_… TZ TMPDIR.
 bool is_sent_unasked(std::string_view variable);
 
+// Whether a submit's body that options made says "--after last", which submit() resolves.
+bool comes_after_last(const nlohmann::json& body);
+
 // Says on standard error that a task was there already by its unique key, if the answer to a submit
 // tells so.
 void tell_if_existing(Context& context, const nlohmann::json& answer);

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "ctl/failure.h"
+#include "ctl/flag_values.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 
@@ -132,9 +133,15 @@ std::string two_units(std::int64_t big, const char* big_unit, std::int64_t small
 }  // namespace
 
 std::int64_t duration_flag(std::string_view flag, std::string_view text) {
-  const auto ms = parse_duration_ms(text);
-  if (!ms) fail(flag, text, "a duration such as 90s, 15m or 1h30m");
-  return *ms;
+  if (const auto ms = parse_duration_ms(text)) return *ms;
+  const bool too_long = is_out_of_range(std::string(text), [](const std::string& ones) {
+    return parse_duration_ms(ones).has_value();
+  });
+  if (too_long)
+    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) +
+                                     " is out of range: at most " +
+                                     format_duration_ms(kMaxDurationMs));
+  fail(flag, text, "a duration such as 90s, 15m or 1h30m");
 }
 
 WallTime time_flag(std::string_view flag, std::string_view text, WallTime now) {

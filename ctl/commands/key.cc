@@ -106,16 +106,17 @@ int list_keys(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS]",
       .paragraph =
-          R"(Lists the keys of which a task runs or waits. RUNNING has the limit behind a slash, QUEUED
-wait for a worker, BLOCKED are held back by the key itself. An array with a limit of its
-own, such as 1-100%4, has a key of its own: #array- and its id.)",
+          R"(Lists the keys that have a task that runs, is queued or is blocked by them; --all lists every
+key. RUNNING has the limit behind a slash, QUEUED wait for a worker, BLOCKED are held back
+by the key itself. An array with a limit of its own, such as 1-100%4, has a key of its own:
+#array- and its id.)",
       .examples = R"(  taskctl key list
   taskctl key list --json | jq -r '.keys[] | select(.blocked > 100) | .name'
 )"};
   KeyOptions options;
   bool all = false;
   Args args("key list", kHelp);
-  args.flag("--all", all, "also keys of tasks that all have ended");
+  args.flag("--all", all, "every key, also where all tasks have ended or wait\nfor something else");
   options.declare(args, "{\"version\":1,\"keys\":[…],\"next_cursor\":null}");
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -132,7 +133,9 @@ own, such as 1-100%4, has a key of its own: #array- and its id.)",
     return std::tie(a.name, a.uid) < std::tie(b.name, b.uid);
   });
   if (keys.empty())
-    context.say(all ? "no task has a key" : "no task that runs or waits has a key");
+    context.say(all ? "no task has a key"
+                    : "no key has a task that runs, is queued or is blocked by it; --all shows "
+                      "every key");
   else
     print_keys(context, paint, keys);
   return kExitOk;

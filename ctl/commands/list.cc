@@ -31,17 +31,6 @@ if they differ.)",
   taskctl list --all --json | jq -r '.tasks[].id'
 )"};
 
-std::size_t parse_limit(const std::optional<std::string>& text, bool all) {
-  if (text && all) throw UsageError(kExitUsage, "give either --limit or --all, not both");
-  if (all) return 0;
-  if (!text) return kDefaultLimit;
-  const auto limit = parse_int(*text);
-  if (!limit || *limit < 1)
-    throw UsageError(kExitUsage,
-                     "--limit: \"" + escape_for_humans(*text) + "\" is not a number from 1");
-  return static_cast<std::size_t>(*limit);
-}
-
 // The tasks, and the cursor of those left out.
 std::string collect(const Client& client, const Selection& selection, bool oldest,
                     std::size_t limit, std::vector<nlohmann::json>& tasks) {
@@ -81,7 +70,8 @@ int list_command(Context& context, const Words& argv) {
   const int lines = terminal_lines(context.out.fd(), context.env.get("LINES"));
   const bool fitted = lines > 0 && !json && !limit_text && !all && !selection.by_id();
   const auto fitting = static_cast<std::size_t>(std::max(lines - kOtherLines, 1));
-  const std::size_t limit = fitted ? fitting + kMaxCounted : parse_limit(limit_text, all);
+  const std::size_t limit =
+      fitted ? fitting + kMaxCounted : list_limit(limit_text, all, kDefaultLimit);
   const Painter paint = make_painter(context, common);
   const Client client = connect(context, common);
   std::vector<nlohmann::json> tasks;
@@ -102,7 +92,7 @@ int list_command(Context& context, const Words& argv) {
     context.say((cursor.empty() ? "… " : "… more than ") + std::to_string(left_out) +
                 " more (--limit N, --all)");
   else if (!cursor.empty())
-    context.say("these are " + std::to_string(tasks.size()) + "; there are more: --limit N, --all");
+    say_more_are_left(context, tasks.size());
   return kExitOk;
 }
 

@@ -89,6 +89,8 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
   lines.identity = options.identity(defaults);
   if (bulk.each_line) lines.command = std::exchange(defaults.spec.argv, {});
   lines.defaults = options.body_of(defaults);
+  if (comes_after_last(lines.defaults))
+    throw UsageError(kExitUsage, "--after last is for one task; name its id");
   return submit_lines(context, connect(context, common), lines);
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "ctl/outcome.h"
@@ -130,27 +131,38 @@ of those that it needs and names the others.)",
   return kExitOk;
 }
 
-int list_workflows(Context& context, const Words& argv) {
-  static constexpr HelpText kHelp{.usage = "[OPTIONS]",
-                                  .paragraph = R"(Lists the latest workflows, the newest first.)",
-                                  .examples = R"(  taskctl workflow list
-  taskctl workflow list --json | jq '.workflows[] | select(.state == "failed").id'
-)"};
-  CommonOptions common;
-  bool as_json = false;
-  Args args("workflow list", kHelp);
-  args.flag("--json", as_json, "{\"version\":1,\"workflows\":[…],\"next_cursor\":…}");
-  add_common(args, common);
-  if (!args.parse(argv, context.out)) return kExitOk;
-  json answer = connect(context, common).get("/v1/workflows");
-  if (as_json) {
-    print_document(context, std::move(answer));
-    return kExitOk;
+constexpr std::size_t kWorkflowsListed = 100;
+
+struct WorkflowList {
+  std::vector<json> items;
+  json next_cursor;  // null: these are all
+};
+
+// The newest `limit`, 0 = all, page by page.
+WorkflowList get_workflows(const Client& client, std::size_t limit) {
+  WorkflowList list;
+  try {
+    do {
+      const std::size_t page =
+          limit == 0 ? kMaxPage : std::min<std::size_t>(limit - list.items.size(), kMaxPage);
+      std::string target = "/v1/workflows?limit=" + std::to_string(page);
+      if (list.next_cursor.is_string())
+        target += "&cursor=" + percent_encode(list.next_cursor.get<std::string>());
+      json answer = client.get(target);
+      for (json& item : answer.at("workflows")) list.items.push_back(std::move(item));
+      list.next_cursor = answer.at("next_cursor");
+    } while (list.next_cursor.is_string() && (limit == 0 || list.items.size() < limit));
+  } catch (const json::exception&) {
+    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
   }
+  return list;
+}
+
+void print_workflows(Context& context, const Painter& paint, const std::vector<json>& items) {
   Table table({{"ID", true}, {"STATE"}, {"ENDED", true}, {"SUBMITTED"}, {"NAME", false, true}});
   const WallTime now = context.clock.wall_now();
   try {
-    for (const json& item : answer.at("workflows")) {
+    for (const json& item : items) {
       const auto state = parse_state(item.at("state").get<std::string>());
       const auto created = parse_rfc3339(item.at("created_at").get<std::string>());
       std::int64_t ended = 0;
@@ -169,9 +181,37 @@ int list_workflows(Context& context, const Words& argv) {
   } catch (const json::exception&) {
     throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
   }
-  const Painter paint = make_painter(context, common);
   const auto columns = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
   context.out.write(table.render(static_cast<std::size_t>(columns), paint));
+}
+
+int list_workflows(Context& context, const Words& argv) {
+  static constexpr HelpText kHelp{.usage = "[OPTIONS]",
+                                  .paragraph = R"(Lists the latest workflows, the newest first.)",
+                                  .examples = R"(  taskctl workflow list
+  taskctl workflow list --all --json | jq '.workflows[] | select(.state == "failed").id'
+)"};
+  CommonOptions common;
+  std::optional<std::string> limit_text;
+  bool all = false;
+  bool as_json = false;
+  Args args("workflow list", kHelp);
+  args.option("-n,--limit", "N", limit_text, "at most N workflows (default: 100)");
+  args.flag("--all", all, "all workflows, however many");
+  args.flag("--json", as_json, "{\"version\":1,\"workflows\":[…],\"next_cursor\":…}");
+  add_common(args, common);
+  if (!args.parse(argv, context.out)) return kExitOk;
+
+  const std::size_t limit = list_limit(limit_text, all, kWorkflowsListed);
+  const Painter paint = make_painter(context, common);
+  WorkflowList list = get_workflows(connect(context, common), limit);
+  if (as_json) {
+    print_document(context,
+                   {{"workflows", std::move(list.items)}, {"next_cursor", list.next_cursor}});
+    return kExitOk;
+  }
+  print_workflows(context, paint, list.items);
+  if (list.next_cursor.is_string()) say_more_are_left(context, list.items.size());
   return kExitOk;
 }
 

@@ -129,6 +129,34 @@ TEST_CASE("a chain of tasks runs in its order, falls with its first and goes on 
   CHECK(daemon.ctl({"submit", "--after", "1:sometimes", "--", "true"}).exit_code == 64);
 }
 
+TEST_CASE("--after takes ranges, lists and last") {
+  const TestDaemon daemon;
+  const std::string range = daemon.submit({"--hold", "--array", "1-3", "--", "true"});
+  CHECK(range == "1-3");
+  daemon.submit({"--hold", "--", "true"});
+  const std::string after =
+      daemon.submit({"--after", range + ":any,2:any", "--after", "last", "--", "true"});
+  const nlohmann::json dependencies = daemon.show(after).at("depends_on");
+  CHECK(dependencies == nlohmann::json::parse(R"([{"task":1,"on":"any"},{"task":2,"on":"any"},
+                                                  {"task":3,"on":"any"},{"task":4,"on":"ok"}])"));
+  const auto refusal = [&](const std::string& ids) {
+    const RunResult result = daemon.ctl({"submit", "--after", ids, "--", "true"});
+    CHECK(result.exit_code == 64);
+    return result.err;
+  };
+  CHECK(contains(refusal("3-1"), "--after: \"3-1\" is a range that runs backwards"));
+  CHECK(contains(refusal("-3"), "\"-3\" is not an id, a range such as 15-20 or last"));
+  CHECK(contains(refusal("1-"), "\"1-\" is not an id"));
+  CHECK(contains(refusal("1-1001"), "--after: a task comes after at most 1,000 others"));
+  CHECK(contains(refusal("1-9223372036854775807"), "at most 1,000 others"));
+  const RunResult many =
+      daemon.ctl({"submit", "--after", "last", "--each-line", "-", "--", "echo"});
+  CHECK(many.exit_code == 64);
+  CHECK(contains(many.err, "--after last is for one task"));
+  CHECK(contains(daemon.ctl({"submit", "--like", "1,2"}).err,
+                 "\"1,2\" is not one task: write an id, or last"));
+}
+
 TEST_CASE("a unique task comes back by its id, and taskctl says so") {
   const TestDaemon daemon({.workers = 1});
   const std::string gate = daemon.dir() / "gate";

@@ -35,7 +35,9 @@ TEST_CASE("key shows what a key holds back, and sets its limits") {
   CHECK(daemon.ctl_json({"key", "set", "customer/7", "--rate", "5/s"}).at("rate").at("count") == 5);
   write_text(gate, "");
   for (const std::string& id : ids) CHECK(daemon.wait(id).at("state") == "succeeded");
-  CHECK(daemon.ctl({"key", "list"}).err == "taskctl: no task that runs or waits has a key\n");
+  CHECK(daemon.ctl({"key", "list"}).err ==
+        "taskctl: no key has a task that runs, is queued or is blocked by it; --all shows every "
+        "key\n");
   CHECK(daemon.ctl_json({"key", "list"}).at("keys").empty());
   CHECK(daemon.ctl_json({"key", "list", "--all"}).at("keys").size() == 1);
 }

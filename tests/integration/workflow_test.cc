@@ -205,5 +205,26 @@ TEST_CASE("the same idempotency key gives the same workflow") {
   CHECK(daemon.ctl(args).out == "1\n");
 }
 
+TEST_CASE("workflow list goes on over pages up to its limit and says when there are more") {
+  const TestDaemon daemon;
+  write_text(daemon.dir() / "w.json", R"({"chain":[{"argv":["true"],"hold":true}]})");
+  for (int i = 0; i < 3; ++i) daemon.ctl({"workflow", "submit", daemon.dir() / "w.json"});
+  const auto ids = [](const nlohmann::json& list) {
+    std::vector<int> found;
+    for (const nlohmann::json& item : list.at("workflows"))
+      found.push_back(item.at("id").get<int>());
+    return found;
+  };
+  CHECK(ids(daemon.ctl_json({"workflow", "list"})) == std::vector{3, 2, 1});
+  CHECK(ids(daemon.ctl_json({"workflow", "list", "--all"})) == std::vector{3, 2, 1});
+  const nlohmann::json two = daemon.ctl_json({"workflow", "list", "-n", "2"});
+  CHECK(ids(two) == std::vector{3, 2});
+  CHECK(two.at("next_cursor").is_string());
+  CHECK(contains(daemon.ctl({"workflow", "list", "-n", "2"}).err, "these are 2; there are more"));
+  CHECK(daemon.ctl({"workflow", "list", "-n", "3"}).err.empty());
+  CHECK(daemon.ctl({"workflow", "list", "-n", "0"}).exit_code == 64);
+  CHECK(daemon.ctl({"workflow", "list", "-n", "2", "--all"}).exit_code == 64);
+}
+
 }  // namespace
 }  // namespace taskd::test

@@ -78,6 +78,7 @@ TEST_CASE("every refusal has its exit code") {
   CHECK(problem_code(422, "unknown_queue") == 65);
   CHECK(problem_code(422, "unknown_task") == 66);
   CHECK(problem_code(422, "unknown_dependency") == 66);
+  CHECK(problem_code(422, "unknown_workflow") == 66);
   CHECK(problem_code(500, "internal_error") == 70);
   CHECK(problem_code(503, "queue_full") == 75);
   CHECK(problem_code(503, "shutting_down") == 75);
@@ -115,6 +116,11 @@ TEST_CASE("a refusal is told in full, and safely") {
   problem.errors = {{"#/depends_on/0", "there is no task 77"}};
   problem.detail = "there is no task 77";
   CHECK(describe_problem(problem, std::nullopt) == "--after: there is no task 77");
+  problem.errors = {{"#/every_ms", "must be from 1000 to 315360000000"}};
+  problem.detail = "#/every_ms: must be from 1000 to 315360000000";
+  CHECK(describe_problem(problem, std::nullopt) == "--every: must be from 1s to 3650d");
+  problem.errors = {{"#/limit", "must be from 1 to 1000"}};
+  CHECK(describe_problem(problem, std::nullopt) == "--limit: must be from 1 to 1000");
   problem = {};
   problem.code = "idempotency_key_reused";
   problem.detail = "this Idempotency-Key was used with another body";
@@ -139,6 +145,9 @@ TEST_CASE("the reason column says how a task stands") {
                        Outcome{OutcomeKind::spawn_failed, 0, "exec: No such file or directory"});
   missing.spec.argv = {"gzpi", "a.txt"};
   CHECK(describe_reason(missing) == "gzpi: No such file or directory");
+  missing.spec.argv = {};
+  missing.spec.handler = "zip";
+  CHECK(describe_reason(missing) == "the program of handler zip: No such file or directory");
   CHECK(describe_reason(ended(State::scheduled, {}, Outcome{OutcomeKind::exited, 1, ""})) ==
         "exit 1");
   CHECK(describe_reason(ended(State::cancelled, {}, {})) == "never ran");

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "ctl/client.h"
+#include "ctl/submit_options.h"
 
 using namespace taskd;
 using namespace taskd::ctl;
@@ -87,6 +89,35 @@ class Listener {
 };
 
 }  // namespace
+
+TEST_CASE("a submit whose connection is cut says what to do") {
+  const Listener listener;
+  const auto cut = [&](const std::vector<std::string>& words) {
+    SubmitOptions options;
+    Args args("submit", {});
+    options.declare(args);
+    Output out(STDOUT_FILENO);
+    CHECK(args.parse(words, out));
+    std::thread daemon([&] { listener.serve(""); });
+    std::string said;
+    try {
+      options.send(Client(listener.path), "/v1/tasks", nlohmann::json::object());
+    } catch (const DaemonAway& away) {
+      CHECK(away.exit_code == kExitTryLater);
+      said = away.what();
+    }
+    daemon.join();
+    return said;
+  };
+  const auto ends_with = [](const std::string& text, const char* end) {
+    CHECK_MESSAGE(text.ends_with(end), text);
+  };
+  ends_with(cut({"--", "true"}),
+            "is unknown; look with \"taskctl list\" before you repeat it (with an "
+            "--idempotency-key, repeating is safe)");
+  ends_with(cut({"--idempotency-key", "k", "--", "true"}),
+            "is unknown; repeat it with the same --idempotency-key");
+}
 
 TEST_CASE("a client gives up on a daemon that stays silent for as long as it was told") {
   const Listener listener;

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <string>
 
+#include "ctl/flag_values.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 
@@ -60,6 +61,34 @@ TEST_CASE("a duration flag says what a duration looks like") {
     CHECK(e.exit_code == 64);
     CHECK(std::string(e.what()).find("--delay: \"soon\"") != std::string::npos);
   }
+}
+
+TEST_CASE("a duration or a rate out of range is told from one that is none") {
+  const auto message = [](auto call) -> std::string {
+    try {
+      call();
+    } catch (const UsageError& e) {
+      CHECK(e.exit_code == 64);
+      return e.what();
+    }
+    return "taken";
+  };
+  for (const char* text : {"3651d", "999999999d", "99999999999999999999", "1d99999999999h"}) {
+    CAPTURE(text);
+    CHECK(message([&] { duration_flag("--delay", text); }) ==
+          "--delay: \"" + std::string(text) + "\" is out of range: at most 3650d");
+  }
+  CHECK(message([] { duration_flag("--delay", "3650d"); }) == "taken");
+  CHECK(message([] { duration_flag("--delay", "-5s"); }).find("is not a duration") !=
+        std::string::npos);
+  for (const char* text : {"1000001/1s", "0/s", "1/367d", "1/0s"}) {
+    CAPTURE(text);
+    CHECK(message([&] { rate_value("--rate", text); }) ==
+          "--rate: \"" + std::string(text) +
+              "\" is out of range: from 1 to 1,000,000 starts, in 1ms to 366d");
+  }
+  CHECK(message([] { rate_value("--rate", "10"); }).find("is not a count and a time") !=
+        std::string::npos);
 }
 
 TEST_CASE("--at takes RFC 3339, a local date and a local time of day") {
