@@ -1,7 +1,8 @@
 // Who is next in each queue. The queued tasks of a queue that need the same slots and resources
-// form one line, and only the heads of the lines are kept, in memory: so a claim looks at no line
-// whose head it saw before, whatever their number. Read from the database when a queue is first
-// asked for, and kept up by every change; what is not known to be right is forgotten.
+// form one line, and only the heads of the lines are kept, in memory: so a claim asks the database
+// for those heads alone that have left since, however many lines there are. Read from the database
+// when a queue is first asked for, and kept up by every change; what is not known to be right is
+// forgotten.
 //
 // Used by the writer thread alone.
 #pragma once
