@@ -32,10 +32,10 @@ EditResult edit_task(Transaction& transaction, const EditRequest& request) {
   const State state = task->row.state;
   const bool fits = request.retry ? is_end(state) : is_waiting(state);
   if (!fits) return WrongState{request.task, state};
-  const std::string& unique_key = task->spec.flow.unique.key;
-  if (const auto twin = find_twin(transaction.db(), task->id, task->uid, unique_key);
-      twin && request.retry) {
-    return WrongState{request.task, state, *twin};
+  if (request.retry) {
+    const std::string& unique_key = task->spec.flow.unique.key;
+    const auto twin = find_twin(transaction.db(), task->id, task->uid, unique_key);
+    if (twin) return WrongState{request.task, state, *twin};
   }
   if (task->spec != request.was || task->row.due_at != request.was_due_at) {
     return EditedMeanwhile{};

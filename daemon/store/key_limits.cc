@@ -112,6 +112,13 @@ KeyResult TaskStore::set_key(const Actor& actor, const KeyPatch& patch) {
   });
 }
 
+bool TaskStore::has_key(const Actor& actor, const std::string& name) {
+  return impl_->read([&](Connection& db) {
+    Query row = db.query("SELECT 1 FROM keys WHERE name = ?1 AND (?2 OR uid = ?3) LIMIT 1");
+    return row.bind(name, actor.admin, actor.uid).step();
+  });
+}
+
 std::vector<KeyInfo> TaskStore::keys(const KeysRequest& request) {
   const Uids uids = visible_uids(request.actor, request.uid);
   const std::int64_t before = request.before.value_or(std::numeric_limits<std::int64_t>::max());

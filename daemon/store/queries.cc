@@ -88,13 +88,6 @@ std::int64_t TaskStore::needed_disk_bytes() const {
   return Ballast::wanted_bytes(impl_->options.ballast_bytes);
 }
 
-bool TaskStore::has_key(const Actor& actor, const std::string& name) {
-  return impl_->read([&](Connection& db) {
-    Query row = db.query("SELECT 1 FROM keys WHERE name = ?1 AND (?2 OR uid = ?3) LIMIT 1");
-    return row.bind(name, actor.admin, actor.uid).step();
-  });
-}
-
 bool TaskStore::has_workflow(const Actor& actor, WorkflowId id) {
   return impl_->read([&](Connection& db) {
     Query row = db.query("SELECT 1 FROM workflows WHERE id = ?1 AND (?2 OR uid = ?3)");
