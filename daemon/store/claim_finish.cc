@@ -174,7 +174,7 @@ std::vector<Claim> TaskStore::running_attempts() {
   return impl_->read([](Connection& db) {
     std::vector<Claim> claims;
     Query rows = db.query(
-        "SELECT t.id, a.boot_id FROM tasks t INDEXED BY tasks_running"
+        "SELECT t.id, a.boot_id FROM tasks t INDEXED BY tasks_in_state"
         " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
         " WHERE t.state = 'running' ORDER BY t.id");
     while (rows.step()) {

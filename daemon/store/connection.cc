@@ -202,6 +202,10 @@ Query Connection::query(Sql sql) {
   return {prepared->statement, prepared->in_use};
 }
 
+std::int64_t Connection::last_id() const {
+  return database_->getLastInsertRowid();
+}
+
 bool Connection::in_transaction() const {
   return sqlite3_get_autocommit(database_->getHandle()) == 0;
 }

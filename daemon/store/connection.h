@@ -107,6 +107,9 @@ class Connection {
     return query(sql).bind(values...).run();
   }
 
+  // Of the row that the latest INSERT added. RETURNING says the same for a fifth more time.
+  std::int64_t last_id() const;
+
   SQLite::Database& database() { return *database_; }
   // False also after an error at which SQLite rolled the transaction back by itself.
   bool in_transaction() const;

@@ -39,29 +39,29 @@ KeyInfo load(Connection& db, std::int64_t id) {
   if (!row.is_null(4)) key.rate = RateLimit{row.int64(4), row.int64(5)};
   key.next_start_at = row.optional_time(6);
   key.running =
-      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_running"
+      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
                         " WHERE key_id = ?1 AND state = 'running' LIMIT ?2)"),
                key.id);
   key.queued =
-      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_queued"
+      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
                         " WHERE key_id = ?1 AND state = 'queued' LIMIT ?2)"),
                key.id);
-  key.blocked =
-      count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
-                        " WHERE key_id = ?1 AND blocked_on = 'key' LIMIT ?2)"),
-               key.id);
+  key.blocked = count_of(
+      db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
+               " WHERE key_id = ?1 AND state = 'blocked' AND blocked_on = 'key' LIMIT ?2)"),
+      key.id);
   return key;
 }
 
 // Whether a task of it runs, is queued or is held back by it.
 bool is_active(Connection& db, std::int64_t key) {
   Query row = db.query(
-      "SELECT EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_running"
+      "SELECT EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
       "  WHERE key_id = ?1 AND state = 'running')"
-      " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_queued"
+      " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
       "  WHERE key_id = ?1 AND state = 'queued')"
-      " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
-      "  WHERE key_id = ?1 AND blocked_on = 'key')");
+      " OR EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
+      "  WHERE key_id = ?1 AND state = 'blocked' AND blocked_on = 'key')");
   return row.bind(key).step() && row.int64(0) != 0;
 }
 

@@ -57,7 +57,7 @@ struct Allowance {
 
 std::int64_t count_running(Connection& db, std::int64_t key) {
   Query row = db.query(
-      "SELECT count(*) FROM tasks INDEXED BY tasks_of_key_running"
+      "SELECT count(*) FROM tasks INDEXED BY tasks_active_of_key"
       " WHERE key_id = ?1 AND state = 'running'");
   row.bind(key).step();
   return row.int64(0);
@@ -76,7 +76,7 @@ Allowance allowance_of(Connection& db, const Key& key, WallTime now) {
 
 std::int64_t count_queued(Connection& db, std::int64_t key, const std::string& queue) {
   Query row = db.query(
-      "SELECT count(*) FROM tasks INDEXED BY tasks_of_key_queued"
+      "SELECT count(*) FROM tasks INDEXED BY tasks_active_of_key"
       " WHERE key_id = ?1 AND queue = ?2 AND state = 'queued'");
   row.bind(key, queue).step();
   return row.int64(0);
@@ -84,8 +84,9 @@ std::int64_t count_queued(Connection& db, std::int64_t key, const std::string& q
 
 std::optional<Place> first_blocked(Connection& db, std::int64_t key, const std::string& queue) {
   Query row = db.query(
-      "SELECT id, priority FROM tasks INDEXED BY tasks_of_key_blocked"
-      " WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key' ORDER BY priority DESC, id LIMIT "
+      "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key"
+      " WHERE key_id = ?1 AND state = 'blocked' AND queue = ?2 AND blocked_on = 'key' ORDER BY "
+      "priority DESC, id LIMIT "
       "1");
   row.bind(key, queue);
   if (!row.step()) return std::nullopt;
@@ -94,7 +95,7 @@ std::optional<Place> first_blocked(Connection& db, std::int64_t key, const std::
 
 std::optional<Place> last_queued(Connection& db, std::int64_t key, const std::string& queue) {
   Query row = db.query(
-      "SELECT id, priority FROM tasks INDEXED BY tasks_of_key_queued"
+      "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key"
       " WHERE key_id = ?1 AND queue = ?2 AND state = 'queued' ORDER BY priority, id DESC LIMIT 1");
   row.bind(key, queue);
   if (!row.step()) return std::nullopt;
@@ -105,10 +106,11 @@ std::optional<Place> last_queued(Connection& db, std::int64_t key, const std::st
 std::optional<std::string> queue_after(Connection& db, std::int64_t key, const std::string& queue) {
   Query row = db.query(
       "SELECT min(queue) FROM ("
-      "SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_of_key_queued WHERE key_id = ?1"
+      "SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = ?1"
       " AND queue > ?2 AND state = 'queued' ORDER BY queue LIMIT 1)"
-      " UNION ALL SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_of_key_blocked"
-      " WHERE key_id = ?1 AND queue > ?2 AND blocked_on = 'key' ORDER BY queue LIMIT 1))");
+      " UNION ALL SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_active_of_key"
+      " WHERE key_id = ?1 AND state = 'blocked' AND queue > ?2 AND blocked_on = 'key' ORDER BY "
+      "queue LIMIT 1))");
   if (!row.bind(key, queue).step() || row.is_null(0)) return std::nullopt;
   return row.text(0);
 }

@@ -34,7 +34,7 @@ std::vector<Retry> retries_after(Connection& db, WallTime now) {
       " CROSS JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
       " WHERE t.state = 'scheduled' AND t.due_at_ms > ?1 AND a.ended_at_ms > ?1"
       " UNION ALL"
-      " SELECT t.id, a.ended_at_ms FROM tasks t INDEXED BY tasks_held"
+      " SELECT t.id, a.ended_at_ms FROM tasks t INDEXED BY tasks_in_state"
       " CROSS JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
       " WHERE t.state = 'held' AND t.due_at_ms > ?1 AND a.ended_at_ms > ?1");
   rows.bind(now);

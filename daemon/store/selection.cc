@@ -139,8 +139,7 @@ std::string source(Connection& db, const ListRequest& request, std::optional<Sta
   if (filter.workflow) return "tasks t INDEXED BY tasks_of_workflow";
   if (filter.array) return "tasks t INDEXED BY tasks_of_array";
   if (filter.key) return "tasks t INDEXED BY tasks_of_key";
-  const std::string by_state =
-      state ? "tasks t INDEXED BY tasks_" + std::string(to_string(*state)) : "";
+  const std::string by_state = "tasks t INDEXED BY tasks_in_state";
   const std::int64_t in_state =
       state ? count_of(db, *state) : std::numeric_limits<std::int64_t>::max();
   if (in_state <= kFew) return by_state;

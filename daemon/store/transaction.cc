@@ -95,8 +95,7 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   Query row = db_.query(
       "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id,"
       " key_id, blocked_on, needs, unique_key, array_id, array_index, workflow_id, step, id)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
-      " RETURNING id");
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
   const std::optional<std::string> unique_key =
       spec.flow.unique.key.empty() ? std::nullopt : std::optional(spec.flow.unique.key);
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
@@ -107,9 +106,8 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
            task.workflow ? std::optional(task.workflow->id) : std::nullopt,
            task.workflow ? std::optional(task.workflow->step) : std::nullopt,
            task.id != 0 ? std::optional(task.id) : std::nullopt);
-  if (!row.step()) throw std::logic_error("an INSERT returned no id");
-  task.id = row.int64(0);
   row.run();
+  task.id = db_.last_id();
   check_order(task);
   db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
   insert_labels(db_, task.id, spec);

@@ -28,7 +28,7 @@ struct Running {
 std::vector<Running> running_tasks(Connection& db) {
   Query rows = db.query(
       "SELECT t.id, t.queue, t.key_id, t.needs, a.granted, a.started_at_ms, t.uid"
-      " FROM tasks t INDEXED BY tasks_running"
+      " FROM tasks t INDEXED BY tasks_in_state"
       " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
       " WHERE t.state = 'running' ORDER BY t.id");
   std::vector<Running> running;
@@ -49,7 +49,7 @@ std::vector<Running> running_tasks(Connection& db) {
 std::optional<std::int64_t> usual_ms(Connection& db, const std::string& queue) {
   Query rows = db.query(
       "SELECT ended_at_ms - started_at_ms FROM (SELECT queue, started_at_ms, ended_at_ms"
-      " FROM tasks INDEXED BY tasks_succeeded WHERE state = 'succeeded' ORDER BY id DESC LIMIT ?1)"
+      " FROM tasks INDEXED BY tasks_in_state WHERE state = 'succeeded' ORDER BY id DESC LIMIT ?1)"
       " WHERE queue = ?2 AND started_at_ms IS NOT NULL LIMIT ?3");
   rows.bind(kHistory, queue, kSamples);
   std::vector<std::int64_t> durations_ms;
@@ -285,7 +285,7 @@ class Inquiry {
   // These have the key's places too, and wait for a worker.
   void name_queued_of_key(Why& why) {
     Query rows = db_.query(
-        "SELECT id, uid FROM tasks INDEXED BY tasks_of_key_queued WHERE key_id = ?1"
+        "SELECT id, uid FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = ?1"
         " AND state = 'queued' ORDER BY id LIMIT ?2");
     rows.bind(task_.key, kMostAhead);
     while (rows.step()) {
@@ -299,10 +299,12 @@ class Inquiry {
   // from its begin, and no further than to the bound.
   std::int64_t ahead_in_key() {
     Query row = db_.query(
-        "SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
-        "  WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key' AND priority > ?3 LIMIT ?5))"
-        " + (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_of_key_blocked"
-        "  WHERE key_id = ?1 AND queue = ?2 AND blocked_on = 'key' AND priority = ?3 AND id < ?4"
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
+        "  WHERE key_id = ?1 AND state = 'blocked' AND queue = ?2 AND blocked_on = 'key' AND "
+        "priority > ?3 LIMIT ?5))"
+        " + (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
+        "  WHERE key_id = ?1 AND state = 'blocked' AND queue = ?2 AND blocked_on = 'key' AND "
+        "priority = ?3 AND id < ?4"
         "  LIMIT ?5))");
     row.bind(task_.key, task_.spec.queue, task_.spec.priority, task_.id, kMostAhead).step();
     return std::min(row.int64(0), kMostAhead);

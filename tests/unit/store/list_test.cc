@@ -136,13 +136,14 @@ TEST_CASE_FIXTURE(ListFixture, "claim, promotion and lists by state walk an inde
         " queue = 'default' AND needs = '' ORDER BY priority DESC, id LIMIT 1",
         "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND"
         " queue = 'default' AND needs > '' ORDER BY needs LIMIT 1",
-        "SELECT id, priority FROM tasks INDEXED BY tasks_of_key_blocked WHERE key_id = 1 AND"
+        "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND state "
+        "= 'blocked' AND"
         " queue = 'default' AND blocked_on = 'key' ORDER BY priority DESC, id LIMIT 1",
-        "SELECT id, priority FROM tasks INDEXED BY tasks_of_key_queued WHERE key_id = 1 AND"
+        "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND"
         " queue = 'default' AND state = 'queued' ORDER BY priority, id DESC LIMIT 1",
         "SELECT id FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled' AND due_at_ms <= 1"
         " ORDER BY due_at_ms, id LIMIT 1",
-        "SELECT t.id FROM tasks t INDEXED BY tasks_failed WHERE t.state = 'failed' AND t.id < 5"
+        "SELECT t.id FROM tasks t INDEXED BY tasks_in_state WHERE t.state = 'failed' AND t.id < 5"
         " ORDER BY t.id DESC LIMIT 1",
         "SELECT t.id FROM tasks t INDEXED BY tasks_of_user WHERE t.uid = 7 AND t.id < 5"
         " ORDER BY t.id DESC LIMIT 1",
