@@ -127,10 +127,7 @@ json answers_of(const std::vector<Task>& tasks, const Submitted& submitted) {
   return out;
 }
 
-Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted,
-             bool batch) {
-  const bool read = submitted.repeated || submitted.any_existing;
-  const std::vector<Task> tasks = read ? read_back(context, actor, submitted.ids) : submitted.tasks;
+Reply answer(const std::vector<Task>& tasks, const Submitted& submitted, bool batch) {
   json answers = answers_of(tasks, submitted);
   const int status = submitted.tasks.empty() ? 200 : 201;
   if (batch) {
@@ -249,9 +246,15 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
     check_task(context, call.actor, pointer_to(batch, i), request.tasks[i].spec);
   }
 
-  const Submitted submitted =
+  Submitted submitted =
       submit_or_refuse(context, request, [&](std::size_t i) { return pointer_to(batch, i); });
-  return answer(context, call.actor, submitted, batch);
+  if (submitted.repeated || submitted.any_existing) {
+    return answer(read_back(context, call.actor, submitted.ids), submitted, batch);
+  }
+  for (std::size_t i = 0; i < submitted.tasks.size(); ++i) {
+    submitted.tasks[i].spec = std::move(request.tasks[i].spec);
+  }
+  return answer(submitted.tasks, submitted, batch);
 }
 
 }  // namespace taskd

@@ -77,17 +77,18 @@ void add_spec(json& out, const TaskSpec& spec) {
   out["progress_timeout_ms"] = spec.progress_timeout_ms;
   out["grace_ms"] = spec.grace_ms;
   out["max_attempts"] = spec.max_attempts;
-  out["backoff"] = {{"kind", to_string(spec.backoff.kind)},
-                    {"initial_ms", spec.backoff.initial_ms},
-                    {"max_ms", spec.backoff.max_ms},
-                    {"jitter", spec.backoff.jitter}};
+  json& backoff = out["backoff"];  // member by member: a list of pairs would be copied
+  backoff["kind"] = to_string(spec.backoff.kind);
+  backoff["initial_ms"] = spec.backoff.initial_ms;
+  backoff["max_ms"] = spec.backoff.max_ms;
+  backoff["jitter"] = spec.backoff.jitter;
   out["retry_on"] = matches_to_json(spec.retry_on);
   out["no_retry_on"] = matches_to_json(spec.no_retry_on);
   out["on_lost"] = to_string(spec.on_lost);
   out["max_lost"] = spec.max_lost;
   out["keep_ms"] = spec.keep_ms;
   out["notify"] = format_notify(spec.notify);
-  out.update(flow_to_json(spec.flow, /*all=*/true));
+  add_flow(out, spec.flow, /*all=*/true);
 }
 
 json progress_to_json(const Task& task) {

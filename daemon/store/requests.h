@@ -50,8 +50,7 @@ struct Submitted {
   std::vector<bool> existing;  // by id: it was there already, and is not to be there twice
   bool any_existing = false;
   WorkflowId workflow = 0;  // 0: not one, or removed since
-  std::vector<Task> tasks;  // as they were stored, without specs where any was there already; empty
-                            // when repeated
+  std::vector<Task> tasks;  // the new ones; their specs are empty here: the request has them
 };
 struct UnknownQueue {
   std::string queue;

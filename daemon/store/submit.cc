@@ -116,7 +116,7 @@ Task insert(Transaction& transaction, const SubmitRequest& request, const Prepar
                               ? submit_array(transaction, request.actor.uid, *prepared.task,
                                              start_of(*prepared.task, transaction.now()), share)
                               : submit_single(transaction, request, prepared);
-  Task stored;  // its spec is the request's
+  Task stored;
   stored.array = task.array;
   stored.workflow = task.workflow;
   stored.id = task.id;
@@ -257,15 +257,9 @@ SubmitResult TaskStore::submit(const SubmitRequest& request) {
   for (const NewTask& task : request.tasks) {
     tasks.push_back({&task, spec_to_stored(task.spec), std::nullopt});
   }
-  SubmitResult result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return submit_all(transaction, request, tasks);
   });
-  auto* submitted = std::get_if<Submitted>(&result);
-  if (submitted == nullptr || submitted->repeated || submitted->any_existing) return result;
-  for (std::size_t i = 0; i < submitted->tasks.size(); ++i) {
-    submitted->tasks[i].spec = request.tasks[i].spec;
-  }
-  return result;
 }
 
 }  // namespace taskd

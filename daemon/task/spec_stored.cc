@@ -342,7 +342,8 @@ std::string spec_to_stored(const TaskSpec& spec) {
     writer.end(']');
   }
   if (spec.flow != defaults.flow) {
-    const json flow = flow_to_json(spec.flow, /*all=*/false);
+    json flow;
+    add_flow(flow, spec.flow, /*all=*/false);
     for (const auto& [key, value] : flow.items()) {
       writer.key(key);
       writer.raw(value.dump());

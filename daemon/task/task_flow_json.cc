@@ -254,9 +254,8 @@ json rate_to_json(const std::optional<RateLimit>& rate) {
   return {{"count", rate->count}, {"per_ms", rate->per_ms}};
 }
 
-json flow_to_json(const TaskFlow& flow, bool all) {
+void add_flow(json& out, const TaskFlow& flow, bool all) {
   const TaskFlow defaults;
-  json out = json::object();
   if (all || flow.key != defaults.key) out["key"] = key_to_json(flow.key);
   if (all || flow.slots != defaults.slots) out["slots"] = flow.slots;
   if (all || !flow.resources.empty()) out["resources"] = flow.resources;
@@ -265,7 +264,6 @@ json flow_to_json(const TaskFlow& flow, bool all) {
   if (all || flow.on_dependency_failed != defaults.on_dependency_failed) {
     out["on_dependency_failed"] = to_string(flow.on_dependency_failed);
   }
-  return out;
 }
 
 bool flow_member_from_json(const std::string& key, const json& value, TaskFlow& flow) {

@@ -32,9 +32,9 @@ void read_on_dependency_failed(FieldReader&, const nlohmann::json& value, const 
 
 nlohmann::json rate_to_json(const std::optional<RateLimit>& rate);  // null without one
 
-// As an object: with `all`, also what is as it is by default.
-nlohmann::json flow_to_json(const TaskFlow& flow, bool all);
-// Reads one member that flow_to_json() wrote; null is no value. False: it is none of them. Throws
+// Adds its members to the object: with `all`, also what is as it is by default.
+void add_flow(nlohmann::json& object, const TaskFlow& flow, bool all);
+// Reads one member that add_flow() wrote; null is no value. False: it is none of them. Throws
 // std::runtime_error for one that it never wrote.
 bool flow_member_from_json(const std::string& key, const nlohmann::json& value, TaskFlow& flow);
 
