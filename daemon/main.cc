@@ -1,7 +1,6 @@
 // Builds the daemon's parts, wires them together, and takes them down again. Nothing is global.
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -302,9 +301,6 @@ int run(int argc, char** argv) {
   open_standard_fds();
   raise_fd_limit();
   const sigset_t signals = block_signals();
-  // Many threads that each allocate little: an arena for each would be kept for good. With fewer
-  // than these they wait for each other (two of them cost a third of the submits of 64 clients).
-  ::mallopt(M_ARENA_MAX, 8);
   std::optional<UniqueFd> socket = service_manager::adopt_socket();
   if (::access(config.shim.c_str(), X_OK) != 0) {
     throw UsageError(EX_CONFIG, "cannot run the shim " + config.shim + ": " + std::strerror(errno) +

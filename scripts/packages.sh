@@ -2,8 +2,8 @@
 
 BUILD_PACKAGES="g++ cmake ninja-build pkg-config
   libsqlitecpp-dev libsqlite3-dev libcpp-httplib-dev nlohmann-json3-dev libspdlog-dev doctest-dev
-  libcli11-dev libtomlplusplus-dev libsystemd-dev libssl-dev libabsl-dev librapidcheck-dev tzdata
-  curl openssl"
+  libcli11-dev libtomlplusplus-dev libsystemd-dev libssl-dev libabsl-dev libgoogle-perftools-dev
+  librapidcheck-dev tzdata curl openssl"
 
 # install_packages NAME... : installs what is missing; needs root or sudo only then.
 install_packages() {
