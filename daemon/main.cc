@@ -234,6 +234,10 @@ class Daemon {
     };
     options.machine = machine_of(config);
     options.on_commit = [this](std::span<const Change> changes) { publish(changes); };
+    options.idle_workers = [this](int at_most) {
+      return publishing_.load() ? pool_.idle().promise(at_most) : 0;
+    };
+    options.on_claims = [this](Claims claims) { pool_.idle().hand_over(std::move(claims)); };
     options.on_fatal = die;
     return options;
   }
@@ -250,7 +254,7 @@ class Daemon {
   void publish(std::span<const Change> changes) {
     if (!publishing_.load()) return;  // before all parts are built, or after they stopped
     running_.publish(changes);
-    pool_.publish(changes);
+    pool_.idle().publish(changes);
     timekeeper_.publish(changes);
     notifier_.publish(changes);
     watch_.publish(changes);

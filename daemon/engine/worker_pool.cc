@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kWorkerDiskFullPauseMs = 1000;
 constexpr int kNoRoomPauseMs = 100;
-constexpr std::int64_t kLongestWaitMs = 60'000;  // for a rate
 constexpr std::int64_t kLongestPollMs = 24LL * 3600 * 1000;
 
 void log_end(const Finish& finish) {
@@ -39,7 +38,8 @@ WorkerPool::WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running
       handlers_(handlers),
       workers_(workers),
       on_fatal_(std::move(on_fatal)),
-      refusals_(clock) {}
+      refusals_(clock),
+      idle_(clock) {}
 
 WorkerPool::~WorkerPool() {
   stop();
@@ -59,26 +59,10 @@ void WorkerPool::start(std::vector<Adopted> adopted) {
 }
 
 void WorkerPool::stop() {
-  {
-    const MutexLock lock(mutex_);
-    stopping_ = true;
-    work_.notify_all();
-  }
+  idle_.stop();
   stop_event_.raise();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-}
-
-void WorkerPool::publish(std::span<const Change> changes) {
-  // A changed queue counts as one: who finds work there wakes the next.
-  const auto queued = std::count_if(changes.begin(), changes.end(), [](const Change& change) {
-    const bool is_wake = change.task == 0 && change.act_at;  // for the timekeeper
-    return !is_wake && (change.to == State::queued || change.gave_way);
-  });
-  if (queued == 0) return;
-  const MutexLock lock(mutex_);
-  ++commits_with_work_;
-  for (auto n = std::min<std::ptrdiff_t>(queued, idle_); n > 0; --n) work_.notify_one();
 }
 
 void WorkerPool::run(std::optional<Adopted> adopted) {
@@ -115,64 +99,20 @@ bool WorkerPool::leave_if_surplus() {
   return true;
 }
 
-bool WorkerPool::stopping() const {
-  const MutexLock lock(mutex_);
-  return stopping_;
-}
-
 std::optional<Claim> WorkerPool::next_claim() {
   for (;;) {
-    const std::uint64_t seen = work_seen();
-    if (stopping()) return std::nullopt;
+    const std::uint64_t seen = idle_.work_seen();
+    if (idle_.stopping()) return std::nullopt;
     try {
       Claims next = store_.claim(1);
-      share_work(next);
+      idle_.share_work(next);
       if (!next.claims.empty()) return std::move(next.claims.front());
-      wait_for_work(seen, next.later);
+      if (auto claim = idle_.wait(seen, next.later)) return claim;
     } catch (const DiskFull& e) {
       log::warn("nothing can be claimed", {{"error", e.what()}});
       if (!pause(kWorkerDiskFullPauseMs)) return std::nullopt;
     }
   }
-}
-
-std::uint64_t WorkerPool::work_seen() const {
-  const MutexLock lock(mutex_);
-  return commits_with_work_;
-}
-
-// `seen` was read before the store was asked, so work committed since then is not slept through.
-void WorkerPool::wait_for_work(std::uint64_t seen, std::optional<WallTime> later) {
-  const MutexLock lock(mutex_);
-  ++idle_;
-  if (later) {
-    // Once is enough: who returns early asks the store and comes back. Not for long at a time,
-    // since `later` is on the wall clock, which goes on in suspend and may be set.
-    const std::int64_t left_ms = *later - clock_.wall_now();
-    if (commits_with_work_ == seen && !stopping_) {
-      watched_ = earlier(watched_, later);
-      work_.wait_for(mutex_, std::clamp<std::int64_t>(left_ms, 1, kLongestWaitMs));
-      if (watched_ == later) watched_.reset();
-    }
-  } else {
-    while (commits_with_work_ == seen && !stopping_) work_.wait(mutex_);
-  }
-  --idle_;
-}
-
-void WorkerPool::share_work(const Claims& next) {
-  bool is_left = next.more;
-  if (!next.claims.empty() && next.later) {
-    const MutexLock lock(mutex_);
-    is_left |= !watched_ || *next.later < *watched_;
-  }
-  if (is_left) wake_another();
-}
-
-void WorkerPool::wake_another() {
-  const MutexLock lock(mutex_);
-  ++commits_with_work_;  // also for one that has just asked the store and is about to wait
-  if (idle_ > 0) work_.notify_one();
 }
 
 std::optional<Finish> WorkerPool::execute(const Claim& claim) {
@@ -271,7 +211,7 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
   for (;;) {
     try {
       const Finish batch[] = {finish};
-      std::vector<FinishResult> results = store_.finish(batch, stopping() ? 0 : claim_limit);
+      std::vector<FinishResult> results = store_.finish(batch, idle_.stopping() ? 0 : claim_limit);
       FinishResult& result = results.back();
       if (!result.accepted) {
         log::error("a finished attempt was not this worker's any more",
@@ -280,9 +220,9 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
       if (finish.end.outcome.kind != OutcomeKind::not_started) {
         launcher_.settle(finish.task, finish.attempt);
       }
-      share_work(result.next);
+      idle_.share_work(result.next);
       // A worker that leaves has made room that it does not use itself.
-      if (claim_limit == 0) wake_another();
+      if (claim_limit == 0) idle_.wake_another();
       if (result.next.claims.empty()) return std::nullopt;
       return std::move(result.next.claims.front());
     } catch (const DiskFull& e) {

@@ -2,7 +2,7 @@
 // report; reporting an end and claiming the next task share a commit. Work wakes them; nothing
 // polls.
 //
-// Threading: start(), stop() from one thread; publish() from the store's writer. The pool does not
+// Threading: start(), stop() from one thread; idle() as it says. The pool does not
 // own the store, the launcher, the running set, the progress board or the handlers; all outlive it.
 #pragma once
 
@@ -11,7 +11,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/event_fd.h"
 #include "daemon/base/mutex.h"
+#include "daemon/engine/idle_workers.h"
 #include "daemon/engine/progress_board.h"
 #include "daemon/engine/recovery.h"
 #include "daemon/engine/refusal_log.h"
@@ -41,9 +41,8 @@ class WorkerPool {
   // thread all the same, and ends thin the threads out before anything new is claimed.
   void start(std::vector<Adopted> adopted);
 
-  // Wakes as many idle workers as tasks became claimable, or gave way to others; a change of a
-  // queue counts as one.
-  void publish(std::span<const Change> changes);
+  // Where idle workers wait for what the store's commits let start.
+  IdleWorkers& idle() { return idle_; }
 
   // Nothing more is claimed; running attempts are left to the next daemon. Returns when every
   // worker thread has ended, which waits for no job, but for a killed process that the kernel has
@@ -57,17 +56,8 @@ class WorkerPool {
   void work(std::optional<Adopted> adopted);
   // True when more threads run than there are workers: the caller must end.
   bool leave_if_surplus();
-  bool stopping() const;
   // Blocks until there is a claim; nothing when stopping.
   std::optional<Claim> next_claim();
-  std::uint64_t work_seen() const;
-  // Returns at new work, when stopping, and at `later`.
-  void wait_for_work(std::uint64_t seen, std::optional<WallTime> later);
-  // What the claims leave to others: another task may start, or will when its rate lets it and this
-  // worker has something else to do.
-  void share_work(const Claims& next);
-  // One more idle worker looks for work: there is some that no commit will tell of.
-  void wake_another();
   // Launches and waits. Nothing when the pool stops first.
   std::optional<Finish> execute(const Claim& claim);
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Claim& claim);
@@ -92,14 +82,9 @@ class WorkerPool {
   const std::function<void(const std::string&)> on_fatal_;
   EventFd stop_event_;  // readable once stopping
   RefusalLog refusals_;
+  IdleWorkers idle_;
 
-  mutable Mutex mutex_;
-  CondVar work_;
-  bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
-  std::uint64_t commits_with_work_ TASKD_GUARDED_BY(mutex_) = 0;
-  int idle_ TASKD_GUARDED_BY(mutex_) = 0;
-  // An idle worker wakes by then at the latest to see what a rate lets go. Empty: perhaps none.
-  std::optional<WallTime> watched_ TASKD_GUARDED_BY(mutex_);
+  Mutex mutex_;
   std::size_t surplus_ TASKD_GUARDED_BY(mutex_) = 0;  // threads beyond the fixed number
   std::vector<std::thread> threads_;
 };

@@ -43,6 +43,12 @@ struct Change {
   bool cancel_requested = false;   // of a running task; `to` is running
   std::optional<WallTime> act_at;  // when time moves it on: due (scheduled), kept until (ended)
   std::uint64_t hooks = 0;         // bit i: the i-th hook of StoreOptions has something to be told
+
+  // Something may start that could not before.
+  bool lets_start() const {
+    const bool is_wake = task == 0 && act_at;  // for the timekeeper
+    return !is_wake && (to == State::queued || gave_way);
+  }
 };
 
 // A hook that the configuration declares.
@@ -65,6 +71,12 @@ struct StoreOptions {
   // Called on the writer thread after each COMMIT, before its commands return. Must be quick and
   // must not call the store.
   std::function<void(std::span<const Change>)> on_commit;
+  // A commit that lets tasks start claims them for idle workers. Called on the writer thread before
+  // such a COMMIT: how many workers, at most `at_most`, take a claim. An answer above 0 is followed
+  // by on_claims, after on_commit, with no more claims than that: none where the commit failed. As
+  // quick as on_commit. Empty: claims are asked for only.
+  std::function<int(int at_most)> idle_workers = {};
+  std::function<void(Claims)> on_claims = {};
   // Called once with a whole sentence when nothing may be acknowledged any more. Must not return.
   std::function<void(const std::string&)> on_fatal;
 };

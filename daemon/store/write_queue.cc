@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Exception.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -16,6 +17,8 @@ namespace {
 constexpr int kCheckpointPages = 2000;
 // While the ballast is given up its room has to last: the WAL is used again from its beginning.
 constexpr int kCheckpointPagesWhenFull = 50;
+// Tasks that one commit starts beside what it is for: it is not to take long.
+constexpr std::ptrdiff_t kMostClaimed = 64;
 
 std::exception_ptr disk_full(const Ballast& ballast) {
   const std::string mib = std::to_string(ballast.wanted_bytes() >> 20);
@@ -124,18 +127,24 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch) {
   Transaction transaction(db_, queues_, outbox_, options_.clock->wall_now(), generation_,
                           !ballast_.in_place());
   bool committing = false;
+  int idle = 0;
+  Claims claims;
   try {
     db_.run("BEGIN IMMEDIATE");
     for (Item& item : batch) run_command(item, transaction, batch.size() == 1);
     if (db_.in_transaction()) {
+      idle = count_idle(transaction);
+      if (idle > 0) claims = claim_for(idle, transaction);
       queues_.flush(db_);
       committing = true;
       db_.run("COMMIT");
     }
   } catch (const SQLite::Exception& error) {
+    if (idle > 0) options_.on_claims({});
     return give_up_batch(batch, error, committing);
   }
   if (!transaction.changes().empty()) options_.on_commit(transaction.changes());
+  if (idle > 0) options_.on_claims(std::move(claims));
   complete(batch);
   return Result::settled;
 }
@@ -168,6 +177,24 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
     if (queues_.has_new_settings()) queues_.reload_settings(db_, transaction.now());
   }
   if (!alone) db_.run("RELEASE command");
+}
+
+int WriteQueue::count_idle(const Transaction& transaction) const {
+  const std::vector<Change>& changes = transaction.changes();
+  const auto starts = std::count_if(changes.begin(), changes.end(),
+                                    [](const Change& change) { return change.lets_start(); });
+  if (starts == 0 || !options_.idle_workers) return 0;
+  return options_.idle_workers(static_cast<int>(std::min<std::ptrdiff_t>(starts, kMostClaimed)));
+}
+
+// As the last command of the batch, so that nothing of it fails where this does. Then the workers
+// find out themselves when they ask.
+Claims WriteQueue::claim_for(int idle, Transaction& transaction) {
+  Claims claims;
+  const Command command = [&](Transaction& open) { claims = claim_tasks(open, options_, idle); };
+  Item item{WhenFull::refuse, &command, {}, {}};
+  run_command(item, transaction, /*alone=*/false);
+  return item.error ? Claims{} : std::move(claims);
 }
 
 WriteQueue::Result WriteQueue::give_up_batch(std::span<Item> batch, const SQLite::Exception& error,

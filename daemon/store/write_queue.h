@@ -65,6 +65,9 @@ class WriteQueue {
   void settle_batch(std::span<Item> batch);
   Result try_batch(std::span<Item> batch);
   void run_command(Item& item, Transaction& transaction, bool alone);
+  // What the open transaction lets start, for workers that are idle: at most `idle` of them.
+  Claims claim_for(int idle, Transaction& transaction);
+  int count_idle(const Transaction& transaction) const;
   Result give_up_batch(std::span<Item> batch, const SQLite::Exception& error, bool committing);
   void roll_back();
   void complete(std::span<Item> batch);

@@ -227,6 +227,8 @@ class StoreFixture {
     options.on_commit = [this](std::span<const Change> changes) {
       if (on_commit) on_commit(changes);
     };
+    options.idle_workers = [this](int at_most) { return idle_workers ? idle_workers(at_most) : 0; };
+    options.on_claims = [this](Claims claims) { on_claims(std::move(claims)); };
     options.on_fatal = [](const std::string&) { std::abort(); };
     store = TaskStore::open(options);
   }
@@ -247,6 +249,8 @@ class StoreFixture {
   FakeClock clock;
   Machine machine;
   std::function<void(std::span<const Change>)> on_commit;  // set before the first write
+  std::function<int(int)> idle_workers;                    // as well; with both or without
+  std::function<void(Claims)> on_claims;
   std::unique_ptr<TaskStore> store;
 
  private:

@@ -21,9 +21,11 @@ struct PoolFixture : StoreFixture {
         progress(*store, clock, [](const std::string&) { std::abort(); }),
         pool(*store, launcher, running, clock, progress, handlers, workers,
              [](const std::string&) { std::abort(); }) {
+    idle_workers = [this](int at_most) { return pool.idle().promise(at_most); };
+    on_claims = [this](Claims claims) { pool.idle().hand_over(std::move(claims)); };
     on_commit = [this](std::span<const Change> changes) {
       running.publish(changes);
-      pool.publish(changes);
+      pool.idle().publish(changes);
       const std::lock_guard lock(mutex);
       ++commits;
       reads_at_commit = clock.reads;

@@ -26,6 +26,19 @@ TEST_CASE("idle workers are woken by a submit and never run more than their numb
   CHECK(f.running.busy() == 0);
 }
 
+TEST_CASE("an idle worker's claim is part of the commit that lets the task start") {
+  PoolFixture f(1);
+  f.pool.start({});
+  while (f.pool.idle().promise(1) == 0) std::this_thread::yield();
+  f.pool.idle().hand_over({});
+  std::map<State, std::uint64_t> commit_of;
+  f.on_change = [&](const Change& change) { commit_of[change.to] = f.commits; };
+  f.submit();
+  f.launcher.wait_until_started(1);
+  const std::lock_guard lock(f.mutex);
+  CHECK(commit_of.at(State::queued) == commit_of.at(State::running));
+}
+
 TEST_CASE("a handler's task starts what is declared now, or fails with its name") {
   PoolFixture f(1);
   Handler& mail = f.handlers.declared["mail"];

@@ -30,6 +30,25 @@ TEST_CASE_FIXTURE(FaultFixture, "after a failed fsync nothing is acknowledged, a
   CHECK(store.state(before) == State::queued);  // what is stored can still be read
 }
 
+TEST_CASE_FIXTURE(FaultFixture,
+                  "idle workers get nothing of a commit that fails, and are told so") {
+  store.idle = 1;
+  FaultVfs::full = true;
+  CHECK_THROWS_AS(store.submit(), DiskFull);
+  FaultVfs::full = false;
+  for (const Claims& claims : store.handed) CHECK(claims.claims.empty());
+  CHECK(std::cmp_equal(store.handed.size(), store.promised));
+  store.handed.clear();
+  store.submit();
+  REQUIRE(store.handed.size() == 1);
+  CHECK(store.finish(store.handed[0].claims.at(0)));
+  FaultVfs::fail_sync = true;
+  CHECK_THROWS(store.submit());
+  FaultVfs::fail_sync = false;
+  REQUIRE(store.handed.size() == 2);
+  CHECK(store.handed[1].claims.empty());
+}
+
 TEST_CASE_FIXTURE(FaultFixture, "all who wait for a commit that fails are told so") {
   FaultVfs::fail_sync = true;
   std::atomic<int> refused{0};

@@ -74,6 +74,15 @@ struct Fixture {
       changes.insert(changes.end(), batch.begin(), batch.end());
       largest_commit = std::max(largest_commit, batch.size());
     };
+    options.idle_workers = [this](int at_most) {
+      const std::lock_guard lock(mutex);
+      promised += std::min(at_most, idle) > 0;
+      return std::min(at_most, idle);
+    };
+    options.on_claims = [this](Claims claims) {
+      const std::lock_guard lock(mutex);
+      handed.push_back(std::move(claims));
+    };
     options.on_fatal = [this](const std::string& reason) {
       const std::lock_guard lock(mutex);
       fatal.push_back(reason);
@@ -160,6 +169,9 @@ struct Fixture {
   std::mutex mutex;
   std::vector<Change> changes;
   std::size_t largest_commit = 0;  // in changes
+  int idle = 0;                    // workers that take claims with the commits
+  int promised = 0;                // commits for which there were some
+  std::vector<Claims> handed;
   std::vector<std::string> fatal;
   std::unique_ptr<TaskStore> store;  // ends first: its writer calls into what is above
 };
