@@ -55,6 +55,22 @@ std::vector<std::string> split_empty_values(std::vector<std::string> argv) {
   return out;
 }
 
+// Whether a word may be one of the names, "-q,--queue": "--queue", "--queue=x", "-q", "-qx", "-aq".
+bool may_be_named(std::string_view names, const std::vector<std::string>& words) {
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find(','));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    const bool is_long = name.starts_with("--");
+    for (const std::string_view word : words) {
+      if (is_long ? word.substr(0, word.find('=')) == name
+                  : word.starts_with('-') && word.find(name[1]) != word.npos) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 [[noreturn]] void fail_usage(const std::string& what) {
   throw UsageError(kExitUsage, what);
 }
@@ -117,17 +133,20 @@ void Args::parse_options(std::vector<std::string> argv, std::vector<std::string>
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
-  std::vector<CLI::Option*> parsed;
+  // CLI11 compares each option it is told of with all before it, which for a submit takes longer
+  // than everything else that taskctl does; most are not named.
+  std::vector<std::pair<const Entry*, CLI::Option*>> named;
   for (const Entry& entry : entries_) {
+    if (!may_be_named(entry.names, argv)) continue;
     if (entry.flag != nullptr) {
-      parsed.push_back(app.add_flag(entry.names, *entry.flag));
+      named.emplace_back(&entry, app.add_flag(entry.names, *entry.flag));
       continue;
     }
     CLI::Option* option = app.add_option(entry.names);
     option->multi_option_policy(entry.list != nullptr ? CLI::MultiOptionPolicy::TakeAll
                                                       : CLI::MultiOptionPolicy::TakeLast);
     option->allow_extra_args(false);
-    parsed.push_back(option);
+    named.emplace_back(&entry, option);
   }
   std::vector<std::string> reversed = split_empty_values(std::move(argv));
   std::reverse(reversed.begin(), reversed.end());
@@ -147,11 +166,11 @@ void Args::parse_options(std::vector<std::string> argv, std::vector<std::string>
     if (word.size() > 1 && word.front() == '-')
       fail_usage("unknown option " + escape_for_humans(word));
   }
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    const std::vector<std::string>& results = parsed[i]->results();
+  for (const auto& [entry, option] : named) {
+    const std::vector<std::string>& results = option->results();
     if (results.empty()) continue;
-    if (entries_[i].option != nullptr) *entries_[i].option = results.back();
-    if (entries_[i].list != nullptr) *entries_[i].list = results;
+    if (entry->option != nullptr) *entry->option = results.back();
+    if (entry->list != nullptr) *entry->list = results;
   }
 }
 
