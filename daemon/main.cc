@@ -214,7 +214,7 @@ class Daemon {
     notifier_.stop();  // first, since a request may wait for the test of a hook
     server_.stop();
     serving.join();
-    pool_.stop();
+    pool_.stop();  // no claim is under way any more, so nobody asks for its idle workers
     progress_.stop();
     timekeeper_.stop();
     publishing_.store(false);
@@ -237,7 +237,9 @@ class Daemon {
     options.idle_workers = [this](int at_most) {
       return publishing_.load() ? pool_.idle().promise(at_most) : 0;
     };
-    options.on_claims = [this](Claims claims) { pool_.idle().hand_over(std::move(claims)); };
+    options.on_claims = [this](std::optional<Claims> claims) {
+      pool_.idle().hand_over(std::move(claims));
+    };
     options.on_fatal = die;
     return options;
   }

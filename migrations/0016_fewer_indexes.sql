@@ -62,6 +62,8 @@ DROP TABLE tasks;
 ALTER TABLE tasks_rebuilt RENAME TO tasks;
 
 CREATE INDEX tasks_in_state ON tasks (state);
+-- Empty where no task needs more than a slot; each claim asks, however many tasks run.
+CREATE INDEX tasks_running_needs ON tasks (id) WHERE state = 'running' AND needs <> '';
 CREATE INDEX tasks_ready    ON tasks (queue, needs, priority DESC) WHERE state = 'queued';
 CREATE INDEX tasks_due      ON tasks (due_at_ms)   WHERE state = 'scheduled';
 CREATE INDEX tasks_ended    ON tasks (ended_at_ms) WHERE ended_at_ms IS NOT NULL;

@@ -1,6 +1,7 @@
 #include "daemon/engine/idle_workers.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace taskd {
@@ -18,18 +19,16 @@ int IdleWorkers::promise(int at_most) {
   return promised_;
 }
 
-void IdleWorkers::hand_over(Claims claims) {
-  {
-    const MutexLock lock(mutex_);
-    const bool all_served = std::cmp_equal(claims.claims.size(), promised_);
-    promised_ = 0;
-    for (Claim& claim : claims.claims) {
-      handed_.push_back(std::move(claim));
-      wake_.notify_one();
-    }
-    if (!all_served) wake_.notify_all();  // some may have stayed for the promise alone
+void IdleWorkers::hand_over(std::optional<Claims> claims) {
+  const MutexLock lock(mutex_);
+  auto woken = static_cast<std::size_t>(std::exchange(promised_, 0));  // publish() left them asleep
+  if (claims) {
+    woken = claims->claims.size();
+    std::move(claims->claims.begin(), claims->claims.end(), std::back_inserter(handed_));
+    if (claims->more || is_unwatched(claims->later)) look_again();
   }
-  share_work(claims);
+  for (; woken > 0; --woken) wake_.notify_one();
+  kept_.notify_all();
 }
 
 void IdleWorkers::publish(std::span<const Change> changes) {
@@ -55,12 +54,12 @@ std::optional<Claim> IdleWorkers::wait(std::uint64_t seen, std::optional<WallTim
     while (!has_news(seen)) wake_.wait(mutex_);
   }
   // What is being committed for an idle worker must find one.
-  while (handed_.empty() && idle_ <= promised_) wake_.wait(mutex_);
+  while (handed_.empty() && idle_ <= promised_) kept_.wait(mutex_);
   --idle_;
   if (handed_.empty()) return std::nullopt;
   Claim claim = std::move(handed_.front());
   handed_.pop_front();
-  if (later) look_again();  // somebody else is to watch the rate
+  if (is_unwatched(later)) look_again();
   return claim;
 }
 
@@ -75,12 +74,9 @@ void IdleWorkers::sleep_until(std::uint64_t seen, WallTime later) {
 }
 
 void IdleWorkers::share_work(const Claims& next) {
-  bool is_left = next.more;
-  if (!next.claims.empty() && next.later) {
-    const MutexLock lock(mutex_);
-    is_left |= !watched_ || *next.later < *watched_;
-  }
-  if (is_left) wake_another();
+  if (next.claims.empty()) return;  // the worker itself waits for what will be
+  const MutexLock lock(mutex_);
+  if (next.more || is_unwatched(next.later)) look_again();
 }
 
 void IdleWorkers::wake_another() {

@@ -24,8 +24,9 @@ class IdleWorkers {
   // How many idle workers, at most `at_most`, take claims of the commit to come. They stay idle
   // until hand_over(), which must follow.
   int promise(int at_most);
-  // What became of the promise: at most as many claims as were promised, none after a roll-back.
-  void hand_over(Claims claims);
+  // What became of the promise: at most as many claims as were promised. Nothing: the store did not
+  // get to look, so the workers ask it themselves.
+  void hand_over(std::optional<Claims> claims);
   // Wakes as many idle workers as tasks became claimable, or gave way to others, and are not
   // promised; a change of a queue counts as one.
   void publish(std::span<const Change> changes);
@@ -37,8 +38,8 @@ class IdleWorkers {
   // claimed for this worker, which must run it; else it asks the store itself.
   std::optional<Claim> wait(std::uint64_t seen, std::optional<WallTime> later);
 
-  // What the claims leave to others: another task may start, or will when its rate lets it and the
-  // worker that knows has something else to do.
+  // What a worker's claims leave to others: another task may start, or will when its rate lets it
+  // and the worker that knows has something else to do.
   void share_work(const Claims& next);
   // One more idle worker looks for work: there is some that no commit will tell of.
   void wake_another();
@@ -49,6 +50,9 @@ class IdleWorkers {
 
  private:
   void look_again() TASKD_REQUIRES(mutex_);
+  bool is_unwatched(std::optional<WallTime> later) const TASKD_REQUIRES(mutex_) {
+    return later && (!watched_ || *later < *watched_);
+  }
   void sleep_until(std::uint64_t seen, WallTime later) TASKD_REQUIRES(mutex_);
   bool has_news(std::uint64_t seen) const TASKD_REQUIRES(mutex_) {
     return work_ != seen || stopping_ || !handed_.empty();
@@ -57,6 +61,7 @@ class IdleWorkers {
   const Clock& clock_;
   mutable Mutex mutex_;
   CondVar wake_;
+  CondVar kept_;  // for workers that would leave and are promised
   bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
   std::uint64_t work_ TASKD_GUARDED_BY(mutex_) = 0;  // counts what there was to look for
   // At least as many workers are idle as are promised and claims handed over.

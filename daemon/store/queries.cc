@@ -103,7 +103,7 @@ MachineUse load_machine_use(Connection& db, std::int64_t running) {
   MachineUse use;
   use.slots = running;
   Query rows = db.query(
-      "SELECT t.needs, a.granted FROM tasks t INDEXED BY tasks_in_state"
+      "SELECT t.needs, a.granted FROM tasks t INDEXED BY tasks_running_needs"
       " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
       " WHERE t.state = 'running' AND t.needs <> ''");
   while (rows.step()) {

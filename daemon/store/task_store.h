@@ -73,10 +73,10 @@ struct StoreOptions {
   std::function<void(std::span<const Change>)> on_commit;
   // A commit that lets tasks start claims them for idle workers. Called on the writer thread before
   // such a COMMIT: how many workers, at most `at_most`, take a claim. An answer above 0 is followed
-  // by on_claims, after on_commit, with no more claims than that: none where the commit failed. As
-  // quick as on_commit. Empty: claims are asked for only.
+  // by on_claims, after on_commit, with no more claims than that; with nothing where the commit or
+  // the claim failed. As quick as on_commit. Empty: claims are asked for only.
   std::function<int(int at_most)> idle_workers = {};
-  std::function<void(Claims)> on_claims = {};
+  std::function<void(std::optional<Claims>)> on_claims = {};
   // Called once with a whole sentence when nothing may be acknowledged any more. Must not return.
   std::function<void(const std::string&)> on_fatal;
 };

@@ -101,14 +101,14 @@ WriteQueue::Batch WriteQueue::next_batch() {
 }
 
 void WriteQueue::settle_batch(std::span<Item> batch) {
-  if (try_batch(batch) == Result::settled) return;
-  // The disk is full for all of them together: each for itself then, since one may fit, and one
-  // that must be recorded is not to fail for another's sake.
+  if (try_batch(batch, /*claiming=*/true) == Result::settled) return;
+  // The disk is full for all of them together, with what they let start: each for itself then,
+  // since one may fit, and one that must be recorded is not to fail for another's sake.
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const std::span<Item> alone = batch.subspan(i, 1);
-    if (batch.size() > 1 && try_batch(alone) == Result::settled) continue;
+    if (try_batch(alone, /*claiming=*/false) == Result::settled) continue;
     if (alone[0].when_full == WhenFull::use_ballast && ballast_.give_up() &&
-        try_batch(alone) == Result::settled) {
+        try_batch(alone, /*claiming=*/false) == Result::settled) {
       continue;
     }
     alone[0].error = disk_full(ballast_);
@@ -118,7 +118,7 @@ void WriteQueue::settle_batch(std::span<Item> batch) {
 
 // Settled: the commands are committed or have their errors, and their callers know. No space: as if
 // they had never been run.
-WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch) {
+WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming) {
   for (Item& item : batch) item.error = stopped_error();
   if (batch[0].error) {
     complete(batch);
@@ -128,19 +128,19 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch) {
                           !ballast_.in_place());
   bool committing = false;
   int idle = 0;
-  Claims claims;
+  std::optional<Claims> claims;
   try {
     db_.run("BEGIN IMMEDIATE");
     for (Item& item : batch) run_command(item, transaction, batch.size() == 1);
     if (db_.in_transaction()) {
-      idle = count_idle(transaction);
+      if (claiming) idle = count_idle(transaction);
       if (idle > 0) claims = claim_for(idle, transaction);
       queues_.flush(db_);
       committing = true;
       db_.run("COMMIT");
     }
   } catch (const SQLite::Exception& error) {
-    if (idle > 0) options_.on_claims({});
+    if (idle > 0) options_.on_claims(std::nullopt);
     return give_up_batch(batch, error, committing);
   }
   if (!transaction.changes().empty()) options_.on_commit(transaction.changes());
@@ -180,21 +180,23 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
 }
 
 int WriteQueue::count_idle(const Transaction& transaction) const {
-  const std::vector<Change>& changes = transaction.changes();
-  const auto starts = std::count_if(changes.begin(), changes.end(),
-                                    [](const Change& change) { return change.lets_start(); });
-  if (starts == 0 || !options_.idle_workers) return 0;
-  return options_.idle_workers(static_cast<int>(std::min<std::ptrdiff_t>(starts, kMostClaimed)));
+  if (!options_.idle_workers || transaction.short_of_space()) return 0;
+  std::ptrdiff_t starts = 0;
+  for (const Change& change : transaction.changes()) {
+    if (change.lets_start()) ++starts;
+    if (change.to == State::running) --starts;  // most likely claimed by who reported an end
+  }
+  if (starts <= 0) return 0;
+  return options_.idle_workers(static_cast<int>(std::min(starts, kMostClaimed)));
 }
 
-// As the last command of the batch, so that nothing of it fails where this does. Then the workers
-// find out themselves when they ask.
-Claims WriteQueue::claim_for(int idle, Transaction& transaction) {
-  Claims claims;
+// As the last command of the batch: where it fails alone, nothing else does.
+std::optional<Claims> WriteQueue::claim_for(int idle, Transaction& transaction) {
+  std::optional<Claims> claims;
   const Command command = [&](Transaction& open) { claims = claim_tasks(open, options_, idle); };
   Item item{WhenFull::refuse, &command, {}, {}};
   run_command(item, transaction, /*alone=*/false);
-  return item.error ? Claims{} : std::move(claims);
+  return item.error ? std::nullopt : std::move(claims);
 }
 
 WriteQueue::Result WriteQueue::give_up_batch(std::span<Item> batch, const SQLite::Exception& error,

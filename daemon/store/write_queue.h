@@ -63,11 +63,13 @@ class WriteQueue {
   void loop();
   Batch next_batch();
   void settle_batch(std::span<Item> batch);
-  Result try_batch(std::span<Item> batch);
+  // With `claiming` idle workers get what the batch lets start.
+  Result try_batch(std::span<Item> batch, bool claiming);
   void run_command(Item& item, Transaction& transaction, bool alone);
-  // What the open transaction lets start, for workers that are idle: at most `idle` of them.
-  Claims claim_for(int idle, Transaction& transaction);
+  // How many idle workers may find something to do in what the open transaction lets start.
   int count_idle(const Transaction& transaction) const;
+  // Claims for so many of them; nothing where that failed.
+  std::optional<Claims> claim_for(int idle, Transaction& transaction);
   Result give_up_batch(std::span<Item> batch, const SQLite::Exception& error, bool committing);
   void roll_back();
   void complete(std::span<Item> batch);

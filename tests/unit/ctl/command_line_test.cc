@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include "ctl/client.h"
 #include "ctl/submit_options.h"
@@ -51,6 +53,27 @@ std::string socket_of(std::vector<const char*> environment,
   } catch (const UsageError& e) {
     return std::to_string(e.exit_code);
   }
+}
+
+// What taskctl prints; it must succeed, and no daemon is there.
+std::string answer_to(const Words& argv) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const UniqueFd in(ends[0]);
+  UniqueFd out(ends[1]);
+  {
+    const SystemClock clock;
+    const char* const nothing[] = {nullptr};
+    Context context{Environment(nothing), Output(out.get()), clock};
+    CHECK(run_taskctl(context, argv) == 0);
+  }
+  out.reset();
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = ::read(in.get(), buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(n));
+  }
+  return text;
 }
 
 }  // namespace
@@ -197,14 +220,20 @@ TEST_CASE("a mistyped verb is recognised") {
   CHECK(find_verb("sub") == nullptr);
 }
 
-TEST_CASE("every verb has a help of its own") {
+TEST_CASE("every verb has a help of its own, and no two options of one name") {
   for (const Verb& verb : all_verbs()) {
-    const UniqueFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    const SystemClock clock;
-    const char* const nothing[] = {nullptr};
-    Context context{Environment(nothing), Output(null.get()), clock};
     CAPTURE(verb.name);
-    CHECK(run_taskctl(context, {std::string(verb.name), "--help"}) == 0);
-    CHECK(run_taskctl(context, {"help", std::string(verb.name)}) == 0);
+    const std::string help = answer_to({std::string(verb.name), "--help"});
+    CHECK(help == answer_to({"help", std::string(verb.name)}));
+    std::istringstream lines(help.substr(std::min(help.find("\nOptions:"), help.size())));
+    std::set<std::string> names;
+    for (std::string line; std::getline(lines, line) && line != "Examples:";) {
+      if (line.find_first_not_of(' ') > 6) continue;
+      std::istringstream words(line);
+      for (std::string word; words >> word && word.starts_with('-');) {
+        CAPTURE(word);
+        CHECK(names.insert(word.substr(0, word.find(','))).second);
+      }
+    }
   }
 }

@@ -228,7 +228,7 @@ class StoreFixture {
       if (on_commit) on_commit(changes);
     };
     options.idle_workers = [this](int at_most) { return idle_workers ? idle_workers(at_most) : 0; };
-    options.on_claims = [this](Claims claims) { on_claims(std::move(claims)); };
+    options.on_claims = [this](std::optional<Claims> claims) { on_claims(std::move(claims)); };
     options.on_fatal = [](const std::string&) { std::abort(); };
     store = TaskStore::open(options);
   }
@@ -250,7 +250,7 @@ class StoreFixture {
   Machine machine;
   std::function<void(std::span<const Change>)> on_commit;  // set before the first write
   std::function<int(int)> idle_workers;                    // as well; with both or without
-  std::function<void(Claims)> on_claims;
+  std::function<void(std::optional<Claims>)> on_claims;
   std::unique_ptr<TaskStore> store;
 
  private:

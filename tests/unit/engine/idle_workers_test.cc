@@ -83,7 +83,20 @@ TEST_CASE_FIXTURE(Sleepers, "after a promise that came to nothing a worker looks
   CHECK(task_of(worker) == 0);
 }
 
-TEST_CASE_FIXTURE(Sleepers, "a commit that failed wakes nobody, and the next finds its worker") {
+TEST_CASE_FIXTURE(Sleepers,
+                  "where nothing may start nobody is woken, unless a rate is to be watched") {
+  auto worker = sleep();
+  REQUIRE(idle.promise(1) == 1);
+  idle.hand_over(Claims{});
+  CHECK(sleeps(worker));
+  REQUIRE(idle.promise(1) == 1);
+  Claims none;
+  none.later = clock.wall_now() + 60'000;
+  idle.hand_over(none);
+  CHECK(task_of(worker) == 0);
+}
+
+TEST_CASE_FIXTURE(Sleepers, "after a commit that failed the next finds its worker") {
   auto worker = sleep();
   REQUIRE(idle.promise(1) == 1);
   idle.hand_over({});

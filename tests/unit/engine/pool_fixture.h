@@ -22,13 +22,12 @@ struct PoolFixture : StoreFixture {
         pool(*store, launcher, running, clock, progress, handlers, workers,
              [](const std::string&) { std::abort(); }) {
     idle_workers = [this](int at_most) { return pool.idle().promise(at_most); };
-    on_claims = [this](Claims claims) { pool.idle().hand_over(std::move(claims)); };
+    on_claims = [this](std::optional<Claims> claims) { pool.idle().hand_over(std::move(claims)); };
     on_commit = [this](std::span<const Change> changes) {
       running.publish(changes);
       pool.idle().publish(changes);
       const std::lock_guard lock(mutex);
       ++commits;
-      reads_at_commit = clock.reads;
       for (const Change& change : changes) {
         latest[change.task] = change.to;
         if (on_change) on_change(change);
@@ -42,19 +41,8 @@ struct PoolFixture : StoreFixture {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return latest.contains(task) && latest.at(task) == state; });
   }
-  // Until a worker has asked the store since its latest commit that changed anything, which must
-  // have woken one.
-  void wait_until_asked() {
-    int then = 0;
-    {
-      const std::lock_guard lock(mutex);
-      then = reads_at_commit;
-    }
-    clock.reads.wait(then);
-    let_workers_ask();
-  }
-  // Most likely those that asked have found nothing and sleep, so that only a commit wakes them:
-  // for some rounds nobody but the test asks.
+  // Most likely all workers that have nothing to do sleep, so that only a commit wakes them: for
+  // some rounds nobody but the test asks.
   void let_workers_ask() {
     for (int alone = 0; alone < 3; ++alone) {
       const int before = clock.reads;
@@ -71,7 +59,6 @@ struct PoolFixture : StoreFixture {
   std::mutex mutex;
   std::condition_variable changed;  // with each commit that changed anything
   std::uint64_t commits = 0;        // that did
-  int reads_at_commit = 0;          // of the clock, one for each transaction
   std::map<TaskId, State> latest;
   std::function<void(const Change&)> on_change;  // in the order of commits, with the mutex held
 };

@@ -182,7 +182,7 @@ TEST_CASE("what a large task kept back starts once that task gives way") {
   large.spec.flow.slots = 2;
   const TaskId in_front = f.submit(large);
   f.submit();
-  f.wait_until_asked();
+  f.let_workers_ask();
   ControlRequest hold;
   hold.actor = {.uid = 0, .admin = true};
   hold.verb = Verb::hold;
@@ -217,7 +217,7 @@ TEST_CASE("an idle worker starts what a rate lets go while the one that knew whe
   f.pool.start({});
   for (int i = 0; i < 2; ++i) {
     f.submit();
-    f.wait_until_asked();
+    f.let_workers_ask();
   }
   f.store->control_queue({}, "default", QueueVerb::resume);
   f.launcher.wait_until_started(1);

@@ -76,10 +76,10 @@ TEST_CASE_FIXTURE(Fixture, "a commit claims what it lets start for as many worke
   idle = 2;
   std::get<Submitted>(try_submit({task(), task(9), task(1)}));
   REQUIRE(handed.size() == 1);
-  REQUIRE(handed[0].claims.size() == 2);
-  CHECK(handed[0].claims[0].task == 2);
-  CHECK(handed[0].claims[1].task == 3);
-  CHECK(handed[0].more);
+  REQUIRE(handed[0]->claims.size() == 2);
+  CHECK(handed[0]->claims[0].task == 2);
+  CHECK(handed[0]->claims[1].task == 3);
+  CHECK(handed[0]->more);
   CHECK(state(1) == State::queued);
   CHECK(number("SELECT count(DISTINCT at_ms) FROM events") == 1);
   idle = 0;
@@ -89,11 +89,11 @@ TEST_CASE_FIXTURE(Fixture, "a commit claims what it lets start for as many worke
   idle = 1;
   control(Verb::hold, 1);
   CHECK(handed.size() == 2);  // what it kept back might have started, but nothing is queued
-  CHECK(handed[1].claims.empty());
+  CHECK(handed[1]->claims.empty());
   control(Verb::release, id);
   REQUIRE(handed.size() == 3);
-  CHECK(handed[2].claims.at(0).task == id);
-  CHECK(finish(handed[2].claims[0]));
+  CHECK(handed[2]->claims.at(0).task == id);
+  CHECK(finish(handed[2]->claims[0]));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a worker that lost its lease cannot finish the task") {

@@ -79,7 +79,7 @@ struct Fixture {
       promised += std::min(at_most, idle) > 0;
       return std::min(at_most, idle);
     };
-    options.on_claims = [this](Claims claims) {
+    options.on_claims = [this](std::optional<Claims> claims) {
       const std::lock_guard lock(mutex);
       handed.push_back(std::move(claims));
     };
@@ -171,7 +171,7 @@ struct Fixture {
   std::size_t largest_commit = 0;  // in changes
   int idle = 0;                    // workers that take claims with the commits
   int promised = 0;                // commits for which there were some
-  std::vector<Claims> handed;
+  std::vector<std::optional<Claims>> handed;
   std::vector<std::string> fatal;
   std::unique_ptr<TaskStore> store;  // ends first: its writer calls into what is above
 };
