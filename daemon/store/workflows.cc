@@ -1,7 +1,5 @@
 #include "daemon/store/workflows.h"
 
-#include <stdexcept>
-
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -37,14 +35,9 @@ void load_tasks(Connection& db, Workflow& workflow) {
 }  // namespace
 
 WorkflowId insert_workflow(Transaction& transaction, std::uint32_t uid, const std::string& name) {
-  Query row = transaction.db().query(
-      "INSERT INTO workflows (uid, name, created_at_ms) VALUES (?1, ?2, ?3) RETURNING id");
-  if (!row.bind(uid, name, transaction.now()).step()) {
-    throw std::logic_error("an INSERT returned no id");
-  }
-  const WorkflowId id = row.int64(0);
-  row.run();
-  return id;
+  transaction.db().run("INSERT INTO workflows (uid, name, created_at_ms) VALUES (?1, ?2, ?3)", uid,
+                       name, transaction.now());
+  return transaction.db().last_id();
 }
 
 void forget_unused_workflow(Connection& db, WorkflowId workflow) {

@@ -60,12 +60,16 @@ TEST_CASE("from every earlier schema comes the schema of a fresh database") {
   }
 }
 
-SQLite::Database migrated_from(const std::string& name) {
+SQLite::Database database_before(const std::string& name) {
   const auto all = embedded_migrations();
   const auto found = std::find_if(
       all.begin(), all.end(), [&](const Migration& migration) { return migration.name == name; });
   REQUIRE(found != all.end());
-  SQLite::Database db = database_before(*found);
+  return database_before(*found);
+}
+
+SQLite::Database migrated_from(const std::string& name) {
+  SQLite::Database db = database_before(name);
   migrate(db, "old");
   return db;
 }
@@ -104,12 +108,7 @@ std::vector<std::string> rows_of(SQLite::Database& db, const std::string& table)
 }
 
 TEST_CASE("tables that are rebuilt keep their rows, what points at them, and the next id") {
-  const auto all = embedded_migrations();
-  const auto found = std::find_if(all.begin(), all.end(), [](const Migration& migration) {
-    return migration.name == "0016_fewer_indexes";
-  });
-  REQUIRE(found != all.end());
-  SQLite::Database db = database_before(*found);
+  SQLite::Database db = database_before("0016_fewer_indexes");
   std::map<std::string, std::vector<std::string>> before;
   for (const char* table : {"tasks", "attempts", "task_specs", "task_labels", "dependencies"}) {
     before[table] = rows_of(db, table);

@@ -136,9 +136,9 @@ TEST_CASE_FIXTURE(ListFixture, "claim, promotion and lists by state walk an inde
         " queue = 'default' AND needs = '' ORDER BY priority DESC, id LIMIT 1",
         "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND"
         " queue = 'default' AND needs > '' ORDER BY needs LIMIT 1",
-        "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND state "
-        "= 'blocked' AND"
-        " queue = 'default' AND blocked_on = 'key' ORDER BY priority DESC, id LIMIT 1",
+        "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND"
+        " state = 'blocked' AND queue = 'default' AND blocked_on = 'key' ORDER BY priority DESC, "
+        "id LIMIT 1",
         "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND"
         " queue = 'default' AND state = 'queued' ORDER BY priority, id DESC LIMIT 1",
         "SELECT queue FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND"
