@@ -13,7 +13,6 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "daemon/api/server.h"
@@ -229,9 +228,7 @@ class Daemon {
     options.ballast_bytes = config.ballast_bytes;
     options.clock = &clock_;
     for (const Hook& hook : config.hooks) options.hooks.push_back({hook.name, hook.on});
-    options.describe_task = [](const Task& task) {
-      return task_to_json(task).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    };
+    options.describe_task = [](const Task& task) { return task_to_text(task); };
     options.machine = machine_of(config);
     options.on_commit = [this](std::span<const Change> changes) { publish(changes); };
     options.idle_workers = [this](int at_most) {

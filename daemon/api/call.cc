@@ -9,9 +9,13 @@ std::string dump(const nlohmann::json& json) {
 }
 
 Reply json_reply(int status, const nlohmann::json& body) {
+  return text_reply(status, dump(body));
+}
+
+Reply text_reply(int status, std::string json) {
   Reply reply;
   reply.status = status;
-  reply.body = dump(body);
+  reply.body = std::move(json);
   reply.body += '\n';
   return reply;
 }

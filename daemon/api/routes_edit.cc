@@ -89,7 +89,7 @@ Reply edit(const ApiContext& context, const Call& call, const json& patch,
     request.retry = retry;
     if (!try_edit(context, request, pointer)) continue;
     const Task after = find();
-    Reply reply = json_reply(200, task_to_json(after));
+    Reply reply = text_reply(200, task_to_text(after));
     reply.headers.emplace_back("ETag", etag_of(after));
     return reply;
   }

@@ -56,7 +56,7 @@ Reply signal_task(const ApiContext& context, const Call& call) {
   send(context, request, signal);
   const auto task = context.store.get(call.actor, request.ids.front());
   if (!task) no_such_task(context, request.ids.front());  // TERM, and removed since
-  return json_reply(200, task_to_json(*task));
+  return text_reply(200, task_to_text(*task));
 }
 
 Reply signal_tasks(const ApiContext& context, const Call& call) {

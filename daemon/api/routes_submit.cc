@@ -114,31 +114,31 @@ std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
   return tasks;
 }
 
-// The tasks in JSON; those that a unique key found instead of submitting them are told apart.
-json answers_of(const std::vector<Task>& tasks, const Submitted& submitted) {
-  json out = json::array();
+// The tasks as JSON text, separated by commas; those that a unique key found instead of submitting
+// them are told apart.
+std::string answers_of(const std::vector<Task>& tasks, const Submitted& submitted) {
+  std::string out;
   std::size_t at = 0;  // `tasks` are in the order of the ids, and some may be missing
   for (const Task& task : tasks) {
     while (submitted.ids.at(at) != task.id) ++at;
-    json& one = out.emplace_back(task_to_json(task));
-    if (submitted.any_existing && submitted.existing.at(at)) one["existing"] = true;
+    const bool existing = submitted.any_existing && submitted.existing.at(at);
+    if (!out.empty()) out += ',';
+    out += task_to_text(task, existing ? kExistingMember : "");
     ++at;
   }
   return out;
 }
 
 Reply answer(const std::vector<Task>& tasks, const Submitted& submitted, bool batch) {
-  json answers = answers_of(tasks, submitted);
+  std::string answers = answers_of(tasks, submitted);
   const int status = submitted.tasks.empty() ? 200 : 201;
-  if (batch) {
-    return json_reply(status, {{"tasks", std::move(answers)}});
-  }
+  if (batch) return text_reply(status, "{\"tasks\":[" + answers + "]}");
   const TaskId id = submitted.ids.front();
   if (tasks.empty()) {
     throw ProblemError(404, "no_such_task",
                        "task " + std::to_string(id) + " was submitted and removed since");
   }
-  Reply reply = json_reply(status, answers.front());
+  Reply reply = text_reply(status, std::move(answers));
   reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
   return reply;
 }

@@ -17,10 +17,9 @@ bool take_oldest_first(HttpQuery& query) {
   return order == "oldest";
 }
 
-Reply page(const std::string& items, const json& next_cursor) {
-  Reply reply;
-  reply.body = "{\"tasks\":[" + items + "],\"next_cursor\":" + next_cursor.dump() + "}\n";
-  return reply;
+Reply page(const std::string& name, const std::string& items, const json& next_cursor) {
+  return text_reply(
+      200, "{\"" + name + "\":[" + items + "],\"next_cursor\":" + next_cursor.dump() + "}");
 }
 
 }  // namespace
@@ -47,20 +46,21 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
     const bool more = tasks.size() == static_cast<std::size_t>(request.limit);
     if (more) tasks.pop_back();  // it only told that this is not the end
     for (const Task& task : tasks) {
-      if (items.size() >= kMaxPageBytes) return page(items, make_cursor(*request.after, list));
+      if (items.size() >= kMaxPageBytes)
+        return page("tasks", items, make_cursor(*request.after, list));
       if (count++ > 0) items += ',';
-      items += dump(task_to_json(task));
+      items += task_to_text(task);
       request.after = task.id;
     }
-    if (!more) return page(items, nullptr);
-    if (count == limit) return page(items, make_cursor(*request.after, list));
+    if (!more) return page("tasks", items, nullptr);
+    if (count == limit) return page("tasks", items, make_cursor(*request.after, list));
   }
 }
 
 Reply show_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   const Task task = task_of(context, call);
-  Reply reply = json_reply(200, task_with_payload_to_json(task));
+  Reply reply = text_reply(200, task_to_text(task, payload_member(task)));
   reply.headers.emplace_back("ETag", etag_of(task));
   return reply;
 }
@@ -79,9 +79,12 @@ Reply show_attempts(const ApiContext& context, const Call& call) {
     attempts.pop_back();
     next = make_cursor(attempts.back().number, list);
   }
-  json items = json::array();
-  for (const Attempt& attempt : attempts) items.push_back(attempt_to_json(attempt));
-  return json_reply(200, {{"attempts", std::move(items)}, {"next_cursor", std::move(next)}});
+  std::string items;
+  for (const Attempt& attempt : attempts) {
+    if (!items.empty()) items += ',';
+    items += attempt_to_text(attempt);
+  }
+  return page("attempts", items, next);
 }
 
 }  // namespace taskd

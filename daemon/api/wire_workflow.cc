@@ -210,17 +210,25 @@ std::variant<NewWorkflow, FieldErrors> workflow_from_body(const json& body) {
   return WorkflowReader(body).read();
 }
 
-json workflow_to_json(const Workflow& workflow, bool with_tasks) {
+json workflow_to_json(const Workflow& workflow) {
   json out = {{"id", workflow.id},
               {"uid", workflow.uid},
               {"name", workflow.name},
               {"state", to_string(state_of(workflow))},
               {"created_at", format_rfc3339(workflow.created_at)}};
   out["counts"] = counts_to_json(workflow.counts);
-  if (!with_tasks) return out;
-  json& tasks = out["tasks"] = json::array();
-  for (const Task& task : workflow.tasks) tasks.push_back(task_to_json(task));
   return out;
+}
+
+std::string workflow_to_text(const Workflow& workflow) {
+  std::string out = workflow_to_json(workflow).dump();
+  out.pop_back();  // its '}'
+  out += ",\"tasks\":[";
+  for (const Task& task : workflow.tasks) {
+    if (out.back() != '[') out += ',';
+    out += task_to_text(task);
+  }
+  return out += "]}";
 }
 
 Workflow workflow_from_json(const json& object) {

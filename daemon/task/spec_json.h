@@ -12,6 +12,8 @@
 
 namespace taskd {
 
+class JsonWriter;
+
 // One complaint about a JSON document. `pointer` is an RFC 6901 fragment, percent-encoded to plain
 // ASCII: "#/argv/0", "#/env/A%20B".
 struct FieldError {
@@ -68,5 +70,8 @@ std::string spec_to_stored(const TaskSpec& spec);
 // Reads the stored form into a `spec` that is fresh but for queue, name and priority.
 // Throws std::runtime_error when the text is not one spec_to_stored() wrote.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
+// A member of the object that is open, for the stored form and for answers.
+void write_matches(JsonWriter& writer, std::string_view name,
+                   const std::vector<RetryMatch>& matches);
 
 }  // namespace taskd

@@ -1,13 +1,11 @@
-// The stored form of a spec. A submit and a claim each pass here once, so the writer builds its
-// text directly. The reader checks types, not limits: rows outlive the limits they were accepted
-// under.
+// The stored form of a spec. The reader checks types, not limits: rows outlive the limits they were
+// accepted under.
 
-#include <array>
-#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "daemon/base/json_writer.h"
 #include "daemon/task/spec_json.h"
 #include "daemon/task/task_flow_json.h"
 
@@ -16,129 +14,20 @@ namespace {
 
 using nlohmann::json;
 
-// Appends compact JSON. The caller sees to it that the calls make a document.
-class JsonWriter {
- public:
-  std::string take() { return std::move(out_); }
-
-  void begin(char bracket) {
-    separate();
-    out_ += bracket;
-  }
-  void end(char bracket) { out_ += bracket; }
-  // A value that is written out already.
-  void raw(std::string_view value) {
-    separate();
-    out_ += value;
-  }
-  void key(std::string_view name) {
-    string(name);
-    out_ += ':';
-  }
-
-  void string(std::string_view text) {
-    separate();
-    out_ += '"';
-    std::size_t done = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      const auto byte = static_cast<unsigned char>(text[i]);
-      if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
-      out_.append(text, done, i - done);
-      done = i + 1;
-      escape(byte);
-    }
-    out_.append(text, done);
-    out_ += '"';
-  }
-
-  template <class Number>
-  void number(Number value) {
-    separate();
-    std::array<char, 32> buffer;  // any int64, and any double in its shortest exact form
-    const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-    out_.append(buffer.data(), result.ptr);
-  }
-
- private:
-  // A comma where the next token follows a finished value.
-  void separate() {
-    if (!out_.empty() && out_.back() != '{' && out_.back() != '[' && out_.back() != ':')
-      out_ += ',';
-  }
-
-  void escape(unsigned char byte) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    out_ += '\\';
-    if (byte == '"' || byte == '\\') {
-      out_ += static_cast<char>(byte);
-    } else if (byte == '\n') {
-      out_ += 'n';
-    } else {
-      out_.append("u00").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 0xF]);
-    }
-  }
-
-  std::string out_;
-};
-
-void write_strings(JsonWriter& writer, const std::map<std::string, std::string>& strings) {
-  writer.begin('{');
-  for (const auto& [name, value] : strings) {
-    writer.key(name);
-    writer.string(value);
-  }
-  writer.end('}');
-}
-
-void write_matches(JsonWriter& writer, const std::vector<RetryMatch>& matches) {
-  writer.begin('[');
-  for (const RetryMatch& match : matches) {
-    if (match.exit_code) {
-      writer.number(*match.exit_code);
-    } else if (match.reason) {
-      writer.string(to_string(*match.reason));
-    }
-  }
-  writer.end(']');
-}
-
 void write_backoff(JsonWriter& writer, const Backoff& backoff) {
   const Backoff defaults;
   writer.begin('{');
-  if (backoff.kind != defaults.kind) {
-    writer.key("kind");
-    writer.string(to_string(backoff.kind));
-  }
-  if (backoff.initial_ms != defaults.initial_ms) {
-    writer.key("initial_ms");
-    writer.number(backoff.initial_ms);
-  }
-  if (backoff.max_ms != defaults.max_ms) {
-    writer.key("max_ms");
-    writer.number(backoff.max_ms);
-  }
-  if (backoff.jitter != defaults.jitter) {
-    writer.key("jitter");
-    writer.number(backoff.jitter);
-  }
+  if (backoff.kind != defaults.kind) writer.member("kind", to_string(backoff.kind));
+  if (backoff.initial_ms != defaults.initial_ms) writer.member("initial_ms", backoff.initial_ms);
+  if (backoff.max_ms != defaults.max_ms) writer.member("max_ms", backoff.max_ms);
+  if (backoff.jitter != defaults.jitter) writer.member("jitter", backoff.jitter);
   writer.end('}');
 }
 
 void write_command(JsonWriter& writer, const TaskSpec& spec) {
-  if (!spec.argv.empty()) {
-    writer.key("argv");
-    writer.begin('[');
-    for (const std::string& arg : spec.argv) writer.string(arg);
-    writer.end(']');
-  }
-  if (!spec.shell.empty()) {
-    writer.key("shell");
-    writer.string(spec.shell);
-  }
-  if (!spec.handler.empty()) {
-    writer.key("handler");
-    writer.string(spec.handler);
-  }
+  if (!spec.argv.empty()) writer.member("argv", spec.argv);
+  if (!spec.shell.empty()) writer.member("shell", spec.shell);
+  if (!spec.handler.empty()) writer.member("handler", spec.handler);
   if (!spec.payload.empty()) {
     writer.key("payload");
     writer.raw(spec.payload);
@@ -149,8 +38,11 @@ void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
   if (spec.stdin_file.empty() && spec.stdin_text.empty()) return;
   writer.key("stdin");
   writer.begin('{');
-  writer.key(spec.stdin_file.empty() ? "text" : "file");
-  writer.string(spec.stdin_file.empty() ? spec.stdin_text : spec.stdin_file);
+  if (spec.stdin_file.empty()) {
+    writer.member("text", spec.stdin_text);
+  } else {
+    writer.member("file", spec.stdin_file);
+  }
   writer.end('}');
 }
 
@@ -287,38 +179,33 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
 
 }  // namespace
 
+void write_matches(JsonWriter& writer, std::string_view name,
+                   const std::vector<RetryMatch>& matches) {
+  writer.key(name);
+  writer.begin('[');
+  for (const RetryMatch& match : matches) {
+    if (match.exit_code) {
+      writer.value(*match.exit_code);
+    } else if (match.reason) {
+      writer.value(to_string(*match.reason));
+    }
+  }
+  writer.end(']');
+}
+
 std::string spec_to_stored(const TaskSpec& spec) {
   static const TaskSpec defaults;
   JsonWriter writer;
   const auto number_unless = [&](std::string_view key, std::int64_t value, std::int64_t usual) {
-    if (value == usual) return;
-    writer.key(key);
-    writer.number(value);
-  };
-  const auto matches_unless_empty = [&](std::string_view key, const std::vector<RetryMatch>& list) {
-    if (list.empty()) return;
-    writer.key(key);
-    write_matches(writer, list);
+    if (value != usual) writer.member(key, value);
   };
   writer.begin('{');
   write_command(writer, spec);
-  if (!spec.env.empty()) {
-    writer.key("env");
-    write_strings(writer, spec.env);
-  }
-  if (!spec.cwd.empty()) {
-    writer.key("cwd");
-    writer.string(spec.cwd);
-  }
+  if (!spec.env.empty()) writer.member("env", spec.env);
+  if (!spec.cwd.empty()) writer.member("cwd", spec.cwd);
   write_stdin(writer, spec);
-  if (spec.user_uid) {
-    writer.key("user");
-    writer.number(*spec.user_uid);
-  }
-  if (!spec.labels.empty()) {
-    writer.key("labels");
-    write_strings(writer, spec.labels);
-  }
+  if (spec.user_uid) writer.member("user", *spec.user_uid);
+  if (!spec.labels.empty()) writer.member("labels", spec.labels);
   number_unless("timeout_ms", spec.timeout_ms, defaults.timeout_ms);
   number_unless("progress_timeout_ms", spec.progress_timeout_ms, defaults.progress_timeout_ms);
   number_unless("grace_ms", spec.grace_ms, defaults.grace_ms);
@@ -327,28 +214,13 @@ std::string spec_to_stored(const TaskSpec& spec) {
     writer.key("backoff");
     write_backoff(writer, spec.backoff);
   }
-  matches_unless_empty("retry_on", spec.retry_on);
-  matches_unless_empty("no_retry_on", spec.no_retry_on);
-  if (spec.on_lost != defaults.on_lost) {
-    writer.key("on_lost");
-    writer.string(to_string(spec.on_lost));
-  }
+  if (!spec.retry_on.empty()) write_matches(writer, "retry_on", spec.retry_on);
+  if (!spec.no_retry_on.empty()) write_matches(writer, "no_retry_on", spec.no_retry_on);
+  if (spec.on_lost != defaults.on_lost) writer.member("on_lost", to_string(spec.on_lost));
   number_unless("max_lost", spec.max_lost, defaults.max_lost);
   number_unless("keep_ms", spec.keep_ms, defaults.keep_ms);
-  if (!spec.notify.empty()) {
-    writer.key("notify");
-    writer.begin('[');
-    for (const Notify& notify : spec.notify) writer.string(format_notify(notify));
-    writer.end(']');
-  }
-  if (spec.flow != defaults.flow) {
-    json flow;
-    add_flow(flow, spec.flow, /*all=*/false);
-    for (const auto& [key, value] : flow.items()) {
-      writer.key(key);
-      writer.raw(value.dump());
-    }
-  }
+  if (!spec.notify.empty()) writer.member("notify", format_notify(spec.notify));
+  write_flow(writer, spec.flow, /*all=*/false);
   writer.end('}');
   return writer.take();
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "daemon/base/json_writer.h"
 #include "daemon/task/field_reader.h"
 
 namespace taskd {
@@ -155,28 +156,42 @@ Dependency dependency_from_json(const json& value) {
   return dependency;
 }
 
-json key_to_json(const KeyUse& key) {
-  if (key.name.empty()) return nullptr;
-  json out = {{"name", key.name}};
-  if (key.limit) out["limit"] = *key.limit;
-  if (key.rate) out["rate"] = rate_to_json(key.rate);
-  return out;
-}
-
-json unique_to_json(const Unique& unique) {
-  if (unique.key.empty()) return nullptr;
-  json out = {{"key", unique.key}};
-  if (unique.for_ms > 0) out["for_ms"] = unique.for_ms;
-  if (unique.while_state) out["while"] = to_string(*unique.while_state);
-  return out;
-}
-
-json dependencies_to_json(const std::vector<Dependency>& dependencies) {
-  json out = json::array();
-  for (const Dependency& dependency : dependencies) {
-    out.push_back({{"task", dependency.task}, {"on", to_string(dependency.on)}});
+void write_key(JsonWriter& writer, const KeyUse& key) {
+  writer.key("key");
+  if (key.name.empty()) return writer.null();
+  writer.begin('{');
+  writer.member("name", key.name);
+  if (key.limit) writer.member("limit", *key.limit);
+  if (key.rate) {
+    writer.key("rate");
+    writer.begin('{');
+    writer.member("count", key.rate->count);
+    writer.member("per_ms", key.rate->per_ms);
+    writer.end('}');
   }
-  return out;
+  writer.end('}');
+}
+
+void write_unique(JsonWriter& writer, const Unique& unique) {
+  writer.key("unique");
+  if (unique.key.empty()) return writer.null();
+  writer.begin('{');
+  writer.member("key", unique.key);
+  if (unique.for_ms > 0) writer.member("for_ms", unique.for_ms);
+  if (unique.while_state) writer.member("while", to_string(*unique.while_state));
+  writer.end('}');
+}
+
+void write_dependencies(JsonWriter& writer, const std::vector<Dependency>& dependencies) {
+  writer.key("depends_on");
+  writer.begin('[');
+  for (const Dependency& dependency : dependencies) {
+    writer.begin('{');
+    writer.member("task", dependency.task);
+    writer.member("on", to_string(dependency.on));
+    writer.end('}');
+  }
+  writer.end(']');
 }
 
 }  // namespace
@@ -254,16 +269,15 @@ json rate_to_json(const std::optional<RateLimit>& rate) {
   return {{"count", rate->count}, {"per_ms", rate->per_ms}};
 }
 
-void add_flow(json& out, const TaskFlow& flow, bool all) {
-  const TaskFlow defaults;
-  if (all || flow.key != defaults.key) out["key"] = key_to_json(flow.key);
-  if (all || flow.slots != defaults.slots) out["slots"] = flow.slots;
-  if (all || !flow.resources.empty()) out["resources"] = flow.resources;
-  if (all || flow.unique != defaults.unique) out["unique"] = unique_to_json(flow.unique);
-  if (all || !flow.depends_on.empty()) out["depends_on"] = dependencies_to_json(flow.depends_on);
-  if (all || flow.on_dependency_failed != defaults.on_dependency_failed) {
-    out["on_dependency_failed"] = to_string(flow.on_dependency_failed);
-  }
+void write_flow(JsonWriter& writer, const TaskFlow& flow, bool all) {
+  static const TaskFlow defaults;
+  if (all || flow.key != defaults.key) write_key(writer, flow.key);
+  if (all || flow.slots != defaults.slots) writer.member("slots", flow.slots);
+  if (all || !flow.resources.empty()) writer.member("resources", flow.resources);
+  if (all || flow.unique != defaults.unique) write_unique(writer, flow.unique);
+  if (all || !flow.depends_on.empty()) write_dependencies(writer, flow.depends_on);
+  if (all || flow.on_dependency_failed != defaults.on_dependency_failed)
+    writer.member("on_dependency_failed", to_string(flow.on_dependency_failed));
 }
 
 bool flow_member_from_json(const std::string& key, const json& value, TaskFlow& flow) {

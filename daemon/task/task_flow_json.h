@@ -9,6 +9,7 @@
 namespace taskd {
 
 class FieldReader;
+class JsonWriter;
 
 inline constexpr std::size_t kMaxKeyNameBytes = 200;
 inline constexpr int kMaxSlots = 1024;
@@ -32,9 +33,9 @@ void read_on_dependency_failed(FieldReader&, const nlohmann::json& value, const 
 
 nlohmann::json rate_to_json(const std::optional<RateLimit>& rate);  // null without one
 
-// Adds its members to the object: with `all`, also what is as it is by default.
-void add_flow(nlohmann::json& object, const TaskFlow& flow, bool all);
-// Reads one member that add_flow() wrote; null is no value. False: it is none of them. Throws
+// Writes its members into an object that is open: with `all`, also what is as it is by default.
+void write_flow(JsonWriter& writer, const TaskFlow& flow, bool all);
+// Reads one member that write_flow() wrote; null is no value. False: it is none of them. Throws
 // std::runtime_error for one that it never wrote.
 bool flow_member_from_json(const std::string& key, const nlohmann::json& value, TaskFlow& flow);
 

@@ -245,7 +245,7 @@ class ApiFixture {
     options.ballast_bytes = 4096;
     options.clock = &clock_;
     for (const Hook& hook : hooks_) options.hooks.push_back({hook.name, hook.on});
-    options.describe_task = [](const Task& task) { return task_to_json(task).dump(); };
+    options.describe_task = [](const Task& task) { return task_to_text(task); };
     options.on_commit = [this](std::span<const Change> changes) { watch_->publish(changes); };
     options.on_fatal = [](const std::string&) { std::abort(); };
     store_ = TaskStore::open(options);

@@ -14,6 +14,13 @@ namespace {
 
 using nlohmann::json;
 
+json json_of(const Task& task, std::string_view more = {}) {
+  return json::parse(task_to_text(task, more));
+}
+json json_of(const Attempt& attempt) {
+  return json::parse(attempt_to_text(attempt));
+}
+
 Task rich_task() {
   Task task;
   task.id = 42;
@@ -81,11 +88,11 @@ void check_same(const Task& a, const Task& b) {
 json outcome_json(const Outcome& outcome) {
   Task task;
   task.last_outcome = outcome;
-  return task_to_json(task);
+  return json_of(task);
 }
 
 TEST_CASE("an answered task has exactly the documented fields") {
-  CHECK(task_to_json(rich_task()) == json::parse(R"({
+  CHECK(json_of(rich_task()) == json::parse(R"({
     "id": 42, "uid": 1000, "array": {"id": 40, "index": 3},
     "workflow": {"id": 4, "step": "build"}, "schedule": "nightly",
     "argv": ["tar", "two words"], "command": "tar 'two words'",
@@ -109,7 +116,7 @@ TEST_CASE("what a task has not is null, and only one of argv and shell is there"
   Task task;
   task.id = 1;
   task.spec.shell = "a | b";
-  const json answer = task_to_json(task);
+  const json answer = json_of(task);
   for (const char* field :
        {"reason", "due_at", "started_at", "ended_at", "cancel_requested_at", "outcome", "exit_code",
         "signal", "error", "progress", "cwd", "stdin", "user", "schedule"}) {
@@ -123,7 +130,7 @@ TEST_CASE("what a task has not is null, and only one of argv and shell is there"
   CHECK(answer["shell"] == "a | b");
   CHECK(answer["command"] == "a | b");
   CHECK_FALSE(answer.contains("argv"));
-  CHECK_FALSE(task_to_json(rich_task()).contains("shell"));
+  CHECK_FALSE(json_of(rich_task()).contains("shell"));
 }
 
 TEST_CASE("each outcome shows what belongs to it") {
@@ -144,7 +151,7 @@ TEST_CASE("each outcome shows what belongs to it") {
 
 TEST_CASE("a task reads back from its answer, env masked") {
   Task task = rich_task();
-  const Task read = task_from_json(task_to_json(task));
+  const Task read = task_from_json(json_of(task));
   CHECK(read.spec.env.at("KEY") == "***");
   task.spec.env["KEY"] = "***";
   task.spec.stdin_text = "***";
@@ -153,24 +160,45 @@ TEST_CASE("a task reads back from its answer, env masked") {
   Task fresh;
   fresh.id = 1;
   fresh.spec.shell = "x";
-  check_same(task_from_json(task_to_json(fresh)), fresh);
+  check_same(task_from_json(json_of(fresh)), fresh);
   for (const Outcome& outcome :
        {Outcome{OutcomeKind::signaled, 15, ""}, Outcome{OutcomeKind::reported, 0, "why"},
         Outcome{OutcomeKind::lost, 0, ""}}) {
     fresh.last_outcome = outcome;
-    check_same(task_from_json(task_to_json(fresh)), fresh);
+    check_same(task_from_json(json_of(fresh)), fresh);
   }
 }
 
 TEST_CASE("an error text does not change when it is passed on") {
   Task task;
   task.last_outcome = Outcome{OutcomeKind::spawn_failed, ENOENT, "exec"};
-  const json first = task_to_json(task);
-  CHECK(task_to_json(task_from_json(first)) == first);
+  const json first = json_of(task);
+  CHECK(json_of(task_from_json(first)) == first);
+}
+
+TEST_CASE("what a job wrote may be broken UTF-8, and the answer is valid all the same") {
+  Task task;
+  task.last_outcome = Outcome{OutcomeKind::reported, 0, "out of \xff\"paper\""};
+  task.progress = Progress{{}, "ha\xc3"};
+  CHECK(json_of(task)["error"] == "out of \xef\xbf\xbd\"paper\"");
+  CHECK(json_of(task)["progress"]["message"] == "ha\xef\xbf\xbd");
+  Attempt attempt;
+  attempt.stderr_tail = "\xf0\x9f\n";
+  CHECK(json_of(attempt)["stderr_tail"] == "\xef\xbf\xbd\n");
+}
+
+TEST_CASE("further members stand beside a task's own") {
+  CHECK(json_of(Task(), kExistingMember)["existing"] == true);
+  Task task;
+  CHECK(payload_member(task).empty());
+  task.spec.handler = "send_email";
+  CHECK(json_of(task, payload_member(task))["payload"].is_null());
+  task.spec.payload = R"({"to":["a"]})";
+  CHECK(json_of(task, payload_member(task))["payload"] == json{{"to", {"a"}}});
 }
 
 TEST_CASE("an older reader ignores fields it does not know") {
-  json answer = task_to_json(rich_task());
+  json answer = json_of(rich_task());
   answer["slots"] = 3;
   answer["backoff"]["shape"] = "round";
   CHECK(task_from_json(answer).id == 42);
@@ -186,7 +214,7 @@ TEST_CASE("an answer that lacks something says what") {
     return "";
   };
   for (const char* field : {"id", "uid", "state", "created_at"}) {
-    json answer = task_to_json(rich_task());
+    json answer = json_of(rich_task());
     answer.erase(field);
     CHECK(complaint(answer) == "the answer's \"" + std::string(field) + "\" is missing");
   }
@@ -195,7 +223,7 @@ TEST_CASE("an answer that lacks something says what") {
     "exit_code": "0"})");
   for (const auto& [field, value] : wrong.items()) {
     CAPTURE(field);
-    json answer = task_to_json(rich_task());
+    json answer = json_of(rich_task());
     answer[field] = value;
     CHECK_FALSE(complaint(answer).empty());
   }
@@ -209,7 +237,7 @@ TEST_CASE("an attempt has the documented fields, reads back, and keeps its token
   attempt.token = "secret";
   attempt.boot_id = "boot";
   attempt.started_at = {1'772'366'400'000};
-  CHECK(attempt_to_json(attempt) == json::parse(R"({
+  CHECK(json_of(attempt) == json::parse(R"({
     "number": 2, "started_at": "2026-03-01T12:00:00.000Z", "granted": {}, "ended_at": null,
     "outcome": null,
     "exit_code": null, "signal": null, "error": null, "user_cpu_ms": 0, "system_cpu_ms": 0,
@@ -220,8 +248,8 @@ TEST_CASE("an attempt has the documented fields, reads back, and keeps its token
   attempt.usage = {1, 2, 3};
   attempt.stderr_tail = "oops\n";
   attempt.granted = {{"gpu", {"0", "1"}}, {"tape", {"a"}}};
-  CHECK(attempt_to_json(attempt)["granted"]["gpu"] == json{"0", "1"});
-  const Attempt read = attempt_from_json(attempt_to_json(attempt));
+  CHECK(json_of(attempt)["granted"]["gpu"] == json{"0", "1"});
+  const Attempt read = attempt_from_json(json_of(attempt));
   CHECK(read.number == 2);
   CHECK(read.started_at == attempt.started_at);
   CHECK(read.ended_at == attempt.ended_at);

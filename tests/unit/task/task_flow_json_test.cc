@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/json_writer.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
@@ -28,9 +29,11 @@ std::string error_of(const json& fields) {
 }
 
 json members_of(const TaskFlow& flow, bool all) {
-  json object = json::object();
-  add_flow(object, flow, all);
-  return object;
+  JsonWriter writer;
+  writer.begin('{');
+  write_flow(writer, flow, all);
+  writer.end('}');
+  return json::parse(writer.take());
 }
 
 TEST_CASE("what binds a start is read, and comes back as it was written") {

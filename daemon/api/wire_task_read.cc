@@ -3,7 +3,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <system_error>
 
 #include "daemon/base/text.h"
 #include "daemon/task/task_flow_json.h"
@@ -12,94 +11,6 @@ namespace taskd {
 namespace {
 
 using nlohmann::json;
-
-// --- writing ------------------------------------------------------------------------------------
-
-json text_or_null(const std::string& text) {
-  return text.empty() ? json(nullptr) : json(text);
-}
-
-json matches_to_json(const std::vector<RetryMatch>& matches) {
-  json out = json::array();
-  for (const RetryMatch& match : matches) {
-    if (match.exit_code) {
-      out.push_back(*match.exit_code);
-    } else if (match.reason) {
-      out.push_back(to_string(*match.reason));
-    }
-  }
-  return out;
-}
-
-json error_to_json(const Outcome& outcome) {
-  if (outcome.kind == OutcomeKind::spawn_failed && outcome.code != 0) {
-    const std::string cause = std::generic_category().message(outcome.code);
-    return outcome.detail.empty() ? cause : outcome.detail + ": " + cause;
-  }
-  return text_or_null(outcome.detail);
-}
-
-void add_outcome(json& out, const std::optional<Outcome>& outcome) {
-  const auto code_of = [&](OutcomeKind kind) {
-    return outcome && outcome->kind == kind ? json(outcome->code) : json(nullptr);
-  };
-  out["outcome"] = outcome ? json(to_string(outcome->kind)) : json(nullptr);
-  out["exit_code"] = code_of(OutcomeKind::exited);
-  out["signal"] = code_of(OutcomeKind::signaled);
-  out["error"] = outcome ? error_to_json(*outcome) : json(nullptr);
-}
-
-// A text may be long or secret: that there is one must do.
-json stdin_to_json(const TaskSpec& spec) {
-  if (!spec.stdin_file.empty()) return {{"file", spec.stdin_file}};
-  return spec.stdin_text.empty() ? json(nullptr) : json{{"text", "***"}};
-}
-
-void add_spec(json& out, const TaskSpec& spec) {
-  if (!spec.handler.empty()) {
-    out["handler"] = spec.handler;
-  } else if (spec.argv.empty()) {
-    out["shell"] = spec.shell;
-  } else {
-    out["argv"] = spec.argv;
-  }
-  out["command"] = command_line(spec);
-  out["name"] = spec.name;
-  out["queue"] = spec.queue;
-  out["priority"] = spec.priority;
-  json& env = out["env"] = json::object();
-  for (const auto& [name, value] : spec.env) env[name] = "***";
-  out["cwd"] = text_or_null(spec.cwd);
-  out["stdin"] = stdin_to_json(spec);
-  out["user"] = spec.user_uid ? json(*spec.user_uid) : json(nullptr);
-  out["labels"] = spec.labels;
-  out["timeout_ms"] = spec.timeout_ms;
-  out["progress_timeout_ms"] = spec.progress_timeout_ms;
-  out["grace_ms"] = spec.grace_ms;
-  out["max_attempts"] = spec.max_attempts;
-  json& backoff = out["backoff"];  // member by member: a list of pairs would be copied
-  backoff["kind"] = to_string(spec.backoff.kind);
-  backoff["initial_ms"] = spec.backoff.initial_ms;
-  backoff["max_ms"] = spec.backoff.max_ms;
-  backoff["jitter"] = spec.backoff.jitter;
-  out["retry_on"] = matches_to_json(spec.retry_on);
-  out["no_retry_on"] = matches_to_json(spec.no_retry_on);
-  out["on_lost"] = to_string(spec.on_lost);
-  out["max_lost"] = spec.max_lost;
-  out["keep_ms"] = spec.keep_ms;
-  out["notify"] = format_notify(spec.notify);
-  add_flow(out, spec.flow, /*all=*/true);
-}
-
-json progress_to_json(const Task& task) {
-  if (!task.progress) return nullptr;
-  const auto& [percent, message] = *task.progress;
-  return {{"percent", percent ? json(*percent) : json(nullptr)},
-          {"message", message.value_or("")},
-          {"at", time_or_null(task.progress_at)}};
-}
-
-// --- reading ------------------------------------------------------------------------------------
 
 [[noreturn]] void refuse(std::string_view key, std::string_view problem) {
   throw std::runtime_error("the answer's \"" + std::string(key) + "\" " + std::string(problem));
@@ -159,7 +70,7 @@ std::optional<Enum> read_enum(const json& object, std::string_view key,
   return parsed;
 }
 
-std::optional<WallTime> read_time(const json& object, std::string_view key) {
+std::optional<WallTime> time_in(const json& object, std::string_view key) {
   const json* value = find(object, key);
   if (value == nullptr) return std::nullopt;
   const auto time = parse_rfc3339(to_text(key, *value));
@@ -277,53 +188,10 @@ void read_progress(const json& object, Task& task) {
   std::string message;
   read_into(*told, "message", message);
   if (!message.empty()) progress.message = message;
-  task.progress_at = read_time(*told, "at");
+  task.progress_at = time_in(*told, "at");
 }
 
 }  // namespace
-
-json time_or_null(const std::optional<WallTime>& time) {
-  return time ? json(format_rfc3339(*time)) : json(nullptr);
-}
-
-json task_to_json(const Task& task) {
-  json out = json::object();
-  out["id"] = task.id;
-  out["uid"] = task.uid;
-  out["workflow"] = task.workflow ? json{{"id", task.workflow->id}, {"step", task.workflow->step}}
-                                  : json(nullptr);
-  out["array"] =
-      task.array ? json{{"id", task.array->array}, {"index", task.array->index}} : json(nullptr);
-  out["schedule"] = text_or_null(task.schedule);
-  add_spec(out, task.spec);
-  out["state"] = to_string(task.state);
-  out["reason"] = task.reason ? json(to_string(*task.reason)) : json(nullptr);
-  out["attempt"] = task.attempt;
-  out["tries"] = task.tries;
-  out["lost"] = task.lost;
-  out["created_at"] = format_rfc3339(task.created_at);
-  out["due_at"] = time_or_null(task.due_at);
-  out["started_at"] = time_or_null(task.started_at);
-  out["ended_at"] = time_or_null(task.ended_at);
-  out["cancel_requested_at"] = time_or_null(task.cancel_requested_at);
-  add_outcome(out, task.last_outcome);
-  out["progress"] = progress_to_json(task);
-  return out;
-}
-
-json attempt_to_json(const Attempt& attempt) {
-  json out = json::object();
-  out["number"] = attempt.number;
-  out["started_at"] = format_rfc3339(attempt.started_at);
-  out["granted"] = attempt.granted;
-  out["ended_at"] = time_or_null(attempt.ended_at);
-  add_outcome(out, attempt.outcome);
-  out["user_cpu_ms"] = attempt.usage.user_cpu_ms;
-  out["system_cpu_ms"] = attempt.usage.system_cpu_ms;
-  out["max_rss_bytes"] = attempt.usage.max_rss_bytes;
-  out["stderr_tail"] = attempt.stderr_tail;
-  return out;
-}
 
 Task task_from_json(const json& object) {
   Task task;
@@ -345,29 +213,22 @@ Task task_from_json(const json& object) {
   read_into(object, "attempt", task.attempt);
   read_into(object, "tries", task.tries);
   read_into(object, "lost", task.lost);
-  task.created_at = required("created_at", read_time(object, "created_at"));
-  task.due_at = read_time(object, "due_at");
-  task.started_at = read_time(object, "started_at");
-  task.ended_at = read_time(object, "ended_at");
-  task.cancel_requested_at = read_time(object, "cancel_requested_at");
+  task.created_at = required("created_at", time_in(object, "created_at"));
+  task.due_at = time_in(object, "due_at");
+  task.started_at = time_in(object, "started_at");
+  task.ended_at = time_in(object, "ended_at");
+  task.cancel_requested_at = time_in(object, "cancel_requested_at");
   task.last_outcome = read_outcome(object);
   read_progress(object, task);
   return task;
 }
 
-json task_with_payload_to_json(const Task& task) {
-  json out = task_to_json(task);
-  if (!task.spec.handler.empty())
-    out["payload"] = task.spec.payload.empty() ? json(nullptr) : json::parse(task.spec.payload);
-  return out;
-}
-
 Attempt attempt_from_json(const json& object) {
   Attempt attempt;
   attempt.number = required("number", read_integer<int>(object, "number"));
-  attempt.started_at = required("started_at", read_time(object, "started_at"));
+  attempt.started_at = required("started_at", time_in(object, "started_at"));
   read_granted(object, attempt.granted);
-  attempt.ended_at = read_time(object, "ended_at");
+  attempt.ended_at = time_in(object, "ended_at");
   attempt.outcome = read_outcome(object);
   read_into(object, "user_cpu_ms", attempt.usage.user_cpu_ms);
   read_into(object, "system_cpu_ms", attempt.usage.system_cpu_ms);

@@ -1,0 +1,197 @@
+// Tasks and attempts as the API answers them.
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "daemon/api/wire.h"
+#include "daemon/base/json_writer.h"
+#include "daemon/base/text.h"
+#include "daemon/task/task_flow_json.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+void write_text_or_null(JsonWriter& writer, std::string_view name, std::string_view text) {
+  writer.key(name);
+  text.empty() ? writer.null() : writer.value(text);
+}
+
+// May be broken UTF-8.
+void write_foreign_text(JsonWriter& writer, std::string_view name, const std::string& text) {
+  writer.key(name);
+  if (is_valid_utf8(text)) return writer.value(text);
+  writer.raw(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+void write_time(JsonWriter& writer, std::string_view name, const std::optional<WallTime>& time) {
+  writer.key(name);
+  time ? writer.value(format_rfc3339(*time)) : writer.null();
+}
+
+std::string error_of(const Outcome& outcome) {
+  if (outcome.kind != OutcomeKind::spawn_failed || outcome.code == 0) return outcome.detail;
+  const std::string cause = std::generic_category().message(outcome.code);
+  return outcome.detail.empty() ? cause : outcome.detail + ": " + cause;
+}
+
+// The code, where it is one of that kind.
+std::optional<int> code_of(const std::optional<Outcome>& outcome, OutcomeKind kind) {
+  return outcome && outcome->kind == kind ? std::optional(outcome->code) : std::nullopt;
+}
+
+void write_outcome(JsonWriter& writer, const std::optional<Outcome>& outcome) {
+  write_text_or_null(writer, "outcome", outcome ? to_string(outcome->kind) : "");
+  writer.member("exit_code", code_of(outcome, OutcomeKind::exited));
+  writer.member("signal", code_of(outcome, OutcomeKind::signaled));
+  const std::string error = outcome ? error_of(*outcome) : "";
+  error.empty() ? write_text_or_null(writer, "error", "")
+                : write_foreign_text(writer, "error", error);
+}
+
+// A text may be long or secret: that there is one must do.
+void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
+  writer.key("stdin");
+  if (spec.stdin_file.empty() && spec.stdin_text.empty()) return writer.null();
+  writer.begin('{');
+  if (spec.stdin_file.empty()) {
+    writer.member("text", "***");
+  } else {
+    writer.member("file", spec.stdin_file);
+  }
+  writer.end('}');
+}
+
+void write_env(JsonWriter& writer, const std::map<std::string, std::string>& env) {
+  writer.key("env");
+  writer.begin('{');
+  for (const auto& [name, value] : env) writer.member(name, "***");
+  writer.end('}');
+}
+
+void write_backoff(JsonWriter& writer, const Backoff& backoff) {
+  writer.key("backoff");
+  writer.begin('{');
+  writer.member("kind", to_string(backoff.kind));
+  writer.member("initial_ms", backoff.initial_ms);
+  writer.member("max_ms", backoff.max_ms);
+  writer.member("jitter", backoff.jitter);
+  writer.end('}');
+}
+
+void write_spec(JsonWriter& writer, const TaskSpec& spec) {
+  if (!spec.handler.empty()) {
+    writer.member("handler", spec.handler);
+  } else if (spec.argv.empty()) {
+    writer.member("shell", spec.shell);
+  } else {
+    writer.member("argv", spec.argv);
+  }
+  writer.member("command", command_line(spec));
+  writer.member("name", spec.name);
+  writer.member("queue", spec.queue);
+  writer.member("priority", spec.priority);
+  write_env(writer, spec.env);
+  write_text_or_null(writer, "cwd", spec.cwd);
+  write_stdin(writer, spec);
+  writer.member("user", spec.user_uid);
+  writer.member("labels", spec.labels);
+  writer.member("timeout_ms", spec.timeout_ms);
+  writer.member("progress_timeout_ms", spec.progress_timeout_ms);
+  writer.member("grace_ms", spec.grace_ms);
+  writer.member("max_attempts", spec.max_attempts);
+  write_backoff(writer, spec.backoff);
+  write_matches(writer, "retry_on", spec.retry_on);
+  write_matches(writer, "no_retry_on", spec.no_retry_on);
+  writer.member("on_lost", to_string(spec.on_lost));
+  writer.member("max_lost", spec.max_lost);
+  writer.member("keep_ms", spec.keep_ms);
+  writer.member("notify", format_notify(spec.notify));
+  write_flow(writer, spec.flow, /*all=*/true);
+}
+
+void write_places(JsonWriter& writer, const Task& task) {
+  writer.key("workflow");
+  if (task.workflow) {
+    writer.begin('{');
+    writer.member("id", task.workflow->id);
+    writer.member("step", task.workflow->step);
+    writer.end('}');
+  } else {
+    writer.null();
+  }
+  writer.key("array");
+  if (task.array) {
+    writer.begin('{');
+    writer.member("id", task.array->array);
+    writer.member("index", task.array->index);
+    writer.end('}');
+  } else {
+    writer.null();
+  }
+  write_text_or_null(writer, "schedule", task.schedule);
+}
+
+void write_progress(JsonWriter& writer, const Task& task) {
+  writer.key("progress");
+  if (!task.progress) return writer.null();
+  writer.begin('{');
+  writer.member("percent", task.progress->percent);
+  write_foreign_text(writer, "message", task.progress->message.value_or(""));
+  write_time(writer, "at", task.progress_at);
+  writer.end('}');
+}
+
+}  // namespace
+
+json time_or_null(const std::optional<WallTime>& time) {
+  return time ? json(format_rfc3339(*time)) : json(nullptr);
+}
+
+std::string task_to_text(const Task& task, std::string_view more) {
+  JsonWriter writer;
+  writer.begin('{');
+  writer.member("id", task.id);
+  writer.member("uid", task.uid);
+  write_places(writer, task);
+  write_spec(writer, task.spec);
+  writer.member("state", to_string(task.state));
+  write_text_or_null(writer, "reason", task.reason ? to_string(*task.reason) : "");
+  writer.member("attempt", task.attempt);
+  writer.member("tries", task.tries);
+  writer.member("lost", task.lost);
+  write_time(writer, "created_at", task.created_at);
+  write_time(writer, "due_at", task.due_at);
+  write_time(writer, "started_at", task.started_at);
+  write_time(writer, "ended_at", task.ended_at);
+  write_time(writer, "cancel_requested_at", task.cancel_requested_at);
+  write_outcome(writer, task.last_outcome);
+  write_progress(writer, task);
+  if (!more.empty()) writer.raw(more);
+  writer.end('}');
+  return writer.take();
+}
+
+std::string payload_member(const Task& task) {
+  if (task.spec.handler.empty()) return "";
+  return "\"payload\":" + (task.spec.payload.empty() ? "null" : task.spec.payload);
+}
+
+std::string attempt_to_text(const Attempt& attempt) {
+  JsonWriter writer;
+  writer.begin('{');
+  writer.member("number", attempt.number);
+  write_time(writer, "started_at", attempt.started_at);
+  writer.member("granted", attempt.granted);
+  write_time(writer, "ended_at", attempt.ended_at);
+  write_outcome(writer, attempt.outcome);
+  writer.member("user_cpu_ms", attempt.usage.user_cpu_ms);
+  writer.member("system_cpu_ms", attempt.usage.system_cpu_ms);
+  writer.member("max_rss_bytes", attempt.usage.max_rss_bytes);
+  write_foreign_text(writer, "stderr_tail", attempt.stderr_tail);
+  writer.end('}');
+  return writer.take();
+}
+
+}  // namespace taskd
