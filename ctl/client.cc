@@ -156,7 +156,7 @@ int exit_code_of(const Problem& problem) {
   if (problem.code == "no_such_path" || problem.code == "method_not_allowed")
     return kExitBadAnswer;  // a daemon without this verb
   if (problem.code == "unknown_task" || problem.code == "unknown_dependency" ||
-      problem.code == "unknown_workflow")
+      problem.code == "unknown_workflow" || problem.code == "unknown_array")
     return kExitNoSuchTask;  // as wherever an id is named
   switch (problem.status) {
     case 403:

@@ -129,8 +129,4 @@ std::string describe_command(const TaskSpec& spec) {
   return is_plain_text(text) ? text : escape_for_humans(text);
 }
 
-std::string describe_user(std::uint32_t uid) {
-  return uid == 0 ? "root" : "uid " + std::to_string(uid);
-}
-
 }  // namespace taskd::ctl

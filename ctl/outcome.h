@@ -25,7 +25,5 @@ Color color_of(State state);
 
 // For people: as it was typed, unless there is something in it that a terminal must not get.
 std::string describe_command(const TaskSpec& spec);
-// taskctl is static and knows no names but root's.
-std::string describe_user(std::uint32_t uid);
 
 }  // namespace taskd::ctl

@@ -7,6 +7,7 @@
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/table.h"
+#include "ctl/users.h"
 #include "ctl/when.h"
 #include "daemon/api/wire.h"
 #include "daemon/base/text.h"

@@ -6,6 +6,7 @@
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/table.h"
+#include "ctl/users.h"
 #include "ctl/when.h"
 #include "daemon/base/text.h"
 
@@ -57,7 +58,7 @@ std::vector<Cell> row_of(const Task& task, const Shown& shown, WallTime now) {
   if (task.spec.max_attempts > 1) attempt += "/" + std::to_string(task.spec.max_attempts);
   const Color color = color_of(task.state);
   std::vector<Cell> row = {{std::to_string(task.id)}, {std::string(to_string(task.state)), color}};
-  if (shown.user) row.push_back({std::to_string(task.uid)});
+  if (shown.user) row.push_back({short_user(task.uid)});
   if (shown.queue) row.push_back({escape_for_humans(task.spec.queue)});
   if (shown.priority) row.push_back({std::to_string(task.spec.priority)});
   row.push_back({attempt});

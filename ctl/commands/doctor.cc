@@ -10,6 +10,7 @@
 #include "ctl/hook_view.h"
 #include "ctl/selector.h"
 #include "ctl/stats.h"
+#include "ctl/users.h"
 #include "ctl/verbs.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
@@ -87,7 +88,7 @@ class Doctor {
     if ((info.st_mode & S_IWOTH) != 0)
       add("ok", "socket", shown_path() + ", open to every user of this machine");
     else
-      add("ok", "socket", shown_path() + ", owned by uid " + std::to_string(info.st_uid));
+      add("ok", "socket", shown_path() + ", owned by " + describe_user(info.st_uid));
     return true;
   }
 
@@ -111,10 +112,10 @@ class Doctor {
       add("warn", "folder", shown + " is shared by everybody",
           "use a folder of its own, such as $XDG_RUNTIME_DIR/taskd");
     else if (info.st_uid != 0 && info.st_uid != ::getuid() && info.st_uid != socket_owner())
-      add("warn", "folder", shown + " belongs to uid " + std::to_string(info.st_uid),
+      add("warn", "folder", shown + " belongs to " + describe_user(info.st_uid),
           "make sure that you trust that user");
     else
-      add("ok", "folder", shown + ", owned by uid " + std::to_string(info.st_uid));
+      add("ok", "folder", shown + ", owned by " + describe_user(info.st_uid));
   }
 
   uid_t socket_owner() const {

@@ -8,6 +8,7 @@
 #include "ctl/outcome.h"
 #include "ctl/sub_verbs.h"
 #include "ctl/table.h"
+#include "ctl/users.h"
 #include "ctl/when.h"
 #include "daemon/base/text.h"
 

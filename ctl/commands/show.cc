@@ -8,6 +8,7 @@
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
+#include "ctl/users.h"
 #include "ctl/verbs.h"
 #include "ctl/when.h"
 #include "ctl/width.h"

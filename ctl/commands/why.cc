@@ -2,6 +2,7 @@
 
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
+#include "ctl/users.h"
 #include "ctl/verbs.h"
 #include "ctl/when.h"
 #include "daemon/api/wire.h"

@@ -83,6 +83,14 @@ class FilterReader {
     }
     return number;
   }
+  TaskId array(const std::string& word, const json& value) const {
+    const TaskId number = id(word, value);
+    if (!context_.store.has_array(actor_, number)) {
+      refuse(word, "there is no array whose first task is " + std::to_string(number),
+             "unknown_array");
+    }
+    return number;
+  }
   template <class T>
   std::vector<T> list(const std::string& word, const json& value,
                       std::optional<T> (*parse)(std::string_view)) const {
@@ -130,7 +138,7 @@ void FilterReader::read_word(const std::string& name, const json& value) {
   } else if (name == "user") {
     filter_.uid = user(name, value);
   } else if (name == "array") {
-    filter_.array = id(name, value);
+    filter_.array = array(name, value);
   } else if (name == "workflow") {
     filter_.workflow = workflow(name, value);
   } else if (name == "key") {

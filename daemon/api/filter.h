@@ -14,11 +14,11 @@ namespace taskd {
 nlohmann::json take_filter(HttpQuery& query);
 // What such an object means. A queue, a user, a key or a workflow that is not there is refused,
 // since it is more likely misspelt than meant. bad_query, unknown_queue, unknown_user, unknown_key,
-// unknown_workflow.
+// unknown_workflow, unknown_array.
 Filter filter_of_query(const ApiContext& context, const Actor& actor, const nlohmann::json& words);
 
 // The `filter` of a body. invalid_request, unknown_queue, unknown_user, unknown_key,
-// unknown_workflow.
+// unknown_workflow, unknown_array.
 Filter filter_of_body(const ApiContext& context, const Actor& actor, const nlohmann::json& value);
 
 }  // namespace taskd

@@ -74,7 +74,7 @@ Task task_of(const ApiContext& context, const Call& call);
 nlohmann::json parse_body(std::string_view body);
 // The ids or the filter in the body of a bulk verb, an object, and whether it is a dry run, for
 // `request`, whose actor and verb are set. invalid_request, unknown_queue, unknown_user,
-// unknown_key, unknown_workflow.
+// unknown_key, unknown_workflow, unknown_array.
 void read_targets(const ApiContext& context, const nlohmann::json& body, ControlRequest& request);
 // What was changed. no_such_task, wrong_state, queue_full.
 std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request);

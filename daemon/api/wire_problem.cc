@@ -50,6 +50,7 @@ constexpr Title kTitles[] = {
     {"unknown_user", "There is no such user"},
     {"unknown_key", "There is no such key"},
     {"unknown_workflow", "The filter names a workflow that is not there"},
+    {"unknown_array", "The filter names an array that is not there"},
     {"unknown_handler", "There is no such handler"},
     {"handlers_only", "This daemon takes handlers only, no commands"},
     {"unknown_task", "There is no such task to be like"},

@@ -95,6 +95,15 @@ bool TaskStore::has_workflow(const Actor& actor, WorkflowId id) {
   });
 }
 
+bool TaskStore::has_array(const Actor& actor, TaskId id) {
+  return impl_->read([&](Connection& db) {
+    Query row = db.query(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM tasks WHERE array_id = ?1 AND (?2 OR uid = ?3))"
+        " OR EXISTS (SELECT 1 FROM arrays_to_expand WHERE array_id = ?1 AND (?2 OR uid = ?3))");
+    return row.bind(id, actor.admin, actor.uid).step();
+  });
+}
+
 IdRange TaskStore::ids_of(const Filter& filter) {
   return impl_->read([&](Connection& db) { return range_of(db, filter); });
 }

@@ -216,6 +216,7 @@ class TaskStore {
   bool has_key(const Actor& actor, const std::string& name);
   // The same of a workflow, which goes with its last task.
   bool has_workflow(const Actor& actor, WorkflowId id);
+  bool has_array(const Actor& actor, TaskId id);  // by the id of its first task, the same
   // Where the tasks of the filter's times are: those outside do not match.
   IdRange ids_of(const Filter& filter);
   // With all of its tasks.

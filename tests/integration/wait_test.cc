@@ -38,6 +38,11 @@ TEST_CASE("wait for an array or a workflow means all of it, whenever it ended") 
   const RunResult again = daemon.ctl({"wait", "--array", "1"});
   CHECK(again.exit_code == 1);
   CHECK(contains(again.err, "task 2 failed"));
+  for (const char* unknown : {"2", "99"}) {  // no first task of an array
+    const RunResult refused = daemon.ctl({"wait", "--array", unknown});
+    CHECK(refused.exit_code == 66);
+    CHECK(contains(refused.err, "no array whose first task is " + std::string(unknown)));
+  }
 }
 
 TEST_CASE("wait refuses to look for tasks by a state that is an end") {

@@ -79,6 +79,7 @@ TEST_CASE("every refusal has its exit code") {
   CHECK(problem_code(422, "unknown_task") == 66);
   CHECK(problem_code(422, "unknown_dependency") == 66);
   CHECK(problem_code(422, "unknown_workflow") == 66);
+  CHECK(problem_code(422, "unknown_array") == 66);
   CHECK(problem_code(500, "internal_error") == 70);
   CHECK(problem_code(503, "queue_full") == 75);
   CHECK(problem_code(503, "shutting_down") == 75);
