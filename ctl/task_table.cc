@@ -41,7 +41,7 @@ struct Shown {
 
 std::vector<Column> columns_of(const Shown& shown) {
   std::vector<Column> columns = {{"ID", true, false}, {"STATE", false, false}};
-  if (shown.user) columns.push_back({"UID", true, false});
+  if (shown.user) columns.push_back({"USER", false, false});
   if (shown.queue) columns.push_back({"QUEUE", false, true});
   if (shown.priority) columns.push_back({"PRI", true, false});
   columns.push_back({"ATTEMPT", true, false});

@@ -78,7 +78,7 @@ void print_keys(Context& context, const Painter& paint, const std::vector<KeyInf
   Table table(std::move(columns));
   for (const KeyInfo& key : keys) {
     std::vector<Cell> row = {{escape_for_humans(key.name)}};
-    if (!one_user) row.push_back({describe_user(key.uid)});
+    if (!one_user) row.push_back({short_user(key.uid)});
     std::string running = std::to_string(key.running);
     if (key.limit) running += "/" + std::to_string(*key.limit);
     row.push_back({running, key.running > 0 ? color_of(State::running) : Color::none});
