@@ -66,7 +66,10 @@ void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
 void write_env(JsonWriter& writer, const std::map<std::string, std::string>& env) {
   writer.key("env");
   writer.begin('{');
-  for (const auto& [name, value] : env) writer.member(name, "***");
+  for (const auto& [name, value] : env) {
+    writer.text_key(name);
+    writer.value("***");
+  }
   writer.end('}');
 }
 
@@ -150,7 +153,8 @@ json time_or_null(const std::optional<WallTime>& time) {
 }
 
 std::string task_to_text(const Task& task, std::string_view more) {
-  JsonWriter writer;
+  constexpr std::size_t kUsualBytes = 1024;
+  JsonWriter writer(kUsualBytes + more.size());
   writer.begin('{');
   writer.member("id", task.id);
   writer.member("uid", task.uid);

@@ -15,6 +15,7 @@ namespace taskd {
 // The caller sees to it that the calls make a document, and that all text is valid UTF-8.
 class JsonWriter {
  public:
+  explicit JsonWriter(std::size_t expected_bytes = 0) { out_.reserve(expected_bytes); }
   std::string take() { return std::move(out_); }
 
   void begin(char bracket) {
@@ -22,8 +23,13 @@ class JsonWriter {
     out_ += bracket;
   }
   void end(char bracket) { out_ += bracket; }
+  // A field's name: without anything that JSON escapes.
   void key(std::string_view name) {
-    value(name);
+    separate();
+    out_.append(1, '"').append(name).append("\":");
+  }
+  void text_key(std::string_view text) {  // any
+    value(text);
     out_ += ':';
   }
   // A value, or members of an object, that are written out already.
@@ -40,8 +46,7 @@ class JsonWriter {
     raw(value ? "true" : "false");
   }
   template <std::integral Integer>
-    requires(!std::same_as<Integer, bool>)
-  void value(Integer number) {
+  requires(!std::same_as<Integer, bool>) void value(Integer number) {
     integer(std::int64_t{number});
   }
   template <class Item>
@@ -57,7 +62,10 @@ class JsonWriter {
   template <class Item>
   void value(const std::map<std::string, Item>& items) {
     begin('{');
-    for (const auto& [name, item] : items) member(name, item);
+    for (const auto& [name, item] : items) {
+      text_key(name);
+      value(item);
+    }
     end('}');
   }
 

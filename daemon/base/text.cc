@@ -219,18 +219,24 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
 
 std::string format_rfc3339(WallTime time) {
   using namespace std::chrono;
-  const sys_time<milliseconds> instant{milliseconds(time.ms)};
+  constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
+  constexpr std::int64_t kYear9999EndMs = 253'402'300'799'999;
+  const sys_time<milliseconds> instant{milliseconds(std::clamp(time.ms, kYear0Ms, kYear9999EndMs))};
   const auto midnight = floor<days>(instant);
   const year_month_day date{midnight};
   const hh_mm_ss clock{instant - midnight};
-  std::array<char, 48> buffer;
-  const int length = std::snprintf(
-      buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-      static_cast<int>(clock.subseconds().count()));
-  return {buffer.data(), static_cast<std::size_t>(length)};
+  std::string out = "0000-00-00T00:00:00.000Z";
+  const auto put = [&out](std::size_t end, std::int64_t number) {
+    for (; number > 0; number /= 10) out[--end] = static_cast<char>('0' + number % 10);
+  };
+  put(4, static_cast<int>(date.year()));
+  put(7, static_cast<unsigned>(date.month()));
+  put(10, static_cast<unsigned>(date.day()));
+  put(13, clock.hours().count());
+  put(16, clock.minutes().count());
+  put(19, clock.seconds().count());
+  put(23, clock.subseconds().count());
+  return out;
 }
 
 std::optional<std::int64_t> parse_int(std::string_view text) {

@@ -27,7 +27,9 @@ std::optional<std::int64_t> parse_size_bytes(std::string_view text);
 // RFC 3339 with a zone ("Z" or an offset) and up to nanoseconds, years 1970 to 9999; leap seconds,
 // impossible dates and missing zones are refused.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
-std::string format_rfc3339(WallTime time);  // "2026-03-01T12:00:00.000Z"
+// "2026-03-01T12:00:00.000Z"; before the year 0 and after 9999 the nearest time that has four
+// digits.
+std::string format_rfc3339(WallTime time);
 
 // A decimal integer without tricks: optional '-', no '+', no "-0", no leading zeros, no blanks.
 std::optional<std::int64_t> parse_int(std::string_view text);

@@ -123,6 +123,10 @@ TEST_CASE("time stamps are written in UTC with milliseconds") {
   CHECK(format_rfc3339({0}) == "1970-01-01T00:00:00.000Z");
   CHECK(format_rfc3339({1'772'366'400'007}) == "2026-03-01T12:00:00.007Z");
   CHECK(format_rfc3339({253'402'300'799'999}) == "9999-12-31T23:59:59.999Z");
+  CHECK(format_rfc3339({std::numeric_limits<std::int64_t>::max()}) == "9999-12-31T23:59:59.999Z");
+  CHECK(format_rfc3339({-62'167'219'200'000}) == "0000-01-01T00:00:00.000Z");
+  CHECK(format_rfc3339({std::numeric_limits<std::int64_t>::min()}) == "0000-01-01T00:00:00.000Z");
+  CHECK(format_rfc3339({-1}) == "1969-12-31T23:59:59.999Z");
   for (std::int64_t ms = 0; ms < 253'402'300'800'000; ms = ms * 3 / 2 + 1) {
     CAPTURE(ms);
     CHECK(parse_rfc3339(format_rfc3339({ms})) == WallTime{ms});
