@@ -199,7 +199,7 @@ class BulkSubmitter {
       return where(chunk) +
              (bulk_.key ? ": other tasks were submitted under this --idempotency-key before"
                         : ": these lines were submitted before, with another environment or at "
-                          "another time; to submit them once more, name an --idempotency-key");
+                          "another time; to submit them once more, name a new --idempotency-key");
     if (problem.errors.empty()) return where(chunk) + ": " + refused.what();
     std::string out;
     for (std::size_t i = 0; i < std::min(problem.errors.size(), kShownErrors); ++i) {
@@ -248,7 +248,7 @@ class BulkSubmitter {
              (existing_ == 1 ? " was there already by its unique key"
                              : " were there already by their unique keys");
     if (repeated_ > 0 && tasks_ + existing_ == 0 && !bulk_.key)
-      out += " (to submit them once more, name an --idempotency-key)";
+      out += " (to submit them once more, name a new --idempotency-key)";
     context_.say(out);
   }
 

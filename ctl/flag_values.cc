@@ -11,10 +11,6 @@
 
 namespace taskd::ctl {
 
-std::string in_quotes(std::string_view text) {
-  return "\"" + escape_for_humans(text) + "\"";
-}
-
 const std::string& checked(std::string_view what, const std::string& text) {
   if (!is_valid_utf8(text))
     throw UsageError(kExitBadData,
@@ -70,10 +66,12 @@ RateLimit rate_value(std::string_view flag, const std::string& text) {
                                    : " is not a count and a time, such as 10/1m or 5/s"));
 }
 
-std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text) {
+std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text,
+                                                  std::string_view wanted) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(text) + " is not KEY=VALUE");
+    throw UsageError(kExitUsage,
+                     std::string(flag) + ": " + in_quotes(text) + " is not " + std::string(wanted));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 

@@ -14,9 +14,6 @@
 
 namespace taskd::ctl {
 
-// As it stands in a message.
-std::string in_quotes(std::string_view text);
-
 // JSON is UTF-8: other bytes cannot reach the daemon, and must not be bent on the way.
 const std::string& checked(std::string_view what, const std::string& text);
 
@@ -35,8 +32,9 @@ nlohmann::json limit_flag(std::string_view flag, const std::string& text);
 // The same of a rate, such as "10/1m".
 nlohmann::json rate_flag(std::string_view flag, const std::string& text);
 
-// "K=V" -> K, V.
-std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text);
+// "K=V" -> K, V. `wanted` says how it is written.
+std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text,
+                                                  std::string_view wanted = "KEY=VALUE");
 
 // What stands between commas, of all occurrences.
 std::vector<std::string> split_lists(const std::vector<std::string>& texts);

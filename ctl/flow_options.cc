@@ -134,7 +134,8 @@ Unique FlowOptions::unique() const {
 
 void FlowOptions::set_resources(TaskFlow& flow) const {
   for (const std::string& text : split_lists(resources_)) {
-    const auto [name, amount] = key_and_value("--resource", checked("--resource", text));
+    const auto [name, amount] =
+        key_and_value("--resource", checked("--resource", text), "NAME=AMOUNT");
     const auto number = parse_size_bytes(amount);
     if (!number) refuse("--resource", text, "is not NAME=N with a count or a size such as 8G");
     if (!flow.resources.emplace(name, *number).second)

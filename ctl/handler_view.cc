@@ -29,7 +29,7 @@ void print_handlers(Context& context, const Painter& paint, const json& answer) 
       const std::string defaults = describe_defaults(handler.at("defaults"));
       table.add({{escape_for_humans(handler.at("name").get<std::string>())},
                  {escape_for_humans(handler.at("program").get<std::string>())},
-                 {user.is_null() ? "-" : describe_user(user.get<std::uint32_t>())},
+                 {user.is_null() ? "-" : short_user(user.get<std::uint32_t>())},
                  {defaults.empty() ? "-" : escape_for_humans(defaults)}});
     }
   } catch (const json::exception& e) {

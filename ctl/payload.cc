@@ -9,6 +9,7 @@
 #include "ctl/submit_options.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
+#include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd::ctl {

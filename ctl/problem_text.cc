@@ -162,7 +162,7 @@ std::string describe_problem(const Problem& problem,
   };
   // The options do not call it as the header of the request does.
   if (problem.code == "idempotency_key_reused")
-    return "this --idempotency-key was used for something else";
+    return "this --idempotency-key was used for another task; its folder and environment count too";
   // A detail that is itself about a field of the request repeats the first error.
   const bool repeats = problem.detail.starts_with('#') && !problem.errors.empty();
   const bool one = problem.errors.size() == 1;

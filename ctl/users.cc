@@ -3,6 +3,7 @@
 #include <pwd.h>
 
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "daemon/base/text.h"
@@ -10,30 +11,33 @@
 namespace taskd::ctl {
 namespace {
 
-// "" = it has none.
-std::string name_of(std::uint32_t uid) {
-  static const UserNames names = read_user_names("/etc/passwd");
-  const auto user = names.find(uid);
-  return user == names.end() ? "" : escape_for_humans(user->second);
+const std::string& safe_name(std::uint32_t uid) {
+  static std::map<std::uint32_t, std::string> known = {{0, "root"}};
+  const auto [name, is_new] = known.try_emplace(uid);
+  if (is_new) name->second = escape_for_humans(name_in("/etc/passwd", uid));
+  return name->second;
 }
 
 }  // namespace
 
-UserNames read_user_names(const std::string& path) {
-  UserNames names;
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!file) return names;
-  while (const passwd* user = ::fgetpwent(file.get())) names.emplace(user->pw_uid, user->pw_name);
-  return names;
+std::string name_in(const std::string& passwd_path, std::uint32_t uid) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(passwd_path.c_str(), "re"),
+                                                   std::fclose);
+  if (!file) return "";
+  while (const passwd* user = ::fgetpwent(file.get())) {
+    const bool is_nis = user->pw_name[0] == '+' || user->pw_name[0] == '-';  // nobody's name
+    if (user->pw_uid == uid && !is_nis) return user->pw_name;
+  }
+  return "";
 }
 
 std::string short_user(std::uint32_t uid) {
-  const std::string name = name_of(uid);
+  const std::string& name = safe_name(uid);
   return name.empty() ? std::to_string(uid) : name;
 }
 
 std::string describe_user(std::uint32_t uid) {
-  const std::string name = name_of(uid);
+  const std::string& name = safe_name(uid);
   return name.empty() ? "uid " + std::to_string(uid) : name;
 }
 

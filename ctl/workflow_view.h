@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/client.h"
 #include "ctl/output.h"
 #include "daemon/task/workflow.h"
 
@@ -12,6 +13,10 @@ namespace taskd::ctl {
 
 // Or Failure (76).
 Workflow read_workflow(const nlohmann::json& answer);
+
+// Takes out of the answers of wait_for_tasks() those of the workflow that were not needed: nothing
+// has failed with them.
+void drop_unneeded(const Client& client, WorkflowId id, std::vector<nlohmann::json>& ended);
 
 // The steps as a tree, a line each: a step stands below the one of its needs that comes last, and
 // names the others. `unicode`: with lines of the box drawing characters.

@@ -36,7 +36,8 @@ belongs to no array, workflow or schedule, and starts as soon as it may.
 With --from or --each-line the lines of a file (- is stdin) are tasks, and their ids
 are printed one a line. A thousand tasks at a time are stored, all or none. The same
 command, run again after a crash or an interrupt, goes on where it stopped and submits
-nothing twice; to submit the same lines once more, name an --idempotency-key.)",
+nothing twice, for a week: a nightly run of the same lines names a new
+--idempotency-key each time, such as night-$(date +%F).)",
     .examples =
         R"(  taskctl submit -- make -j4 all
   taskctl submit --name backup --at 03:00 --timeout 2h -- ./backup.sh
@@ -101,16 +102,20 @@ int after_array(Context& context, const Client& client, const ArrayRange& array,
   const std::int64_t count = array.count();
   const TaskId last = first + count - 1;
   if (!json) context.out.line(std::to_string(first) + "-" + std::to_string(last));
+  context.out.flush();
+  std::vector<nlohmann::json> ended;
+  if (wait) {
+    std::vector<TaskId> ids;
+    for (TaskId id = first; id <= last; ++id) ids.push_back(id);
+    ended = wait_for_tasks(context, client, ids, {});
+    answer = ended.front();
+  }
   if (json) {
     answer["version"] = 1;
     answer["last_id"] = last;
     context.out.line(print_json(answer));
   }
-  context.out.flush();
   if (!wait) return kExitOk;
-  std::vector<TaskId> ids;
-  for (TaskId id = first; id <= last; ++id) ids.push_back(id);
-  const std::vector<nlohmann::json> ended = wait_for_tasks(context, client, ids, {});
   say_failures(context, ended);
   return exit_code_of_all(ended);
 }

@@ -7,6 +7,7 @@
 #include "ctl/verbs.h"
 #include "ctl/waiter.h"
 #include "ctl/when.h"
+#include "ctl/workflow_view.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {
@@ -83,11 +84,12 @@ int wait_command(Context& context, const Words& argv) {
   const std::vector<TaskId> ids =
       select_ids(client, selection, whole ? std::vector<State>() : kUnfinished);
   if (ids.empty() && !quiet) context.say("no task matches; nothing to wait for");
-  const std::vector<nlohmann::json> answers = wait_for_tasks(context, client, ids, options);
+  std::vector<nlohmann::json> answers = wait_for_tasks(context, client, ids, options);
   if (json) {
     nlohmann::json document{{"version", 1}, {"tasks", answers}};
     context.out.line(print_json(document));
   }
+  if (selection.workflow) drop_unneeded(client, *selection.workflow, answers);
   if (!quiet) say_failures(context, answers);
   return exit_code_of_all(answers);
 }

@@ -1,6 +1,5 @@
 #include <nlohmann/json.hpp>
 
-#include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/users.h"
 #include "ctl/verbs.h"

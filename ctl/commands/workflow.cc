@@ -52,7 +52,8 @@ void print_workflow(Context& context, const CommonOptions& common, const Workflo
 int wait_for_workflow(Context& context, const Client& client, const Workflow& workflow) {
   std::vector<TaskId> ids;
   for (const Task& task : workflow.tasks) ids.push_back(task.id);
-  const std::vector<json> ended = wait_for_tasks(context, client, ids, {});
+  std::vector<json> ended = wait_for_tasks(context, client, ids, {});
+  drop_unneeded(client, workflow.id, ended);
   say_failures(context, ended);
   return exit_code_of_all(ended) == kExitOk ? kExitOk : kExitSomeFailed;
 }

@@ -9,10 +9,10 @@ std::string dump(const nlohmann::json& json) {
 }
 
 Reply json_reply(int status, const nlohmann::json& body) {
-  return text_reply(status, dump(body));
+  return written_reply(status, dump(body));
 }
 
-Reply text_reply(int status, std::string json) {
+Reply written_reply(int status, std::string json) {
   Reply reply;
   reply.status = status;
   reply.body = std::move(json);

@@ -49,7 +49,7 @@ struct Reply {
 std::string dump(const nlohmann::json& json);
 
 Reply json_reply(int status, const nlohmann::json& body);
-Reply text_reply(int status, std::string json);  // that is written out already
+Reply written_reply(int status, std::string json);  // JSON that is written out already
 // A 503 has a Retry-After, unless waiting does not help.
 Reply problem_reply(const Problem& problem, bool passes_by_itself = true);
 

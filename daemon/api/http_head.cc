@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/api/problem.h"
+#include "daemon/base/text.h"
 
 namespace taskd {
 namespace {

@@ -19,7 +19,4 @@ struct ProblemError : std::exception {
   bool passes_by_itself = true;  // a 503 then has a Retry-After
 };
 
-// Foreign text made safe and short enough to stand in a `detail`.
-std::string in_quotes(std::string_view text);
-
 }  // namespace taskd

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {

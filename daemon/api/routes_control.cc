@@ -115,7 +115,7 @@ Reply control_task(const ApiContext& context, const Call& call) {
   request.ids = {task_id_of(context, call)};
   const std::vector<ControlChange> changes = control(context, request);
   const auto task = context.store.get(call.actor, request.ids.front());
-  if (task) return text_reply(200, task_to_text(*task));
+  if (task) return written_reply(200, task_to_text(*task));
   // Removed by somebody meanwhile; what was done to it still was.
   return json_reply(200, {{"id", changes.front().id}, {"state", to_string(changes.front().state)}});
 }

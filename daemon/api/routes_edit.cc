@@ -2,6 +2,7 @@
 
 #include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
+#include "daemon/task/field_reader.h"
 #include "daemon/task/spec_merge.h"
 
 namespace taskd {
@@ -13,7 +14,7 @@ constexpr std::size_t kTagDigits = 16;
 // Fields of a submit that a patch cannot have, and why.
 constexpr std::pair<std::string_view, std::string_view> kNotEdited[] = {
     {"hold", "is not edited; there are the verbs hold and release"},
-    {"depends_on", "is not edited; a retry runs a task whatever it waited for"},
+    {"depends_on", "is not edited; cancel the task and retry it: then it waits for nothing"},
     {"unique", "is not edited"},
     {"array", "is not edited"}};
 
@@ -89,7 +90,7 @@ Reply edit(const ApiContext& context, const Call& call, const json& patch,
     request.retry = retry;
     if (!try_edit(context, request, pointer)) continue;
     const Task after = find();
-    Reply reply = text_reply(200, task_to_text(after));
+    Reply reply = written_reply(200, task_to_text(after));
     reply.headers.emplace_back("ETag", etag_of(after));
     return reply;
   }
@@ -115,7 +116,7 @@ Reply retry_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   for (const auto& [name, value] : body.items()) {
     if (name == "edit") continue;
-    invalid_fields("invalid_request", {{"#/" + name, "is not known beside edit"}});
+    invalid_fields("invalid_request", {{"#" + pointer_step(name), "is not known beside edit"}});
   }
   return edit(context, call, *patch, "#/edit", /*retry=*/true);
 }

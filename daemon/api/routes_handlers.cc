@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/routes.h"
+#include "daemon/base/text.h"
 #include "daemon/task/task_defaults.h"
 
 namespace taskd {

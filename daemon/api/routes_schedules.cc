@@ -168,8 +168,8 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
   const auto triggered = found_in<Triggered>(std::move(result), call);
   const auto task = context.store.get(call.actor, triggered.task);
   if (!task) no_such_task(context, triggered.task);
-  Reply reply = text_reply(triggered.existing ? 200 : 201,
-                           task_to_text(*task, triggered.existing ? kExistingMember : ""));
+  Reply reply = written_reply(triggered.existing ? 200 : 201,
+                              task_to_text(*task, triggered.existing ? kExistingMember : ""));
   reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(task->id));
   return reply;
 }

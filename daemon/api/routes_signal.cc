@@ -3,6 +3,7 @@
 
 #include "daemon/api/routes.h"
 #include "daemon/base/signals.h"
+#include "daemon/task/field_reader.h"
 
 namespace taskd {
 namespace {
@@ -49,14 +50,14 @@ Reply signal_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   json body = parse_body(call.body);
   const int signal = take_signal(body);
-  if (!body.empty()) invalid_request("#/" + body.begin().key(), "is not known here");
+  if (!body.empty()) invalid_request("#" + pointer_step(body.begin().key()), "is not known here");
   ControlRequest request;
   request.actor = call.actor;
   request.ids = {task_id_of(context, call)};
   send(context, request, signal);
   const auto task = context.store.get(call.actor, request.ids.front());
   if (!task) no_such_task(context, request.ids.front());  // TERM, and removed since
-  return text_reply(200, task_to_text(*task));
+  return written_reply(200, task_to_text(*task));
 }
 
 Reply signal_tasks(const ApiContext& context, const Call& call) {

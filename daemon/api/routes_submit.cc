@@ -5,6 +5,8 @@
 #include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
+#include "daemon/base/text.h"
+#include "daemon/task/field_reader.h"
 #include "daemon/task/spec_merge.h"
 
 namespace taskd {
@@ -37,7 +39,7 @@ json& batch_items(json& body) {
       errors = check_defaults(value, "#/defaults");
       if (!errors.empty()) invalid_fields("invalid_task", std::move(errors));
     } else {
-      errors.push_back({"#/" + name, "is not known beside tasks"});
+      errors.push_back({"#" + pointer_step(name), "is not known beside tasks"});
     }
   }
   json& items = body.at("tasks");
@@ -132,13 +134,13 @@ std::string answers_of(const std::vector<Task>& tasks, const Submitted& submitte
 Reply answer(const std::vector<Task>& tasks, const Submitted& submitted, bool batch) {
   std::string answers = answers_of(tasks, submitted);
   const int status = submitted.tasks.empty() ? 200 : 201;
-  if (batch) return text_reply(status, "{\"tasks\":[" + answers + "]}");
+  if (batch) return written_reply(status, "{\"tasks\":[" + answers + "]}");
   const TaskId id = submitted.ids.front();
   if (tasks.empty()) {
     throw ProblemError(404, "no_such_task",
                        "task " + std::to_string(id) + " was submitted and removed since");
   }
-  Reply reply = text_reply(status, std::move(answers));
+  Reply reply = written_reply(status, std::move(answers));
   reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
   return reply;
 }

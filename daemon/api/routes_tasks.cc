@@ -18,7 +18,7 @@ bool take_oldest_first(HttpQuery& query) {
 }
 
 Reply page(const std::string& name, const std::string& items, const json& next_cursor) {
-  return text_reply(
+  return written_reply(
       200, "{\"" + name + "\":[" + items + "],\"next_cursor\":" + next_cursor.dump() + "}");
 }
 
@@ -60,7 +60,7 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
 Reply show_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   const Task task = task_of(context, call);
-  Reply reply = text_reply(200, task_to_text(task, payload_member(task)));
+  Reply reply = written_reply(200, task_to_text(task, payload_member(task)));
   reply.headers.emplace_back("ETag", etag_of(task));
   return reply;
 }

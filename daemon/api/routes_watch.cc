@@ -1,5 +1,3 @@
-#include <nlohmann/json.hpp>
-
 #include "daemon/api/routes.h"
 #include "daemon/api/waiting.h"
 
@@ -18,11 +16,11 @@ Reply wait_for_task(const ApiContext& context, const Call& call) {
     const auto task = context.store.get(call.actor, id);
     if (!task) no_such_task(context, id);
     const std::int64_t left_ms = deadline - context.clock.boot_now();
-    if (is_end(task->state) || left_ms <= 0) return text_reply(200, task_to_text(*task));
+    if (is_end(task->state) || left_ms <= 0) return written_reply(200, task_to_text(*task));
     if (context.watch.closed()) throw ProblemError(503, "shutting_down", "the daemon is stopping");
     if (!slot) slot.emplace(call.pool, call.actor);
     const Wakeup wakeup = wait_for_any(call.connection, ticket->fd(), -1, left_ms);
-    if (wakeup.client_gone) return text_reply(200, task_to_text(*task));  // which nobody reads
+    if (wakeup.client_gone) return written_reply(200, task_to_text(*task));  // which nobody reads
   }
 }
 

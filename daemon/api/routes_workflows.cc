@@ -70,7 +70,7 @@ Reply control_all(const ApiContext& context, const Call& call, Verb verb,
   request.filter->workflow = workflow_of(context, call).id;
   request.filter->states = std::move(states);
   control(context, request);
-  return text_reply(200, workflow_to_text(workflow_of(context, call)));
+  return written_reply(200, workflow_to_text(workflow_of(context, call)));
 }
 
 }  // namespace
@@ -92,14 +92,14 @@ Reply submit_workflow(const ApiContext& context, const Call& call) {
   if (!workflow) {
     throw ProblemError(404, "no_such_workflow", "the workflow was submitted and removed since");
   }
-  Reply reply = text_reply(submitted.repeated ? 200 : 201, workflow_to_text(*workflow));
+  Reply reply = written_reply(submitted.repeated ? 200 : 201, workflow_to_text(*workflow));
   reply.headers.emplace_back("Location", "/v1/workflows/" + std::to_string(workflow->id));
   return reply;
 }
 
 Reply show_workflow(const ApiContext& context, const Call& call) {
   call.query.finish();
-  return text_reply(200, workflow_to_text(workflow_of(context, call)));
+  return written_reply(200, workflow_to_text(workflow_of(context, call)));
 }
 
 Reply list_workflows(const ApiContext& context, const Call& call) {

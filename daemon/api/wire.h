@@ -20,9 +20,10 @@
 
 namespace taskd {
 
+// What the API answers of a time.
 nlohmann::json time_or_null(const std::optional<WallTime>& time);
 
-// --- tasks and attempts -------------------------------------------------------------------------
+// --- tasks and attempts (wire_task_write.cc, wire_task_read.cc) ---------------------------------
 // As JSON text, since every submit and every task of a list passes here. Values of env are masked,
 // a token is never shown, broken UTF-8 that a job wrote is replaced. `more`: further members of the
 // object, written out.

@@ -57,12 +57,8 @@ std::string in_front(const Why& why) {
   return count + (why.ahead == 1 ? " task is" : " tasks are") + " in front of it";
 }
 
-std::string quoted(const std::string& text) {
-  return "\"" + escape_for_humans(text) + "\"";
-}
-
 std::string paused(const Why& why, const WhyWords& words) {
-  std::string out = "queue " + quoted(why.what) + " is paused";
+  std::string out = "queue " + in_quotes(why.what) + " is paused";
   if (why.by) out += " by " + words.user(*why.by);
   return why.reason.empty() ? out : out + ": " + escape_for_humans(why.reason);
 }
@@ -129,32 +125,32 @@ std::string describe_why(const Why& why, const WhyWords& words) {
     case WaitKind::key_busy:
       if (why.what.starts_with(kArrayKey))
         return "its array runs as many at once as it may: " + names(why) + "; " + in_front(why);
-      return "key " + quoted(why.what) +
+      return "key " + in_quotes(why.what) +
              (why.task_count == 0 ? " lets others start first" : " is held by " + names(why)) +
              "; " + in_front(why);
     case WaitKind::key_rate:
-      return "the rate of key " + quoted(why.what) + " lets the next start at " + until + "; " +
+      return "the rate of key " + in_quotes(why.what) + " lets the next start at " + until + "; " +
              in_front(why);
     case WaitKind::queue_paused:
       return paused(why, words);
     case WaitKind::queue_busy:
-      return "queue " + quoted(why.what) + " runs as many at once as it may: " + names(why) + "; " +
-             in_front(why);
+      return "queue " + in_quotes(why.what) + " runs as many at once as it may: " + names(why) +
+             "; " + in_front(why);
     case WaitKind::queue_rate:
-      return "the rate of queue " + quoted(why.what) + " lets the next start at " + until + "; " +
-             in_front(why);
+      return "the rate of queue " + in_quotes(why.what) + " lets the next start at " + until +
+             "; " + in_front(why);
     case WaitKind::slots:
       return "the workers are busy with " + names(why) + "; " + in_front(why);
     case WaitKind::resource:
-      return "too little of " + quoted(why.what) + " is free" +
+      return "too little of " + in_quotes(why.what) + " is free" +
              (why.task_count == 0 ? "" : ": " + holders(why)) + "; " + in_front(why);
     case WaitKind::never_fits:
       return why.what.empty()
                  ? "this daemon has fewer workers than it takes slots"
-                 : "this daemon does not have as much of " + quoted(why.what) + " as it takes";
+                 : "this daemon does not have as much of " + in_quotes(why.what) + " as it takes";
     case WaitKind::kept:
       return (why.what.empty() ? "the free workers are"
-                               : "what is free of " + quoted(why.what) + " is") +
+                               : "what is free of " + in_quotes(why.what) + " is") +
              " kept for " + names(why) + ", which needs more and was first; " + in_front(why);
     case WaitKind::turn:
       return why.ahead == 0 ? "it is about to start" : in_front(why);

@@ -172,9 +172,8 @@ class WorkflowReader {
     const auto order = order_steps(graph);
     if (const auto* unknown = std::get_if<UnknownStep>(&order)) {
       const NamedStep& step = steps_[unknown->step];
-      return reader_.complain(
-          step.at + "/needs/" + std::to_string(unknown->need),
-          "there is no step \"" + escape_for_humans(step.needs[unknown->need].step) + "\"");
+      return reader_.complain(step.at + "/needs/" + std::to_string(unknown->need),
+                              "there is no step " + in_quotes(step.needs[unknown->need].step));
     }
     if (const auto* cycle = std::get_if<Cycle>(&order)) return complain_of(*cycle);
     std::map<std::string, std::size_t> places;
@@ -217,11 +216,12 @@ json workflow_to_json(const Workflow& workflow) {
               {"state", to_string(state_of(workflow))},
               {"created_at", format_rfc3339(workflow.created_at)}};
   out["counts"] = counts_to_json(workflow.counts);
+  out["unneeded"] = workflow.unneeded;
   return out;
 }
 
 std::string workflow_to_text(const Workflow& workflow) {
-  std::string out = workflow_to_json(workflow).dump();
+  std::string out = workflow_to_json(workflow).dump(-1, ' ', false, json::error_handler_t::replace);
   out.pop_back();  // its '}'
   out += ",\"tasks\":[";
   for (const Task& task : workflow.tasks) {
@@ -240,6 +240,7 @@ Workflow workflow_from_json(const json& object) {
     const auto created = parse_rfc3339(object.at("created_at").get<std::string>());
     if (!created) throw std::runtime_error("a workflow's \"created_at\" is no time");
     workflow.created_at = *created;
+    workflow.unneeded = object.value("unneeded", workflow.unneeded);
     for (const json& task : object.at("tasks")) {
       workflow.tasks.push_back(task_from_json(task));
       ++workflow.counts[static_cast<std::size_t>(workflow.tasks.back().state)];

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace taskd {
@@ -32,7 +34,7 @@ class JsonWriter {
     value(text);
     out_ += ':';
   }
-  // A value, or members of an object, that are written out already.
+  // A value, or members of an object, that are written out already; not nothing.
   void raw(std::string_view text) {
     separate();
     out_ += text;

@@ -283,6 +283,13 @@ std::string escape_for_humans(std::string_view text) {
   return out;
 }
 
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t kMaxBytes = 100;
+  std::string safe = escape_for_humans(text.substr(0, kMaxBytes));
+  if (text.size() > kMaxBytes) safe += "…";
+  return '"' + safe + '"';
+}
+
 bool is_plain_text(std::string_view text) {
   while (!text.empty()) {
     const auto decoded = decode_utf8(text);

@@ -40,6 +40,9 @@ bool is_valid_utf8(std::string_view text);
 // characters and broken UTF-8 come out as \n, \t, \xNN or \u{NNNN}; a backslash as "\\".
 std::string escape_for_humans(std::string_view text);
 
+// Foreign text as a message shows it: safe, in quotes, and of a long one the beginning.
+std::string in_quotes(std::string_view text);
+
 // True when `text` is not changed by escape_for_humans() but for backslashes: fit for a name.
 bool is_plain_text(std::string_view text);
 

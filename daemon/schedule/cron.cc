@@ -48,10 +48,6 @@ constexpr Word kWords[] = {{"@yearly", "0 0 1 1 *"},  {"@annually", "0 0 1 1 *"}
   throw CronError{std::string(field.title), std::move(detail)};
 }
 
-std::string quoted(std::string_view text) {
-  return "\"" + escape_for_humans(text) + "\"";
-}
-
 std::string lower(std::string_view text) {
   std::string result(text);
   for (char& c : result) {
@@ -100,7 +96,8 @@ int parse_value(const Field& field, std::string_view text) {
     }
   }
   const std::optional<int> value = parse_number(text);
-  if (!value) refuse(field, quoted(text) + " is not a number" + (field.names ? " or a name" : ""));
+  if (!value)
+    refuse(field, in_quotes(text) + " is not a number" + (field.names ? " or a name" : ""));
   if (*value < field.first || *value > field.last) {
     refuse(field, std::to_string(*value) + " is not in " + std::to_string(field.first) + "-" +
                       std::to_string(field.last));
@@ -118,13 +115,13 @@ Range parse_range(const Field& field, std::string_view text, bool has_step) {
   const std::size_t dash = text.find('-');
   if (dash == std::string_view::npos) {
     const int value = parse_value(field, text);
-    if (has_step) refuse(field, "a step needs a range or '*', not " + quoted(text));
+    if (has_step) refuse(field, "a step needs a range or '*', not " + in_quotes(text));
     return {value, value};
   }
   Range range{parse_value(field, text.substr(0, dash)), parse_value(field, text.substr(dash + 1))};
   // A week may end with its Sunday: fri-sun.
   if (field.names == &kWeekdays && range.last == 0 && range.first > 0) range.last = 7;
-  if (range.first > range.last) refuse(field, "the range " + quoted(text) + " goes backwards");
+  if (range.first > range.last) refuse(field, "the range " + in_quotes(text) + " goes backwards");
   return range;
 }
 
@@ -138,7 +135,7 @@ void parse_field(const Field& field, std::string_view text, std::bitset<N>& set)
     if (has_step) {
       const auto given = parse_number(part.substr(slash + 1));
       if (!given || *given == 0) {
-        refuse(field, quoted(part.substr(slash + 1)) + " is not a step of 1 or more");
+        refuse(field, in_quotes(part.substr(slash + 1)) + " is not a step of 1 or more");
       }
       step = *given;
     }
@@ -189,7 +186,7 @@ std::string_view line_of(std::string_view text) {
     known += known.empty() ? "" : " ";
     known += word.word;
   }
-  throw CronError{"", quoted(text) + " is not one of " + known};
+  throw CronError{"", in_quotes(text) + " is not one of " + known};
 }
 
 }  // namespace

@@ -117,9 +117,14 @@ void settle_unmade(Connection& db, TaskId task) {
                                         [&](const auto& one) { return one.task == task; });
       if (!concerns) continue;
       std::erase_if(flow.depends_on, met);
-      // What is broken must stay so, and a task that is gone has not succeeded.
+      // What is broken must stay so, and a task that is gone has not succeeded. That would be a
+      // failure; where it was none, the rest of the array is not needed and to be cancelled.
       for (Dependency& one : flow.depends_on) {
-        if (one.task == task) one.on = DependencyOn::ok;
+        if (one.task != task) continue;
+        if (one.on == DependencyOn::failed || is_unneeded(db, task)) {
+          flow.on_dependency_failed = OnDependencyFailed::cancel;
+        }
+        one.on = DependencyOn::ok;
       }
       settled.emplace_back(array.id, to_json(array.task).dump());
     }

@@ -5,6 +5,7 @@
 
 #include "daemon/store/arrays.h"
 #include "daemon/store/control.h"
+#include "daemon/store/dependencies.h"
 #include "daemon/store/id_range.h"
 #include "daemon/store/selection.h"
 
@@ -70,7 +71,8 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     const State state = task->row.state;
     if (!changes_something(request, state, task->spec.queue)) continue;
     if (request.verb == Verb::retry &&
-        find_twin(transaction.db(), id, task->uid, task->spec.flow.unique.key)) {
+        (find_twin(transaction.db(), id, task->uid, task->spec.flow.unique.key) ||
+         was_spared(transaction.db(), id))) {
       continue;
     }
     if (const std::string* queue = queue_entered(request, state, task->spec.queue)) {
@@ -96,6 +98,7 @@ bool preview_chunk(Connection& db, const ControlRequest& request, const std::vec
     const State state = row.state(0);
     const std::string queue = row.text(1);
     if (!changes_something(request, state, queue)) continue;
+    if (request.verb == Verb::retry && was_spared(db, id)) continue;
     if (request.verb == Verb::retry && !row.is_null(3)) {
       const bool first = retried.emplace(row.uid(2), row.text(3)).second;
       if (!first || find_twin(db, id, row.uid(2), row.text(3))) continue;

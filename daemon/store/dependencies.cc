@@ -33,11 +33,28 @@ std::optional<State> state_of(Connection& db, TaskId id) {
   return row.state(0);
 }
 
-// What the other task's state means for one that depends on it. One that is gone had ended.
-DependencyState judge(std::optional<State> other, DependencyOn on, OnDependencyFailed policy) {
-  if (other && !is_end(*other)) return DependencyState::pending;
-  const bool ok = other == State::succeeded;
-  const bool met = on == DependencyOn::any || ok == (on == DependencyOn::ok);
+bool has_broken(Connection& db, TaskId task) {
+  Query row =
+      db.query("SELECT 1 FROM dependencies WHERE task_id = ?1 AND state = 'broken' LIMIT 1");
+  return row.bind(task).step();
+}
+
+// A task on which others depend.
+struct Other {
+  std::optional<State> state;  // empty: it is gone
+  bool unneeded = false;       // as is_unneeded() says
+};
+Other look_at(Connection& db, TaskId id) {
+  const auto state = state_of(db, id);
+  return {state, state == State::cancelled && has_broken(db, id)};
+}
+
+// What the other task means for one that depends on it. One that is gone had ended.
+DependencyState judge(const Other& other, DependencyOn on, OnDependencyFailed policy) {
+  if (other.state && !is_end(*other.state)) return DependencyState::pending;
+  const bool ok = other.state == State::succeeded;
+  const bool met =
+      on == DependencyOn::any || (on == DependencyOn::ok ? ok : !ok && !other.unneeded);
   return met || policy == OnDependencyFailed::run ? DependencyState::met : DependencyState::broken;
 }
 
@@ -93,12 +110,6 @@ std::vector<TaskId> broken_dependencies(Connection& db, TaskId task) {
   return all;
 }
 
-bool has_broken(Connection& db, TaskId task) {
-  Query row =
-      db.query("SELECT 1 FROM dependencies WHERE task_id = ?1 AND state = 'broken' LIMIT 1");
-  return row.bind(task).step();
-}
-
 Note note_of(std::string_view type, TaskId on) {
   return {.type = type, .detail = "dependency=" + std::to_string(on)};
 }
@@ -109,10 +120,24 @@ void unblock(Transaction& transaction, StoredTask& task, TaskId on) {
                          note_of("unblocked", on));
 }
 
+// Something that it needed has gone wrong; else only what it was there for has not come.
+bool lacks_a_success(Connection& db, TaskId task) {
+  Query rows = db.query(
+      "SELECT on_task FROM dependencies WHERE task_id = ?1 AND on_end = 'ok' AND state <> 'met'");
+  rows.bind(task);
+  while (rows.step()) {
+    const Other other = look_at(db, rows.int64(0));
+    const bool ended = !other.state || is_end(*other.state);
+    if (ended && other.state != State::succeeded && !other.unneeded) return true;
+  }
+  return false;
+}
+
 void doom(Transaction& transaction, StoredTask& task, TaskId on) {
   TaskRow after = task.row;
   end_row(after, task, transaction.now(), transaction.now());
-  const bool cancels = task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel;
+  const bool cancels = task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel ||
+                       !lacks_a_success(transaction.db(), task.id);
   if (!cancels) after.reason = Reason::dependency;
   transaction.transition(task, cancels ? Event::cancel : Event::doomed, after,
                          note_of(cancels ? "cancelled" : "doomed", on));
@@ -124,10 +149,10 @@ bool is_doomed(Connection& db, const StoredTask& task) {
   return task.row.state == State::cancelled && has_broken(db, task.id);
 }
 
-void tell_of_end(Transaction& transaction, TaskId on, std::optional<State> end, const Link& link) {
+void tell_of_end(Transaction& transaction, TaskId on, const Other& other, const Link& link) {
   Connection& db = transaction.db();
   StoredTask task = must_load(db, link.dependant);
-  DependencyState state = judge(end, link.on, task.spec.flow.on_dependency_failed);
+  DependencyState state = judge(other, link.on, task.spec.flow.on_dependency_failed);
   const bool waits =
       task.row.blocked_on == BlockedOn::dependencies || task.row.state == State::held;
   // What ended otherwise, or was put back by a person, does not wait for it any more.
@@ -171,18 +196,18 @@ void leave_for_later(Transaction& transaction, TaskId on) {
 // Tells up to `limit` dependants; how many.
 int tell(Transaction& transaction, TaskId on, int limit) {
   Connection& db = transaction.db();
-  const std::optional<State> state = state_of(db, on);
+  const Other other = look_at(db, on);
   int told = 0;
-  if (!state || is_end(*state)) {
+  if (!other.state || is_end(*other.state)) {
     // It was tried again, and ended before all that it had doomed were told.
-    if (state) {
-      for (const TaskId dependant : mended_dependants(db, on, *state, limit)) {
+    if (other.state) {
+      for (const TaskId dependant : mended_dependants(db, on, *other.state, limit)) {
         tell_of_retry(transaction, on, dependant);
         ++told;
       }
     }
     for (const Link& link : pending_links(db, on, limit - told)) {
-      tell_of_end(transaction, on, state, link);
+      tell_of_end(transaction, on, other, link);
       ++told;
     }
   } else {
@@ -209,6 +234,20 @@ void tell_rest(Transaction& transaction, TaskId on) {
 
 }  // namespace
 
+bool is_unneeded(Connection& db, TaskId task) {
+  return state_of(db, task) == State::cancelled && has_broken(db, task);
+}
+
+bool was_spared(Connection& db, TaskId task) {
+  Query row = db.query(
+      "SELECT 1 FROM tasks t JOIN dependencies d ON d.task_id = t.id"
+      " WHERE t.id = ?1 AND t.state = 'cancelled' AND d.state = 'broken'"
+      " AND (d.on_end = 'failed' OR (SELECT o.state FROM tasks o WHERE o.id = d.on_task)"
+      " = 'cancelled' AND EXISTS (SELECT 1 FROM dependencies p WHERE p.task_id = d.on_task"
+      " AND p.state = 'broken')) LIMIT 1");
+  return row.bind(task).step();
+}
+
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
                                               const TaskFlow& flow) {
   for (const Dependency& dependency : flow.depends_on) {
@@ -234,8 +273,7 @@ DependencyState dependencies_of(Connection& db, TaskId task) {
 DependencyState dependencies_of(Connection& db, const TaskFlow& flow) {
   DependencyState all = DependencyState::met;
   for (const Dependency& dependency : flow.depends_on) {
-    all =
-        worse(all, judge(state_of(db, dependency.task), dependency.on, flow.on_dependency_failed));
+    all = worse(all, judge(look_at(db, dependency.task), dependency.on, flow.on_dependency_failed));
   }
   return all;
 }
@@ -245,7 +283,7 @@ void insert_dependencies(Transaction& transaction, const StoredTask& task) {
   const TaskFlow& flow = task.spec.flow;
   for (const Dependency& dependency : flow.depends_on) {
     DependencyState state =
-        judge(state_of(db, dependency.task), dependency.on, flow.on_dependency_failed);
+        judge(look_at(db, dependency.task), dependency.on, flow.on_dependency_failed);
     if (state == DependencyState::broken) {
       // Told with the command's end, as if the other task had ended just now.
       state = DependencyState::pending;

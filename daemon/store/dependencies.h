@@ -24,6 +24,12 @@ DependencyState dependencies_of(Connection& db, const TaskFlow& flow);
 // After the task's own row is there.
 void insert_dependencies(Transaction& transaction, const StoredTask& task);
 
+// Whether it was cancelled for what it depended on: by its policy, or since it waited for a failure
+// that did not come, or for a task that was not needed itself.
+bool is_unneeded(Connection& db, TaskId task);
+// The same without its policy: nothing had gone wrong, so there is nothing to try again.
+bool was_spared(Connection& db, TaskId task);
+
 // A person has the task run whatever it waited for.
 void drop_dependencies(Connection& db, TaskId task);
 

@@ -25,6 +25,17 @@ void count_tasks(Connection& db, Workflow& workflow) {
   }
 }
 
+// As is_unneeded() says.
+void find_unneeded(Connection& db, Workflow& workflow) {
+  if (workflow.counts[static_cast<std::size_t>(State::cancelled)] == 0) return;
+  Query rows = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_of_workflow"
+      " WHERE workflow_id = ?1 AND state = 'cancelled' AND EXISTS (SELECT 1 FROM dependencies"
+      " WHERE task_id = tasks.id AND dependencies.state = 'broken') ORDER BY id");
+  rows.bind(workflow.id);
+  while (rows.step()) workflow.unneeded.push_back(rows.int64(0));
+}
+
 void load_tasks(Connection& db, Workflow& workflow) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_workflow WHERE workflow_id = ?1 ORDER BY id");
@@ -54,6 +65,7 @@ std::optional<Workflow> TaskStore::workflow(const Actor& actor, WorkflowId id) {
     Workflow workflow = read_workflow(row);
     if (!actor.admin && workflow.uid != actor.uid) return std::nullopt;
     count_tasks(db, workflow);
+    find_unneeded(db, workflow);
     load_tasks(db, workflow);
     return workflow;
   });
@@ -76,6 +88,7 @@ std::vector<Workflow> TaskStore::workflows(const Actor& actor, std::optional<Wor
     while (rows.step()) {
       workflows.push_back(read_workflow(rows));
       count_tasks(db, workflows.back());
+      find_unneeded(db, workflows.back());
     }
     return workflows;
   });

@@ -9,6 +9,8 @@ namespace taskd {
 using nlohmann::json;
 
 std::string pointer_step(std::string_view name) {
+  constexpr std::size_t kMaxBytes = 200;
+  if (name.size() > kMaxBytes) return pointer_step(name.substr(0, kMaxBytes)) + "...";
   std::string out = "/";
   for (const char c : name) {
     if (c == '~') {

@@ -53,7 +53,8 @@ class FieldReader {
   FieldErrors errors_;
 };
 
-// `name` as one step of a JSON pointer inside a URI fragment.
+// `name` as one step of a JSON pointer inside a URI fragment; of a very long one the beginning and
+// "...", which then points to nothing.
 std::string pointer_step(std::string_view name);
 
 // Whether somebody who wrote `written` may have meant the field `known`.

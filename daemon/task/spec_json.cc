@@ -200,7 +200,7 @@ void check_command(FieldReader& reader, const json& body, const std::string& at)
   if (body.contains("argv") + body.contains("shell") + has_handler != 1)
     reader.complain(at, "exactly one of \"argv\", \"shell\" and \"handler\" is needed");
   if (body.contains("payload") && !has_handler)
-    reader.complain(at + "/payload", "belongs to \"handler\"; leave it out");
+    reader.complain(at + "/payload", "is for a task with \"handler\"");
   for (const auto& [field, value] : body.items()) {
     if (has_handler && is_said_by_handler(field))
       reader.complain(at + pointer_step(field), "is for the handler to say; leave it out");
@@ -233,7 +233,7 @@ constexpr JsonField<Backoff> kBackoffFields[] = {
      [](FieldReader& reader, const json& value, const std::string& at, Backoff& backoff) {
        if (!value.is_number()) return reader.wrong_type(value, at, "a number from 0 to 1");
        const auto jitter = value.get<double>();
-       if (jitter < 0 || jitter > 1) return reader.complain(at, "must be from 0 to 1");
+       if (!(jitter >= 0 && jitter <= 1)) return reader.complain(at, "must be from 0 to 1");
        backoff.jitter = jitter;
      }},
 };

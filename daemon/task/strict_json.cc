@@ -83,22 +83,31 @@ class StrictHandler final : public json::json_sax_t {
     if (name.find('\0') != string_t::npos) return fail("names must not contain \\u0000");
     auto& object = open_.back()->get_ref<json::object_t&>();
     const auto [position, is_new] = object.emplace(std::move(name), nullptr);
-    if (!is_new) return fail("duplicate field \"" + escape_for_humans(position->first) + "\"");
+    if (!is_new) return fail("duplicate field " + in_quotes(position->first));
     slot_ = &position->second;
     return true;
   }
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& failure) override {
-    std::string_view detail = failure.what();  // "[json.exception.…] words for people"
-    if (const auto end = detail.find("] "); end != std::string_view::npos)
-      detail.remove_prefix(end + 2);
-    // `position` counts from 1, and one more at the end of the text. The words quote the text.
-    error_ = {std::min(position == 0 ? 0 : position - 1, text_.size()), escape_for_humans(detail)};
+    // `position` counts from 1, and one more at the end of the text.
+    error_ = {std::min(position == 0 ? 0 : position - 1, text_.size()), words_of(failure)};
     return false;
   }
 
  private:
+  // The library's words without the position, which the caller tells, and without the text, of
+  // which it may quote very much: "[…] parse error at line 1, column 3: syntax error while parsing
+  // value - invalid literal; last read: 'x'", "[…] number overflow parsing '1e999'".
+  static std::string words_of(const nlohmann::detail::exception& failure) {
+    std::string_view words = failure.what();
+    if (words.find("number overflow") != std::string_view::npos) return "the number is too large";
+    constexpr std::string_view kSeparator = " - ";
+    if (const auto place = words.find(kSeparator); place != std::string_view::npos)
+      words.remove_prefix(place + kSeparator.size());
+    return escape_for_humans(words.substr(0, words.find("; last read: ")));
+  }
+
   bool fail(std::string detail) {
     error_ = {static_cast<std::size_t>(reached_ - text_.data()), std::move(detail)};
     return false;

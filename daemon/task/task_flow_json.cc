@@ -164,10 +164,7 @@ void write_key(JsonWriter& writer, const KeyUse& key) {
   if (key.limit) writer.member("limit", *key.limit);
   if (key.rate) {
     writer.key("rate");
-    writer.begin('{');
-    writer.member("count", key.rate->count);
-    writer.member("per_ms", key.rate->per_ms);
-    writer.end('}');
+    writer.raw(rate_to_json(key.rate).dump());
   }
   writer.end('}');
 }

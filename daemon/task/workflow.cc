@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace taskd {
 
@@ -17,7 +18,9 @@ State state_of(const Workflow& workflow) {
     return workflow.begun || has_any(/*ended=*/true) ? State::running : State::queued;
   }
   if (has(State::failed)) return State::failed;
-  return has(State::cancelled) ? State::cancelled : State::succeeded;
+  const auto cancelled = workflow.counts[static_cast<std::size_t>(State::cancelled)];
+  return std::cmp_greater(cancelled, workflow.unneeded.size()) ? State::cancelled
+                                                               : State::succeeded;
 }
 
 }  // namespace taskd

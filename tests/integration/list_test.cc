@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -86,6 +87,7 @@ TEST_CASE(
     refused({"--key", "nosuch"}, "--key: no task has the key \"nosuch\"");
     refused({"--user", "nobody-there"}, "--user: there is no user \"nobody-there\"");
     refused({"--workflow", "999"}, "--workflow: there is no workflow 999", 66);
+    refused({"--array", "999"}, "--array: there is no array whose first task is 999", 66);
   }
   CHECK(daemon.ctl({"retry", "--queue", "mial", "--dry-run"}).exit_code == 65);
   CHECK(daemon.state(id) == "failed");
@@ -148,7 +150,8 @@ TEST_CASE("on a terminal root sees whose the tasks are if they are not all of on
   REQUIRE_MESSAGE(submitted.exit_code == 0, submitted.err);
   const std::string table = shown();
   CHECK(table.find("USER") != std::string::npos);
-  CHECK((contains(table, "nobody") || contains(table, "65534")));  // as /etc/passwd has it
+  const passwd* nobody = ::getpwuid(65534);
+  CHECK(contains(table, nobody != nullptr ? nobody->pw_name : "65534"));
   CHECK(daemon.ctl({"list"}).out.find("USER") == std::string::npos);
 }
 

@@ -134,6 +134,27 @@ TEST_CASE("a task outside of workflows is told of what it came after, but not of
         R"([{"id":)" + failed + R"(,"state":"failed","result":7}])" + "\n");
 }
 
+TEST_CASE("a step for a failure that did not come is not needed, and the workflow has succeeded") {
+  const TestDaemon daemon;
+  write_text(daemon.dir() / "w.json", R"({"tasks":{
+    "upload":{"argv":["true"]},
+    "complain":{"argv":["false"],"needs":[{"step":"upload","on":"failed"}]},
+    "call":{"argv":["false"],"needs":["complain"]},
+    "report":{"argv":["true"],"needs":[{"step":"call","on":"any"}]}}})");
+  const RunResult waited = daemon.ctl({"workflow", "submit", "--wait", daemon.dir() / "w.json"});
+  CHECK(waited.exit_code == 0);
+  CHECK(waited.err.empty());
+  const json ended = daemon.ctl_json({"workflow", "show", "1"});
+  CHECK(ended.at("state") == "succeeded");
+  CHECK(ended.at("unneeded").size() == 2);
+  CHECK(daemon.ctl_json({"workflow", "list"}).at("workflows")[0].at("state") == "succeeded");
+  const std::string tree = daemon.ctl({"workflow", "show", "1"}).out;
+  CHECK(contains(tree, "complain  not needed"));
+  CHECK(contains(tree, "call  not needed"));
+  CHECK(daemon.ctl({"wait", "--workflow", "1"}).exit_code == 0);
+  CHECK(contains(daemon.ctl({"workflow", "retry", "1"}).out, "complain  not needed"));
+}
+
 TEST_CASE("a workflow is cancelled as a whole") {
   const TestDaemon daemon({.workers = 1});
   const std::string id = submit(daemon, "w.json", R"({"chain":[

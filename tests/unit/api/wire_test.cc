@@ -15,10 +15,17 @@ namespace {
 using nlohmann::json;
 
 json json_of(const Task& task, std::string_view more = {}) {
-  return json::parse(task_to_text(task, more));
+  const std::string text = task_to_text(task, more);
+  const json parsed = json::parse(text);
+  // Compact, and no member twice: the parser would take the last.
+  CHECK(parsed.dump().size() == text.size());
+  return parsed;
 }
 json json_of(const Attempt& attempt) {
-  return json::parse(attempt_to_text(attempt));
+  const std::string text = attempt_to_text(attempt);
+  const json parsed = json::parse(text);
+  CHECK(parsed.dump().size() == text.size());
+  return parsed;
 }
 
 Task rich_task() {

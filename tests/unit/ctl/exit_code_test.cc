@@ -126,7 +126,7 @@ TEST_CASE("a refusal is told in full, and safely") {
   problem.code = "idempotency_key_reused";
   problem.detail = "this Idempotency-Key was used with another body";
   CHECK(describe_problem(problem, std::nullopt) ==
-        "this --idempotency-key was used for something else");
+        "this --idempotency-key was used for another task; its folder and environment count too");
   problem = {};
   problem.detail = "queue \"default\" is full";
   CHECK(describe_problem(problem, "5") == "queue \"default\" is full; try again in 5 s");

@@ -1,21 +1,28 @@
 #include "ctl/users.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
-
-#include "tests/support/process.h"
 
 namespace taskd::ctl {
 namespace {
 
 TEST_CASE("the first name of a user counts, and lines that are none are passed over") {
-  const test::TempDir dir;
-  const std::string path = dir / "passwd";
-  std::ofstream(path) << "# users\nroot:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\n"
-                         "nonsense\nalice:x:1000:1000:Alice,,,:/home/alice:/bin/bash\n";
-  CHECK(read_user_names(path) == UserNames{{0, "root"}, {1000, "alice"}});
-  CHECK(read_user_names(dir / "none").empty());
+  char path[] = "/tmp/taskctl-passwd-XXXXXX";
+  const int fd = ::mkstemp(path);
+  REQUIRE(fd >= 0);
+  ::close(fd);
+  std::ofstream(path) << "# users\n+::::::\n-bad::::::\nroot:x:0:0:root:/root:/bin/sh\n"
+                         "toor:x:0:0::/root:/bin/sh\nnonsense\n"
+                         "alice:x:1000:1000:Alice,,,:/home/alice:/bin/bash\n";
+  CHECK(name_in(path, 0) == "root");
+  CHECK(name_in(path, 1000) == "alice");
+  CHECK(name_in(path, 1001).empty());
+  std::filesystem::remove(path);
+  CHECK(name_in(path, 0).empty());
 }
 
 TEST_CASE("a user without a name is shown by number") {

@@ -76,7 +76,22 @@ TEST_CASE_FIXTURE(ArraysFixture,
   finish(claim());
   control(Verb::remove, 1);
   expand();
-  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 1'100);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'cancelled'") == 1'100);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "an array is there for its owner as long as any of it is") {
+  submit(array(1, 1'100));
+  const auto seen = [&] {
+    return std::vector<bool>{store->has_array(kAlice, 1), store->has_array(kRoot, 1),
+                             store->has_array(kBob, 1), store->has_array(kAlice, 2)};
+  };
+  CHECK(seen() == std::vector<bool>{true, true, false, false});
+  std::vector<TaskId> made(1'000);
+  std::iota(made.begin(), made.end(), 1);
+  control(Verb::cancel, made);
+  control(Verb::remove, made);
+  REQUIRE(number("SELECT count(*) FROM tasks") == 0);
+  CHECK(seen() == std::vector<bool>{true, true, false, false});
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "what failed before an array is complete fails all of it") {

@@ -78,11 +78,85 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   CHECK(state(7) == State::failed);
 }
 
-TEST_CASE_FIXTURE(DependenciesFixture, "a success dooms those that wait for a failure") {
+TEST_CASE_FIXTURE(
+    DependenciesFixture,
+    "who waits for a failure that does not come is cancelled, and who waits for that") {
+  constexpr auto cancel = OnDependencyFailed::cancel;
+  submit();
+  submit_after({{1, DependencyOn::failed}});          // 2: not needed
+  submit_after({{1, DependencyOn::failed}}, cancel);  // 3: neither
+  submit_after({{1, DependencyOn::failed}}, OnDependencyFailed::run);
+  run(1);
+  CHECK(state(2) == State::cancelled);
+  CHECK(state(3) == State::cancelled);
+  CHECK(state(4) == State::queued);
+  // Nor is what comes after them, now or later, whatever its policy; nothing has failed.
+  CHECK(state(submit_after({ok(2)})) == State::cancelled);
+  CHECK(state(submit_after({ok(3)})) == State::cancelled);
+  CHECK(state(submit_after({{2, DependencyOn::failed}})) == State::cancelled);
+  CHECK(state(submit_after({ok(5)}, cancel)) == State::cancelled);
+  CHECK(state(submit_after({ok(8)})) == State::cancelled);
+  CHECK(state(submit_after({{8, DependencyOn::any}})) == State::queued);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "a retry of the parent lets wait again what was not needed") {
   submit();
   submit_after({{1, DependencyOn::failed}});
+  submit_after({ok(2)});
   run(1);
-  CHECK(state(2) == State::failed);
+  REQUIRE(state(3) == State::cancelled);
+  control(Verb::retry, 1);
+  CHECK(state(2) == State::blocked);
+  CHECK(state(3) == State::blocked);
+  run(1, 1);
+  run(2);
+  run(3);
+  CHECK(state(3) == State::succeeded);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a filter's retry leaves alone what was not needed") {
+  submit();
+  submit_after({{1, DependencyOn::failed}});
+  submit_after({ok(2)});
+  run(1);
+  ControlRequest request;
+  request.actor = {.uid = 1000, .admin = false};
+  request.verb = Verb::retry;
+  request.filter.emplace().states = {State::cancelled};
+  request.dry_run = true;
+  CHECK(std::get<Preview>(store->control(request)).count == 0);
+  request.dry_run = false;
+  CHECK(std::get<std::vector<ControlChange>>(store->control(request)).empty());
+  CHECK(state(2) == State::cancelled);
+  // Who names it wants it to run.
+  control(Verb::retry, 2);
+  CHECK(state(2) == State::queued);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a failure counts for more than one that did not come") {
+  submit();
+  submit();
+  submit_after({{1, DependencyOn::failed}, ok(2)});
+  run(1);
+  CHECK(state(3) == State::cancelled);
+  run(2, 1);
+  CHECK(state(3) == State::cancelled);  // as it was already
+  CHECK(state(submit_after({{1, DependencyOn::failed}, ok(2)})) == State::failed);
+  CHECK(state(submit_after({ok(2), {1, DependencyOn::failed}})) == State::failed);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "what its policy cancelled takes along what needs it") {
+  submit();
+  submit_after({ok(1)}, OnDependencyFailed::cancel);
+  submit_after({ok(2)});
+  submit_after({{2, DependencyOn::failed}});
+  run(1, 1);
+  CHECK(state(2) == State::cancelled);
+  CHECK(state(3) == State::cancelled);
+  CHECK(state(4) == State::cancelled);
+  control(Verb::retry, 1);
+  for (const TaskId id : {2, 3, 4}) CHECK(state(id) == State::blocked);
 }
 
 TEST_CASE_FIXTURE(DependenciesFixture, "a dependency that has ended counts as it ended") {

@@ -104,7 +104,8 @@ class ModelTasks {
     if (!parent.has_ended()) return false;
     if (task.spec.flow.on_dependency_failed == OnDependencyFailed::run) return true;
     const bool ok = parent.end == State::succeeded;
-    return on.on == DependencyOn::any || (on.on == DependencyOn::ok) == ok;
+    return on.on == DependencyOn::any ||
+           (on.on == DependencyOn::ok ? ok : !ok && !is_unneeded(parent));
   }
   bool is_broken(const ModelTask& task, const Dependency& on) const {
     return !task.met.contains(on.task) && tasks_.at(on.task).has_ended() && !is_met(task, on);
@@ -114,8 +115,20 @@ class ModelTasks {
     task.phase = Phase::ended;
     task.end = end;
   }
-  static void doom(ModelTask& task) {
-    const bool cancels = task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel;
+  // For what it depended on: nothing that waits for it is told of a failure.
+  static bool is_unneeded(const ModelTask& task) {
+    return task.doomed && task.end == State::cancelled;
+  }
+  bool lacks_a_success(const ModelTask& task) const {
+    const auto& on = task.spec.flow.depends_on;
+    return std::any_of(on.begin(), on.end(), [&](const Dependency& one) {
+      return one.on == DependencyOn::ok && is_broken(task, one) &&
+             !is_unneeded(tasks_.at(one.task));
+    });
+  }
+  void doom(ModelTask& task) const {
+    const bool cancels =
+        task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel || !lacks_a_success(task);
     finish(task, cancels ? State::cancelled : State::failed);
     task.doomed = true;
   }

@@ -128,7 +128,20 @@ TEST_CASE("the error says how far the reader came") {
   CHECK(error_of("{\"a\":tru }").offset_bytes == 8);
   CHECK(error_of("{\"a\":").offset_bytes == 5);
   CHECK(error_of("").offset_bytes == 0);
-  CHECK(mentions(error_of("{\"a\":tru }"), "line 1, column 9"));
+}
+
+TEST_CASE("the error is said in few words, however long the text is that it is about") {
+  const std::string many(60'000, '1');
+  CHECK(error_of("{\"a\":tru }").detail == "invalid literal");
+  CHECK(error_of("{\"a\":1]").detail == "unexpected ']'; expected '}'");
+  CHECK(error_of("{\"a\":" + many + "}").detail == "the number is too large");
+  CHECK(error_of("{\"a\":" + many + "e99999}").detail == "the number is too large");
+  for (const std::string& text : {"{\"a\":\"" + many + "\xff\"}", "{\"" + many + "\x01\":1}",
+                                  "{\"" + many + "\":1,\"" + many + "\":1}", "{" + many + "}"}) {
+    const JsonError error = error_of(text);
+    CHECK_FALSE(error.detail.empty());
+    CHECK_MESSAGE(error.detail.size() < 200, error.detail.substr(0, 300));
+  }
 }
 
 TEST_CASE("no cut and no changed byte of a document does harm") {
