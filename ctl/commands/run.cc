@@ -127,15 +127,16 @@ class Runner {
     if (signal == SIGINT) {
       const Answer answer =
           ask_on_terminal("cancel task " + std::to_string(id_) + "?", interrupts_);
-      if (answer == Answer::no) return;
+      if (answer == Answer::no) return context_.say("task " + std::to_string(id_) + " goes on");
     }
-    cancelled_ = true;
-    context_.say("cancelling task " + std::to_string(id_));
     try {
       client_.post("/v1/tasks/" + std::to_string(id_) + "/cancel", nlohmann::json::object());
     } catch (const Refused& refused) {
-      if (refused.problem.code != "wrong_state") throw;  // it has just ended by itself
+      if (refused.problem.code != "wrong_state") throw;
+      return;  // it has just ended by itself
     }
+    cancelled_ = true;
+    context_.say("cancelling task " + std::to_string(id_));
   }
 
   int finish(const Task& task) {
