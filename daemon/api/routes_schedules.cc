@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/routes.h"
+#include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/schedule/slots.h"
 
@@ -168,8 +169,12 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
   const auto triggered = found_in<Triggered>(std::move(result), call);
   const auto task = context.store.get(call.actor, triggered.task);
   if (!task) no_such_task(context, triggered.task);
-  Reply reply = written_reply(triggered.existing ? 200 : 201,
-                              task_to_text(*task, triggered.existing ? kExistingMember : ""));
+  JsonWriter writer;
+  writer.begin('{');
+  write_task(writer, *task);
+  if (triggered.existing) writer.member("existing", true);
+  writer.end('}');
+  Reply reply = written_reply(triggered.existing ? 200 : 201, writer.take());
   reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(task->id));
   return reply;
 }

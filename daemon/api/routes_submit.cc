@@ -5,6 +5,7 @@
 #include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
+#include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/spec_merge.h"
@@ -116,31 +117,39 @@ std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
   return tasks;
 }
 
-// The tasks as JSON text, separated by commas; those that a unique key found instead of submitting
-// them are told apart.
-std::string answers_of(const std::vector<Task>& tasks, const Submitted& submitted) {
-  std::string out;
+// Each task as an object; those that a unique key found instead of submitting them are told apart.
+void write_answers(JsonWriter& writer, const std::vector<Task>& tasks, const Submitted& submitted) {
   std::size_t at = 0;  // `tasks` are in the order of the ids, and some may be missing
   for (const Task& task : tasks) {
     while (submitted.ids.at(at) != task.id) ++at;
-    const bool existing = submitted.any_existing && submitted.existing.at(at);
-    if (!out.empty()) out += ',';
-    out += task_to_text(task, existing ? kExistingMember : "");
+    writer.begin('{');
+    write_task(writer, task);
+    if (submitted.any_existing && submitted.existing.at(at)) writer.member("existing", true);
+    writer.end('}');
     ++at;
   }
-  return out;
 }
 
 Reply answer(const std::vector<Task>& tasks, const Submitted& submitted, bool batch) {
-  std::string answers = answers_of(tasks, submitted);
+  constexpr std::size_t kUsualBytes = 1024;  // of a task
   const int status = submitted.tasks.empty() ? 200 : 201;
-  if (batch) return written_reply(status, "{\"tasks\":[" + answers + "]}");
+  JsonWriter writer(tasks.size() * kUsualBytes);
+  if (batch) {
+    writer.begin('{');
+    writer.key("tasks");
+    writer.begin('[');
+    write_answers(writer, tasks, submitted);
+    writer.end(']');
+    writer.end('}');
+    return written_reply(status, writer.take());
+  }
   const TaskId id = submitted.ids.front();
   if (tasks.empty()) {
     throw ProblemError(404, "no_such_task",
                        "task " + std::to_string(id) + " was submitted and removed since");
   }
-  Reply reply = written_reply(status, std::move(answers));
+  write_answers(writer, tasks, submitted);
+  Reply reply = written_reply(status, writer.take());
   reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
   return reply;
 }

@@ -1,7 +1,9 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/filter.h"
+#include "daemon/api/page.h"
 #include "daemon/api/routes.h"
+#include "daemon/base/json_writer.h"
 
 namespace taskd {
 namespace {
@@ -15,11 +17,6 @@ bool take_oldest_first(HttpQuery& query) {
   const auto order = query.take("order").value_or("newest");
   if (order != "newest" && order != "oldest") bad_query("order", "must be newest or oldest");
   return order == "oldest";
-}
-
-Reply page(const std::string& name, const std::string& items, const json& next_cursor) {
-  return written_reply(
-      200, "{\"" + name + "\":[" + items + "],\"next_cursor\":" + next_cursor.dump() + "}");
 }
 
 }  // namespace
@@ -38,7 +35,7 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
 
   request.within = context.store.ids_of(request.filter);
   // Read in small pieces: a task may be a megabyte, and a page of them must not be a gigabyte.
-  std::string items;
+  Page page("tasks");
   std::size_t count = 0;
   for (;;) {
     request.limit = static_cast<int>(std::min(limit - count, kReadAtOnce)) + 1;
@@ -46,21 +43,28 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
     const bool more = tasks.size() == static_cast<std::size_t>(request.limit);
     if (more) tasks.pop_back();  // it only told that this is not the end
     for (const Task& task : tasks) {
-      if (items.size() >= kMaxPageBytes)
-        return page("tasks", items, make_cursor(*request.after, list));
-      if (count++ > 0) items += ',';
-      items += task_to_text(task);
+      if (page.size_bytes() >= kMaxPageBytes) return page.finish(make_cursor(*request.after, list));
+      page.add(write_task, task);
+      ++count;
       request.after = task.id;
     }
-    if (!more) return page("tasks", items, nullptr);
-    if (count == limit) return page("tasks", items, make_cursor(*request.after, list));
+    if (!more) return page.finish(nullptr);
+    if (count == limit) return page.finish(make_cursor(*request.after, list));
   }
 }
 
 Reply show_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   const Task task = task_of(context, call);
-  Reply reply = written_reply(200, task_to_text(task, payload_member(task)));
+  JsonWriter writer;
+  writer.begin('{');
+  write_task(writer, task);
+  if (!task.spec.handler.empty()) {
+    writer.key("payload");
+    task.spec.payload.empty() ? writer.null() : writer.raw(task.spec.payload);
+  }
+  writer.end('}');
+  Reply reply = written_reply(200, writer.take());
   reply.headers.emplace_back("ETag", etag_of(task));
   return reply;
 }
@@ -79,12 +83,9 @@ Reply show_attempts(const ApiContext& context, const Call& call) {
     attempts.pop_back();
     next = make_cursor(attempts.back().number, list);
   }
-  std::string items;
-  for (const Attempt& attempt : attempts) {
-    if (!items.empty()) items += ',';
-    items += attempt_to_text(attempt);
-  }
-  return page("attempts", items, next);
+  Page page("attempts");
+  for (const Attempt& attempt : attempts) page.add(write_attempt, attempt);
+  return page.finish(next);
 }
 
 }  // namespace taskd

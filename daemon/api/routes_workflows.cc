@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/batch_size.h"
+#include "daemon/api/page.h"
 #include "daemon/api/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
@@ -109,17 +110,15 @@ Reply list_workflows(const ApiContext& context, const Call& call) {
   call.query.finish();
   const auto before = cursor ? std::optional(parse_cursor(*cursor, list)) : std::nullopt;
   const int wanted = std::min(limit, kMostListed);
-  const std::vector<Workflow> workflows = context.store.workflows(call.actor, before, wanted + 1);
-  json items = json::array();
+  std::vector<Workflow> workflows = context.store.workflows(call.actor, before, wanted + 1);
   json next = nullptr;
-  for (const Workflow& workflow : workflows) {
-    if (std::cmp_equal(items.size(), wanted)) {
-      next = make_cursor(items.back().at("id").get<WorkflowId>(), list);
-      break;
-    }
-    items.push_back(workflow_to_json(workflow));
+  if (std::cmp_greater(workflows.size(), wanted)) {
+    workflows.pop_back();  // it only told that this is not the end
+    next = make_cursor(workflows.back().id, list);
   }
-  return json_reply(200, {{"workflows", std::move(items)}, {"next_cursor", std::move(next)}});
+  Page page("workflows");
+  for (const Workflow& workflow : workflows) page.add(write_workflow, workflow);
+  return page.finish(next);
 }
 
 Reply cancel_workflow(const ApiContext& context, const Call& call) {

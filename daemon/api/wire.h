@@ -6,7 +6,6 @@
 #include <iterator>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 #include <variant>
 
 #include "daemon/flow/key.h"
@@ -20,19 +19,17 @@
 
 namespace taskd {
 
+class JsonWriter;
+
 // What the API answers of a time.
 nlohmann::json time_or_null(const std::optional<WallTime>& time);
 
 // --- tasks and attempts (wire_task_write.cc, wire_task_read.cc) ---------------------------------
-// As JSON text, since every submit and every task of a list passes here. Values of env are masked,
-// a token is never shown, broken UTF-8 that a job wrote is replaced. `more`: further members of the
-// object, written out.
-std::string task_to_text(const Task& task, std::string_view more = {});
-// In the answer to a submit that gave an existing task instead of a new one.
-inline constexpr std::string_view kExistingMember = R"("existing":true)";
-// The member with the payload of its handler, which may be large; "" for one without a handler.
-std::string payload_member(const Task& task);
-std::string attempt_to_text(const Attempt& attempt);
+// The members of the object that is open. Values of env are masked, a token is never shown, broken
+// UTF-8 that a job wrote is replaced.
+void write_task(JsonWriter& writer, const Task& task);
+void write_attempt(JsonWriter& writer, const Attempt& attempt);
+std::string task_to_text(const Task& task);  // as an object
 
 // The reverse, for clients. Unknown fields are ignored, so an older taskctl reads a newer daemon.
 // Throws std::runtime_error naming what is missing or has the wrong type. Of a spawn_failed outcome
@@ -75,8 +72,9 @@ Delivery delivery_from_json(const nlohmann::json& json);
 // --- workflows (wire_workflow.cc) ---------------------------------------------------------------
 // The body of a POST, an object. Every wrong field is reported, unknown ones too.
 std::variant<NewWorkflow, FieldErrors> workflow_from_body(const nlohmann::json& body);
-nlohmann::json workflow_to_json(const Workflow& workflow);  // without its tasks
-std::string workflow_to_text(const Workflow& workflow);     // with them
+// The members of the object that is open, but for its tasks.
+void write_workflow(JsonWriter& writer, const Workflow& workflow);
+std::string workflow_to_text(const Workflow& workflow);  // as an object with its tasks
 // Of one with its tasks. Throws std::runtime_error.
 Workflow workflow_from_json(const nlohmann::json& json);
 

@@ -152,10 +152,7 @@ json time_or_null(const std::optional<WallTime>& time) {
   return time ? json(format_rfc3339(*time)) : json(nullptr);
 }
 
-std::string task_to_text(const Task& task, std::string_view more) {
-  constexpr std::size_t kUsualBytes = 1024;
-  JsonWriter writer(kUsualBytes + more.size());
-  writer.begin('{');
+void write_task(JsonWriter& writer, const Task& task) {
   writer.member("id", task.id);
   writer.member("uid", task.uid);
   write_places(writer, task);
@@ -172,19 +169,18 @@ std::string task_to_text(const Task& task, std::string_view more) {
   write_time(writer, "cancel_requested_at", task.cancel_requested_at);
   write_outcome(writer, task.last_outcome);
   write_progress(writer, task);
-  if (!more.empty()) writer.raw(more);
+}
+
+std::string task_to_text(const Task& task) {
+  constexpr std::size_t kUsualBytes = 1024;
+  JsonWriter writer(kUsualBytes);
+  writer.begin('{');
+  write_task(writer, task);
   writer.end('}');
   return writer.take();
 }
 
-std::string payload_member(const Task& task) {
-  if (task.spec.handler.empty()) return "";
-  return "\"payload\":" + (task.spec.payload.empty() ? "null" : task.spec.payload);
-}
-
-std::string attempt_to_text(const Attempt& attempt) {
-  JsonWriter writer;
-  writer.begin('{');
+void write_attempt(JsonWriter& writer, const Attempt& attempt) {
   writer.member("number", attempt.number);
   write_time(writer, "started_at", attempt.started_at);
   writer.member("granted", attempt.granted);
@@ -194,8 +190,6 @@ std::string attempt_to_text(const Attempt& attempt) {
   writer.member("system_cpu_ms", attempt.usage.system_cpu_ms);
   writer.member("max_rss_bytes", attempt.usage.max_rss_bytes);
   write_foreign_text(writer, "stderr_tail", attempt.stderr_tail);
-  writer.end('}');
-  return writer.take();
 }
 
 }  // namespace taskd

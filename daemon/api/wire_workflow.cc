@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "daemon/api/wire.h"
+#include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/flow/graph.h"
 #include "daemon/task/field_reader.h"
@@ -209,26 +210,31 @@ std::variant<NewWorkflow, FieldErrors> workflow_from_body(const json& body) {
   return WorkflowReader(body).read();
 }
 
-json workflow_to_json(const Workflow& workflow) {
-  json out = {{"id", workflow.id},
-              {"uid", workflow.uid},
-              {"name", workflow.name},
-              {"state", to_string(state_of(workflow))},
-              {"created_at", format_rfc3339(workflow.created_at)}};
-  out["counts"] = counts_to_json(workflow.counts);
-  out["unneeded"] = workflow.unneeded;
-  return out;
+void write_workflow(JsonWriter& writer, const Workflow& workflow) {
+  writer.member("id", workflow.id);
+  writer.member("uid", workflow.uid);
+  writer.member("name", workflow.name);
+  writer.member("state", to_string(state_of(workflow)));
+  writer.member("created_at", format_rfc3339(workflow.created_at));
+  writer.key("counts");
+  writer.raw(counts_to_json(workflow.counts).dump());
+  writer.member("unneeded", workflow.unneeded);
 }
 
 std::string workflow_to_text(const Workflow& workflow) {
-  std::string out = workflow_to_json(workflow).dump(-1, ' ', false, json::error_handler_t::replace);
-  out.pop_back();  // its '}'
-  out += ",\"tasks\":[";
+  JsonWriter writer;
+  writer.begin('{');
+  write_workflow(writer, workflow);
+  writer.key("tasks");
+  writer.begin('[');
   for (const Task& task : workflow.tasks) {
-    if (out.back() != '[') out += ',';
-    out += task_to_text(task);
+    writer.begin('{');
+    write_task(writer, task);
+    writer.end('}');
   }
-  return out += "]}";
+  writer.end(']');
+  writer.end('}');
+  return writer.take();
 }
 
 Workflow workflow_from_json(const json& object) {

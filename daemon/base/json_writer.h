@@ -19,6 +19,7 @@ class JsonWriter {
  public:
   explicit JsonWriter(std::size_t expected_bytes = 0) { out_.reserve(expected_bytes); }
   std::string take() { return std::move(out_); }
+  std::size_t size() const { return out_.size(); }
 
   void begin(char bracket) {
     separate();
@@ -34,7 +35,7 @@ class JsonWriter {
     value(text);
     out_ += ':';
   }
-  // A value, or members of an object, that are written out already; not nothing.
+  // A value that is written out already.
   void raw(std::string_view text) {
     separate();
     out_ += text;
