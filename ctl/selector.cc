@@ -42,20 +42,28 @@ class IdCollector {
       return;
     }
     const std::size_t dash = word.find('-');
-    if (dash == std::string_view::npos) return add_id(parse_id(word, word));
+    if (dash == std::string_view::npos) {
+      const TaskId id = parse_id(word, word);
+      selection_.only_in_range.erase(id);
+      return add_id(id);
+    }
     const TaskId first = parse_id(word.substr(0, dash), word);
     const TaskId last = parse_id(word.substr(dash + 1), word);
     if (last < first)
       throw UsageError(kExitUsage, in_quotes(word) + " is a range that runs backwards");
     if (static_cast<std::size_t>(last - first) >= kMaxSelectedIds) refuse_too_many();
-    for (TaskId id = first; id < last; ++id) add_id(id);
-    add_id(last);
+    for (TaskId id = first; id < last; ++id) add_of_range(id);
+    add_of_range(last);
   }
 
  private:
   [[noreturn]] static void refuse_too_many() {
     throw UsageError(kExitUsage, "more than " + std::to_string(kMaxSelectedIds) +
                                      " ids at once; a filter such as --state can name more");
+  }
+  void add_of_range(TaskId id) {
+    if (!seen_.contains(id)) selection_.only_in_range.insert(id);
+    add_id(id);
   }
   void add_id(TaskId id) {
     if (!seen_.insert(id).second) return;
@@ -209,6 +217,27 @@ std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection
   return ids;
 }
 
+std::vector<TaskId> resolve_present_ids(Context& context, const Client& client,
+                                        const Selection& selection) {
+  std::vector<TaskId> ids = resolve_ids(client, selection);
+  const auto is_hole = [&](TaskId id) {
+    if (!selection.only_in_range.contains(id)) return false;
+    try {
+      client.get("/v1/tasks/" + std::to_string(id));
+      return false;
+    } catch (const Refused& refused) {
+      if (refused.problem.code != "no_such_task") throw;
+      return true;
+    }
+  };
+  const std::size_t holes = std::erase_if(ids, is_hole);
+  if (ids.empty()) throw Failure(kExitNoSuchTask, "there is no task of any of these ids");
+  if (holes > 0)
+    context.say(std::to_string(holes) + " of these ids " + (holes == 1 ? "has" : "have") +
+                " no task (any more)");
+  return ids;
+}
+
 nlohmann::json filter_to_json(const Selection& selection) {
   nlohmann::json filter = nlohmann::json::object();
   const auto set = [&](const char* word, const auto& value) {
@@ -278,6 +307,12 @@ std::string list_tasks(const Client& client, const std::string& query, std::size
     }
     if (cursor.empty() || (limit != 0 && count >= limit)) return cursor;
   }
+}
+
+std::vector<TaskId> select_present_ids(Context& context, const Client& client,
+                                       const Selection& selection) {
+  return selection.by_id() ? resolve_present_ids(context, client, selection)
+                           : select_ids(client, selection, {});
 }
 
 std::vector<TaskId> select_ids(const Client& client, Selection selection,

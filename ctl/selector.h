@@ -4,11 +4,13 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "ctl/args.h"
 #include "ctl/client.h"
+#include "ctl/context.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {
@@ -30,8 +32,9 @@ struct SelectorOptions {
 
 // The same, understood.
 struct Selection {
-  std::vector<TaskId> ids;  // in the order given, each once
-  bool last = false;        // `last` was among the words
+  std::vector<TaskId> ids;         // in the order given, each once
+  std::set<TaskId> only_in_range;  // those that no word names by itself
+  bool last = false;               // `last` was among the words
   std::vector<State> states;
   std::vector<Reason> reasons;
   bool dead = false;
@@ -56,6 +59,11 @@ std::string one_task(const std::vector<std::string>& words);
 // The ids, with `last` looked up. The order is that of the words, `last` at the end.
 std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection);
 
+// The same for a verb that only looks: a range may have holes where tasks were removed, which is
+// said. Throws Failure (66) when nothing at all is there.
+std::vector<TaskId> resolve_present_ids(Context& context, const Client& client,
+                                        const Selection& selection);
+
 // The filter as POST /v1/tasks:verb takes it, and as GET /v1/tasks does ("state=failed&queue=q").
 nlohmann::json filter_to_json(const Selection& selection);
 std::string filter_to_query(const Selection& selection);
@@ -66,6 +74,9 @@ using TaskJsonSink = std::function<void(nlohmann::json task)>;
 std::string list_tasks(const Client& client, const std::string& query, std::size_t limit,
                        const TaskJsonSink& sink);
 
+// All tasks the selection names, for a verb that only looks. By filter: of any state.
+std::vector<TaskId> select_present_ids(Context& context, const Client& client,
+                                       const Selection& selection);
 // All tasks the selection names. By filter: `default_states` count when it has no --state.
 std::vector<TaskId> select_ids(const Client& client, Selection selection,
                                const std::vector<State>& default_states);

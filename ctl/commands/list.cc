@@ -32,10 +32,10 @@ if they differ.)",
 )"};
 
 // The tasks, and the cursor of those left out.
-std::string collect(const Client& client, const Selection& selection, bool oldest,
+std::string collect(Context& context, const Client& client, const Selection& selection, bool oldest,
                     std::size_t limit, std::vector<nlohmann::json>& tasks) {
   if (selection.by_id()) {
-    for (const TaskId id : resolve_ids(client, selection))
+    for (const TaskId id : resolve_present_ids(context, client, selection))
       tasks.push_back(client.get("/v1/tasks/" + std::to_string(id)));
     return "";
   }
@@ -75,7 +75,7 @@ int list_command(Context& context, const Words& argv) {
   const Painter paint = make_painter(context, common);
   const Client client = connect(context, common);
   std::vector<nlohmann::json> tasks;
-  const std::string cursor = collect(client, selection, oldest, limit, tasks);
+  const std::string cursor = collect(context, client, selection, oldest, limit, tasks);
   if (json) {
     const nlohmann::json next = cursor.empty() ? nlohmann::json(nullptr) : nlohmann::json(cursor);
     context.out.line(print_json({{"version", 1}, {"tasks", tasks}, {"next_cursor", next}}));

@@ -217,7 +217,7 @@ int show_command(Context& context, const Words& argv) {
     throw UsageError(kExitUsage, "which task? Name an id, or last");
   const Painter paint = make_painter(context, common);
   const Client client = connect(context, common);
-  const std::vector<TaskId> ids = select_ids(client, selection, {});
+  const std::vector<TaskId> ids = select_present_ids(context, client, selection);
   if (ids.empty()) context.say("no task matches");
   std::vector<nlohmann::json> documents;
   for (const TaskId id : ids) {

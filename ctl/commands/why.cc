@@ -53,7 +53,7 @@ int why_command(Context& context, const Words& argv) {
   const Selection selection = parse_selection(selector, context.clock.wall_now());
   if (!selection.by_id()) throw UsageError(kExitUsage, "which task? Name its id, or last");
   const Client client = connect(context, common);
-  const std::vector<TaskId> ids = resolve_ids(client, selection);
+  const std::vector<TaskId> ids = resolve_present_ids(context, client, selection);
   for (const TaskId id : ids) {
     nlohmann::json answer = client.get("/v1/tasks/" + std::to_string(id) + "/why");
     if (json) {

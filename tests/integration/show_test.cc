@@ -4,6 +4,30 @@
 
 using namespace taskd::test;
 
+TEST_CASE("a range may have holes for the verbs that only look, and for no other") {
+  const TestDaemon daemon;
+  for (int i = 0; i < 4; ++i) daemon.wait(daemon.submit({"--", "echo", std::to_string(i)}));
+  REQUIRE(daemon.ctl({"rm", "2"}).exit_code == 0);
+  const std::string note = "taskctl: 1 of these ids has no task (any more)\n";
+  for (const char* verb : {"show", "list", "why", "logs"}) {
+    CAPTURE(verb);
+    const RunResult result = daemon.ctl({verb, "1-3"});
+    CHECK(result.exit_code == 0);
+    CHECK(result.err == note);
+    // By its own name it must be there, wherever else it is meant.
+    CHECK(daemon.ctl({verb, "2"}).exit_code == 66);
+    CHECK(daemon.ctl({verb, "1-3", "2"}).exit_code == 66);
+    CHECK(daemon.ctl({verb, "2", "1-3"}).exit_code == 66);
+    CHECK(daemon.ctl({verb, "7-9"}).exit_code == 66);
+  }
+  CHECK(daemon.ctl({"logs", "1-3"}).out == "0\n2\n");
+  for (const char* verb : {"retry", "rm", "wait"}) {
+    CAPTURE(verb);
+    CHECK(daemon.ctl({verb, "1-3"}).exit_code == 66);
+  }
+  CHECK(daemon.state("3") == "succeeded");
+}
+
 TEST_CASE("show tells the state, the attempts, what they used and the last words on stderr") {
   const TestDaemon daemon;
   const std::string id = daemon.submit({"--max-attempts", "2", "--retry-delay", "1ms", "--shell",
