@@ -12,7 +12,7 @@ RunOptions with_editor(const TestDaemon& daemon, const std::string& line) {
   const std::string path = daemon.dir() / "editor";
   write_text(path, "#!/bin/sh\n" + line + "\n");
   REQUIRE(::chmod(path.c_str(), 0700) == 0);
-  return {.env = {{"VISUAL", path}}};
+  return {.env = {{"VISUAL", path}, {"TMPDIR", daemon.dir().path()}}};  // a text that is kept
 }
 
 }  // namespace
@@ -87,8 +87,7 @@ TEST_CASE("edit without options opens the task in the editor") {
 TEST_CASE("what was edited badly is refused, and the text is kept") {
   const TestDaemon daemon;
   const std::string id = daemon.submit({"--hold", "--", "true"});
-  RunOptions options = with_editor(daemon, "echo '{\"argv\": [}' > \"$1\"");
-  options.env["TMPDIR"] = daemon.dir().path();
+  const RunOptions options = with_editor(daemon, "echo '{\"argv\": [}' > \"$1\"");
   const RunResult broken = daemon.ctl({"edit", id}, options);
   CHECK(broken.exit_code == 65);
   CHECK(contains(broken.err, "taskctl: line 1: "));
@@ -98,7 +97,10 @@ TEST_CASE("what was edited badly is refused, and the text is kept") {
   CHECK(refused.exit_code == 65);
   CHECK(contains(refused.err, "there is no queue \"none\""));
   CHECK(daemon.ctl({"edit", id}, with_editor(daemon, "exit 3")).exit_code == 74);
-  CHECK(daemon.ctl({"edit", id}, {.env = {{"VISUAL", "/no/such/editor"}}}).exit_code == 78);
+  CHECK(daemon
+            .ctl({"edit", id},
+                 {.env = {{"VISUAL", "/no/such/editor"}, {"TMPDIR", daemon.dir().path()}}})
+            .exit_code == 78);
   CHECK(daemon.show(id).at("queue") == "default");
 }
 
@@ -141,8 +143,8 @@ TEST_CASE("edits that cannot be are refused with a sentence") {
   const std::string done = daemon.submit({"--", "true"});
   daemon.wait(done);
   CHECK(daemon.ctl({"edit", done, "--priority", "1"}).exit_code == 73);
-  CHECK(daemon.ctl({"edit", done}, {.env = {{"VISUAL", "false"}}}).err ==
-        "taskctl: cannot edit task " + done + ": it is succeeded\n");
+  CHECK(daemon.ctl({"edit", done}, {.env = {{"VISUAL", "false"}, {"TMPDIR", daemon.dir().path()}}})
+            .err == "taskctl: cannot edit task " + done + ": it is succeeded\n");
   CHECK(daemon.ctl({"edit", "99", "--priority", "1"}).exit_code == 66);
   CHECK(daemon.ctl({"edit"}).exit_code == 64);
   CHECK(daemon.ctl({"edit", "1", "2"}).exit_code == 64);

@@ -109,7 +109,8 @@ TEST_CASE("retry --edit without options opens the editor") {
   const std::string editor = daemon.dir() / "editor";
   write_text(editor, "#!/bin/sh\nsed -i 's/\"false\"/\"true\"/' \"$1\"\n");
   REQUIRE(::chmod(editor.c_str(), 0700) == 0);
-  const RunResult edited = daemon.ctl({"retry", "--edit", id}, {.env = {{"VISUAL", editor}}});
+  const RunResult edited = daemon.ctl(
+      {"retry", "--edit", id}, {.env = {{"VISUAL", editor}, {"TMPDIR", daemon.dir().path()}}});
   CHECK(edited.exit_code == 0);
   CHECK(daemon.wait(id).at("state") == "succeeded");
 }
