@@ -114,26 +114,22 @@ void write_spec(JsonWriter& writer, const TaskSpec& spec) {
   write_flow(writer, spec.flow, /*all=*/true);
 }
 
-void write_places(JsonWriter& writer, const Task& task) {
+void write_workflow_place(JsonWriter& writer, const std::optional<WorkflowPlace>& place) {
   writer.key("workflow");
-  if (task.workflow) {
-    writer.begin('{');
-    writer.member("id", task.workflow->id);
-    writer.member("step", task.workflow->step);
-    writer.end('}');
-  } else {
-    writer.null();
-  }
+  if (!place) return writer.null();
+  writer.begin('{');
+  writer.member("id", place->id);
+  writer.member("step", place->step);
+  writer.end('}');
+}
+
+void write_array_place(JsonWriter& writer, const std::optional<ArrayPlace>& place) {
   writer.key("array");
-  if (task.array) {
-    writer.begin('{');
-    writer.member("id", task.array->array);
-    writer.member("index", task.array->index);
-    writer.end('}');
-  } else {
-    writer.null();
-  }
-  write_text_or_null(writer, "schedule", task.schedule);
+  if (!place) return writer.null();
+  writer.begin('{');
+  writer.member("id", place->array);
+  writer.member("index", place->index);
+  writer.end('}');
 }
 
 void write_progress(JsonWriter& writer, const Task& task) {
@@ -155,7 +151,9 @@ json time_or_null(const std::optional<WallTime>& time) {
 void write_task(JsonWriter& writer, const Task& task) {
   writer.member("id", task.id);
   writer.member("uid", task.uid);
-  write_places(writer, task);
+  write_workflow_place(writer, task.workflow);
+  write_array_place(writer, task.array);
+  write_text_or_null(writer, "schedule", task.schedule);
   write_spec(writer, task.spec);
   writer.member("state", to_string(task.state));
   write_text_or_null(writer, "reason", task.reason ? to_string(*task.reason) : "");

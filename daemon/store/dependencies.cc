@@ -239,13 +239,15 @@ bool is_unneeded(Connection& db, TaskId task) {
 }
 
 bool was_spared(Connection& db, TaskId task) {
-  Query row = db.query(
-      "SELECT 1 FROM tasks t JOIN dependencies d ON d.task_id = t.id"
-      " WHERE t.id = ?1 AND t.state = 'cancelled' AND d.state = 'broken'"
-      " AND (d.on_end = 'failed' OR (SELECT o.state FROM tasks o WHERE o.id = d.on_task)"
-      " = 'cancelled' AND EXISTS (SELECT 1 FROM dependencies p WHERE p.task_id = d.on_task"
-      " AND p.state = 'broken')) LIMIT 1");
-  return row.bind(task).step();
+  if (state_of(db, task) != State::cancelled) return false;
+  Query rows =
+      db.query("SELECT on_task, on_end FROM dependencies WHERE task_id = ?1 AND state = 'broken'");
+  rows.bind(task);
+  while (rows.step()) {
+    if (rows.word(1, parse_dependency_on) == DependencyOn::failed) return true;
+    if (is_unneeded(db, rows.int64(0))) return true;
+  }
+  return false;
 }
 
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,

@@ -11,8 +11,8 @@ namespace taskd::ctl {
 namespace {
 
 TEST_CASE("the first name of a user counts, and lines that are none are passed over") {
-  char path[] = "/tmp/taskctl-passwd-XXXXXX";
-  const int fd = ::mkstemp(path);
+  std::string path = std::filesystem::temp_directory_path() / "taskctl-passwd-XXXXXX";
+  const int fd = ::mkstemp(path.data());
   REQUIRE(fd >= 0);
   ::close(fd);
   std::ofstream(path) << "# users\n+::::::\n-bad::::::\nroot:x:0:0:root:/root:/bin/sh\n"
