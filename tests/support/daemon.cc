@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
 #include "daemon/base/errors.h"
 #include "daemon/base/unique_fd.h"
@@ -51,7 +52,13 @@ TestDaemon::~TestDaemon() {
 }
 
 void TestDaemon::start() {
-  write_text(dir_ / "taskd.toml", options_.config);
+  std::string config = options_.config;
+  if (options_.for_all_users) {
+    // Keys come before the first table.
+    config = "socket_mode = \"0666\"\n" + config;
+    std::filesystem::permissions(dir_.path(), std::filesystem::perms(0755));
+  }
+  write_text(dir_ / "taskd.toml", config);
   std::vector<std::string> argv = {taskd_path(),
                                    "--config",
                                    dir_ / "taskd.toml",

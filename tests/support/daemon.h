@@ -14,6 +14,8 @@ struct DaemonOptions {
   int workers = 2;
   std::string config = {};  // text of a configuration file
   std::vector<std::string> flags = {};
+  // Every user may ask it: see users.h. For a daemon of root.
+  bool for_all_users = false;
 };
 
 // Starts in the constructor and serves when that returns. The destructor stops it and ends what
@@ -50,10 +52,11 @@ class TestDaemon {
   // Waits until the task has ended and returns it.
   nlohmann::json wait(const std::string& id) const;
   std::string state(const std::string& id) const { return show(id).at("state"); }
+  // What a program needs to find this daemon, for SystemUsers::run().
+  RunOptions with_socket(RunOptions options = {}) const;
 
  private:
   void wait_until_ready(int notify_fd);
-  RunOptions with_socket(RunOptions options) const;
 
   DaemonOptions options_;
   TempDir dir_;
