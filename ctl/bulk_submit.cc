@@ -20,7 +20,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 20;  // what the daemon takes
+constexpr std::size_t kMaxBodyBytes = std::size_t{4} << 20;  // what the daemon takes
 constexpr std::size_t kShownErrors = 5;
 constexpr int kSignalExit = 128;
 constexpr std::int64_t kLongestPauseMs = 5'000;

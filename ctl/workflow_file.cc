@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxBytes = 1 << 20;  // what the daemon takes
+constexpr std::size_t kMaxBytes = 4 << 20;  // what the daemon takes
 
 using Lines = std::map<std::string, unsigned>;
 
@@ -86,7 +86,7 @@ std::string read_whole(const std::string& path) {
     auto text = read_file(path == "-" ? "/dev/stdin" : path, kMaxBytes + 1);
     if (!text) throw UsageError(kExitBadData, "there is no file " + escape_for_humans(path));
     if (text->size() > kMaxBytes)
-      throw UsageError(kExitBadData, escape_for_humans(path) + " is larger than 1 MiB");
+      throw UsageError(kExitBadData, escape_for_humans(path) + " is larger than 4 MiB");
     return *std::move(text);
   } catch (const std::system_error& e) {
     throw UsageError(kExitBadData, "cannot read " + escape_for_humans(path) + ": " +

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxTextBytes = 128 << 20;
 constexpr std::size_t kMaxDependencies = 100'000;
+constexpr std::size_t kCountedAtOnce = 1 << 20;
+constexpr std::size_t kCopies = 2;  // in the spec, and as it is stored
 
 std::size_t text_bytes(const TaskSpec& spec) {
   std::size_t bytes = spec.shell.size() + spec.payload.size() + spec.stdin_text.size();
@@ -44,9 +46,13 @@ void BatchSize::add(const nlohmann::json& task, const std::string& pointer) {
   check(pointer);
 }
 
-void BatchSize::check(const std::string& pointer) const {
+void BatchSize::check(const std::string& pointer) {
   if (text_bytes_ > kMaxTextBytes) refuse(pointer, "more than 128 MiB of text");
   if (dependencies_ > kMaxDependencies) refuse(pointer, "more than 100,000 dependencies");
+  const std::size_t more_bytes = text_bytes_ - counted_bytes_;
+  if (more_bytes < kCountedAtOnce) return;
+  counted_bytes_ = text_bytes_;
+  count_(static_cast<std::int64_t>(kCopies * more_bytes));
 }
 
 void BatchSize::refuse(const std::string& pointer, const std::string& much) const {

@@ -1,7 +1,10 @@
 // How large the tasks of one request may be together, with what defaults give each of them: a body
-// of 1 MiB can ask for ten thousand times as much. Not thread-safe.
+// of 1 MiB can ask for ten thousand times as much. What they take is counted as the request's
+// memory as they come. Not thread-safe.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -12,20 +15,25 @@ namespace taskd {
 class BatchSize {
  public:
   // `what` the request is, in its errors ("batch"), whose code is `code`.
-  BatchSize(std::string what, std::string code) : what_(std::move(what)), code_(std::move(code)) {}
+  // `count` is told of memory that is about to be taken; it may refuse
+  // (ConnectionPool::Turn::grow).
+  BatchSize(std::string what, std::string code, std::function<void(std::int64_t bytes)> count)
+      : what_(std::move(what)), code_(std::move(code)), count_(std::move(count)) {}
 
   // Counts one more, which stands at `pointer`: a task, or the object that one will be read from.
-  // Throws ProblemError (422) where it is too much.
+  // Throws ProblemError where it is too much: 422, or 503 for now.
   void add(const NewTask& task, const std::string& pointer);
   void add(const nlohmann::json& task, const std::string& pointer);
 
  private:
-  void check(const std::string& pointer) const;
+  void check(const std::string& pointer);
   [[noreturn]] void refuse(const std::string& pointer, const std::string& much) const;
 
   std::string what_;
   std::string code_;
+  const std::function<void(std::int64_t)> count_;
   std::size_t text_bytes_ = 0;
+  std::size_t counted_bytes_ = 0;  // of them
   std::size_t dependencies_ = 0;
 };
 

@@ -26,8 +26,9 @@ struct Call {
   std::string_view body;
   const std::optional<std::string>& idempotency_key;
   const std::optional<std::string>& if_match;
-  const HttpConnection& connection;
+  HttpConnection& connection;
   ConnectionPool& pool;
+  ConnectionPool::Turn& turn;
 };
 
 // Writes a piece of a stream to the client and waits until it is on its way. False: the client is
@@ -42,6 +43,8 @@ struct Reply {
   // If set, writes the body bit by bit, after the head was sent. False when it cannot be finished:
   // the connection is then cut, which a client can tell from a good end.
   std::function<bool(const StreamWriter&)> stream;
+  // There is no answer yet: the connection has an HttpWait, and the route is asked again.
+  bool waits = false;
 };
 
 // `json` as text. Names and commands were checked when they came in; what a job wrote (a tail of

@@ -51,22 +51,28 @@ HttpConnection::HttpConnection(UniqueFd fd, const ServerLimits& limits, BootTime
 
 bool HttpConnection::receive(BootTime now) {
   input_.erase(0, std::exchange(used_, 0));
-  const std::size_t max_bytes = limits_.max_head_bytes + limits_.max_body_bytes;
   std::array<char, kReadBytes> buffer;
-  while (input_.size() < max_bytes) {
-    const std::size_t room = std::min(max_bytes - input_.size(), buffer.size());
+  while (const std::size_t room = std::min(wanted_bytes(), buffer.size())) {
     const ssize_t n = receive_into(fd(), buffer, room);
     if (n < 0) return would_block(errno);
     if (n == 0) {
       at_end_ = true;
       return true;
     }
-    if (input_.empty()) phase_since_ = now;
+    if (!in_request()) phase_since_ = now;
     input_.append(buffer.data(), static_cast<std::size_t>(n));
     // Less than asked for: nothing more is there, and epoll tells when there is.
     if (static_cast<std::size_t>(n) < room) return true;
   }
   return true;
+}
+
+// What is to be read before the next look; the rest stays with the kernel.
+std::size_t HttpConnection::wanted_bytes() const {
+  const std::size_t most = head_ && !chunked_ ? head_->head_bytes + head_->body_bytes
+                           : head_            ? head_->head_bytes + kReadBytes
+                                              : limits_.max_head_bytes;
+  return most - std::min(most, input_.size());
 }
 
 std::optional<HttpRequest> HttpConnection::next_request(BootTime now) {
@@ -76,12 +82,35 @@ std::optional<HttpRequest> HttpConnection::next_request(BootTime now) {
     head_ = parse_http_head(rest, limits_);
     if (!head_) return std::nullopt;
     phase_since_ = now;
+    if (head_->chunked) chunked_.emplace(limits_);
   }
+  if (chunked_) return next_chunked();
   if (rest.size() < head_->head_bytes + head_->body_bytes) {
     continue_if_expected();
     return std::nullopt;
   }
   return HttpRequest{*head_, rest.substr(head_->head_bytes, head_->body_bytes)};
+}
+
+std::optional<HttpRequest> HttpConnection::next_chunked() {
+  const std::size_t at = used_ + head_->head_bytes;
+  input_.erase(at, chunked_->feed(std::string_view(input_).substr(at)));
+  if (!chunked_->done()) {
+    continue_if_expected();
+    return std::nullopt;
+  }
+  check_body(*head_, chunked_->body().size());
+  return HttpRequest{*head_, chunked_->body()};
+}
+
+std::size_t HttpConnection::request_bytes() const {
+  if (!head_) return 0;
+  return chunked_ ? chunked_->capacity() : head_->body_bytes;
+}
+
+bool HttpConnection::is_broken() const {
+  pollfd self{fd(), 0, 0};  // of a half-close nothing is told, unless it is asked for
+  return ::poll(&self, 1, 0) > 0;
 }
 
 void HttpConnection::continue_if_expected() {
@@ -91,9 +120,11 @@ void HttpConnection::continue_if_expected() {
 }
 
 void HttpConnection::consume(BootTime now) {
-  used_ += head_->head_bytes + head_->body_bytes;
+  used_ += head_->head_bytes + (chunked_ ? 0 : head_->body_bytes);
   if (!head_->keep_alive) closing_ = true;
   head_.reset();
+  chunked_.reset();
+  wait_.reset();
   said_continue_ = false;
   phase_since_ = now;
   if (used_ == input_.size()) clear_buffer(input_, used_);
@@ -123,9 +154,10 @@ bool HttpConnection::send_all(std::int64_t patience_ms, int cancel_fd) {
 void HttpConnection::start_lingering(BootTime now) {
   // Fails only when the client is gone, which drain() sees.
   ::shutdown(fd(), SHUT_WR);
-  input_.clear();
-  used_ = 0;
+  clear_buffer(input_, used_);
   head_.reset();
+  chunked_.reset();
+  wait_.reset();
   lingering_ = true;
   phase_since_ = now;
 }

@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "daemon/api/chunked_body.h"
 #include "daemon/api/http_head.h"
 #include "daemon/api/server.h"
 #include "daemon/base/clock.h"
@@ -21,6 +23,21 @@ namespace taskd {
 struct HttpRequest {
   const HttpHead& head;
   std::string_view body;
+};
+
+// A request that waits without a thread. Whoever answers it leaves one of these in its connection,
+// and is asked again for the same request once `fd()` is readable or the deadline has come.
+class HttpWait {
+ public:
+  explicit HttpWait(BootTime deadline) : deadline_(deadline) {}
+  virtual ~HttpWait() = default;
+  virtual int fd() const = 0;
+  BootTime deadline() const { return deadline_; }
+
+  bool is_watched = false;  // the pool's: fd() is in its epoll
+
+ private:
+  const BootTime deadline_;
 };
 
 class HttpConnection {
@@ -38,6 +55,14 @@ class HttpConnection {
   void consume(BootTime now);
   // The client sends nothing more.
   bool at_end() const { return at_end_; }
+  // What the body of a request that is not answered yet takes in memory, or will.
+  std::size_t request_bytes() const;
+
+  // Set from the first time the present request is asked for until consume().
+  void set_wait(std::unique_ptr<HttpWait> wait) { wait_ = std::move(wait); }
+  HttpWait* wait() const { return wait_.get(); }
+  // The client is gone altogether: it has not only closed its half.
+  bool is_broken() const;
 
   // Output waits in memory until it is sent: without blocking (false: broken; see has_output()) …
   void queue(std::string_view bytes) { output_.append(bytes); }
@@ -59,18 +84,24 @@ class HttpConnection {
 
   // When the pool gives the connection up, and whether a part of a request would be lost with it.
   BootTime deadline() const;
-  bool in_request() const { return !lingering_ && !has_output() && used_ < input_.size(); }
+  bool in_request() const {
+    return !lingering_ && !has_output() && (head_ || used_ < input_.size());
+  }
 
  private:
+  std::size_t wanted_bytes() const;
+  std::optional<HttpRequest> next_chunked();
   void continue_if_expected();
 
   const UniqueFd fd_;
   const ServerLimits& limits_;
   ucred peer_{};
 
-  std::string input_;
+  std::string input_;     // at most a head, or the request whose head was read
   std::size_t used_ = 0;  // of input_
   std::optional<HttpHead> head_;
+  std::optional<ChunkedBody> chunked_;  // the body of head_
+  std::unique_ptr<HttpWait> wait_;
   bool at_end_ = false;
   bool said_continue_ = false;
 

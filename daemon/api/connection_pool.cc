@@ -8,8 +8,10 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/api/users.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"
+#include "daemon/base/memory.h"
 
 namespace taskd {
 namespace {
@@ -18,14 +20,45 @@ namespace {
 constexpr std::uint64_t kStop = 0;
 constexpr std::uint64_t kListener = 1;
 constexpr std::uint64_t kTimer = 2;
-constexpr std::uint64_t kFirstConnection = 3;
+constexpr std::uint64_t kReady = 3;
+constexpr std::uint64_t kFirstConnection = 4;
 
 constexpr int kRequestsPerTurn = 16;  // of one client that pipelines, before others have a turn
-constexpr int kShareOfOneUser = 4;    // nobody but root may hold more than a fourth of the waits
 constexpr std::int64_t kAcceptPauseMs = 250;
 constexpr std::int64_t kLastOutputMs = 1'000;  // patience with a slow reader when stopping
-// Answers that wait for slow readers; beyond it such a reader is cut off.
-constexpr std::size_t kMaxParkedOutputBytes = 64 << 20;
+// As many reads at once as the store has readers, but for one, which changes need to answer.
+constexpr std::int64_t kReads = 8;
+
+// Threads that never answer anything that takes time.
+std::int64_t turns_of(int threads) {
+  return std::max(1, threads - 2);
+}
+
+ShareLimits share_limits(const ServerLimits& limits) {
+  ShareLimits all{};
+  const auto set = [&](Holding resource, auto total, std::int64_t reserve, std::int64_t share) {
+    all[static_cast<std::size_t>(resource)] = {static_cast<std::int64_t>(total), reserve,
+                                               std::max<std::int64_t>(share, 1)};
+  };
+  const auto part = [](auto of, std::int64_t divisor) {
+    return static_cast<std::int64_t>(of) / divisor;
+  };
+  const std::int64_t turns = turns_of(limits.threads);
+  set(Holding::connections, limits.max_connections, part(limits.max_connections, 64),
+      part(limits.max_connections, 2));
+  set(Holding::request_bytes, limits.max_request_bytes, part(limits.max_request_bytes, 16),
+      part(limits.max_request_bytes, 2));
+  set(Holding::output_bytes, limits.max_output_bytes, part(limits.max_output_bytes, 16),
+      part(limits.max_output_bytes, 2));
+  set(Holding::work_bytes, limits.max_work_bytes, part(limits.max_work_bytes, 8),
+      part(limits.max_work_bytes, 4));
+  set(Holding::turns, turns, turns / 12, turns * 3 / 4);
+  set(Holding::reads, kReads, 1, kReads / 2);
+  set(Holding::waits, limits.max_waits, part(limits.max_waits, 32), part(limits.max_waits, 2));
+  set(Holding::streams, limits.max_streams, part(limits.max_streams, 32),
+      part(limits.max_streams, 4));
+  return all;
+}
 
 void epoll_set(int epoll, int operation, int fd, std::uint32_t events, std::uint64_t id) {
   epoll_event event{};
@@ -39,6 +72,18 @@ void log_failure(const std::exception& error) {
   log::error("a connection failed", {{"error", error.what()}});
 }
 
+ProblemError stopping() {
+  return ProblemError(503, "shutting_down", "the daemon is stopping");
+}
+
+// What holding too much is answered with.
+ProblemError too_much(bool waits) {
+  return ProblemError(503, "too_many_requests",
+                      waits ? "as many requests of yours wait already as may"
+                            : "requests of yours that have not wholly arrived take as much memory "
+                              "as they may");
+}
+
 }  // namespace
 
 ConnectionPool::ConnectionPool(Answerer& answerer, const Clock& clock, const ServerLimits& limits)
@@ -47,11 +92,13 @@ ConnectionPool::ConnectionPool(Answerer& answerer, const Clock& clock, const Ser
       limits_(limits),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
+      shares_(share_limits(limits)),
       next_id_(kFirstConnection) {
   if (!epoll_) throw_errno("epoll_create1");
   if (!timer_) throw_errno("timerfd_create");
   epoll_set(epoll_.get(), EPOLL_CTL_ADD, stop_event_.get(), EPOLLIN, kStop);
   epoll_set(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), EPOLLIN | EPOLLET, kTimer);
+  epoll_set(epoll_.get(), EPOLL_CTL_ADD, ready_event_.get(), EPOLLIN | EPOLLET, kReady);
 }
 
 ConnectionPool::~ConnectionPool() = default;
@@ -80,8 +127,11 @@ void ConnectionPool::serve(int listen_fd) {
     thread.join();
   }
   join_ended();
+  for (const EntryId id : unanswered()) {
+    if (HttpConnection* connection = take(id)) serve_connection(id, *connection);
+  }
   const MutexLock lock(mutex_);
-  entries_.clear();
+  for (auto entry = entries_.begin(); entry != entries_.end();) entry = drop(entry);
   epoll_set(epoll_.get(), EPOLL_CTL_DEL, listen_fd, 0, kListener);
 }
 
@@ -100,13 +150,15 @@ void ConnectionPool::work(bool stays) {
     if (n <= 0 || event.data.u64 == kStop) continue;
     become_busy();
     handle(event.data.u64);
+    if (memory_is_free_.exchange(false)) release_free_memory();
     if (!become_idle(stays)) return;
   }
 }
 
-void ConnectionPool::handle(EntryId id) {
-  if (id == kListener) return accept_one();
-  if (id == kTimer) return sweep();
+void ConnectionPool::handle(std::uint64_t event) {
+  if (event == kListener) return accept_one();
+  if (event == kTimer) return sweep();
+  const EntryId id = event == kReady ? next_ready() : event;
   if (HttpConnection* connection = take(id)) serve_connection(id, *connection);
 }
 
@@ -159,29 +211,6 @@ void ConnectionPool::join_ended() {
   for (std::thread& thread : ended) thread.join();
 }
 
-ConnectionPool::WaitSlot::WaitSlot(ConnectionPool& pool, const Actor& actor)
-    : pool_(pool), uid_(actor.uid) {
-  const MutexLock lock(pool_.mutex_);
-  const int all = pool_.limits_.max_streams;
-  const int share = actor.admin ? all : std::max(1, all / kShareOfOneUser);
-  const auto of_user = pool_.waiting_of_user_.find(uid_);
-  const int used = of_user == pool_.waiting_of_user_.end() ? 0 : of_user->second;
-  const bool has_room = pool_.waiting_ < all && used < share;
-  if (!has_room || (pool_.idle_ == 0 && !pool_.spawn())) {
-    throw ProblemError(503, "too_many_requests", "too many requests wait or follow an output");
-  }
-  ++pool_.waiting_of_user_[uid_];
-  ++pool_.waiting_;
-  --pool_.busy_;
-}
-
-ConnectionPool::WaitSlot::~WaitSlot() {
-  const MutexLock lock(pool_.mutex_);
-  if (--pool_.waiting_of_user_[uid_] == 0) pool_.waiting_of_user_.erase(uid_);
-  --pool_.waiting_;
-  ++pool_.busy_;
-}
-
 // --- accepting ----------------------------------------------------------------------------------
 
 void ConnectionPool::accept_one() {
@@ -191,7 +220,7 @@ void ConnectionPool::accept_one() {
     auto owned = std::make_unique<HttpConnection>(std::move(*fd), limits_, clock_.boot_now());
     HttpConnection& connection = *owned;
     // A client usually writes right after it connects: often the request is here already.
-    serve_connection(add(std::move(owned)), connection);
+    if (const auto id = add(std::move(owned))) serve_connection(*id, connection);
   } catch (const std::exception& error) {
     log_failure(error);
   }
@@ -209,7 +238,8 @@ std::optional<UniqueFd> ConnectionPool::accept_or_pause() {
       return fd ? std::optional(std::move(fd)) : std::nullopt;
     }
     const bool no_descriptor = error == EMFILE || error == ENFILE;
-    if (no_descriptor && evict_oldest()) continue;
+    const auto most = shares_.largest_holder(Holding::connections);
+    if (no_descriptor && most && cut_one_of(*most, Holding::connections)) continue;
     log::warn("accepting pauses", {{"error", std::generic_category().message(error)}});
     accept_again_at_ = clock_.boot_now() + kAcceptPauseMs;
     wake_by(*accept_again_at_);
@@ -225,153 +255,71 @@ void ConnectionPool::listen_again() {
 
 void ConnectionPool::serve_connection(EntryId id, HttpConnection& connection) {
   try {
-    const Next next = advance(connection);
-    if (next.events != 0 && !stopping_.load()) return park(id, next);
-    if (next.events != 0 && connection.has_output()) connection.send_all(kLastOutputMs, -1);
+    Then then = advance(id, connection);
+    if (stopping_.load()) {
+      answer_last(id, connection, then);
+      return close(id);
+    }
+    if (then != Then::close && park(id, then)) return;
+    // It holds more than it may. Of an answer a part has been sent.
+    if (then != Then::close && then != Then::output) {
+      then = refuse(connection, too_much(then == Then::wait));
+      if (then != Then::close && park(id, then)) return;
+    }
   } catch (const std::exception& error) {
     log_failure(error);
   }
   close(id);
 }
 
-ConnectionPool::Next ConnectionPool::advance(HttpConnection& connection) {
-  constexpr Next kClose{};
+void ConnectionPool::answer_last(EntryId id, HttpConnection& connection, Then then) {
+  if (then == Then::wait) answer_requests(id, connection);  // those who are asked know
+  if (then == Then::turn) answerer_.refuse(connection, stopping());
+  if (connection.has_output()) connection.send_all(kLastOutputMs, -1);
+}
+
+ConnectionPool::Then ConnectionPool::advance(EntryId id, HttpConnection& connection) {
   const BootTime now = clock_.boot_now();
-  if (connection.lingering()) return connection.drain() ? Next{EPOLLIN} : kClose;
-  if (connection.has_output()) {
-    if (!connection.send_some(now)) return kClose;
-    if (connection.has_output()) return {EPOLLOUT};
+  if (connection.lingering()) return connection.drain() ? Then::input : Then::close;
+  if (connection.wait() != nullptr) {
+    return connection.is_broken() ? Then::close : answer_requests(id, connection);
   }
-  if (connection.closing()) return kClose;
-  if (!connection.receive(now)) return kClose;
-  return answer_requests(connection);
+  if (connection.has_output()) {
+    if (!connection.send_some(now)) return Then::close;
+    if (connection.has_output()) return Then::output;
+  }
+  if (connection.closing()) return Then::close;
+  if (!connection.receive(now)) return Then::close;
+  return answer_requests(id, connection);
 }
 
 // In the order they came in, each answer sent before the next request is looked at.
-ConnectionPool::Next ConnectionPool::answer_requests(HttpConnection& connection) {
-  constexpr Next kClose{};
-  for (int turn = 0; turn < kRequestsPerTurn; ++turn) {
-    bool readable = true;
+ConnectionPool::Then ConnectionPool::answer_requests(EntryId id, HttpConnection& connection) {
+  for (int n = 0; n < kRequestsPerTurn; ++n) {
     try {
       const auto request = connection.next_request(clock_.boot_now());
-      if (!request) return connection.at_end() ? kClose : Next{EPOLLIN | EPOLLRDHUP};
-      answerer_.answer(connection, *request);
+      if (!request) return connection.at_end() ? Then::close : Then::input;
+      auto turn = begin_turn(id, *request);
+      if (!turn) return Then::turn;
+      answerer_.answer(connection, *request, *turn);
+      if (connection.wait() != nullptr && !connection.has_output()) return Then::wait;
       connection.consume(clock_.boot_now());
     } catch (const ProblemError& error) {
-      answerer_.refuse(connection, error);
-      readable = false;
+      return refuse(connection, error);
     }
-    const BootTime now = clock_.boot_now();
-    if (!connection.send_some(now)) return kClose;
-    if (!readable) {
-      if (connection.has_output()) return kClose;
-      connection.start_lingering(now);
-      return connection.drain() ? Next{EPOLLIN} : kClose;
-    }
-    if (connection.has_output()) return {EPOLLOUT};
-    if (connection.closing()) return kClose;
+    if (!connection.send_some(clock_.boot_now())) return Then::close;
+    if (connection.has_output()) return Then::output;
+    if (connection.closing()) return Then::close;
   }
-  return {EPOLLOUT};  // which is ready at once
+  return Then::output;  // which is ready at once
 }
 
-// --- parking ------------------------------------------------------------------------------------
-
-ConnectionPool::EntryId ConnectionPool::add(std::unique_ptr<HttpConnection> connection) {
-  const MutexLock lock(mutex_);
-  if (entries_.size() >= limits_.max_connections) evict_oldest();
-  const EntryId id = next_id_++;
-  entries_[id].connection = std::move(connection);
-  return id;
-}
-
-// Nothing when the connection was closed before its event was heard.
-HttpConnection* ConnectionPool::take(EntryId id) {
-  const MutexLock lock(mutex_);
-  const auto entry = entries_.find(id);
-  if (entry == entries_.end() || !entry->second.parked) return nullptr;
-  unpark(entry->second);
-  return entry->second.connection.get();
-}
-
-void ConnectionPool::park(EntryId id, Next next) {
-  const MutexLock lock(mutex_);
-  Entry& entry = entries_.at(id);
-  HttpConnection& connection = *entry.connection;
-  if (parked_output_bytes_ + connection.output_bytes() > kMaxParkedOutputBytes) {
-    log::warn("a slow reader is cut off: too many answers wait", {{"uid", connection.peer().uid}});
-    entries_.erase(id);
-    return;
-  }
-  // Under the lock: once it is armed another thread may hear of it, and sweep() may close it.
-  const int operation = std::exchange(entry.registered, true) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  epoll_set(epoll_.get(), operation, connection.fd(), next.events | EPOLLONESHOT, id);
-  entry.parked = true;
-  entry.parked_order = ++parkings_;
-  entry.deadline = connection.deadline();
-  entry.output_bytes = connection.output_bytes();
-  parked_output_bytes_ += entry.output_bytes;
-  wake_by(entry.deadline);
-}
-
-void ConnectionPool::unpark(Entry& entry) {
-  entry.parked = false;
-  parked_output_bytes_ -= std::exchange(entry.output_bytes, 0);
-}
-
-void ConnectionPool::close(EntryId id) {
-  const MutexLock lock(mutex_);
-  entries_.erase(id);
-}
-
-bool ConnectionPool::evict_oldest() {
-  auto oldest = entries_.end();
-  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (!it->second.parked) continue;
-    if (oldest == entries_.end() || it->second.parked_order < oldest->second.parked_order) {
-      oldest = it;
-    }
-  }
-  if (oldest == entries_.end()) return false;
-  unpark(oldest->second);
-  entries_.erase(oldest);
-  return true;
-}
-
-void ConnectionPool::sweep() {
-  const MutexLock lock(mutex_);
-  timer_at_.reset();
+ConnectionPool::Then ConnectionPool::refuse(HttpConnection& connection, const ProblemError& error) {
+  answerer_.refuse(connection, error);
   const BootTime now = clock_.boot_now();
-  if (accept_again_at_ && *accept_again_at_ <= now) {
-    accept_again_at_.reset();
-    listen_again();
-  }
-  if (accept_again_at_) wake_by(*accept_again_at_);
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    Entry& entry = it->second;
-    if (!entry.parked || entry.deadline > now) {
-      if (entry.parked) wake_by(entry.deadline);
-      ++it;
-      continue;
-    }
-    unpark(entry);
-    if (entry.connection->in_request()) {
-      answerer_.refuse(*entry.connection,
-                       ProblemError(408, "request_timeout", "the request took too long to arrive"));
-      entry.connection->send_some(now);
-    }
-    it = entries_.erase(it);
-  }
-}
-
-// The timer runs only towards the nearest deadline; one that went away meanwhile costs one wake-up.
-void ConnectionPool::wake_by(BootTime deadline) {
-  if (timer_at_ && *timer_at_ <= deadline) return;
-  timer_at_ = deadline;
-  const std::int64_t ms = std::max<std::int64_t>(deadline - clock_.boot_now(), 1);
-  itimerspec spec{};
-  spec.it_value.tv_sec = ms / 1000;
-  spec.it_value.tv_nsec = ms % 1000 * 1'000'000;
-  if (::timerfd_settime(timer_.get(), 0, &spec, nullptr) != 0) throw_errno("timerfd_settime");
+  if (!connection.send_some(now) || connection.has_output()) return Then::close;
+  connection.start_lingering(now);
+  return connection.drain() ? Then::input : Then::close;
 }
 
 }  // namespace taskd

@@ -140,7 +140,7 @@ struct Headers {
   std::optional<std::string> expect;
   std::optional<std::string> idempotency_key;
   std::optional<std::string> if_match;
-  bool transfer_encoding = false;
+  std::optional<std::string> transfer_encoding;
   bool content_encoding = false;
   bool close = false;
 };
@@ -178,7 +178,11 @@ void parse_header(std::string_view line, Headers& headers) {
   if (name == "expect") set_once(headers.expect, name, value);
   if (name == "idempotency-key") set_once(headers.idempotency_key, name, value);
   if (name == "if-match") set_once(headers.if_match, name, value);
-  if (name == "transfer-encoding") headers.transfer_encoding = true;
+  if (name == "transfer-encoding") {
+    // Several lines are one list.
+    const std::string before = headers.transfer_encoding ? *headers.transfer_encoding + "," : "";
+    headers.transfer_encoding = before + std::string(value);
+  }
   if (name == "content-encoding") headers.content_encoding = true;
   if (name == "connection" && names_close(value)) headers.close = true;
 }
@@ -198,11 +202,6 @@ void check_host(const Headers& headers, int minor_version) {
 }
 
 std::size_t parse_content_length(const Headers& headers, std::size_t max_body_bytes) {
-  if (headers.transfer_encoding) {
-    if (headers.content_length)
-      bad_request("content-length and transfer-encoding exclude each other");
-    throw ProblemError(501, "not_implemented", "send the body with content-length");
-  }
   if (!headers.content_length) return 0;
   const std::string& text = *headers.content_length;
   const bool canonical = !text.empty() && text.size() <= 18 && (text[0] != '0' || text == "0") &&
@@ -216,7 +215,25 @@ std::size_t parse_content_length(const Headers& headers, std::size_t max_body_by
   return length;
 }
 
-void check_content_type(const std::optional<std::string>& content_type) {
+// Where a body ends must be beyond doubt, so what is unusual is refused (RFC 9112, section 6).
+bool is_chunked(const Headers& headers, int minor_version) {
+  if (!headers.transfer_encoding) return false;
+  if (headers.content_length) {
+    bad_request("content-length and transfer-encoding exclude each other");
+  }
+  if (minor_version == 0) bad_request("HTTP/1.0 has no transfer-encoding");
+  const std::string codings = lower(*headers.transfer_encoding);
+  if (codings == "chunked") return true;
+  const auto comma = codings.rfind(',');
+  const auto last = trim(std::string_view(codings).substr(comma == codings.npos ? 0 : comma + 1));
+  const bool once = codings.find("chunked") == codings.rfind("chunked");
+  if (last != "chunked" || !once) {
+    bad_request("the last transfer-encoding must be chunked, and it alone");
+  }
+  throw ProblemError(501, "not_implemented", "no transfer-encoding but chunked is taken");
+}
+
+bool is_json_type(const std::optional<std::string>& content_type) {
   const std::string text = lower(content_type.value_or(""));
   const auto semicolon = text.find(';');
   bool is_json = trim(std::string_view(text).substr(0, semicolon)) == "application/json";
@@ -224,14 +241,14 @@ void check_content_type(const std::optional<std::string>& content_type) {
     const auto parameter = trim(std::string_view(text).substr(semicolon + 1));
     is_json = parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"";
   }
-  if (!is_json) {
-    throw ProblemError(415, "unsupported_media_type", "a body must be application/json in UTF-8");
-  }
+  return is_json;
 }
 
 void apply_headers(const Headers& headers, const ServerLimits& limits, HttpHead& head) {
   check_host(headers, head.minor_version);
+  head.chunked = is_chunked(headers, head.minor_version);
   head.body_bytes = parse_content_length(headers, limits.max_body_bytes);
+  head.has_json_type = is_json_type(headers.content_type);
   if (headers.content_encoding) {
     throw ProblemError(415, "unsupported_media_type", "a body must not be encoded");
   }
@@ -241,18 +258,23 @@ void apply_headers(const Headers& headers, const ServerLimits& limits, HttpHead&
     }
     head.expects_continue = head.minor_version == 1;
   }
-  if (head.body_bytes > 0) {
-    if (head.method == "GET" || head.method == "HEAD" || head.method == "DELETE") {
-      bad_request(head.method + " takes no body");
-    }
-    check_content_type(headers.content_type);
-  }
+  check_body(head, head.body_bytes);
   head.idempotency_key = headers.idempotency_key;
   head.if_match = headers.if_match;
   if (headers.close) head.keep_alive = false;
 }
 
 }  // namespace
+
+void check_body(const HttpHead& head, std::size_t body_bytes) {
+  if (body_bytes == 0) return;
+  if (head.method == "GET" || head.method == "HEAD" || head.method == "DELETE") {
+    bad_request(head.method + " takes no body");
+  }
+  if (!head.has_json_type) {
+    throw ProblemError(415, "unsupported_media_type", "a body must be application/json in UTF-8");
+  }
+}
 
 std::optional<HttpHead> parse_http_head(std::string_view bytes, const ServerLimits& limits) {
   using Status = LineReader::Status;

@@ -77,7 +77,7 @@ Reply test_hook(const ApiContext& context, const Call& call) {
   if (hook == nullptr) {
     throw ProblemError(404, "no_such_hook", "there is no hook " + in_quotes(name));
   }
-  const ConnectionPool::WaitSlot slot(call.pool, call.actor);
+  const ConnectionPool::StreamSlot slot(call.pool, call.actor, call.turn);
   const HookTest test = context.notifier->test(*hook);
   if (test.result.outcome == SendOutcome::interrupted) {
     throw ProblemError(503, "shutting_down", "the daemon is stopping");

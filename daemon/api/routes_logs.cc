@@ -63,7 +63,7 @@ class Follower {
         task_(task),
         number_(number),
         ticket_(context.watch.watch(task)),
-        slot_(call.pool, call.actor) {}
+        slot_(call.pool, call.actor, call.turn) {}
 
   bool run(const StreamWriter& write) {
     bool ended = false;
@@ -127,7 +127,7 @@ class Follower {
   const TaskId task_;
   int number_;  // 0: the first attempt, which has not begun
   const std::unique_ptr<TaskWatch::Ticket> ticket_;
-  const ConnectionPool::WaitSlot slot_;
+  const ConnectionPool::StreamSlot slot_;
   std::string dir_;
   std::optional<OutputWatch> output_;
   std::int64_t offset_ = 0;

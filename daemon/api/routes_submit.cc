@@ -57,7 +57,7 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
                                 bool batch) {
   std::vector<NewTask> tasks;
   FieldErrors errors;
-  BatchSize size("batch", "invalid_request");
+  BatchSize size("batch", "invalid_request", [&](std::int64_t bytes) { call.turn.grow(bytes); });
   const auto read_one = [&](json& item) {
     const std::string pointer = pointer_to(batch, tasks.size());
     // One like another has that one's values already.
@@ -79,6 +79,7 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
     for (json& item : items) {
       if (defaults != body.end() && item.is_object()) fill_in(item, *defaults);
       read_one(item);
+      item = nullptr;  // large ones are not to be there twice
       if (errors.size() > kMaxFieldErrors) break;
     }
   } else {

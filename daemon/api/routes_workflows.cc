@@ -28,8 +28,9 @@ Workflow workflow_of(const ApiContext& context, const Call& call) {
   return *std::move(workflow);
 }
 
-void complete_tasks(const ApiContext& context, json& body) {
-  BatchSize size("workflow", "invalid_workflow");
+void complete_tasks(const ApiContext& context, const Call& call, json& body) {
+  BatchSize size("workflow", "invalid_workflow",
+                 [&](std::int64_t bytes) { call.turn.grow(bytes); });
   const auto complete = [&](json& task, const std::string& pointer) {
     complete_task(context, pointer, task);
     size.add(task, pointer);
@@ -79,7 +80,7 @@ Reply control_all(const ApiContext& context, const Call& call, Verb verb,
 Reply submit_workflow(const ApiContext& context, const Call& call) {
   call.query.finish();
   json body = parse_body(call.body);
-  complete_tasks(context, body);
+  complete_tasks(context, call, body);
   auto parsed = workflow_from_body(body);
   if (auto* errors = std::get_if<FieldErrors>(&parsed)) {
     invalid_fields("invalid_workflow", std::move(*errors));

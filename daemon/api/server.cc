@@ -152,13 +152,14 @@ struct ApiServer::Impl final : ConnectionPool::Answerer {
         limits(server_limits),
         pool(*this, context.clock, limits) {}
 
-  void answer(HttpConnection& connection, const HttpRequest& request) noexcept override {
+  void answer(HttpConnection& connection, const HttpRequest& request,
+              ConnectionPool::Turn& turn) noexcept override {
     const HttpHead& head = request.head;
+    Reply reply = reply_of(connection, request, turn);
+    if (reply.waits) return;
     Exchange exchange{
         connection, {}, head.minor_version == 1, limits.write_time_ms, pool.stop_fd()};
-    exchange.make_reply = [&](const httplib::Request& parsed) {
-      return reply_of(connection, request, parsed);
-    };
+    exchange.make_reply = [&](const httplib::Request&) { return std::move(reply); };
     write(head.method + ' ' + head.path + " HTTP/1.1\r\n\r\n", !head.keep_alive, exchange);
   }
 
@@ -178,27 +179,23 @@ struct ApiServer::Impl final : ConnectionPool::Answerer {
   }
 
   Reply reply_of(HttpConnection& connection, const HttpRequest& request,
-                 const httplib::Request& parsed) {
+                 ConnectionPool::Turn& turn) noexcept {
+    const HttpHead& head = request.head;
     Reply reply;
     try {
-      HttpQuery query(request.head.query);
-      const Call call{actor_of(connection.peer()),
-                      parsed.method,
-                      parsed.path,
-                      {},
-                      query,
-                      request.body,
-                      request.head.idempotency_key,
-                      request.head.if_match,
-                      connection,
-                      pool};
+      HttpQuery query(head.query);
+      const Call call{
+          actor_of(connection.peer()), head.method,   head.path,  {},   query, request.body,
+          head.idempotency_key,        head.if_match, connection, pool, turn};
       reply = dispatch_safely(context, call);
     } catch (const ProblemError& error) {
       reply = reply_to(error);
+    } catch (const std::exception& error) {
+      reply = reply_to_failure(error);
     }
-    log::debug("request", {{"method", parsed.method},
-                           {"path", parsed.path},
-                           {"status", reply.status},
+    log::debug("request", {{"method", head.method},
+                           {"path", head.path},
+                           {"status", reply.waits ? 0 : reply.status},
                            {"uid", connection.peer().uid}});
     return reply;
   }

@@ -93,9 +93,9 @@ std::vector<BadRequest> bad_heads() {
       {"two keys", with_header("Idempotency-Key: a\r\nIdempotency-Key: b\r\n"), 400,
        "bad_idempotency_key"},
       {"CL and TE", with_header("Transfer-Encoding: chunked\r\n"), 400, "bad_request"},
-      {"chunked body",
+      {"compressed and chunked body",
        "POST /v1/tasks HTTP/1.1\r\nHost: taskd\r\nContent-Type: application/json\r\n"
-       "Transfer-Encoding: chunked\r\n\r\n11\r\n" +
+       "Transfer-Encoding: gzip, chunked\r\n\r\n11\r\n" +
            kTask + "\r\n0\r\n\r\n",
        501, "not_implemented"},
       {"two types", with_header("Content-Type: application/json\r\n"), 400, "bad_request"},
@@ -129,7 +129,7 @@ std::vector<BadRequest> bad_heads() {
   cases.push_back({"two lengths", with_header("Content-Length: 18\r\n"), 400, "bad_request"});
   cases.push_back({"large body",
                    submit_with("Host: taskd\r\nContent-Type: application/json\r\n"
-                               "Content-Length: 1048577\r\n"),
+                               "Content-Length: 4194305\r\n"),
                    413, "body_too_large"});
   for (const char* type :
        {"text/plain", "application/json; charset=utf-16", "application/jsonx",

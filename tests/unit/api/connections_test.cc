@@ -129,8 +129,8 @@ TEST_CASE("a refused body that is still being sent does not break the answer off
   RawClient client = api.connect();
   client.send(
       "POST /v1/tasks HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
-      "Content-Length: 4000000\r\n\r\n");
-  CHECK(client.send(std::string(4'000'000, ' ')));
+      "Content-Length: 8000000\r\n\r\n");
+  CHECK(client.send(std::string(8'000'000, ' ')));
   CHECK(client.receive().code() == "body_too_large");
 }
 

@@ -100,7 +100,7 @@ TEST_CASE("an adopted blocking listening socket is served like our own") {
 TEST_CASE("waiting requests beyond their number are refused, and the others do not notice") {
   ServerLimits limits;
   limits.threads = 1;
-  limits.max_streams = 4;
+  limits.max_waits = 4;
   const ApiFixture api(limits);
   const std::string wait = get("/v1/tasks/" + std::to_string(api.submit()) + "/wait");
   std::vector<RawClient> waiting;

@@ -9,7 +9,8 @@ namespace {
 using nlohmann::json;
 
 TEST_CASE("the text of a batch is counted wherever it stands in a task") {
-  BatchSize size("workflow", "invalid_workflow");
+  std::int64_t counted = 0;
+  BatchSize size("workflow", "invalid_workflow", [&](std::int64_t bytes) { counted += bytes; });
   const std::string mebibyte(1 << 20, 'x');
   size.add(json{{"labels", {{mebibyte, mebibyte}}}}, "#/tasks/a");
   for (int i = 0; i < 125; ++i) size.add(json{{"argv", {mebibyte}}}, "#/tasks/b");
@@ -26,6 +27,7 @@ TEST_CASE("the text of a batch is counted wherever it stands in a task") {
     CHECK(error.problem.errors.at(0).detail ==
           "the tasks up to this one have more than 128 MiB of text together; submit fewer at once");
   }
+  CHECK(counted > 2 * (125LL << 20));  // as it is twice in memory
 }
 
 TEST_CASE("a workflow has at most 100,000 needs") {
