@@ -54,15 +54,39 @@ void open_standard_fds() {
   ::close(fd);
 }
 
-// Every client and every running job takes a few descriptors.
-void raise_fd_limit() {
+// Every client and every running job takes a few descriptors. Returns the limit as it was, which is
+// for the jobs: a program that uses select() writes beyond its array with a higher one.
+rlimit raise_fd_limit() {
   constexpr rlim_t kWanted = 16384;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
-  limit.rlim_cur = std::min(kWanted, limit.rlim_max);
+  rlimit given{};
+  if (::getrlimit(RLIMIT_NOFILE, &given) != 0) {
+    throw UsageError(
+        EX_OSERR, std::string("cannot ask for the limit of open files: ") + std::strerror(errno));
+  }
+  rlimit limit = given;
+  limit.rlim_cur = std::max(given.rlim_cur, std::min(kWanted, given.rlim_max));
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     log::warn("cannot raise the limit of open files", {{"error", std::strerror(errno)}});
   }
+  return given;
+}
+
+// As many connections as leave enough descriptors for tasks to start and end, whatever the clients
+// do: an attempt holds three and needs some ten more at its start and its end; a connection that
+// waits holds three.
+ServerLimits server_limits(int workers) {
+  constexpr rlim_t kDaemonItself = 64;
+  constexpr rlim_t kPerWorker = 6;
+  constexpr rlim_t kPerConnection = 3;
+  constexpr rlim_t kLeast = 8;
+  ServerLimits limits;
+  rlimit now{};
+  if (::getrlimit(RLIMIT_NOFILE, &now) != 0) return limits;
+  const rlim_t reserve = kDaemonItself + kPerWorker * static_cast<rlim_t>(workers);
+  const rlim_t fit = now.rlim_cur > reserve ? (now.rlim_cur - reserve) / kPerConnection : 0;
+  limits.max_connections =
+      std::min<std::size_t>(limits.max_connections, std::max<rlim_t>(fit, kLeast));
+  return limits;
 }
 
 // Everything blocks these; the main thread takes them with sigtimedwait().
@@ -158,7 +182,7 @@ Machine machine_of(const Config& config) {
 
 class Daemon {
  public:
-  Daemon(const Config& config, UniqueFd listener)
+  Daemon(const Config& config, UniqueFd listener, const rlimit& given_open_files)
       : listener_(std::move(listener)),
         boot_id_(read_boot_id()),
         attempts_dir_(config.state_dir + "/attempts"),
@@ -168,7 +192,8 @@ class Daemon {
                    .boot_id = boot_id_,
                    .socket = config.socket,
                    .output_cap_bytes = config.output_cap_bytes,
-                   .cgroup_root = config.cgroup}),
+                   .cgroup_root = config.cgroup,
+                   .open_files = given_open_files}),
         handlers_(config.handlers),
         progress_(*store_, clock_, die),
         pool_(*store_, launcher_, running_, clock_, progress_, handlers_, config.workers, die),
@@ -189,7 +214,8 @@ class Daemon {
                                },
                            .notifier = &notifier_,
                            .machine = machine_of(config),
-                           .handlers = &handlers_}) {
+                           .handlers = &handlers_},
+                server_limits(config.workers)) {
     store_->configure_queues(config.queues);
   }
 
@@ -302,7 +328,7 @@ int run(int argc, char** argv) {
   log::configure(config.log_level, to_journal);
   ::umask(077);
   open_standard_fds();
-  raise_fd_limit();
+  const rlimit given_open_files = raise_fd_limit();
   const sigset_t signals = block_signals();
   std::optional<UniqueFd> socket = service_manager::adopt_socket();
   if (::access(config.shim.c_str(), X_OK) != 0) {
@@ -325,7 +351,7 @@ int run(int argc, char** argv) {
     socket = listen_unix(config.socket, config.socket_mode);
   }
   {
-    Daemon daemon(config, std::move(*socket));
+    Daemon daemon(config, std::move(*socket), given_open_files);
     daemon.run(signals);
   }
   if (own_socket && ::unlink(config.socket.c_str()) != 0 && errno != ENOENT) {

@@ -30,10 +30,12 @@ void OutputWatch::clear() {
 // A folder may appear between two looks, so it looks again below each one it got hold of.
 void OutputWatch::watch_deepest() {
   for (std::size_t level = 0; level < watched_; ++level) {
-    const int watch = ::inotify_add_watch(inotify_.get(), folders_[level].c_str(),
-                                          IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+    const int watch =
+        ::inotify_add_watch(inotify_.get(), folders_[level].c_str(),
+                            IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW);
     if (watch < 0) {
-      if (errno != ENOENT) throw_errno("inotify_add_watch " + folders_[level]);
+      // ENOTDIR: the job put something else in its place, and there will be no output.
+      if (errno != ENOENT && errno != ENOTDIR) throw_errno("inotify_add_watch " + folders_[level]);
       continue;
     }
     if (watch_ >= 0) ::inotify_rm_watch(inotify_.get(), watch_);

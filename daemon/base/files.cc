@@ -13,22 +13,6 @@
 namespace taskd {
 namespace {
 
-std::string read_up_to(int fd, std::size_t max_bytes, const std::string& path) {
-  std::string content;
-  std::array<char, 16 * 1024> buffer;
-  while (content.size() < max_bytes) {
-    const std::size_t wanted = std::min(buffer.size(), max_bytes - content.size());
-    const ssize_t got = ::read(fd, buffer.data(), wanted);
-    if (got == 0) break;
-    if (got > 0) {
-      content.append(buffer.data(), static_cast<std::size_t>(got));
-    } else if (errno != EINTR) {
-      throw_errno("read " + path);
-    }
-  }
-  return content;
-}
-
 // Makes one folder whose parent exists.
 void make_dir(const std::string& path, unsigned mode) {
   if (::mkdir(path.c_str(), mode) != 0) {
@@ -47,6 +31,22 @@ void make_dir(const std::string& path, unsigned mode) {
 }
 
 }  // namespace
+
+std::string read_up_to(int fd, std::size_t max_bytes, const std::string& what) {
+  std::string content;
+  std::array<char, 16 * 1024> buffer;
+  while (content.size() < max_bytes) {
+    const std::size_t wanted = std::min(buffer.size(), max_bytes - content.size());
+    const ssize_t got = ::read(fd, buffer.data(), wanted);
+    if (got == 0) break;
+    if (got > 0) {
+      content.append(buffer.data(), static_cast<std::size_t>(got));
+    } else if (errno != EINTR) {
+      throw_errno("read " + what);
+    }
+  }
+  return content;
+}
 
 std::optional<std::string> read_file_at(int dir_fd, const std::string& name,
                                         std::size_t max_bytes) {

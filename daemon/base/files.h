@@ -12,6 +12,8 @@ namespace taskd {
 // The whole file, or nothing when it does not exist. At most `max_bytes` are read.
 std::optional<std::string> read_file(const std::string& path, std::size_t max_bytes);
 std::optional<std::string> read_file_at(int dir_fd, const std::string& name, std::size_t max_bytes);
+// From where the descriptor stands; `what` names it in an error.
+std::string read_up_to(int fd, std::size_t max_bytes, const std::string& what);
 
 // What lies in the folder, in no order. A missing folder reads as empty; a link is not followed.
 std::vector<std::string> list_folder_at(int dir_fd, const std::string& name);

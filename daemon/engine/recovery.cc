@@ -1,5 +1,8 @@
 #include "daemon/engine/recovery.h"
 
+#include <chrono>
+#include <thread>
+
 #include "daemon/base/log.h"
 
 namespace taskd {
@@ -22,13 +25,28 @@ void count(const Outcome& outcome, Recovery& recovery) {
   }
 }
 
+// A shortage passes, or else no daemon can go on.
+std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> find(Launcher& launcher,
+                                                            const Claim& claim) {
+  constexpr int kTries = 50;
+  constexpr std::chrono::milliseconds kPause{100};
+  for (int i = 1;; ++i) {
+    try {
+      return launcher.recover(to_launch(claim), claim.boot_id);
+    } catch (const std::system_error& e) {
+      if (!is_shortage(e) || i == kTries) throw;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 }  // namespace
 
 Recovery recover(TaskStore& store, Launcher& launcher) {
   Recovery recovery;
   std::vector<Finish> finishes;
   for (Claim& claim : store.running_attempts()) {
-    auto found = launcher.recover(to_launch(claim), claim.boot_id);
+    auto found = find(launcher, claim);
     if (auto* live = std::get_if<std::unique_ptr<LiveAttempt>>(&found)) {
       store.record_adopted(claim.task, claim.attempt, claim.token);
       log::info("attempt adopted", {{"task", claim.task}, {"attempt", claim.attempt}});

@@ -3,8 +3,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 
-#include "daemon/base/errors.h"
 #include "daemon/base/log.h"
 #include "daemon/engine/dependencies_file.h"
 #include "daemon/engine/handler_command.h"
@@ -14,6 +14,9 @@ namespace {
 
 constexpr int kWorkerDiskFullPauseMs = 1000;
 constexpr int kNoRoomPauseMs = 100;
+constexpr int kLongestReapPauseMs = 1000;
+constexpr std::int64_t kWakeAfterMs = 1000;  // beyond its time limit
+constexpr std::int64_t kWakeAgainMs = 60'000;
 constexpr std::int64_t kLongestPollMs = 24LL * 3600 * 1000;
 
 void log_end(const Finish& finish) {
@@ -164,21 +167,36 @@ void WorkerPool::wait_for_end(const Claim& claim, LiveAttempt& live, pollfd (&fd
   const std::int64_t patience_ms = claim.spec.progress_timeout_ms;
   std::optional<ProgressWatch> watch;  // while it has a promise to keep
   if (patience_ms > 0) watch.emplace(progress_, claim.task);
+  // The shim watches over the time limit. Should it be stopped by then, it is continued.
+  std::optional<BootTime> wake_at;
+  if (claim.spec.timeout_ms > 0) {
+    wake_at = clock_.boot_now() + claim.spec.timeout_ms + kWakeAfterMs;
+  }
   for (;;) {
+    const BootTime now = clock_.boot_now();
     std::int64_t left_ms = -1;
-    if (watch)
-      left_ms = std::max<std::int64_t>(watch->last_heard() + patience_ms - clock_.boot_now(), 0);
-    if (left_ms == 0) {
-      log::info("attempt reports no progress; it is stopped",
-                {{"task", claim.task}, {"attempt", claim.attempt}});
-      live.stop_stalled();
-      watch.reset();
-      left_ms = -1;
+    if (wake_at) {
+      if (now >= *wake_at) {
+        live.wake();
+        wake_at = now + kWakeAgainMs;
+      }
+      left_ms = *wake_at - now;
+    }
+    if (watch) {
+      const std::int64_t patience_left_ms = watch->last_heard() + patience_ms - now;
+      if (patience_left_ms <= 0) {
+        log::info("attempt reports no progress; it is stopped",
+                  {{"task", claim.task}, {"attempt", claim.attempt}});
+        live.stop_stalled();
+        watch.reset();
+        continue;
+      }
+      left_ms = left_ms < 0 ? patience_left_ms : std::min(left_ms, patience_left_ms);
     }
     const int ready =
         ::poll(fds, 2, static_cast<int>(std::min<std::int64_t>(left_ms, kLongestPollMs)));
     if (ready > 0) return;
-    if (ready < 0 && errno != EINTR) throw_errno("poll on an attempt");
+    if (ready < 0 && errno != EINTR) pause(kNoRoomPauseMs);  // ENOMEM
   }
 }
 
@@ -192,18 +210,18 @@ void WorkerPool::log_refusal(const Claim& claim, const Outcome& outcome) {
                                              {"code", outcome.code}});
 }
 
-// The end lies on disk, so a machine that is out of descriptors or memory only delays it.
+// The end lies on disk, so whatever is in the way only delays it, and only this one.
 std::optional<AttemptEnd> WorkerPool::reap(const Claim& claim, LiveAttempt& live) {
-  for (;;) {
+  for (int pause_ms = kNoRoomPauseMs;; pause_ms = std::min(2 * pause_ms, kLongestReapPauseMs)) {
     try {
       return live.reap();
     } catch (const std::system_error& e) {
-      const int error = e.code().value();
-      if (error != EMFILE && error != ENFILE && error != ENOMEM) throw;
-      log::warn("an end cannot be read yet",
-                {{"task", claim.task}, {"attempt", claim.attempt}, {"error", e.what()}});
+      if (pause_ms < kLongestReapPauseMs) {  // it is said a few times, not for ever
+        log::warn("an end cannot be told yet",
+                  {{"task", claim.task}, {"attempt", claim.attempt}, {"error", e.what()}});
+      }
     }
-    if (!pause(kNoRoomPauseMs)) return std::nullopt;
+    if (!pause(pause_ms)) return std::nullopt;
   }
 }
 

@@ -4,10 +4,14 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <thread>
+
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
 #include "daemon/process/launcher.h"
+#include "daemon/process/remove_tree.h"
+#include "daemon/process/shim/open_file.h"
 #include "daemon/process/shim/protocol.h"
 
 namespace taskd {
@@ -33,28 +37,36 @@ UniqueFd open_folder_at(int dir_fd, const std::string& name) {
   return fd;
 }
 
-void remove_at(int dir_fd, const char* name, int flags) {
-  if (::unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT) return;
-  if (flags == AT_REMOVEDIR && (errno == ENOTEMPTY || errno == EEXIST)) return;
-  throw_errno(std::string("remove ") + name);
-}
-
-std::int64_t bytes_on_disk(int dir_fd, const char* name) {
-  constexpr std::int64_t kBlockBytes = 512;  // whatever the file system's are
-  struct stat info {};
-  const bool found = ::fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
-  return found ? info.st_blocks * kBlockBytes : 0;
-}
-
 // Returns how much room the files took.
 std::int64_t clear_folder(int folder_fd, bool keep_lock) {
   std::int64_t bytes = 0;
   for (const std::string& name : list_folder_at(folder_fd, ".")) {
     if (keep_lock && name == shim::kLockFile) continue;
-    bytes += bytes_on_disk(folder_fd, name.c_str());
-    remove_at(folder_fd, name.c_str(), 0);
+    bytes += remove_tree_at(folder_fd, name.c_str());
   }
   return bytes;
+}
+
+bool is_output(const std::string& name) {
+  return name.starts_with("stdout.") || name.starts_with("stderr.");
+}
+
+bool remove_folder_if_empty(int dir_fd, const std::string& name) {
+  if (::unlinkat(dir_fd, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (errno == ENOTEMPTY || errno == EEXIST) return false;
+  throw_errno("remove " + name);
+}
+
+[[noreturn]] void throw_lock_error() {
+  throw_errno(errno == shim::kForeignFile ? "the attempt's lock was replaced by something else"
+                                          : "open the attempt's lock");
+}
+
+// Empty when there is none.
+UniqueFd open_lock_file(int folder_fd, int flags) {
+  UniqueFd lock(shim::open_own_file(folder_fd, shim::kLockFile, flags));
+  if (!lock && errno != ENOENT) throw_lock_error();
+  return lock;
 }
 
 // The lines of a status, taken one by one in the order the shim writes them.
@@ -130,8 +142,25 @@ std::optional<AttemptEnd> parse_status(std::string_view text, const AttemptKey& 
   return end;
 }
 
+// "session PID START\n", if that is what comes next.
+void read_session(std::string_view marks, LockRecord& record) {
+  const std::size_t end = marks.find('\n');
+  if (end == std::string_view::npos || !marks.starts_with(shim::kSessionMark)) return;
+  const std::string_view line =
+      marks.substr(shim::kSessionMark.size(), end - shim::kSessionMark.size());
+  const std::size_t blank = line.find(' ');
+  if (blank == std::string_view::npos) return;
+  const auto pid = parse_int(line.substr(0, blank));
+  const auto start = parse_int(line.substr(blank + 1));
+  if (!pid || !start || *pid <= 1) return;
+  record.session = static_cast<pid_t>(*pid);
+  record.session_start = static_cast<std::uint64_t>(*start);
+}
+
 std::optional<std::string> read_lock_text(int folder_fd) {
-  return read_file_at(folder_fd, shim::kLockFile, kMaxStatusBytes);
+  const UniqueFd lock = open_lock_file(folder_fd, O_RDONLY);
+  if (!lock) return std::nullopt;
+  return read_up_to(lock.get(), kMaxStatusBytes, "the attempt's lock");
 }
 
 }  // namespace
@@ -177,13 +206,12 @@ UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number, bool pass
 }
 
 UniqueFd lock_attempt(int folder_fd) {
-  UniqueFd lock(::openat(folder_fd, shim::kLockFile,
-                         O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  UniqueFd lock(shim::make_own_file(folder_fd, shim::kLockFile, O_RDWR | O_APPEND, 0600));
   const bool is_new = static_cast<bool>(lock);
   if (!lock && errno == EEXIST) {
-    lock.reset(::openat(folder_fd, shim::kLockFile, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
+    lock.reset(shim::open_own_file(folder_fd, shim::kLockFile, O_RDWR | O_APPEND));
   }
-  if (!lock) throw_errno("open the attempt's lock");
+  if (!lock) throw_lock_error();
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) errno = EBUSY;
     throw_errno("take the attempt's lock");
@@ -196,9 +224,7 @@ UniqueFd lock_attempt(int folder_fd) {
 }
 
 UniqueFd open_lock(int folder_fd) {
-  UniqueFd lock(::openat(folder_fd, shim::kLockFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!lock && errno != ENOENT) throw_errno("open the attempt's lock");
-  return lock;
+  return open_lock_file(folder_fd, O_RDONLY);
 }
 
 bool is_locked_by_other(int lock_fd) {
@@ -207,10 +233,14 @@ bool is_locked_by_other(int lock_fd) {
   return true;
 }
 
-void wait_for_lock(int lock_fd) {
-  while (::flock(lock_fd, LOCK_SH) != 0) {
-    if (errno != EINTR) throw_errno("wait for the attempt's lock");
+bool wait_for_lock(int lock_fd, std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kPause{5};
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (is_locked_by_other(lock_fd)) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(kPause);
   }
+  return true;
 }
 
 LockRecord read_lock_record(int folder_fd) {
@@ -230,6 +260,7 @@ LockRecord read_lock_record(int folder_fd) {
   if (!record.started) return record;
   marks.remove_prefix(shim::kStartedMark.size());
   record.takes_orders = marks.starts_with(shim::kOrdersMark);
+  if (record.takes_orders) read_session(marks.substr(shim::kOrdersMark.size()), record);
   return record;
 }
 
@@ -249,10 +280,17 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
     if (!folder) return;
     for (const char* name_in_it :
          {shim::kInputFile, kPayloadFile, kDependenciesFile, shim::kResultFile, shim::kLockFile}) {
-      remove_at(folder.get(), name_in_it, 0);
+      if (::unlinkat(folder.get(), name_in_it, 0) != 0 && errno != ENOENT) {
+        remove_tree_at(folder.get(), name_in_it);
+      }
+    }
+    if (remove_folder_if_empty(bucket.get(), name)) return;
+    // A job of our own user may have left more than output.
+    for (const std::string& entry : list_folder_at(folder.get(), ".")) {
+      if (!is_output(entry)) remove_tree_at(folder.get(), entry.c_str());
     }
   }
-  remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);
+  remove_folder_if_empty(bucket.get(), name);
 }
 
 std::int64_t remove_attempt_folder(int attempts_fd, TaskId task, int number) {
@@ -261,12 +299,9 @@ std::int64_t remove_attempt_folder(int attempts_fd, TaskId task, int number) {
     const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
     if (!bucket) return 0;
     const std::string name = folder_name(task, number);
-    if (const UniqueFd folder = open_folder_at(bucket.get(), name)) {
-      bytes = clear_folder(folder.get(), false);
-    }
-    remove_at(bucket.get(), name.c_str(), AT_REMOVEDIR);
+    bytes = remove_tree_at(bucket.get(), name.c_str());
   }
-  remove_at(attempts_fd, bucket_name(task).c_str(), AT_REMOVEDIR);
+  remove_folder_if_empty(attempts_fd, bucket_name(task));
   return bytes;
 }
 

@@ -3,12 +3,17 @@
 // user sees what is in it; the job's user may pass through to its own files. No path is ever
 // followed through a link.
 //
+// A job of the daemon's own user may put anything there: what is no file of ours in the place of
+// one is an error, and never read, written or waited for (shim/open_file.h).
+//
 // All functions throw std::system_error; "missing" is never an error. Thread-safe for different
 // attempts.
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -23,8 +28,10 @@ inline constexpr TaskId kTasksPerFolder = 1000;
 struct LockRecord {
   pid_t shim = 0;  // 0 = not written yet
   bool started = false;
-  bool takes_orders = false;  // order_signal()
-  bool exists = false;        // if so, and not started: within its boot the command never began
+  bool takes_orders = false;        // order_signal()
+  pid_t session = 0;                // of the command; 0 = not written yet
+  std::uint64_t session_start = 0;  // of the process that leads it, in ticks since the boot
+  bool exists = false;  // if so, and not started: within its boot the command never began
 };
 
 // The folder, or an empty descriptor when there is none.
@@ -41,8 +48,8 @@ UniqueFd lock_attempt(int folder_fd);
 UniqueFd open_lock(int folder_fd);
 // Whether somebody holds the lock. If not, `lock_fd` has a shared one from now on.
 bool is_locked_by_other(int lock_fd);
-// The same, but waits until nobody does.
-void wait_for_lock(int lock_fd);
+// Waits until nobody does. False when somebody still does after `patience`.
+bool wait_for_lock(int lock_fd, std::chrono::milliseconds patience);
 // A missing lock file reads as an empty one.
 LockRecord read_lock_record(int folder_fd);
 
@@ -50,7 +57,7 @@ LockRecord read_lock_record(int folder_fd);
 // or speaks of something else.
 std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key);
 
-// Removes all but the output, and the folder if that leaves it empty.
+// Removes all but the output, whatever the job made there, and the folder if that leaves it empty.
 void settle_attempt_folder(int attempts_fd, TaskId task, int number);
 // Removes the folder and all in it, and the folder of its thousand if that leaves it empty. Returns
 // how much room its files took on the disk, in bytes.

@@ -1,11 +1,14 @@
 #include "daemon/process/fork_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "daemon/base/errors.h"
@@ -15,10 +18,26 @@
 namespace taskd {
 namespace {
 
+// Of who asks for a fork, which takes a millisecond. A server or a shim may be stopped by a signal.
+constexpr std::chrono::seconds kPatience{5};
+
 void check(int error, const char* what) {
   if (error == 0) return;
   errno = error;
   throw_errno(what);
+}
+
+// False when the time is over.
+bool wait_until(int fd, short events, std::chrono::steady_clock::time_point deadline) {
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd slot{fd, events, 0};
+    const int ready = ::poll(&slot, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (ready > 0) return true;
+    if (ready == 0 && left.count() <= 0) return false;
+    if (ready < 0 && errno != EINTR) throw_errno("poll");
+  }
 }
 
 class FileActions {
@@ -135,18 +154,26 @@ class Message {
 }  // namespace
 
 void open_gate(int gate_fd, std::string_view spec) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  // Else a write would block for as long as a stopped shim does not read.
+  if (::fcntl(gate_fd, F_SETFL, O_NONBLOCK) != 0) throw_errno("open the shim's gate");
   while (!spec.empty()) {
     const ssize_t n = ::write(gate_fd, spec.data(), spec.size());
     if (n > 0) {
       spec.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno == EAGAIN) {
+      if (!wait_until(gate_fd, POLLOUT, deadline)) check(ETIMEDOUT, "write to the shim's gate");
     } else if (errno != EINTR) {
       throw_errno("write to the shim's gate");  // EPIPE: it died
     }
   }
 }
 
-ForkServer::ForkServer(std::string shim_path, UniqueFd shims_cgroup)
-    : path_(std::move(shim_path)), shims_cgroup_(std::move(shims_cgroup)) {}
+ForkServer::ForkServer(std::string shim_path, UniqueFd shims_cgroup,
+                       std::optional<rlimit> open_files)
+    : path_(std::move(shim_path)),
+      shims_cgroup_(std::move(shims_cgroup)),
+      open_files_(open_files) {}
 
 ForkServer::~ForkServer() {
   const MutexLock hold(mutex_);
@@ -154,24 +181,43 @@ ForkServer::~ForkServer() {
 }
 
 NewShim ForkServer::fork(const std::string& label, int lock_fd, int folder_fd) {
+  // From before the mutex: those that wait for their turn give up in time, too.
+  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
   const MutexLock hold(mutex_);
+  if (std::chrono::steady_clock::now() > deadline) {
+    check(ETIMEDOUT, "wait for the shims' fork server");
+  }
   const bool was_running = static_cast<bool>(socket_);
   if (!was_running) start();
-  std::optional<NewShim> shim = ask(label, lock_fd, folder_fd);
+  std::optional<NewShim> shim = ask(label, lock_fd, folder_fd, deadline);
   if (!shim && was_running) {
-    log::warn("the shims' fork server was gone; starting another");
+    log::warn("the shims' fork server was gone or did not answer; starting another");
     start();
-    shim = ask(label, lock_fd, folder_fd);
+    shim = ask(label, lock_fd, folder_fd, std::chrono::steady_clock::now() + kPatience);
   }
-  if (shim) return *std::move(shim);
+  if (shim) {
+    family_.shims.insert(shim->pid);
+    return *std::move(shim);
+  }
   errno = ECONNRESET;
   throw_errno("ask the shims' fork server");
 }
 
-// Nothing when the server is dead, and then it has been ended for certain. It may have forked a
-// shim before that; but the gate of that one closes with this call, so it starts nothing, and may
-// share the lock with a shim of the next call until it is gone.
-std::optional<NewShim> ForkServer::ask(const std::string& label, int lock_fd, int folder_fd) {
+void ForkServer::hold_family(const std::function<void(const Family&)>& look) {
+  const MutexLock hold(mutex_);
+  look(family_);
+}
+
+void ForkServer::forget(pid_t shim) {
+  const MutexLock hold(mutex_);
+  family_.shims.erase(shim);
+}
+
+// Nothing when the server is dead or does not answer, and then it has been ended for certain. It
+// may have forked a shim before that; but the gate of that one closes with this call, so it starts
+// nothing, and may share the lock with a shim of the next call until it is gone.
+std::optional<NewShim> ForkServer::ask(const std::string& label, int lock_fd, int folder_fd,
+                                       Deadline deadline) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe");
   UniqueFd read_end(ends[0]);
@@ -181,41 +227,62 @@ std::optional<NewShim> ForkServer::ask(const std::string& label, int lock_fd, in
   std::string text = label;
   if (!Message(text.data(), text.size())
            .send(socket_.get(), fds, shims_cgroup_ ? shim::kMaxRequestFds : shim::kMinRequestFds)) {
-    if (errno != EPIPE && errno != ECONNRESET) throw_errno("ask the shims' fork server");
+    if (errno != EPIPE && errno != ECONNRESET && errno != EAGAIN) {
+      throw_errno("ask the shims' fork server");
+    }
     end();
     return std::nullopt;
   }
   read_end.reset();
   shim::ForkReply reply{};
-  if (Message(&reply, sizeof reply).receive(socket_.get(), shim.pidfd) != sizeof reply) {
+  if (!wait_until(socket_.get(), POLLIN, deadline) ||
+      Message(&reply, sizeof reply).receive(socket_.get(), shim.pidfd) != sizeof reply) {
     end();
     return std::nullopt;
   }
   check(reply.error, "fork a shim");
-  if (!shim.pidfd) check(EMFILE, "receive a shim's pidfd");
+  if (!shim.pidfd) {
+    // It may be there all the same; without its pidfd nobody can wait for it.
+    end();
+    check(EMFILE, "receive a shim's pidfd");
+  }
   shim.pid = reply.pid;
   return shim;
 }
 
 void ForkServer::start() {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    throw_errno("socketpair");
+  }
   UniqueFd ours(ends[0]);
   const UniqueFd bare_theirs(ends[1]);
   // What is handed out must not lie where the server's own descriptors will be put.
   const UniqueFd theirs(::fcntl(bare_theirs.get(), F_DUPFD_CLOEXEC, 3));
-  if (!theirs) throw_errno("dup");
-  pid_ = spawn(path_, theirs.get());
+  if (!theirs || ::fcntl(theirs.get(), F_SETFL, 0) != 0) throw_errno("dup");
+  family_.server = spawn(path_, theirs.get());
+  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, family_.server, 0)));
   socket_ = std::move(ours);
+  if (open_files_ && ::prlimit(family_.server, RLIMIT_NOFILE, &*open_files_, nullptr) != 0) {
+    log::warn("jobs get the daemon's own limit of open files",
+              {{"error", std::generic_category().message(errno)}});
+  }
 }
 
 void ForkServer::end() {
   if (!socket_) return;
   socket_.reset();
-  ::kill(pid_, SIGKILL);  // our child and not reaped: the pid is its own
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  ::kill(family_.server, SIGKILL);  // our child and not reaped: the pid is its own
+  // Without a pidfd it may take as long as it takes.
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  if (!pidfd_ || wait_until(pidfd_.get(), POLLIN, deadline)) {
+    while (::waitpid(family_.server, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  } else {
+    log::error("the shims' fork server does not die", {{"pid", family_.server}});
   }
-  pid_ = -1;
+  pidfd_.reset();
+  family_.server = 0;
 }
 
 }  // namespace taskd

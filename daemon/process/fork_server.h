@@ -1,13 +1,18 @@
 // The launcher's end of the fork server (shim/fork_server.h): where shims come from. It is started
 // at the first launch, once more whenever it is found dead, and ends with this object or with the
-// daemon. Its shims are children of it or, once it is gone, of init: never of the daemon.
+// daemon. Its shims are children of it or, once it is gone, of init: never of the daemon. So is
+// what a killed shim leaves. A server that does not answer in time is ended like a dead one.
 //
 // Thread-safe. Requires of its process that SIGCHLD is not ignored: the server is waited for.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
+#include <chrono>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,34 +29,50 @@ struct NewShim {
   UniqueFd gate;  // its write end
 };
 
-// Blocks while the pipe is full and the shim alive. Throws std::system_error; then the shim has not
-// got a whole spec. Requires that SIGPIPE is ignored.
+// Blocks while the pipe is full and the shim alive, for some seconds at most. Throws
+// std::system_error; then the shim has not got a whole spec. Requires that SIGPIPE is ignored.
 void open_gate(int gate_fd, std::string_view spec);
 
 class ForkServer {
  public:
   // `shims_cgroup` is the cgroup folder the shims are born in, or empty: then it is the daemon's.
-  ForkServer(std::string shim_path, UniqueFd shims_cgroup);
+  // `open_files`: the limit that shims and their commands get; nothing: the daemon's.
+  ForkServer(std::string shim_path, UniqueFd shims_cgroup,
+             std::optional<rlimit> open_files = std::nullopt);
   ~ForkServer();
   ForkServer(const ForkServer&) = delete;
   ForkServer& operator=(const ForkServer&) = delete;
 
   // A shim with the attempt's lock and folder; `label` is what ps shows of it. Throws
-  // std::system_error. Then no shim of this call ever starts anything, but one may be on its way
-  // out: wait for the lock to know that it is gone.
+  // std::system_error, ETIMEDOUT after some seconds. Then no shim of this call ever starts
+  // anything, but one may be on its way out: wait for the lock to know that it is gone.
   NewShim fork(const std::string& label, int lock_fd, int folder_fd) TASKD_EXCLUDES(mutex_);
 
+  // The server and its shims that are not known to be dead.
+  struct Family {
+    pid_t server = 0;  // 0 = there is none
+    std::set<pid_t> shims = {};
+  };
+  // Calls `look`; meanwhile no shim is forked, so every other child of the server is what a killed
+  // shim left.
+  void hold_family(const std::function<void(const Family&)>& look) TASKD_EXCLUDES(mutex_);
+  // The shim is dead.
+  void forget(pid_t shim) TASKD_EXCLUDES(mutex_);
+
  private:
-  std::optional<NewShim> ask(const std::string& label, int lock_fd, int folder_fd)
-      TASKD_REQUIRES(mutex_);
+  using Deadline = std::chrono::steady_clock::time_point;
+  std::optional<NewShim> ask(const std::string& label, int lock_fd, int folder_fd,
+                             Deadline deadline) TASKD_REQUIRES(mutex_);
   void start() TASKD_REQUIRES(mutex_);
   void end() TASKD_REQUIRES(mutex_);
 
   const std::string path_;
   const UniqueFd shims_cgroup_;
+  const std::optional<rlimit> open_files_;
   Mutex mutex_;
   UniqueFd socket_ TASKD_GUARDED_BY(mutex_);  // empty = there is no server
-  pid_t pid_ TASKD_GUARDED_BY(mutex_) = -1;
+  UniqueFd pidfd_ TASKD_GUARDED_BY(mutex_);   // of the server
+  Family family_ TASKD_GUARDED_BY(mutex_);
 };
 
 }  // namespace taskd

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -64,13 +65,20 @@ class LiveAttempt {
   virtual void stop() = 0;
   // The same, but the end counts as timed_out: it did not report its progress in time.
   virtual void stop_stalled() = 0;
+  // Continues a shim that a signal stopped, so that it sees that the time limit is over. The orders
+  // do so, too.
+  virtual void wake() = 0;
   // Sends the signal to the process group of the command. False: there is no command to get it (any
   // more). From any thread. Throws std::system_error when it cannot be sent.
   virtual bool signal(int number) = 0;
-  // Call once pidfd() is readable. Reads the status; where the shim died without one, kills
-  // what is left of the tree, waits until it is empty and returns `lost`.
+  // Call once pidfd() is readable. Reads the status; where the shim died without one, or what it
+  // left cannot be read, kills what is left of the tree, waits until it is empty and returns
+  // `lost`. Throws std::system_error when the end cannot be told yet: call again later.
   virtual AttemptEnd reap() = 0;
 };
+
+// Whether what failed may work a moment later: the machine was out of descriptors or memory.
+bool is_shortage(const std::system_error& error);
 
 class Launcher {
  public:
@@ -84,7 +92,9 @@ class Launcher {
   // After a restart, for an attempt the store says is running: its end where it is known at once
   // (recorded; or of an earlier boot; or the command never began), else the attempt to adopt: a
   // live one, or what a lost one left, which its reap() kills and waits for. Waits for no process
-  // itself. Within the boot named by `boot_id` only kernel evidence decides, never time.
+  // itself. Within the boot named by `boot_id` only kernel evidence decides, never time. Whatever
+  // is wrong with the attempt's folder is that attempt's end, and its reason. Throws only what
+  // is_shortage().
   virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(
       const Launch& launch, const std::string& boot_id) = 0;
 

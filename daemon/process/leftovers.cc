@@ -4,15 +4,22 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <sstream>
 #include <vector>
 
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/process/launcher.h"
+#include "daemon/process/shim/protocol.h"
 
 namespace taskd {
 namespace {
@@ -34,31 +41,136 @@ bool has_entry(const std::string& environ_bytes, const std::string& entry) {
   return false;
 }
 
-// False too for what may not be read: another user's process, or one that is gone.
+// False too for what cannot be read: another user's process, or one that is gone.
 bool carries(const char* pid, const std::string& entry) {
   try {
     const auto bytes = read_file(std::string("/proc/") + pid + "/environ", kMaxEnvironBytes);
     return bytes && has_entry(*bytes, entry);
   } catch (const std::system_error& e) {
-    const int error = e.code().value();
-    if (error == EACCES || error == EPERM || error == ESRCH) return false;
-    throw;
+    if (is_shortage(e)) throw;
+    return false;
   }
 }
 
-std::vector<UniqueFd> find_processes(const std::string& entry) {
+struct Process {
+  pid_t pid = 0;
+  char state = 0;
+  pid_t parent = 0;
+  pid_t session = 0;
+  std::uint64_t start = 0;
+  bool ours = false;
+};
+
+// Nothing when it is gone.
+std::optional<Process> look_at(const char* pid) {
+  std::optional<std::string> stat;
+  try {
+    stat = read_file(std::string("/proc/") + pid + "/stat", 1024);
+  } catch (const std::system_error& e) {
+    if (is_shortage(e)) throw;
+  }
+  if (!stat) return std::nullopt;
+  // "pid (name) state ppid pgrp session …"; the name may hold anything, but nothing after it holds
+  // a ')'. The start is the twentieth word after it.
+  const std::size_t name_end = stat->rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream words(stat->substr(name_end + 1));
+  Process process{.pid = static_cast<pid_t>(std::atoi(pid))};
+  std::string skipped;
+  words >> process.state >> process.parent >> skipped >> process.session;
+  for (int word = 5; word < 20; ++word) words >> skipped;
+  words >> process.start;
+  return words ? std::optional(process) : std::nullopt;
+}
+
+// A shim is known by its descriptors (shim/protocol.h), whatever became of its lock file.
+bool is_shim_of(const char* pid, int folder_fd) {
+  const std::string fd = "/proc/" + std::string(pid) + "/fd/" + std::to_string(shim::kFolderFd);
+  struct stat ours {};
+  struct stat its {};
+  if (::fstat(folder_fd, &ours) != 0 || ::stat(fd.c_str(), &its) != 0 ||
+      ours.st_dev != its.st_dev || ours.st_ino != its.st_ino) {
+    return false;
+  }
+  const auto name = read_file(std::string("/proc/") + pid + "/comm", 64);
+  return name && *name == "taskd-shim\n";
+}
+
+// All there are but the dead that nobody has waited for yet.
+std::vector<Process> list_processes() {
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
   if (!proc) throw_errno("open /proc");
-  std::vector<UniqueFd> found;
+  std::vector<Process> all;
   while (const dirent* item = ::readdir(proc.get())) {
-    const char* name = item->d_name;
-    if (*name < '1' || *name > '9' || !carries(name, entry)) continue;
-    UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, std::atoi(name), 0)));
-    if (!pidfd && errno != ESRCH) throw_errno("pidfd_open");
-    // Asked again: the first answer may have been about an earlier owner of the pid.
-    if (pidfd && carries(name, entry)) found.push_back(std::move(pidfd));
+    if (*item->d_name < '1' || *item->d_name > '9') continue;
+    const auto process = look_at(item->d_name);
+    if (process && process->state != 'Z' && process->state != 'X') all.push_back(*process);
   }
-  return found;
+  return all;
+}
+
+// /proc lists pids in rising order, so this may halve.
+const Process* find(const std::vector<Process>& all, pid_t pid) {
+  const auto at = std::ranges::lower_bound(all, pid, {}, &Process::pid);
+  return at != all.end() && at->pid == pid ? &*at : nullptr;
+}
+
+// Whether the session is the attempt's own: its number may have been given to another since.
+bool session_is_ours(const std::vector<Process>& all, const Marks& marks) {
+  if (marks.session == 0) return false;
+  const Process* leader = find(all, marks.session);
+  return leader == nullptr || leader->start == marks.session_start;
+}
+
+bool is_marked(const Process& process, const Marks& marks, bool by_session) {
+  if (by_session && process.session == marks.session && process.start >= marks.session_start) {
+    return true;
+  }
+  const std::string pid = std::to_string(process.pid);
+  if (marks.folder_fd >= 0 && is_shim_of(pid.c_str(), marks.folder_fd)) return true;
+  return !marks.token.empty() && carries(pid.c_str(), "TASKD_TOKEN=" + marks.token);
+}
+
+// Until nothing new is found: a child may well have a lower pid than its parent.
+void mark_descendants(std::vector<Process>& all) {
+  for (bool found = true; found;) {
+    found = false;
+    for (Process& process : all) {
+      if (process.ours) continue;
+      const Process* parent = find(all, process.parent);
+      process.ours = parent != nullptr && parent->ours;
+      found = found || process.ours;
+    }
+  }
+}
+
+std::vector<Process> find_leftovers(const Marks& marks, const ForkServer::Family& family) {
+  std::vector<Process> all = list_processes();
+  const bool by_session = session_is_ours(all, marks);
+  for (Process& process : all) {
+    // Its only children are shims and what dead ones left.
+    const bool orphan =
+        family.server > 0 && process.parent == family.server && !family.shims.contains(process.pid);
+    process.ours = orphan || is_marked(process, marks, by_session);
+  }
+  mark_descendants(all);
+  std::erase_if(all, [](const Process& process) { return !process.ours; });
+  return all;
+}
+
+// SIGKILL for each that is still the one that was looked at. Returns what to wait for.
+std::vector<UniqueFd> kill_all(const std::vector<Process>& processes) {
+  std::vector<UniqueFd> killed;
+  for (const Process& process : processes) {
+    UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+    if (!pidfd && errno != ESRCH) throw_errno("pidfd_open");
+    const auto now = look_at(std::to_string(process.pid).c_str());
+    if (!pidfd || !now || now->start != process.start) continue;
+    // Fails only for a process that is gone, or that became another user's and ends by itself.
+    ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+    killed.push_back(std::move(pidfd));
+  }
+  return killed;
 }
 
 // Nothing when it is empty. A cgroup that is removed meanwhile, by whoever manages them, was empty:
@@ -91,18 +203,24 @@ void wait_for_exit(int pidfd) {
   wait_readable(pidfd, POLLIN);
 }
 
-bool kill_processes_with_token(const std::string& token) {
-  const std::string entry = "TASKD_TOKEN=" + token;
+pid_t find_shim(int folder_fd) {
+  for (const Process& process : list_processes()) {
+    if (is_shim_of(std::to_string(process.pid).c_str(), folder_fd)) return process.pid;
+  }
+  return 0;
+}
+
+bool kill_leftovers(const Marks& marks, ForkServer* server) {
   bool any = false;
   for (int empty_passes = 0; empty_passes < kEmptyPasses;) {
-    const std::vector<UniqueFd> found = find_processes(entry);
-    any |= !found.empty();
-    empty_passes = found.empty() ? empty_passes + 1 : 0;
-    // Fails only for a process that is gone, or that became another user's and ends by itself.
-    for (const UniqueFd& pidfd : found) {
-      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-    }
-    for (const UniqueFd& pidfd : found) wait_for_exit(pidfd.get());
+    std::vector<UniqueFd> killed;
+    const auto pass = [&](const ForkServer::Family& family) {
+      killed = kill_all(find_leftovers(marks, family));
+    };
+    server != nullptr ? server->hold_family(pass) : pass({});
+    any |= !killed.empty();
+    empty_passes = killed.empty() ? empty_passes + 1 : 0;
+    for (const UniqueFd& pidfd : killed) wait_for_exit(pidfd.get());
   }
   return any;
 }

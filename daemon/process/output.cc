@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/process/shim/open_file.h"
 
 namespace taskd {
 namespace {
@@ -20,10 +20,27 @@ std::string_view name_of(Stream stream) {
   return stream == Stream::out ? "stdout" : "stderr";
 }
 
-UniqueFd open_folder(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd && errno != ENOENT) throw_errno("open " + path);
+UniqueFd open_below(int dir_fd, const char* path) {
+  UniqueFd fd(::openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  // Something else in its place holds no output either.
+  if (!fd && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+    throw_errno(std::string("open ") + path);
+  }
   return fd;
+}
+
+// The folder of an attempt, empty when there is none. A job may have put links in the place of this
+// folder or the one around it, and of nothing above.
+UniqueFd open_folder(const std::string& path) {
+  const std::size_t name = path.rfind('/');
+  const std::size_t group = path.rfind('/', name - 1);
+  const UniqueFd attempts(
+      ::open(path.substr(0, group).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!attempts && errno != ENOENT) throw_errno("open " + path.substr(0, group));
+  if (!attempts) return UniqueFd();
+  const UniqueFd around =
+      open_below(attempts.get(), path.substr(group + 1, name - group - 1).c_str());
+  return around ? open_below(around.get(), path.c_str() + name + 1) : UniqueFd();
 }
 
 // The first offsets of the stream's files, rising.
@@ -48,12 +65,18 @@ std::vector<std::int64_t> list_segments(int folder, Stream stream) {
   return starts;
 }
 
-// Empty when the shim has dropped the segment since it was listed.
-UniqueFd open_segment(int folder, Stream stream, std::int64_t start) {
+struct Segment {
+  UniqueFd file;         // empty: it holds nothing that we may read
+  bool dropped = false;  // by the shim, since it was listed
+};
+
+Segment open_segment(int folder, Stream stream, std::int64_t start) {
   const std::string name = std::string(name_of(stream)) + "." + std::to_string(start);
-  UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd && errno != ENOENT) throw_errno("open " + name);
-  return fd;
+  Segment segment{UniqueFd(shim::open_own_file(folder, name.c_str(), O_RDONLY))};
+  if (segment.file || errno == shim::kForeignFile) return segment;
+  if (errno != ENOENT) throw_errno("open " + name);
+  segment.dropped = true;
+  return segment;
 }
 
 // Appends what the file has from `position` on until `text` holds `max_bytes`.
@@ -78,14 +101,16 @@ std::int64_t append_from(int fd, std::int64_t position, std::size_t max_bytes, s
 // Reads one segment from chunk.next_offset on. False when it has been dropped.
 bool read_segment(int folder, Stream stream, std::int64_t start, std::size_t max_bytes,
                   OutputChunk& chunk) {
-  const UniqueFd file = open_segment(folder, stream, start);
-  if (!file) return false;
+  const Segment segment = open_segment(folder, stream, start);
+  if (segment.dropped) return false;
+  if (!segment.file) return true;
   if (chunk.next_offset < start) {
     chunk.bytes +=
         "\n[taskd: " + std::to_string(start - chunk.next_offset) + " bytes of output dropped]\n";
     chunk.next_offset = start;
   }
-  chunk.next_offset += append_from(file.get(), chunk.next_offset - start, max_bytes, chunk.bytes);
+  chunk.next_offset +=
+      append_from(segment.file.get(), chunk.next_offset - start, max_bytes, chunk.bytes);
   return true;
 }
 
@@ -108,15 +133,23 @@ void read_on(int folder, Stream stream, std::size_t max_bytes, OutputChunk& chun
   }
 }
 
+// Nothing when the last segment was dropped meanwhile, for one that is still there.
+std::optional<std::int64_t> size_of_listed(int folder, Stream stream) {
+  const std::vector<std::int64_t> starts = list_segments(folder, stream);
+  for (auto start = starts.rbegin(); start != starts.rend(); ++start) {
+    const Segment segment = open_segment(folder, stream, *start);
+    if (segment.dropped) return std::nullopt;
+    if (!segment.file) continue;
+    struct stat info {};
+    if (::fstat(segment.file.get(), &info) != 0) throw_errno("stat output");
+    return *start + info.st_size;
+  }
+  return 0;
+}
+
 std::int64_t size_of(int folder, Stream stream) {
   for (;;) {
-    const std::vector<std::int64_t> starts = list_segments(folder, stream);
-    if (starts.empty()) return 0;
-    const UniqueFd file = open_segment(folder, stream, starts.back());
-    if (!file) continue;  // dropped meanwhile, for one that is still there
-    struct stat info {};
-    if (::fstat(file.get(), &info) != 0) throw_errno("stat output");
-    return starts.back() + info.st_size;
+    if (const auto size = size_of_listed(folder, stream)) return *size;
   }
 }
 

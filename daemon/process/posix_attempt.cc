@@ -15,12 +15,14 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kStderrTailBytes = 4096;
+constexpr std::chrono::milliseconds kLockPatience{500};
 
 // Missing output is no reason to miss the end.
 std::string stderr_tail(int folder_fd, const AttemptKey& key) {
   try {
     return read_output_tail(folder_fd, Stream::err, kStderrTailBytes);
   } catch (const std::system_error& e) {
+    if (is_shortage(e)) throw;
     log::warn("cannot read the end of stderr",
               {{"task", key.task}, {"attempt", key.attempt}, {"error", e.what()}});
     return {};
@@ -33,6 +35,7 @@ void add_result(int folder_fd, const AttemptKey& key, AttemptEnd& end) {
   try {
     written = read_result_file(folder_fd);
   } catch (const std::system_error& e) {
+    if (is_shortage(e)) throw;
     written.problem = e.what();
   }
   end.result = std::move(written.json);
@@ -67,26 +70,45 @@ std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
   return end;
 }
 
-AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup) {
+AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup,
+                            ForkServer* server) {
   if (!cgroup.empty()) end_cgroup(cgroup);
-  if (auto end = recorded_end(folder_fd, key)) return *std::move(end);
-  kill_processes_with_token(key.token);
-  AttemptEnd end = unrecorded_end(OutcomeKind::lost, 0, "the shim died without a status");
+  std::string problem = "the shim died without a status";
+  Marks marks{.token = key.token};
+  try {
+    if (auto end = recorded_end(folder_fd, key)) return *std::move(end);
+    const LockRecord lock = read_lock_record(folder_fd);
+    marks.session = lock.session;
+    marks.session_start = lock.session_start;
+  } catch (const std::system_error& e) {
+    if (is_shortage(e)) throw;
+    problem = e.what();
+    marks.folder_fd = folder_fd;
+  }
+  kill_leftovers(marks, server);
+  AttemptEnd end = unrecorded_end(OutcomeKind::lost, 0, std::move(problem));
   end.stderr_tail = stderr_tail(folder_fd, key);
   return end;
 }
 
 PosixAttempt::PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate,
-                           std::string cgroup)
+                           std::string cgroup, std::weak_ptr<ForkServer> server, pid_t shim)
     : key_(std::move(key)),
       folder_(std::move(folder)),
       pidfd_(std::move(pidfd)),
       gate_(std::move(gate)),
-      cgroup_(std::move(cgroup)) {}
+      cgroup_(std::move(cgroup)),
+      server_(std::move(server)),
+      shim_(shim) {}
 
 void PosixAttempt::stop() {
-  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGTERM, nullptr, 0) == 0) return;
+  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGTERM, nullptr, 0) == 0) return wake();
   if (errno != ESRCH) log_deaf(errno);  // else it is over already
+}
+
+void PosixAttempt::wake() {
+  // Fails only when it is over.
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGCONT, nullptr, 0);
 }
 
 void PosixAttempt::stop_stalled() {
@@ -110,9 +132,12 @@ bool PosixAttempt::order(int value) const {
   info.si_pid = ::getpid();
   info.si_uid = ::getuid();
   info.si_value.sival_int = value;
-  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), info.si_signo, &info, 0) == 0) return true;
-  if (errno == ESRCH) return false;
-  throw_errno("signal the shim");
+  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), info.si_signo, &info, 0) != 0) {
+    if (errno == ESRCH) return false;
+    throw_errno("signal the shim");
+  }
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGCONT, nullptr, 0);
+  return true;
 }
 
 void PosixAttempt::log_deaf(int error) const {
@@ -123,28 +148,35 @@ void PosixAttempt::log_deaf(int error) const {
 
 AttemptEnd PosixAttempt::reap() {
   wait_for_exit(pidfd_.get());
-  return conclude_attempt(folder_.get(), key_, cgroup_);
+  const std::shared_ptr<ForkServer> server = server_.lock();
+  if (server) server->forget(shim_);
+  return conclude_attempt(folder_.get(), key_, cgroup_, server.get());
 }
 
 AbandonedAttempt::AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock,
-                                   std::string cgroup)
+                                   std::string cgroup, std::string problem)
     : key_(std::move(key)),
       folder_(std::move(folder)),
       lock_(std::move(lock)),
-      cgroup_(std::move(cgroup)) {
+      cgroup_(std::move(cgroup)),
+      problem_(std::move(problem)) {
   ready_.raise();
 }
 
 AttemptEnd AbandonedAttempt::reap() {
   if (lock_) {
-    wait_for_lock(lock_.get());
+    if (!wait_for_lock(lock_.get(), kLockPatience)) {
+      errno = EBUSY;
+      throw_errno("wait for the attempt's lock");
+    }
     lock_.reset();  // the attempt's number may be started again
-    return conclude_attempt(folder_.get(), key_, cgroup_);
+    return conclude_attempt(folder_.get(), key_, cgroup_, nullptr);
   }
   // Never made, or removed by somebody while the job ran: the processes themselves know.
   if (!cgroup_.empty()) end_cgroup(cgroup_);
-  return kill_processes_with_token(key_.token)
-             ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's lock file is gone")
+  const bool any = kill_leftovers({.token = key_.token, .folder_fd = folder_.get()}, nullptr);
+  if (!problem_.empty()) return unrecorded_end(OutcomeKind::lost, 0, problem_);
+  return any ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's lock file is gone")
              : unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no lock file");
 }
 

@@ -2,9 +2,12 @@
 // whose shim is gone.
 #pragma once
 
+#include <memory>
+
 #include "daemon/base/event_fd.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/process/attempt_folder.h"
+#include "daemon/process/fork_server.h"
 #include "daemon/process/launcher.h"
 
 namespace taskd {
@@ -21,17 +24,21 @@ std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key);
 
 // How an attempt ended whose shim is dead. Without a status: `not_started` if the lock file proves
 // it, else `lost`, after what is left of the tree is dead. `cgroup` is the attempt's, or "".
-AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup);
+// `server`, if there is one, may have forked the shim.
+AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup,
+                            ForkServer* server);
 
 class PosixAttempt final : public LiveAttempt {
  public:
   // `gate` is empty for an adopted attempt. While it is open, the shim leaves the durable record of
   // the end to the daemon's COMMIT.
-  PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate, std::string cgroup);
+  PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate, std::string cgroup,
+               std::weak_ptr<ForkServer> server, pid_t shim);
 
   int pidfd() const override { return pidfd_.get(); }
   void stop() override;
   void stop_stalled() override;
+  void wake() override;
   bool signal(int number) override;
   AttemptEnd reap() override;
 
@@ -45,6 +52,8 @@ class PosixAttempt final : public LiveAttempt {
   const UniqueFd pidfd_;
   const UniqueFd gate_;
   const std::string cgroup_;
+  const std::weak_ptr<ForkServer> server_;
+  const pid_t shim_;
 };
 
 // An attempt that has no shim any more and no recorded end. Ready at once; reap() ends what is left
@@ -52,12 +61,14 @@ class PosixAttempt final : public LiveAttempt {
 class AbandonedAttempt final : public LiveAttempt {
  public:
   // `folder` and `lock` are empty when there is none; the lock may still be held by something on
-  // its way out.
-  AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock, std::string cgroup);
+  // its way out. `problem`: why the folder or its lock cannot be used, if so.
+  AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock, std::string cgroup,
+                   std::string problem = "");
 
   int pidfd() const override { return ready_.get(); }
   void stop() override {}
   void stop_stalled() override {}
+  void wake() override {}
   bool signal(int) override { return false; }
   AttemptEnd reap() override;
 
@@ -66,6 +77,7 @@ class AbandonedAttempt final : public LiveAttempt {
   const UniqueFd folder_;
   UniqueFd lock_;
   const std::string cgroup_;
+  const std::string problem_;
   const EventFd ready_;
 };
 

@@ -23,6 +23,7 @@ namespace taskd {
 namespace {
 
 constexpr std::int64_t kMinOutputCapBytes = 4096;
+constexpr std::chrono::seconds kLeavingPatience{5};
 
 using LaunchResult = std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd>;
 
@@ -81,7 +82,8 @@ void log_unreadable(const std::system_error& e) {
 PosixLauncher::PosixLauncher(PosixLauncherConfig config)
     : config_(checked(std::move(config))),
       shielded_from_oom_(is_shielded_from_oom()),
-      server_(config_.shim_path, open_shims_cgroup(config_.cgroup_root)) {
+      server_(std::make_shared<ForkServer>(
+          config_.shim_path, open_shims_cgroup(config_.cgroup_root), config_.open_files)) {
   make_dirs(config_.attempts_dir, 0700);
   attempts_.reset(::open(config_.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!attempts_) throw_errno("open " + config_.attempts_dir);
@@ -126,12 +128,12 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
     make_result_file(folder.get(), owner);
     if (!cgroup.empty()) make_cgroup(cgroup);
     const std::string label = std::to_string(launch.task) + "." + std::to_string(launch.attempt);
-    NewShim shim = server_.fork(label, lock.get(), folder.get());
+    NewShim shim = server_->fork(label, lock.get(), folder.get());
     record_shim(shim.pid, lock.get());
     lock.reset();  // from here on held by the shim alone
     open_gate(shim.gate.get(), spec.bytes);
     return std::make_unique<PosixAttempt>(key_of(launch), std::move(folder), std::move(shim.pidfd),
-                                          std::move(shim.gate), cgroup);
+                                          std::move(shim.gate), cgroup, server_, shim.pid);
   } catch (const std::system_error&) {
     lock.reset();
     abandon(launch, folder.get());
@@ -142,14 +144,37 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
 // After a start that failed, its gate closed: the shim, if there is one, is on its way out.
 void PosixLauncher::abandon(const Launch& launch, int folder_fd) {
   try {
-    if (const UniqueFd lock = open_lock(folder_fd)) wait_for_lock(lock.get());
+    const UniqueFd lock = open_lock(folder_fd);
+    // A shim that is stopped goes, too, once it is continued; until then the lock is in the way.
+    if (lock && !wait_for_lock(lock.get(), kLeavingPatience)) return;
   } catch (const std::system_error& e) {
     log_leftover(launch.task, launch.attempt, e);
   }
   settle(launch.task, launch.attempt);
 }
 
+bool is_shortage(const std::system_error& error) {
+  const int code = error.code().value();
+  return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
 LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boot_id) {
+  try {
+    return look_at(launch, boot_id);
+  } catch (const std::system_error& e) {
+    if (is_shortage(e)) throw;
+    log::warn("an attempt's folder cannot be used; the attempt is ended",
+              {{"task", launch.task}, {"attempt", launch.attempt}, {"error", e.what()}});
+    if (boot_id != config_.boot_id) {
+      return unrecorded_end(OutcomeKind::lost, 0,
+                            std::string("the machine was restarted; ") + e.what());
+    }
+    return std::make_unique<AbandonedAttempt>(key_of(launch), UniqueFd(), UniqueFd(),
+                                              cgroup_of(launch.task, launch.attempt), e.what());
+  }
+}
+
+LaunchResult PosixLauncher::look_at(const Launch& launch, const std::string& boot_id) {
   const AttemptKey key = key_of(launch);
   UniqueFd folder = open_attempt_folder(attempts_.get(), launch.task, launch.attempt);
   if (boot_id != config_.boot_id) {
@@ -159,23 +184,32 @@ LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boo
                : unrecorded_end(OutcomeKind::lost, 0, "the machine was restarted");
   }
   const std::string cgroup = cgroup_of(launch.task, launch.attempt);
-  UniqueFd lock = folder ? open_lock(folder.get()) : UniqueFd();
+  UniqueFd lock;
+  std::string problem;
+  try {
+    if (folder) lock = open_lock(folder.get());
+  } catch (const std::system_error& e) {
+    if (is_shortage(e)) throw;
+    problem = e.what();
+  }
   if (lock && is_locked_by_other(lock.get())) {
-    const pid_t pid = read_lock_record(folder.get()).shim;
+    pid_t pid = read_lock_record(folder.get()).shim;
+    if (pid <= 0) pid = find_shim(folder.get());  // not written, or not readable any more
     UniqueFd pidfd(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
     if (!pidfd && pid > 0 && errno != ESRCH) throw_errno("pidfd_open");
     // Locked before and after: the pid was the shim's all the while, so the pidfd is too.
     if (pidfd && is_locked_by_other(lock.get())) {
       return std::make_unique<PosixAttempt>(key, std::move(folder), std::move(pidfd), UniqueFd(),
-                                            cgroup);
+                                            cgroup, server_, pid);
     }
     // No pid: the daemon died before it opened the gate; the fork server or the shim still has the
     // lock, and both leave. A pid that is gone: only a copy on its way to exec still holds the
     // lock.
-  } else if (folder) {
+  } else if (folder && problem.empty()) {
     if (auto end = recorded_end(folder.get(), key)) return *std::move(end);
   }
-  return std::make_unique<AbandonedAttempt>(key, std::move(folder), std::move(lock), cgroup);
+  return std::make_unique<AbandonedAttempt>(key, std::move(folder), std::move(lock), cgroup,
+                                            std::move(problem));
 }
 
 void PosixLauncher::settle(TaskId task, int attempt) {

@@ -4,6 +4,8 @@
 // run) and SIGCHLD is not (see fork_server.h).
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/base/unique_fd.h"
@@ -23,6 +25,8 @@ struct PosixLauncherConfig {
   // daemon's own cgroup so that a restart of the service spares them; each command lives in
   // `tasks/<task>.<attempt>`. The fork server, which ends with the daemon, stays with the daemon.
   std::string cgroup_root;
+  // The limit of open files that the daemon was given, for its jobs; nothing: as it is now.
+  std::optional<rlimit> open_files = std::nullopt;
 };
 
 class PosixLauncher final : public Launcher {
@@ -42,6 +46,9 @@ class PosixLauncher final : public Launcher {
  private:
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> start(const Launch& launch,
                                                                const User& user);
+  // recover(), with every error thrown.
+  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> look_at(const Launch& launch,
+                                                                 const std::string& boot_id);
   void abandon(const Launch& launch, int folder_fd);
   std::string cgroup_of(TaskId task, int attempt) const;
   void make_cgroup(const std::string& path) const;
@@ -49,7 +56,7 @@ class PosixLauncher final : public Launcher {
   const PosixLauncherConfig config_;
   const bool shielded_from_oom_;
   UniqueFd attempts_;
-  ForkServer server_;
+  const std::shared_ptr<ForkServer> server_;  // its attempts ask it, as long as it is there
 };
 
 }  // namespace taskd

@@ -10,6 +10,11 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "daemon/process/shim/open_file.h"
+#include "daemon/process/shim/text.h"
 
 namespace taskd::shim {
 namespace {
@@ -55,6 +60,22 @@ void reset_oom_score() {
     const ssize_t n = ::write(file.get(), "0", 1);
 }
 
+// While the shim lives its tree is found by its parents; this is for after that.
+bool record_session() {
+  char stat[512];
+  if (read_small(AT_FDCWD, "/proc/self/stat", stat, sizeof stat) <= 0) return false;
+  // "pid (name) state …": the name may hold anything, but nothing after it holds a ')'. The start
+  // is the twentieth word after that.
+  const char* at = std::strrchr(stat, ')');
+  for (int word = 0; at != nullptr && word < 20; ++word) at = std::strchr(at + 1, ' ');
+  if (at == nullptr) return false;
+  Text<64> line;
+  line << kSessionMark << ::getpid() << " " << std::strtoull(at + 1, nullptr, 10) << "\n";
+  errno = ENOSPC;  // what a short write means
+  return ::write(kLockFd, line.view().data(), line.view().size()) ==
+         static_cast<ssize_t>(line.view().size());
+}
+
 struct Stdio {
   int in;
   int out;
@@ -78,6 +99,7 @@ int open_stdin(const char* path) {
 [[noreturn]] void become_command(const Spec& spec, const Stdio& stdio, int report, pid_t shim) {
   // A session of its own, so that a job's "kill 0" does not reach the shim.
   if (::setsid() < 0) fail(report, "setsid");
+  if (!record_session()) fail(report, "lock");
   if (!take_stdio(stdio)) fail(report, "stdio");
   if (spec.header.reset_oom_score != 0) reset_oom_score();
   if (spec.header.switch_user != 0 && !take_identity(spec.header, spec.groups)) {
@@ -124,8 +146,9 @@ bool make_pipe(Fd& read_end, Fd& write_end) {
 Failure start_command(const Spec& spec, int cgroup_fd, Command& command) {
   Fd in;
   if (*spec.input != '\0' && *spec.input != '/') {
-    in.reset(::openat(kFolderFd, spec.input, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!in) return {"stdin", errno};
+    const uid_t owner = spec.header.switch_user != 0 ? spec.header.uid : ::geteuid();
+    in.reset(open_own_file(kFolderFd, spec.input, O_RDONLY, owner));
+    if (!in || ::fcntl(in.get(), F_SETFL, 0) != 0) return {"stdin", errno};
   }
   Fd out;
   Fd err;

@@ -17,6 +17,7 @@ namespace taskd::shim {
 namespace {
 
 constexpr int kCannotSetUp = 2;
+constexpr int kCannotAnswer = 3;
 
 struct Request {
   char label[kMaxLabelBytes];
@@ -99,9 +100,9 @@ bool handle_sigchld(void (*handler)(int)) {
   ::_exit(run_shim());
 }
 
-// A failure means that the daemon is gone: the next receive() says so, and the shim at its gate
-// sees it too.
-void answer(const ForkReply& reply, int pidfd) {
+// False: the daemon is gone, or the machine is short of memory. The daemon must not wait for what
+// will not come, so then the server ends; that closes the gate of the shim, too.
+bool answer(const ForkReply& reply, int pidfd) {
   iovec text{const_cast<ForkReply*>(&reply), sizeof reply};
   Control control{};
   msghdr message{};
@@ -115,17 +116,18 @@ void answer(const ForkReply& reply, int pidfd) {
     control.header.cmsg_len = CMSG_LEN(sizeof pidfd);
     std::memcpy(CMSG_DATA(&control.header), &pidfd, sizeof pidfd);
   }
-  ::sendmsg(kServerSocketFd, &message, MSG_NOSIGNAL);
+  return ::sendmsg(kServerSocketFd, &message, MSG_NOSIGNAL) >= 0;
 }
 
 bool set_up() {
   // SIGCHLD ignored: the kernel reaps the forks. What they inherit: all signals blocked (a shim
   // reads SIGCHLD and SIGTERM from a descriptor, so a stop that comes early waits until it can; the
-  // others stay pending forever) and a working folder that holds no mount busy.
+  // others stay pending forever) and a working folder that holds no mount busy. What a killed shim
+  // leaves becomes our child, and is found by that.
   sigset_t all;
   sigfillset(&all);
   return ::pthread_sigmask(SIG_SETMASK, &all, nullptr) == 0 && handle_sigchld(SIG_IGN) &&
-         ::chdir("/") == 0;
+         ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && ::chdir("/") == 0;
 }
 
 }  // namespace
@@ -150,7 +152,7 @@ void serve_forks(char* label, int (*run_shim)()) {
         reply.error = errno;
       }
     }  // from here on the lock is held by the shim and its launcher alone
-    answer(reply, pidfd.get());
+    if (!answer(reply, pidfd.get())) ::_exit(kCannotAnswer);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "daemon/process/shim/open_file.h"
 #include "daemon/process/shim/text.h"
 
 namespace taskd::shim {
@@ -49,8 +50,8 @@ bool OutputFile::next_segment() {
   }
   current_ = -1;
   written_ = 0;
-  file_.reset(::openat(folder_, segment_name(name_, offset_).c_str(),
-                       O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  file_.reset(
+      make_own_file(folder_, segment_name(name_, offset_).c_str(), O_WRONLY | O_APPEND, 0600));
   if (!file_) return false;
   if (offset_ > 0) current_ = offset_;
   room_ = offset_ == 0 ? cap_ / 2 : cap_ / 4;

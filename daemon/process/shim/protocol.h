@@ -53,6 +53,9 @@ inline constexpr const char* kLockFile = "lock";
 inline constexpr std::string_view kShimMark = "shim ";
 inline constexpr std::string_view kStartedMark = "started\n";
 inline constexpr std::string_view kOrdersMark = "orders\n";  // after that: it takes order_signal()
+// With the pid of the command, which leads the session, and when it started, as in /proc/PID/stat.
+// The command itself adds this line before it becomes the program.
+inline constexpr std::string_view kSessionMark = "session ";
 
 // The status, which the shim adds to the lock file at the end: "key value" lines, the first naming
 // the version, the last holding the CRC-32 of all bytes before it as eight hex digits. In the lock

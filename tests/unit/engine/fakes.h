@@ -148,6 +148,7 @@ class FakeLauncher final : public Launcher {
       raise(event_.get());
       launcher_.changed_.notify_all();
     }
+    void wake() override {}
     void stop_stalled() override {
       const std::lock_guard lock(launcher_.mutex_);
       launcher_.stalled_[task_] = true;

@@ -144,7 +144,7 @@ struct Fixture {
     for (const auto& [shim, token] : started_) {
       if (shim.is_dead()) continue;
       shim.kill();
-      kill_processes_with_token(token);
+      kill_leftovers({.token = token}, nullptr);
     }
     stop_daemon();
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
