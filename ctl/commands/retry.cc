@@ -17,7 +17,7 @@ constexpr ControlVerb kVerb{
                       " [-- COMMAND [ARG…]]",
              .paragraph =
                  R"(Puts ended tasks back into their queue with a fresh budget of attempts. Their
-history and output are kept, and what had failed because of them is revived. Ids are
+history and output are kept, and what had failed because of them waits for them again. Ids are
 all-or-nothing. --dead means the tasks that were given up.
 
 With --edit one task is changed first, by the options of edit (see "taskctl retry

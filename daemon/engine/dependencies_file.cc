@@ -21,7 +21,7 @@ void write_one(const Write& write, TaskId id, const DependencyEnd& end) {
 JobFile dependencies_file(TaskStore& store, const Claim& claim) {
   return {kDependenciesFile, "TASKD_DEPENDENCIES_FILE", [&](const Write& write) {
             std::string_view before = "[";
-            for (const Dependency& dependency : claim.spec.flow.depends_on) {
+            for (const Dependency& dependency : store.dependencies(claim.task)) {
               const auto end = store.dependency_end(claim.task, dependency.task);
               if (!end) continue;
               write(before);

@@ -137,7 +137,7 @@ std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> WorkerPool::launch(const 
                        "\" in the daemon's configuration any more"};
     return end;
   }
-  if (!claim.spec.flow.depends_on.empty()) {
+  if (claim.has_dependencies) {
     launch->files.push_back(dependencies_file(store_, claim));
   }
   return launcher_.launch(*launch);

@@ -111,7 +111,7 @@ void settle_unmade(Connection& db, TaskId task) {
         TaskFlow alone;
         alone.depends_on = {dependency};
         alone.on_dependency_failed = flow.on_dependency_failed;
-        return dependencies_of(db, alone) == DependencyState::met;
+        return !has_open_links(db, alone);
       };
       const bool concerns = std::any_of(flow.depends_on.begin(), flow.depends_on.end(),
                                         [&](const auto& one) { return one.task == task; });

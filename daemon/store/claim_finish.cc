@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "daemon/base/random.h"
+#include "daemon/store/dependencies.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/next_task.h"
 #include "daemon/store/store_impl.h"
@@ -9,7 +10,7 @@
 namespace taskd {
 namespace {
 
-Claim to_claim(StoredTask task) {
+Claim to_claim(Connection& db, StoredTask task) {
   Claim claim;
   claim.task = task.id;
   claim.attempt = task.row.attempt;
@@ -17,6 +18,7 @@ Claim to_claim(StoredTask task) {
   claim.uid = task.spec.user_uid.value_or(task.uid);
   claim.cancel_requested = task.row.cancel_requested_at.has_value();
   claim.array = task.array;
+  claim.has_dependencies = has_dependencies(db, task.id);
   claim.spec = std::move(task.spec);
   return claim;
 }
@@ -146,7 +148,7 @@ Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int li
     transaction.transition(task, Event::claim, after, {.type = "claimed"});
     transaction.queues().take_turn(task.spec.queue, transaction.now());
     if (task.key) count_key_start(transaction, *task.key);
-    result.claims.push_back(to_claim(std::move(task)));
+    result.claims.push_back(to_claim(transaction.db(), std::move(task)));
     result.claims.back().grant = next.grant;
   }
 }
@@ -178,7 +180,7 @@ std::vector<Claim> TaskStore::running_attempts() {
         " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
         " WHERE t.state = 'running' ORDER BY t.id");
     while (rows.step()) {
-      claims.push_back(to_claim(must_load(db, rows.int64(0))));
+      claims.push_back(to_claim(db, must_load(db, rows.int64(0))));
       claims.back().boot_id = rows.text(1);
     }
     return claims;

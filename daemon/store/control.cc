@@ -57,9 +57,7 @@ std::string_view event_type(Verb verb) {
 
 // Where a released task goes on.
 Event release_of(Transaction& transaction, const StoredTask& task) {
-  if (dependencies_of(transaction.db(), task.id) != DependencyState::met) {
-    return Event::release_blocked;
-  }
+  if (has_open_links(transaction.db(), task.id)) return Event::release_blocked;
   const bool later = task.row.due_at && *task.row.due_at > transaction.now();
   return later ? Event::release_later : Event::release;
 }
@@ -173,7 +171,7 @@ std::vector<TaskId> sorted_once(std::vector<TaskId> ids) {
 }  // namespace
 
 void retry_task(Transaction& transaction, StoredTask& task, const Note& note) {
-  drop_dependencies(transaction.db(), task.id);
+  waive_dependencies(transaction.db(), task.id);
   TaskRow after;  // a fresh budget
   after.attempt = task.row.attempt;
   after.started_at = task.row.started_at;
@@ -201,14 +199,14 @@ ControlChange apply_verb(Transaction& transaction, const ControlRequest& request
   switch (effect_of(request.verb, task.row.state)) {
     case Effect::transition:
       // What it depends on may be tried again by the same request, before it or by the way.
-      if (request.verb == Verb::retry && revive_to_wait(transaction, task, note)) break;
+      if (request.verb == Verb::retry && reopen_to_wait(transaction, task, note)) break;
       change_state(transaction, task, request.verb, note);
       break;
     case Effect::request_cancel:
       request_cancel(transaction, task, note);
       break;
     case Effect::remove:
-      tell_all_dependants(transaction, task.id);
+      keep_meaning(transaction, task.id);
       transaction.remove(task, note);
       break;
     case Effect::note:
@@ -228,9 +226,9 @@ ControlChange apply_verb(Transaction& transaction, const ControlRequest& request
           .attempts = task.row.attempt};
 }
 
-bool must_tell_first(Transaction& transaction, const ControlRequest& request,
-                     const std::vector<TaskId>& ids) {
-  return request.verb == Verb::remove && !request.dry_run && tell_dependants_of(transaction, ids);
+bool must_update_first(Transaction& transaction, const ControlRequest& request,
+                       const std::vector<TaskId>& ids) {
+  return request.verb == Verb::remove && !request.dry_run && update_dependants_of(transaction, ids);
 }
 
 const std::string* queue_entered(const ControlRequest& request, State state,
@@ -257,7 +255,7 @@ ControlResult TaskStore::control(const ControlRequest& request) {
   bool done = false;
   while (!done) {
     result = impl_->write(when_full(request.verb), [&](Transaction& transaction) -> ControlResult {
-      done = !must_tell_first(transaction, request, ids);
+      done = !must_update_first(transaction, request, ids);
       if (!done) return {};
       return control_ids(transaction, request, ids);
     });

@@ -12,10 +12,10 @@ namespace taskd {
 // Does the verb to a task to which it applies. On the writer thread.
 ControlChange apply_verb(Transaction& transaction, const ControlRequest& request, StoredTask task);
 
-// Before a remove some hundred dependants of these tasks are told, in a commit of their own. False:
-// there is nothing (more) of the kind, and the verb can be done.
-bool must_tell_first(Transaction& transaction, const ControlRequest& request,
-                     const std::vector<TaskId>& ids);
+// Before a remove some hundred dependants of these tasks are looked at, in a commit of their own.
+// False: there is nothing (more) of the kind, and the verb can be done.
+bool must_update_first(Transaction& transaction, const ControlRequest& request,
+                       const std::vector<TaskId>& ids);
 
 // Whether the verb changes anything about a task of this queue in this state.
 bool changes_something(const ControlRequest& request, State state, const std::string& queue);

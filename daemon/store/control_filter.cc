@@ -60,7 +60,7 @@ struct Chunk {
 Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
                     const std::vector<TaskId>& ids) {
   Chunk chunk;
-  chunk.again = must_tell_first(transaction, request, ids);
+  chunk.again = must_update_first(transaction, request, ids);
   if (chunk.again) return chunk;
   const QueueTable& queues = transaction.queues();
   chunk.unknown_queue = request.verb == Verb::move && !queues.contains(request.queue);
@@ -72,7 +72,7 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     if (!changes_something(request, state, task->spec.queue)) continue;
     if (request.verb == Verb::retry &&
         (find_twin(transaction.db(), id, task->uid, task->spec.flow.unique.key) ||
-         was_spared(transaction.db(), id))) {
+         was_skipped(transaction.db(), id))) {
       continue;
     }
     if (const std::string* queue = queue_entered(request, state, task->spec.queue)) {
@@ -98,7 +98,7 @@ bool preview_chunk(Connection& db, const ControlRequest& request, const std::vec
     const State state = row.state(0);
     const std::string queue = row.text(1);
     if (!changes_something(request, state, queue)) continue;
-    if (request.verb == Verb::retry && was_spared(db, id)) continue;
+    if (request.verb == Verb::retry && was_skipped(db, id)) continue;
     if (request.verb == Verb::retry && !row.is_null(3)) {
       const bool first = retried.emplace(row.uid(2), row.text(3)).second;
       if (!first || find_twin(db, id, row.uid(2), row.text(3))) continue;

@@ -1,254 +1,261 @@
 #include "daemon/store/dependencies.h"
 
-#include <stdexcept>
+#include <algorithm>
 
+#include "daemon/flow/links.h"
 #include "daemon/store/arrays.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
 namespace {
 
-constexpr int kAtOnce = Transaction::kDependantsAtOnce;
+// Of Transaction::link_work_left(). A transition costs some ten times what a judgement does.
+constexpr int kLookCost = 10;
+constexpr int kJudgeCost = 1;
 
 struct Link {
-  TaskId dependant;
+  TaskId task;
+  TaskId upstream;
   DependencyOn on;
+  LinkState state;
 };
 
-std::string_view to_string(DependencyState state) {
+std::string_view to_string(LinkState state) {
   switch (state) {
-    case DependencyState::pending:
+    case LinkState::pending:
       return "pending";
-    case DependencyState::met:
+    case LinkState::met:
       return "met";
-    case DependencyState::broken:
-      return "broken";
+    case LinkState::failed:
+      return "failed";
+    case LinkState::skipped:
+      return "skipped";
   }
   return "";
 }
 
-std::optional<State> state_of(Connection& db, TaskId id) {
-  Query row = db.query("SELECT state FROM tasks WHERE id = ?1");
-  if (!row.bind(id).step()) return std::nullopt;
-  return row.state(0);
-}
-
-bool has_broken(Connection& db, TaskId task) {
-  Query row =
-      db.query("SELECT 1 FROM dependencies WHERE task_id = ?1 AND state = 'broken' LIMIT 1");
-  return row.bind(task).step();
-}
-
-// A task on which others depend.
-struct Other {
-  std::optional<State> state;  // empty: it is gone
-  bool unneeded = false;       // as is_unneeded() says
-};
-Other look_at(Connection& db, TaskId id) {
-  const auto state = state_of(db, id);
-  return {state, state == State::cancelled && has_broken(db, id)};
-}
-
-// What the other task means for one that depends on it. One that is gone had ended.
-DependencyState judge(const Other& other, DependencyOn on, OnDependencyFailed policy) {
-  if (other.state && !is_end(*other.state)) return DependencyState::pending;
-  const bool ok = other.state == State::succeeded;
-  const bool met =
-      on == DependencyOn::any || (on == DependencyOn::ok ? ok : !ok && !other.unneeded);
-  return met || policy == OnDependencyFailed::run ? DependencyState::met : DependencyState::broken;
-}
-
-DependencyState worse(DependencyState a, DependencyState b) {
-  if (a == DependencyState::pending || b == DependencyState::pending) {
-    return DependencyState::pending;
+std::optional<LinkState> parse_link_state(std::string_view text) {
+  for (const LinkState state : kAllLinkStates) {
+    if (text == to_string(state)) return state;
   }
-  return a == DependencyState::broken ? a : b;
+  return std::nullopt;
 }
 
-void set_state(Connection& db, TaskId task, TaskId on, DependencyState state) {
-  db.run("UPDATE dependencies SET state = ?3 WHERE task_id = ?1 AND on_task = ?2", task, on,
-         to_string(state));
-}
-
-std::vector<Link> pending_links(Connection& db, TaskId on, int limit) {
-  Query rows = db.query(
-      "SELECT task_id, on_end FROM dependencies INDEXED BY dependencies_pending"
-      " WHERE on_task = ?1 AND state = 'pending' ORDER BY task_id LIMIT ?2");
-  rows.bind(on, limit);
+std::vector<Link> read_links(Query& rows) {
   std::vector<Link> links;
-  while (rows.step()) links.push_back({rows.int64(0), rows.word(1, parse_dependency_on)});
+  while (rows.step()) {
+    links.push_back({rows.int64(0), rows.int64(1), rows.word(2, parse_dependency_on),
+                     rows.word(3, parse_link_state)});
+  }
   return links;
 }
 
-// Those that an earlier end broke, and this one does not.
-std::vector<TaskId> mended_dependants(Connection& db, TaskId on, State end, int limit) {
+// Of dependants behind `after`, the oldest first.
+std::vector<Link> open_links_on(Connection& db, TaskId upstream, TaskId after, int limit) {
   Query rows = db.query(
-      "SELECT task_id FROM dependencies INDEXED BY dependencies_broken"
-      " WHERE on_task = ?1 AND state = 'broken' AND on_end = ?2 ORDER BY task_id LIMIT ?3");
-  rows.bind(on, to_string(end == State::succeeded ? DependencyOn::ok : DependencyOn::failed),
-            limit);
-  std::vector<TaskId> tasks;
-  while (rows.step()) tasks.push_back(rows.int64(0));
-  return tasks;
+      "SELECT task_id, on_task, on_end, state FROM dependencies INDEXED BY dependencies_open_on"
+      " WHERE on_task = ?1 AND task_id > ?2 AND state <> 'met' ORDER BY task_id LIMIT ?3");
+  rows.bind(upstream, after, limit);
+  return read_links(rows);
 }
 
-std::vector<TaskId> broken_dependants(Connection& db, TaskId on, int limit) {
+std::vector<Link> open_links_of(Connection& db, TaskId task) {
   Query rows = db.query(
-      "SELECT task_id FROM dependencies INDEXED BY dependencies_broken"
-      " WHERE on_task = ?1 AND state = 'broken' ORDER BY task_id LIMIT ?2");
-  rows.bind(on, limit);
-  std::vector<TaskId> tasks;
-  while (rows.step()) tasks.push_back(rows.int64(0));
-  return tasks;
-}
-
-std::vector<TaskId> broken_dependencies(Connection& db, TaskId task) {
-  Query rows = db.query("SELECT on_task FROM dependencies WHERE task_id = ?1 AND state = 'broken'");
+      "SELECT task_id, on_task, on_end, state FROM dependencies INDEXED BY dependencies_open"
+      " WHERE task_id = ?1 AND state <> 'met'");
   rows.bind(task);
-  std::vector<TaskId> all;
-  while (rows.step()) all.push_back(rows.int64(0));
-  return all;
+  return read_links(rows);
 }
 
-Note note_of(std::string_view type, TaskId on) {
-  return {.type = type, .detail = "dependency=" + std::to_string(on)};
+bool has_link(Connection& db, TaskId task, LinkState state) {
+  Query row = db.query(
+      "SELECT 1 FROM dependencies INDEXED BY dependencies_open"
+      " WHERE task_id = ?1 AND state = ?2 AND state <> 'met' LIMIT 1");
+  return row.bind(task, to_string(state)).step();
 }
 
-void unblock(Transaction& transaction, StoredTask& task, TaskId on) {
-  const bool later = task.row.due_at && *task.row.due_at > transaction.now();
-  transaction.transition(task, later ? Event::unblocked_later : Event::unblocked, task.row,
-                         note_of("unblocked", on));
-}
-
-// Something that it needed has gone wrong; else only what it was there for has not come.
-bool lacks_a_success(Connection& db, TaskId task) {
-  Query rows = db.query(
-      "SELECT on_task FROM dependencies WHERE task_id = ?1 AND on_end = 'ok' AND state <> 'met'");
-  rows.bind(task);
-  while (rows.step()) {
-    const Other other = look_at(db, rows.int64(0));
-    const bool ended = !other.state || is_end(*other.state);
-    if (ended && other.state != State::succeeded && !other.unneeded) return true;
+// As they were judged last.
+Links links_of(Connection& db, TaskId task) {
+  Links links;
+  for (const LinkState state : {LinkState::pending, LinkState::failed, LinkState::skipped}) {
+    if (has_link(db, task, state)) links.add(state);
   }
-  return false;
+  return links;
 }
 
-void doom(Transaction& transaction, StoredTask& task, TaskId on) {
+bool has_broken_link(Connection& db, TaskId task) {
+  return has_link(db, task, LinkState::failed) || has_link(db, task, LinkState::skipped);
+}
+
+Upstream look_at_upstream(Connection& db, TaskId id) {
+  Query row = db.query("SELECT state FROM tasks WHERE id = ?1");
+  if (!row.bind(id).step()) return Upstream::removed;
+  const State state = row.state(0);
+  return upstream_of(state, state == State::cancelled && has_broken_link(db, id));
+}
+
+// What of a dependant decides, read from columns: its spec may be large.
+struct Dependant {
+  Standing standing = Standing::free;
+  OnDependencyFailed policy = OnDependencyFailed::fail;
+};
+Dependant look_at(Connection& db, TaskId task) {
+  Query row = db.query("SELECT state, blocked_on, on_dependency_failed FROM tasks WHERE id = ?1");
+  if (!row.bind(task).step()) return {};
+  const State state = row.state(0);
+  const bool waits = !row.is_null(1) && row.text(1) == "dependencies";
+  Dependant dependant;
+  dependant.standing = standing_of(state, waits, is_end(state) && has_broken_link(db, task));
+  if (!row.is_null(2)) dependant.policy = row.word(2, parse_on_dependency_failed);
+  return dependant;
+}
+
+void set_state(Connection& db, Link& link, LinkState state) {
+  if (state == link.state) return;
+  db.run("UPDATE dependencies SET state = ?3 WHERE task_id = ?1 AND on_task = ?2", link.task,
+         link.upstream, to_string(state));
+  link.state = state;
+}
+
+// Judges all that is open anew: what the task does next must not depend on which of several ends in
+// one transaction is looked at first.
+Links judge_all(Transaction& transaction, TaskId task, const Dependant& dependant) {
+  Connection& db = transaction.db();
+  Links links;
+  for (Link& link : open_links_of(db, task)) {
+    const Upstream upstream = look_at_upstream(db, link.upstream);
+    set_state(db, link, judge(link.state, upstream, link.on, dependant.policy, dependant.standing));
+    links.add(link.state);
+    transaction.link_work_left() -= kJudgeCost;
+  }
+  return links;
+}
+
+Note note_of(std::string_view type, TaskId upstream) {
+  return {.type = type, .detail = "dependency=" + std::to_string(upstream)};
+}
+
+void start(Transaction& transaction, StoredTask& task, const Note& note) {
+  const bool later = task.row.due_at && *task.row.due_at > transaction.now();
+  transaction.transition(task, later ? Event::unblocked_later : Event::unblocked, task.row, note);
+}
+
+void end(Transaction& transaction, StoredTask& task, Event event, const Note& note) {
   TaskRow after = task.row;
   end_row(after, task, transaction.now(), transaction.now());
-  const bool cancels = task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel ||
-                       !lacks_a_success(transaction.db(), task.id);
-  if (!cancels) after.reason = Reason::dependency;
-  transaction.transition(task, cancels ? Event::cancel : Event::doomed, after,
-                         note_of(cancels ? "cancelled" : "doomed", on));
+  if (event == Event::dependency_failed) after.reason = Reason::dependency;
+  transaction.transition(task, event, after, note);
 }
 
-// Ended by a dependency, and by nothing else.
-bool is_doomed(Connection& db, const StoredTask& task) {
-  if (task.row.state == State::failed) return task.row.reason == Reason::dependency;
-  return task.row.state == State::cancelled && has_broken(db, task.id);
-}
-
-void tell_of_end(Transaction& transaction, TaskId on, const Other& other, const Link& link) {
-  Connection& db = transaction.db();
-  StoredTask task = must_load(db, link.dependant);
-  DependencyState state = judge(other, link.on, task.spec.flow.on_dependency_failed);
-  const bool waits =
-      task.row.blocked_on == BlockedOn::dependencies || task.row.state == State::held;
-  // What ended otherwise, or was put back by a person, does not wait for it any more.
-  if (!waits && !is_doomed(db, task)) state = DependencyState::met;
-  set_state(db, task.id, on, state);
-  if (!waits) return;
-  if (state == DependencyState::broken) return doom(transaction, task, on);
-  if (task.row.state == State::held || dependencies_of(db, task.id) != DependencyState::met) return;
-  unblock(transaction, task, on);
-}
-
-void revive(Transaction& transaction, StoredTask& task, const Note& note) {
+void reopen(Transaction& transaction, StoredTask& task, const Note& note) {
   TaskRow after = task.row;
   after.reason = std::nullopt;
   after.ended_at = std::nullopt;
   after.prune_at = std::nullopt;
   after.blocked_on = BlockedOn::dependencies;
-  transaction.transition(task, Event::revive, after, note);
+  transaction.transition(task, Event::reopen, after, note);
 }
 
-void tell_of_retry(Transaction& transaction, TaskId on, TaskId dependant) {
+// False: it cannot be done yet.
+bool apply(Transaction& transaction, TaskId id, Verdict verdict, TaskId upstream) {
+  if (verdict == Verdict::stay) return true;
+  StoredTask task = must_load(transaction.db(), id);
+  switch (verdict) {
+    case Verdict::stay:
+      break;
+    case Verdict::start:
+      start(transaction, task, note_of("unblocked", upstream));
+      break;
+    case Verdict::fail:
+      end(transaction, task, Event::dependency_failed, note_of("dependency_failed", upstream));
+      break;
+    case Verdict::skip:
+      end(transaction, task, Event::cancel, note_of("cancelled", upstream));
+      break;
+    case Verdict::reopen:
+      // Another has come in its place meanwhile.
+      if (find_twin(transaction.db(), id, task.uid, task.spec.flow.unique.key)) return false;
+      reopen(transaction, task, note_of("reopened", upstream));
+      break;
+  }
+  return true;
+}
+
+// Brings a dependant to what its links mean, after this one's upstream has changed.
+void update_dependant(Transaction& transaction, Link link, Upstream upstream) {
   Connection& db = transaction.db();
-  StoredTask task = must_load(db, dependant);
-  const bool doomed = is_doomed(db, task);
-  set_state(db, task.id, on, DependencyState::pending);
-  if (!doomed || has_broken(db, task.id)) return;
-  // Another has come in its place meanwhile.
-  if (find_twin(db, task.id, task.uid, task.spec.flow.unique.key)) return;
-  revive(transaction, task, note_of("revived", on));
+  Dependant dependant = look_at(db, link.task);
+  const LinkState was = link.state;
+  set_state(db, link, judge(was, upstream, link.on, dependant.policy, dependant.standing));
+  Links links = links_of(db, link.task);
+  for (;;) {
+    // Mostly nothing follows yet, and then this costs the same however many links there are.
+    if (decide(dependant.standing, links, dependant.policy) == Verdict::stay) return;
+    if (links.pending) links = judge_all(transaction, link.task, dependant);
+    const Verdict verdict = decide(dependant.standing, links, dependant.policy);
+    if (!apply(transaction, link.task, verdict, link.upstream)) return set_state(db, link, was);
+    if (verdict != Verdict::reopen) return;
+    dependant = look_at(db, link.task);
+  }
 }
 
-bool has_dependants(Connection& db, TaskId on) {
-  return !pending_links(db, on, 1).empty() || !broken_dependants(db, on, 1).empty();
+// Returns the last dependant that it looked at where there may be more behind it.
+std::optional<TaskId> walk(Transaction& transaction, TaskId upstream, TaskId after) {
+  Connection& db = transaction.db();
+  int& left = transaction.link_work_left();
+  const Upstream now = look_at_upstream(db, upstream);
+  while (left > 0) {
+    const int limit = (left + kLookCost - 1) / kLookCost;
+    const std::vector<Link> links = open_links_on(db, upstream, after, limit);
+    for (const Link& link : links) {
+      if (left <= 0) break;
+      update_dependant(transaction, link, now);
+      left -= kLookCost;
+      after = link.task;
+    }
+    if (std::ssize(links) < limit && (links.empty() || after == links.back().task)) {
+      return std::nullopt;
+    }
+  }
+  return after;
 }
 
-void leave_for_later(Transaction& transaction, TaskId on) {
-  transaction.db().run("INSERT OR IGNORE INTO dependants_to_tell (on_task) VALUES (?1)", on);
+void leave_for_later(Transaction& transaction, TaskId upstream, TaskId after) {
+  Connection& db = transaction.db();
+  if (open_links_on(db, upstream, after, 1).empty()) return;
+  // What an earlier command left behind an earlier dependant is not done either.
+  db.run(
+      "INSERT INTO links_to_update (on_task, after_task) VALUES (?1, ?2)"
+      " ON CONFLICT DO UPDATE SET after_task = min(after_task, excluded.after_task)",
+      upstream, after);
   transaction.add_wake(transaction.now());
 }
 
-// Tells up to `limit` dependants; how many.
-int tell(Transaction& transaction, TaskId on, int limit) {
+std::optional<TaskId> left_behind(Connection& db, TaskId upstream) {
+  Query row = db.query("SELECT after_task FROM links_to_update WHERE on_task = ?1");
+  if (!row.bind(upstream).step()) return std::nullopt;
+  return row.int64(0);
+}
+
+// Some hundred of the links that commands left.
+void walk_on(Transaction& transaction, TaskId upstream, TaskId after) {
   Connection& db = transaction.db();
-  const Other other = look_at(db, on);
-  int told = 0;
-  if (!other.state || is_end(*other.state)) {
-    // It was tried again, and ended before all that it had doomed were told.
-    if (other.state) {
-      for (const TaskId dependant : mended_dependants(db, on, *other.state, limit)) {
-        tell_of_retry(transaction, on, dependant);
-        ++told;
-      }
-    }
-    for (const Link& link : pending_links(db, on, limit - told)) {
-      tell_of_end(transaction, on, other, link);
-      ++told;
-    }
+  if (const auto reached = walk(transaction, upstream, after)) {
+    db.run("UPDATE links_to_update SET after_task = ?2 WHERE on_task = ?1", upstream, *reached);
   } else {
-    for (const TaskId dependant : broken_dependants(db, on, limit)) {
-      tell_of_retry(transaction, on, dependant);
-      ++told;
-    }
-  }
-  return told;
-}
-
-bool is_to_tell(Connection& db, TaskId on) {
-  Query row = db.query("SELECT 1 FROM dependants_to_tell WHERE on_task = ?1");
-  return row.bind(on).step();
-}
-
-// Some hundred of those that a command left.
-void tell_rest(Transaction& transaction, TaskId on) {
-  if (tell(transaction, on, kAtOnce) < kAtOnce) {
-    transaction.db().run("DELETE FROM dependants_to_tell WHERE on_task = ?1", on);
+    db.run("DELETE FROM links_to_update WHERE on_task = ?1", upstream);
   }
   settle_dependencies(transaction);
 }
 
+std::optional<TaskId> next_left(Connection& db, TaskId behind) {
+  Query row =
+      db.query("SELECT on_task FROM links_to_update WHERE on_task > ?1 ORDER BY on_task LIMIT 1");
+  if (!row.bind(behind).step()) return std::nullopt;
+  return row.int64(0);
+}
+
 }  // namespace
-
-bool is_unneeded(Connection& db, TaskId task) {
-  return state_of(db, task) == State::cancelled && has_broken(db, task);
-}
-
-bool was_spared(Connection& db, TaskId task) {
-  if (state_of(db, task) != State::cancelled) return false;
-  Query rows =
-      db.query("SELECT on_task, on_end FROM dependencies WHERE task_id = ?1 AND state = 'broken'");
-  rows.bind(task);
-  while (rows.step()) {
-    if (rows.word(1, parse_dependency_on) == DependencyOn::failed) return true;
-    if (is_unneeded(db, rows.int64(0))) return true;
-  }
-  return false;
-}
 
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
                                               const TaskFlow& flow) {
@@ -261,100 +268,113 @@ std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor
   return std::nullopt;
 }
 
-DependencyState dependencies_of(Connection& db, TaskId task) {
-  Query rows = db.query("SELECT state FROM dependencies WHERE task_id = ?1 AND state <> 'met'");
+std::vector<Dependency> load_dependencies(Connection& db, TaskId task) {
+  Query rows =
+      db.query("SELECT on_task, on_end FROM dependencies WHERE task_id = ?1 ORDER BY place");
   rows.bind(task);
-  DependencyState all = DependencyState::met;
-  while (rows.step()) {
-    if (rows.text(0) == "pending") return DependencyState::pending;
-    all = DependencyState::broken;
-  }
+  std::vector<Dependency> all;
+  while (rows.step()) all.push_back({rows.int64(0), rows.word(1, parse_dependency_on)});
   return all;
 }
 
-DependencyState dependencies_of(Connection& db, const TaskFlow& flow) {
-  DependencyState all = DependencyState::met;
-  for (const Dependency& dependency : flow.depends_on) {
-    all = worse(all, judge(look_at(db, dependency.task), dependency.on, flow.on_dependency_failed));
-  }
-  return all;
+bool has_dependencies(Connection& db, TaskId task) {
+  Query row = db.query("SELECT 1 FROM dependencies WHERE task_id = ?1 LIMIT 1");
+  return row.bind(task).step();
+}
+
+bool has_open_links(Connection& db, TaskId task) {
+  return !links_of(db, task).are_met();
+}
+
+bool has_open_links(Connection& db, const TaskFlow& flow) {
+  return std::any_of(flow.depends_on.begin(), flow.depends_on.end(), [&](const Dependency& one) {
+    return judge(LinkState::pending, look_at_upstream(db, one.task), one.on,
+                 flow.on_dependency_failed, Standing::blocked) != LinkState::met;
+  });
 }
 
 void insert_dependencies(Transaction& transaction, const StoredTask& task) {
   Connection& db = transaction.db();
   const TaskFlow& flow = task.spec.flow;
+  std::int64_t place = 0;
   for (const Dependency& dependency : flow.depends_on) {
-    DependencyState state =
-        judge(look_at(db, dependency.task), dependency.on, flow.on_dependency_failed);
-    if (state == DependencyState::broken) {
-      // Told with the command's end, as if the other task had ended just now.
-      state = DependencyState::pending;
-      transaction.add_moved(dependency.task);
+    LinkState state = judge(LinkState::pending, look_at_upstream(db, dependency.task),
+                            dependency.on, flow.on_dependency_failed, Standing::blocked);
+    if (state == LinkState::failed || state == LinkState::skipped) {
+      // Looked at with the command's end, as if the upstream had ended just now; no older dependant
+      // of it needs to be.
+      state = LinkState::pending;
+      transaction.add_moved(dependency.task, task.id - 1);
     }
-    db.run("INSERT INTO dependencies (task_id, on_task, on_end, state) VALUES (?1, ?2, ?3, ?4)",
-           task.id, dependency.task, taskd::to_string(dependency.on), to_string(state));
+    db.run(
+        "INSERT INTO dependencies (task_id, on_task, on_end, state, place)"
+        " VALUES (?1, ?2, ?3, ?4, ?5)",
+        task.id, dependency.task, taskd::to_string(dependency.on), to_string(state), place++);
   }
 }
 
-void drop_dependencies(Connection& db, TaskId task) {
+bool is_unneeded(Connection& db, TaskId task) {
+  return look_at_upstream(db, task) == Upstream::skipped;
+}
+
+bool was_skipped(Connection& db, TaskId task) {
+  return is_unneeded(db, task) && has_link(db, task, LinkState::skipped);
+}
+
+void waive_dependencies(Connection& db, TaskId task) {
   db.run("UPDATE dependencies SET state = 'met' WHERE task_id = ?1 AND state <> 'met'", task);
 }
 
-bool revive_to_wait(Transaction& transaction, StoredTask& task, const Note& note) {
+bool reopen_to_wait(Transaction& transaction, StoredTask& task, const Note& note) {
   Connection& db = transaction.db();
-  if (!is_doomed(db, task)) return false;
-  // What the same request tried again before it may revive what it depends on, or itself.
+  if (look_at(db, task.id).standing != Standing::ended) return false;
+  // What the same request tried again before it may reopen what it depends on, or itself.
   settle_dependencies(transaction);
   task = must_load(db, task.id);
   if (!is_end(task.row.state)) return true;
-  bool waits = false;
-  for (const TaskId on : broken_dependencies(db, task.id)) {
-    const auto state = state_of(db, on);
-    const bool goes_on = state && !is_end(*state);
-    set_state(db, task.id, on, goes_on ? DependencyState::pending : DependencyState::met);
-    waits |= goes_on;
-  }
-  waits |= dependencies_of(db, task.id) == DependencyState::pending;
-  if (waits) revive(transaction, task, note);
-  return waits;
+  if (!judge_all(transaction, task.id, look_at(db, task.id)).pending) return false;
+  db.run(
+      "UPDATE dependencies SET state = 'met' WHERE task_id = ?1 AND state <> 'met'"
+      " AND state <> 'pending'",
+      task.id);
+  reopen(transaction, task, note);
+  return true;
 }
 
 void settle_dependencies(Transaction& transaction) {
-  int& left = transaction.dependants_left();
   for (;;) {
-    const std::vector<TaskId> moved = transaction.take_moved();
+    const std::vector<Transaction::Moved> moved = transaction.take_moved();
     if (moved.empty()) return;
-    for (const TaskId on : moved) {
-      if (left > 0) left -= tell(transaction, on, left);
-      if (left == 0 && has_dependants(transaction.db(), on)) leave_for_later(transaction, on);
+    for (const auto& [upstream, after] : moved) {
+      if (const auto reached = walk(transaction, upstream, after)) {
+        leave_for_later(transaction, upstream, *reached);
+      }
     }
   }
 }
 
-bool tell_dependants(Transaction& transaction) {
-  std::optional<TaskId> on;
-  {
-    Query row = transaction.db().query("SELECT on_task FROM dependants_to_tell LIMIT 1");
-    if (row.step()) on = row.int64(0);
-  }
-  if (on) tell_rest(transaction, *on);
-  return on.has_value();
+bool update_dependants(Transaction& transaction, TaskId& latest) {
+  Connection& db = transaction.db();
+  auto next = next_left(db, latest);
+  if (!next) next = next_left(db, 0);
+  if (!next) return false;
+  latest = *next;
+  walk_on(transaction, latest, left_behind(db, latest).value_or(0));
+  return true;
 }
 
-bool tell_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks) {
-  for (const TaskId on : tasks) {
-    if (!is_to_tell(transaction.db(), on)) continue;
-    tell_rest(transaction, on);
+bool update_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks) {
+  for (const TaskId upstream : tasks) {
+    const auto after = left_behind(transaction.db(), upstream);
+    if (!after) continue;
+    walk_on(transaction, upstream, *after);
     return true;
   }
   return false;
 }
 
-void tell_all_dependants(Transaction& transaction, TaskId task) {
+void keep_meaning(Transaction& transaction, TaskId task) {
   settle_unmade(transaction.db(), task);
-  while (tell(transaction, task, kAtOnce) == kAtOnce) {
-  }
-  transaction.db().run("DELETE FROM dependants_to_tell WHERE on_task = ?1", task);
 }
 
 }  // namespace taskd

@@ -1,8 +1,12 @@
-// What waits for other tasks, as the writer sees it. When a task ends, those that depend on it are
-// unblocked or doomed; when it is tried again, those that it doomed are revived. A command does
-// this for some hundred dependants itself and leaves the rest to tell_dependants().
+// What waits for other tasks, as the writer sees it: the rows of links (flow/links.h says what they
+// mean), and the transitions that follow from them.
 //
-// Used by the writer thread alone.
+// When a task ends or is tried again, its dependants are looked at in the same transaction: each
+// link is judged anew and the dependant moved accordingly. A command does so for some hundred links
+// and leaves the rest to update_dependants(): `links_to_update` says for which task and behind
+// which dependant. Both ways can be repeated without effect.
+//
+// Used by the writer thread alone, but for what takes a Connection.
 #pragma once
 
 #include <optional>
@@ -15,39 +19,39 @@ namespace taskd {
 // The dependency that names no task which the actor may see.
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
                                               const TaskFlow& flow);
+// In the order in which they were named.
+std::vector<Dependency> load_dependencies(Connection& db, TaskId task);
+bool has_dependencies(Connection& db, TaskId task);
 
-enum class DependencyState { pending, met, broken };
-// As the task stands now: pending if any is, else broken if any is.
-DependencyState dependencies_of(Connection& db, TaskId task);
+// Whether a link of the task is not met.
+bool has_open_links(Connection& db, TaskId task);
 // The same for a task that is about to be submitted.
-DependencyState dependencies_of(Connection& db, const TaskFlow& flow);
+bool has_open_links(Connection& db, const TaskFlow& flow);
 // After the task's own row is there.
 void insert_dependencies(Transaction& transaction, const StoredTask& task);
 
-// Whether it was cancelled for what it depended on: by its policy, or since it waited for a failure
-// that did not come, or for a task that was not needed itself.
+// Whether it was cancelled because of its links: by its policy, or since it was not needed.
 bool is_unneeded(Connection& db, TaskId task);
 // The same without its policy: nothing had gone wrong, so there is nothing to try again.
-bool was_spared(Connection& db, TaskId task);
+bool was_skipped(Connection& db, TaskId task);
 
 // A person has the task run whatever it waited for.
-void drop_dependencies(Connection& db, TaskId task);
+void waive_dependencies(Connection& db, TaskId task);
+// A person tries a task again that ended because of its links, and one of these waits again, maybe
+// since the same request tried its upstream again before: the task is blocked on that, and does
+// without those that are broken. False: there is nothing it could wait for.
+bool reopen_to_wait(Transaction& transaction, StoredTask& task, const Note& note);
 
-// A person tries a doomed task again, and something it depends on has not ended, or is revived by
-// what the same request tried again before: it waits for that, and no more for what else doomed it.
-// False: there is nothing it could wait for.
-bool revive_to_wait(Transaction& transaction, StoredTask& task, const Note& note);
-
-// Tells the dependants of all tasks that the transaction ended or put back. To be called at a
+// Looks at the dependants of all tasks that the transaction ended or put back. To be called at a
 // command's end.
 void settle_dependencies(Transaction& transaction);
-// Goes on with what commands left, for some hundred dependants. False: nothing is left.
-bool tell_dependants(Transaction& transaction);
-// The same for one of these tasks. False: nothing is left about any of them, so each can be removed
-// without a commit that takes long.
-bool tell_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks);
-// What else the task is to others: it is about to be removed. About all but a few of its dependants
-// tell_dependants() was asked before.
-void tell_all_dependants(Transaction& transaction, TaskId task);
+// Goes on with what commands left, for some hundred links; upstreams take turns, `latest` is the
+// one of the turn before. False: nothing is left.
+bool update_dependants(Transaction& transaction, TaskId& latest);
+// The same for one of these tasks. False: nothing is left about any of them.
+bool update_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks);
+// The task is about to be removed, and update_dependants_of() has returned false: its links keep
+// what it meant.
+void keep_meaning(Transaction& transaction, TaskId task);
 
 }  // namespace taskd

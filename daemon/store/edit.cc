@@ -37,6 +37,7 @@ EditResult edit_task(Transaction& transaction, const EditRequest& request) {
     const auto twin = find_twin(transaction.db(), task->id, task->uid, unique_key);
     if (twin) return WrongState{request.task, state, *twin};
   }
+  task->spec.flow.depends_on = load_dependencies(transaction.db(), task->id);
   if (task->spec != request.was || task->row.due_at != request.was_due_at) {
     return EditedMeanwhile{};
   }
@@ -53,7 +54,7 @@ EditResult edit_task(Transaction& transaction, const EditRequest& request) {
   if (request.retry) {
     transaction.add_event(task->id, task->row.attempt, edited, state, state);
     const Note retried{.type = "retried", .actor_uid = request.actor.uid};
-    if (!revive_to_wait(transaction, *task, retried)) retry_task(transaction, *task, retried);
+    if (!reopen_to_wait(transaction, *task, retried)) retry_task(transaction, *task, retried);
   } else {
     const std::optional<WallTime> due =
         request.sets_start ? start_of(request.to, transaction.now()) : task->row.due_at;

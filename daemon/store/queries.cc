@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "daemon/flow/needs.h"
+#include "daemon/store/dependencies.h"
 #include "daemon/store/id_range.h"
 #include "daemon/store/selection.h"
 #include "daemon/store/store_impl.h"
@@ -47,6 +48,9 @@ Task to_task(Connection& db, StoredTask stored) {
   task.workflow = std::move(stored.workflow);
   if (stored.schedule) task.schedule = load_schedule_name(db, *stored.schedule);
   task.spec = std::move(stored.spec);
+  if (std::vector<Dependency>& depends_on = task.spec.flow.depends_on; depends_on.empty()) {
+    depends_on = load_dependencies(db, task.id);
+  }
   task.state = stored.row.state;
   task.reason = stored.row.reason;
   task.attempt = stored.row.attempt;

@@ -2,6 +2,7 @@
 // changes its state.
 #include <stdexcept>
 
+#include "daemon/store/dependencies.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -98,6 +99,10 @@ bool TaskStore::set_result(const AttemptKey& attempt, const std::string& json) {
 
 std::optional<TaskResult> TaskStore::result(TaskId id) {
   return impl_->read([&](Connection& db) { return load_result(db, id); });
+}
+
+std::vector<Dependency> TaskStore::dependencies(TaskId id) {
+  return impl_->read([&](Connection& db) { return load_dependencies(db, id); });
 }
 
 std::optional<DependencyEnd> TaskStore::dependency_end(TaskId dependant, TaskId on) {

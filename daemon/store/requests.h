@@ -77,7 +77,8 @@ struct Claim {
   int attempt = 0;
   std::string token;
   std::uint32_t uid = 0;  // run as: spec.user_uid or the submitter
-  TaskSpec spec;
+  TaskSpec spec;          // without its dependencies
+  bool has_dependencies = false;
   std::optional<ArrayPlace> array;
   Grant grant;                    // not from running_attempts()
   bool cancel_requested = false;  // only from running_attempts()

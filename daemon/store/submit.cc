@@ -137,14 +137,15 @@ void add_one(Transaction& transaction, const SubmitRequest& request, const Prepa
   submitted.ids.push_back(existing ? *existing : submitted.tasks.back().id);
 }
 
-// Its needs are dependencies now that the steps before it have ids.
+// Its needs are dependencies now that the steps before it have ids; what is stored of its spec does
+// not change by that.
 void add_step(Transaction& transaction, const SubmitRequest& request, std::size_t index,
-              Submitted& submitted) {
+              Prepared& step, Submitted& submitted) {
   NewTask task = request.tasks[index];
   for (const StepNeed& need : request.steps[index].needs) {
     task.spec.flow.depends_on.push_back({submitted.ids.at(need.step), need.on});
   }
-  const Prepared prepared{&task, spec_to_stored(task.spec), std::nullopt,
+  const Prepared prepared{&task, std::move(step.spec), std::nullopt,
                           WorkflowPlace{submitted.workflow, request.steps[index].name}};
   add_one(transaction, request, prepared, submitted);
 }
@@ -159,7 +160,9 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
   Submitted submitted;
   if (request.workflow) {
     submitted.workflow = insert_workflow(transaction, request.actor.uid, *request.workflow);
-    for (std::size_t i = 0; i < tasks.size(); ++i) add_step(transaction, request, i, submitted);
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      add_step(transaction, request, i, tasks[i], submitted);
+    }
   } else {
     for (const Prepared& task : tasks) add_one(transaction, request, task, submitted);
   }
@@ -169,9 +172,7 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
 
 // Whether a dependency, a key or neither keeps a task that is due from its line.
 std::optional<BlockedOn> find_block(Transaction& transaction, const StoredTask& task) {
-  if (dependencies_of(transaction.db(), task.spec.flow) != DependencyState::met) {
-    return BlockedOn::dependencies;
-  }
+  if (has_open_links(transaction.db(), task.spec.flow)) return BlockedOn::dependencies;
   const bool waits =
       task.key && !task.row.due_at && !has_key_room(transaction, *task.key, task.spec.queue);
   return waits ? std::optional(BlockedOn::key) : std::nullopt;

@@ -170,6 +170,8 @@ class TaskStore {
   // The latest attempt's, kept with the task.
   std::optional<TaskResult> result(TaskId id);
   std::optional<std::string> result_of(TaskId id);  // JSON
+  // On what a task depends, in the order in which it was named.
+  std::vector<Dependency> dependencies(TaskId id);
   // What became of a task that `dependant` depends on. Nothing when it is removed.
   std::optional<DependencyEnd> dependency_end(TaskId dependant, TaskId on);
 

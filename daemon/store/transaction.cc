@@ -30,6 +30,12 @@ std::optional<BlockedOn> read_blocked_on(const Query& row, int column) {
   return row.text(column) == "key" ? BlockedOn::key : BlockedOn::dependencies;
 }
 
+// What is usual costs no bytes.
+std::optional<std::string_view> policy_column(OnDependencyFailed policy) {
+  return policy == OnDependencyFailed::fail ? std::nullopt
+                                            : std::optional(taskd::to_string(policy));
+}
+
 bool concerns_key(State state) {
   return state == State::queued || state == State::blocked || state == State::running;
 }
@@ -94,8 +100,9 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   const TaskSpec& spec = task.spec;
   Query row = db_.query(
       "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id,"
-      " key_id, blocked_on, needs, unique_key, array_id, array_index, workflow_id, step, id)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
+      " key_id, blocked_on, needs, unique_key, array_id, array_index, workflow_id, step, id,"
+      " on_dependency_failed)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)");
   const std::optional<std::string> unique_key =
       spec.flow.unique.key.empty() ? std::nullopt : std::optional(spec.flow.unique.key);
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
@@ -105,7 +112,8 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
            task.array ? std::optional(task.array->index) : std::nullopt,
            task.workflow ? std::optional(task.workflow->id) : std::nullopt,
            task.workflow ? std::optional(task.workflow->step) : std::nullopt,
-           task.id != 0 ? std::optional(task.id) : std::nullopt);
+           task.id != 0 ? std::optional(task.id) : std::nullopt,
+           policy_column(spec.flow.on_dependency_failed));
   row.run();
   task.id = db_.last_id();
   check_order(task);
@@ -175,10 +183,12 @@ void Transaction::respec(StoredTask& task, const TaskSpec& spec) {
   const std::optional<std::int64_t> old_key = task.key;
   if (spec.flow.key != task.spec.flow.key) task.key = find_key(*this, task.uid, spec.flow.key);
   expect_one_row(
-      db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6, needs = ?7, key_id = ?8"
+      db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6, needs = ?7, key_id = ?8,"
+              " on_dependency_failed = ?9"
               " WHERE id = ?1 AND state = ?2 AND attempt = ?3",
               task.id, task.row.state, task.row.attempt, spec.queue, spec.name, spec.priority,
-              to_stored(needs_of(spec.flow)), task.key),
+              to_stored(needs_of(spec.flow)), task.key,
+              policy_column(spec.flow.on_dependency_failed)),
       task.id, "an UPDATE");
   expect_one_row(
       db_.run("UPDATE task_specs SET spec = ?2 WHERE task_id = ?1", task.id, spec_to_stored(spec)),
@@ -256,9 +266,19 @@ std::vector<std::int64_t> Transaction::take_touched_keys() {
   return std::exchange(touched_keys_, {});
 }
 
+std::vector<Transaction::Moved> Transaction::take_moved() {
+  std::vector<Moved> moved = std::exchange(moved_, {});
+  std::sort(moved.begin(), moved.end(), [](const Moved& a, const Moved& b) {
+    return std::pair(a.task, a.after) < std::pair(b.task, b.after);
+  });
+  const auto same = [](const Moved& a, const Moved& b) { return a.task == b.task; };
+  moved.erase(std::unique(moved.begin(), moved.end(), same), moved.end());
+  return moved;
+}
+
 void Transaction::begin_command() {
   queues_.begin_command();
-  dependants_left_ = kDependantsAtOnce;
+  link_work_left_ = kLinkWork;
   command_begin_ = changes_.size();
 }
 

@@ -114,12 +114,16 @@ class Transaction {
   // A key whose tasks may have to be blocked or unblocked (keys.h). Transitions do it themselves.
   void touch_key(std::int64_t key) { touched_keys_.push_back(key); }
   std::vector<std::int64_t> take_touched_keys();  // each once
-  // A task whose dependants are to be told (dependencies.h): it ended, or is tried again.
-  void add_moved(TaskId task) { moved_.push_back(task); }
-  std::vector<TaskId> take_moved() { return std::exchange(moved_, {}); }
-  // How many more dependants the command tells itself.
-  int& dependants_left() { return dependants_left_; }
-  static constexpr int kDependantsAtOnce = 500;
+  // A task whose dependants behind `after` are to be looked at (dependencies.h): it ended, or is
+  // tried again.
+  struct Moved {
+    TaskId task;
+    TaskId after;
+  };
+  void add_moved(TaskId task, TaskId after = 0) { moved_.push_back({task, after}); }
+  std::vector<Moved> take_moved();  // each task once
+  // How much the command still does about links itself; that is five hundred dependants at least.
+  int& link_work_left() { return link_work_left_; }
 
   // Around one command; undo_command() forgets its changes and counts, not its SQL.
   void begin_command();
@@ -142,8 +146,9 @@ class Transaction {
   const bool short_of_space_;
   std::vector<Change> changes_;
   std::vector<std::int64_t> touched_keys_;
-  std::vector<TaskId> moved_;
-  int dependants_left_ = kDependantsAtOnce;
+  std::vector<Moved> moved_;
+  static constexpr int kLinkWork = 5000;
+  int link_work_left_ = kLinkWork;
   std::size_t command_begin_ = 0;
   bool order_checked_ = false;
 };

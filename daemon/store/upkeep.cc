@@ -39,13 +39,13 @@ std::optional<WallTime> next_due(Connection& db) {
   return row.time(0);
 }
 
-// A task stays until promote() has told all that wait for it; each time it tells some hundred. A
-// macro, since statements are literals.
-#define ALL_TOLD " AND NOT EXISTS (SELECT 1 FROM dependants_to_tell WHERE on_task = tasks.id)"
+// A task stays until promote() has looked at all that depend on it; each time it looks at some
+// hundred. A macro, since statements are literals.
+#define NOT_LEFT " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = tasks.id)"
 
 std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
   Query rows =
-      db.query("SELECT id FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms <= ?1" ALL_TOLD
+      db.query("SELECT id FROM tasks INDEXED BY tasks_prunable WHERE prune_at_ms <= ?1" NOT_LEFT
                " ORDER BY prune_at_ms, id LIMIT ?2");
   rows.bind(now, limit);
   return read_ids(rows);
@@ -54,7 +54,7 @@ std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
 std::optional<WallTime> next_prunable(Connection& db) {
   Query row = db.query(
       "SELECT prune_at_ms FROM tasks INDEXED BY tasks_prunable"
-      " WHERE prune_at_ms IS NOT NULL" ALL_TOLD " ORDER BY prune_at_ms LIMIT 1");
+      " WHERE prune_at_ms IS NOT NULL" NOT_LEFT " ORDER BY prune_at_ms LIMIT 1");
   if (!row.step()) return std::nullopt;
   return row.time(0);
 }
@@ -104,11 +104,11 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
       transaction.transition(task, Event::due, task.row, {.type = "due"});
     }
     wake_keys(transaction, now, limit);
-    const bool told = tell_dependants(transaction);
+    const bool updated = update_dependants(transaction, impl_->latest_upstream);
     // Not from the ballast, which is for the ends of what runs.
     const bool must_wait = transaction.short_of_space() && has_unmade(transaction.db());
     const bool more = !must_wait && expand_arrays(transaction, impl_->array_turns);
-    if (more || told) return std::optional(now);
+    if (more || updated) return std::optional(now);
     if (must_wait) return std::optional(now + kLookAgainMs);
     return earlier(next_due(transaction.db()), next_key_wake(transaction.db()));
   });
@@ -136,7 +136,7 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
     PruneResult result;
     for (const TaskId id : prunable_ids(db, now, limit)) {
       const StoredTask task = must_load(db, id);
-      tell_all_dependants(transaction, id);
+      keep_meaning(transaction, id);
       transaction.remove(task, {.type = "pruned"});
       result.tasks.push_back({task.id, task.row.attempt});
     }

@@ -119,7 +119,7 @@ class Inquiry {
       why.reason = to_string(*task_.row.reason);
     }
     // Only of one that never ran: else they would be met.
-    name_dependencies(why, "broken");
+    name_links(why, /*pending=*/false);
     return why;
   }
 
@@ -142,14 +142,16 @@ class Inquiry {
 
   Why dependencies() {
     Why why = of(WaitKind::dependencies);
-    name_dependencies(why, "pending");
+    name_links(why, /*pending=*/true);
     return why;
   }
 
-  void name_dependencies(Why& why, std::string_view state) {
+  // Those that are open: the pending ones, or those that cannot be met.
+  void name_links(Why& why, bool pending) {
     Query rows = db_.query(
-        "SELECT on_task FROM dependencies WHERE task_id = ?1 AND state = ?2 ORDER BY on_task");
-    rows.bind(task_.id, state);
+        "SELECT on_task FROM dependencies INDEXED BY dependencies_open WHERE task_id = ?1"
+        " AND state <> 'met' AND (state = 'pending') = ?2 ORDER BY on_task");
+    rows.bind(task_.id, pending ? 1 : 0);
     while (rows.step()) {
       ++why.task_count;
       if (why.tasks.size() < kMostNamed) why.tasks.push_back(rows.int64(0));

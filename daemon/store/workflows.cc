@@ -31,7 +31,8 @@ void find_unneeded(Connection& db, Workflow& workflow) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_workflow"
       " WHERE workflow_id = ?1 AND state = 'cancelled' AND EXISTS (SELECT 1 FROM dependencies"
-      " WHERE task_id = tasks.id AND dependencies.state = 'broken') ORDER BY id");
+      " INDEXED BY dependencies_open WHERE task_id = tasks.id AND dependencies.state <> 'met'"
+      " AND dependencies.state <> 'pending') ORDER BY id");
   rows.bind(workflow.id);
   while (rows.step()) workflow.unneeded.push_back(rows.int64(0));
 }

@@ -20,14 +20,14 @@ constexpr Transition kTransitions[] = {
 
     {State::blocked, Event::unblocked, State::queued},
     {State::blocked, Event::unblocked_later, State::scheduled},
-    {State::blocked, Event::doomed, State::failed},
+    {State::blocked, Event::dependency_failed, State::failed},
     {State::blocked, Event::cancel, State::cancelled},
     {State::blocked, Event::hold, State::held},
 
     {State::held, Event::release, State::queued},
     {State::held, Event::release_later, State::scheduled},
     {State::held, Event::release_blocked, State::blocked},
-    {State::held, Event::doomed, State::failed},
+    {State::held, Event::dependency_failed, State::failed},
     {State::held, Event::cancel, State::cancelled},
 
     {State::queued, Event::claim, State::running},
@@ -44,8 +44,8 @@ constexpr Transition kTransitions[] = {
 
     {State::succeeded, Event::retry, State::queued},
     {State::failed, Event::retry, State::queued},
-    {State::failed, Event::revive, State::blocked},
-    {State::cancelled, Event::revive, State::blocked},
+    {State::failed, Event::reopen, State::blocked},
+    {State::cancelled, Event::reopen, State::blocked},
     {State::cancelled, Event::retry, State::queued},
 };
 
@@ -111,10 +111,10 @@ std::string_view to_string(Event event) {
       return "unblocked";
     case Event::unblocked_later:
       return "unblocked_later";
-    case Event::doomed:
-      return "doomed";
-    case Event::revive:
-      return "revive";
+    case Event::dependency_failed:
+      return "dependency_failed";
+    case Event::reopen:
+      return "reopen";
     case Event::claim:
       return "claim";
     case Event::succeed:

@@ -13,14 +13,14 @@
 namespace taskd {
 
 enum class Event {
-  due,              // its time has come
-  block,            // its key lets no more of its tasks start, or a better one comes first
-  unblocked,        // the last dependency is met, or the key lets it start
-  unblocked_later,  // … but its time has not come
-  doomed,           // a dependency failed, and so does the task
-  revive,           // what doomed it is tried again
-  claim,            // a worker takes it
-  succeed,          // the attempt exited 0
+  due,                // its time has come
+  block,              // its key lets no more of its tasks start, or a better one comes first
+  unblocked,          // the last dependency is met, or the key lets it start
+  unblocked_later,    // … but its time has not come
+  dependency_failed,  // what it needed of another has gone wrong, and it fails with it
+  reopen,             // what it failed or was cancelled with is tried again
+  claim,              // a worker takes it
+  succeed,            // the attempt exited 0
   retry_later,      // the attempt failed (or had no room to start) and is tried again after a delay
   give_up,          // the attempt failed and is not tried again
   rerun,            // the attempt was lost (or never began) and goes back into its line at once
@@ -32,12 +32,24 @@ enum class Event {
   postpone,         // a person gives it a later time
   retry,            // a person asks for a fresh budget
 };
-inline constexpr Event kAllEvents[] = {
-    Event::due,         Event::block,   Event::unblocked,     Event::unblocked_later,
-    Event::doomed,      Event::revive,  Event::claim,         Event::succeed,
-    Event::retry_later, Event::give_up, Event::rerun,         Event::cancel,
-    Event::hold,        Event::release, Event::release_later, Event::release_blocked,
-    Event::postpone,    Event::retry};
+inline constexpr Event kAllEvents[] = {Event::due,
+                                       Event::block,
+                                       Event::unblocked,
+                                       Event::unblocked_later,
+                                       Event::dependency_failed,
+                                       Event::reopen,
+                                       Event::claim,
+                                       Event::succeed,
+                                       Event::retry_later,
+                                       Event::give_up,
+                                       Event::rerun,
+                                       Event::cancel,
+                                       Event::hold,
+                                       Event::release,
+                                       Event::release_later,
+                                       Event::release_blocked,
+                                       Event::postpone,
+                                       Event::retry};
 
 std::string_view to_string(Event);
 

@@ -380,6 +380,9 @@ json to_json(const NewTask& task) {
   const TaskSpec defaults;
   const TaskSpec& spec = task.spec;
   json out = json::parse(spec_to_stored(spec));  // the same fields under the same names
+  if (!spec.flow.depends_on.empty()) {
+    out["depends_on"] = dependencies_to_json(spec.flow.depends_on);
+  }
   if (!spec.name.empty()) out["name"] = spec.name;
   if (spec.queue != defaults.queue) out["queue"] = spec.queue;
   if (spec.priority != defaults.priority) out["priority"] = spec.priority;

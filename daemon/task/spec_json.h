@@ -65,9 +65,9 @@ std::variant<NewTask, FieldErrors> new_task_from_json(const nlohmann::json& body
 nlohmann::json to_json(const NewTask& task);
 
 // The stored form: only what differs from the defaults. queue, name and priority have columns of
-// their own; user_name is not stored. All strings must be valid UTF-8.
+// their own, the dependencies a table; user_name is not stored. All strings must be valid UTF-8.
 std::string spec_to_stored(const TaskSpec& spec);
-// Reads the stored form into a `spec` that is fresh but for queue, name and priority.
+// Reads the stored form into a `spec` that is fresh but for queue, name, priority and dependencies.
 // Throws std::runtime_error when the text is not one spec_to_stored() wrote.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
 // A member of the object that is open, for the stored form and for answers.

@@ -266,13 +266,21 @@ json rate_to_json(const std::optional<RateLimit>& rate) {
   return {{"count", rate->count}, {"per_ms", rate->per_ms}};
 }
 
+json dependencies_to_json(const std::vector<Dependency>& dependencies) {
+  JsonWriter writer;
+  writer.begin('{');
+  write_dependencies(writer, dependencies);
+  writer.end('}');
+  return json::parse(writer.take()).at("depends_on");
+}
+
 void write_flow(JsonWriter& writer, const TaskFlow& flow, bool all) {
   static const TaskFlow defaults;
   if (all || flow.key != defaults.key) write_key(writer, flow.key);
   if (all || flow.slots != defaults.slots) writer.member("slots", flow.slots);
   if (all || !flow.resources.empty()) writer.member("resources", flow.resources);
   if (all || flow.unique != defaults.unique) write_unique(writer, flow.unique);
-  if (all || !flow.depends_on.empty()) write_dependencies(writer, flow.depends_on);
+  if (all) write_dependencies(writer, flow.depends_on);
   if (all || flow.on_dependency_failed != defaults.on_dependency_failed)
     writer.member("on_dependency_failed", to_string(flow.on_dependency_failed));
 }

@@ -33,8 +33,10 @@ void read_on_dependency_failed(FieldReader&, const nlohmann::json& value, const 
 
 nlohmann::json rate_to_json(const std::optional<RateLimit>& rate);  // null without one
 
-// Writes its members into an object that is open: with `all`, also what is as it is by default.
+// Writes its members into an object that is open: with `all`, also what is as it is by default, and
+// the dependencies.
 void write_flow(JsonWriter& writer, const TaskFlow& flow, bool all);
+nlohmann::json dependencies_to_json(const std::vector<Dependency>& dependencies);
 // Reads one member that write_flow() wrote; null is no value. False: it is none of them. Throws
 // std::runtime_error for one that it never wrote.
 bool flow_member_from_json(const std::string& key, const nlohmann::json& value, TaskFlow& flow);

@@ -94,13 +94,17 @@ TEST_CASE("the key that a workflow of before came with names it") {
   CHECK(rows.getColumn(0).getInt() == 3);
 }
 
-// Every row of a table, its columns in the order of their names, which migrations do not change.
-std::vector<std::string> rows_of(SQLite::Database& db, const std::string& table) {
+std::string columns_of(SQLite::Database& db, const std::string& table) {
   std::string columns;
   SQLite::Statement names(db, "SELECT name FROM pragma_table_info('" + table + "') ORDER BY name");
   while (names.executeStep()) {
     columns += (columns.empty() ? "" : ", ") + names.getColumn(0).getString();
   }
+  return columns;
+}
+
+std::vector<std::string> rows_of(SQLite::Database& db, const std::string& table,
+                                 const std::string& columns) {
   SQLite::Statement rows(db, "SELECT json_array(" + columns + ") FROM " + table + " ORDER BY 1");
   std::vector<std::string> all;
   while (rows.executeStep()) all.push_back(rows.getColumn(0).getString());
@@ -109,19 +113,48 @@ std::vector<std::string> rows_of(SQLite::Database& db, const std::string& table)
 
 TEST_CASE("tables that are rebuilt keep their rows, what points at them, and the next id") {
   SQLite::Database db = database_before("0016_fewer_indexes");
-  std::map<std::string, std::vector<std::string>> before;
+  struct Before {
+    std::string columns;
+    std::vector<std::string> rows;
+  };
+  std::map<std::string, Before> before;
   for (const char* table : {"tasks", "attempts", "task_specs", "task_labels", "dependencies"}) {
-    before[table] = rows_of(db, table);
-    REQUIRE_FALSE(before[table].empty());
+    const std::string columns = columns_of(db, table);
+    before[table] = {columns, rows_of(db, table, columns)};
+    REQUIRE_FALSE(before[table].rows.empty());
   }
   migrate(db, "old");
-  for (const auto& [table, rows] : before) CHECK(rows_of(db, table) == rows);
+  for (const auto& [table, old] : before) CHECK(rows_of(db, table, old.columns) == old.rows);
   db.exec(
       "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms)"
       " VALUES (0, 'default', '', 0, 'queued', 1)");
   CHECK(db.getLastInsertRowid() == 901);
   db.exec("DELETE FROM tasks WHERE id = 3");
   CHECK(db.execAndGet("SELECT count(*) FROM attempts").getInt() == 1);
+}
+
+std::vector<std::string> texts(SQLite::Database& db, const std::string& sql) {
+  SQLite::Statement rows(db, sql);
+  std::vector<std::string> all;
+  while (rows.executeStep()) all.push_back(rows.getColumn(0).getString());
+  return all;
+}
+
+TEST_CASE("links of before say whether something failed or was not needed, in their order") {
+  SQLite::Database db = migrated_from("0017_links");
+  using Texts = std::vector<std::string>;
+  CHECK(texts(db,
+              "SELECT task_id || ' ' || on_task || ' ' || on_end || ' ' || state FROM dependencies"
+              " ORDER BY task_id, place") ==
+        Texts{"3 1 failed skipped", "4 1 ok met", "4 2 ok failed", "5 3 ok skipped",
+              "6 2 ok failed", "7 8 ok pending", "7 2 any met", "7 1 ok met", "9 900 ok failed"});
+  CHECK(texts(db,
+              "SELECT id || ' ' || on_dependency_failed FROM tasks"
+              " WHERE on_dependency_failed IS NOT NULL") == Texts{"6 cancel", "7 run"});
+  CHECK(texts(db, "SELECT spec FROM task_specs WHERE task_id IN (1, 4, 7) ORDER BY task_id") ==
+        Texts{R"({"argv":["true"]})", R"({"argv":["true"]})",
+              R"({"argv":["true"],"on_dependency_failed":"run"})"});
+  CHECK(texts(db, "SELECT on_task || ' ' || after_task FROM links_to_update") == Texts{"2 0"});
 }
 
 TEST_CASE("migrating again changes nothing") {

@@ -169,7 +169,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a dependency that has ended counts as it
   CHECK(state(submit_after({ok(2)}, OnDependencyFailed::cancel)) == State::cancelled);
 }
 
-TEST_CASE_FIXTURE(DependenciesFixture, "retrying what failed revives what it doomed") {
+TEST_CASE_FIXTURE(DependenciesFixture, "retrying what failed reopens what failed with it") {
   submit();
   submit_after({ok(1)});
   submit_after({ok(2)}, OnDependencyFailed::cancel);
@@ -230,7 +230,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a person's retry runs a task whatever it
   CHECK(get(2).reason == Reason::exit);
 }
 
-TEST_CASE_FIXTURE(DependenciesFixture, "what a person cancelled is not revived") {
+TEST_CASE_FIXTURE(DependenciesFixture, "what a person cancelled is not reopened") {
   submit();
   submit_after({ok(1)}, OnDependencyFailed::cancel);
   control(Verb::cancel, 2);
@@ -290,7 +290,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "very many dependants are told bit by bit
   while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
   }
   CHECK(number(failed) == 1200);
-  CHECK(number("SELECT count(*) FROM dependants_to_tell") == 0);
+  CHECK(number("SELECT count(*) FROM links_to_update") == 0);
   control(Verb::retry, 1);
   while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
   }
@@ -298,7 +298,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "very many dependants are told bit by bit
 }
 
 TEST_CASE_FIXTURE(DependenciesFixture,
-                  "a retry that succeeds before all dependants were told revives them all") {
+                  "a retry that succeeds before all dependants were told reopens them all") {
   submit_family(1200);
   run(1, 1);
   tell_all();
@@ -306,7 +306,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   run(1);
   tell_all();
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1200);
-  CHECK(number("SELECT count(*) FROM dependants_to_tell") == 0);
+  CHECK(number("SELECT count(*) FROM links_to_update") == 0);
 }
 
 TEST_CASE_FIXTURE(DependenciesFixture,
@@ -410,7 +410,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a remove tells very many dependants bit 
     CHECK_FALSE(store->get(kRoot, first));
     CHECK_FALSE(store->get(kRoot, first + 1201));
     CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 2400);
-    CHECK(number("SELECT count(*) FROM dependants_to_tell") == 0);
+    CHECK(number("SELECT count(*) FROM links_to_update") == 0);
     if (!by_filter) {
       ControlRequest rest;
       rest.actor = kAlice;
@@ -430,6 +430,43 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a task of somebody else is nobody's depe
   CHECK(std::get<UnknownDependency>(refused).index == 1);
   CHECK(std::get<UnknownDependency>(refused).task == 1);
   CHECK(number("SELECT count(*) FROM tasks") == 1);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "removing a task that was not needed leaves its dependants as they ended") {
+  const HookRule rule{.name = "mail", .on = kTheEnds};
+  hooks = {rule};
+  restart();
+  submit();
+  submit_after({{1, DependencyOn::failed}});
+  NewTask one = task();
+  one.spec.flow.depends_on = {{2, DependencyOn::failed}};
+  one.spec.notify = {{"mail", {}}};
+  submit(one);
+  run(1);
+  REQUIRE(state(3) == State::cancelled);
+  const auto events = events_of(3);
+  const auto ended_at = get(3).ended_at;
+  clock.now_ms += 1000;
+  control(Verb::remove, 2);
+  CHECK(get(3).ended_at == ended_at);
+  CHECK(events_of(3) == events);
+  CHECK(number("SELECT count(*) FROM deliveries WHERE task_id = 3") == 1);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "a task that was not needed is removed whatever the number of its dependants") {
+  submit();
+  submit_after({{1, DependencyOn::failed}});
+  std::vector<NewTask> many(600, task());
+  for (NewTask& one : many) one.spec.flow.depends_on = {{2, DependencyOn::failed}};
+  try_submit(many);
+  run(1);
+  tell_all();
+  control(Verb::remove, 2);
+  CHECK_FALSE(store->get(kRoot, 2));
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'cancelled'") == 600);
+  CHECK(number("SELECT count(*) FROM events WHERE to_state = 'cancelled' AND task_id > 2") == 600);
 }
 
 }  // namespace

@@ -20,8 +20,8 @@ const std::map<std::pair<std::string, std::string>, std::string> kAllowed = {
     {{"queued", "block"}, "blocked"},
     {{"blocked", "unblocked"}, "queued"},
     {{"blocked", "unblocked_later"}, "scheduled"},
-    {{"blocked", "doomed"}, "failed"},
-    {{"held", "doomed"}, "failed"},
+    {{"blocked", "dependency_failed"}, "failed"},
+    {{"held", "dependency_failed"}, "failed"},
     {{"running", "succeed"}, "succeeded"},
     {{"running", "retry_later"}, "scheduled"},
     {{"running", "give_up"}, "failed"},
@@ -41,8 +41,8 @@ const std::map<std::pair<std::string, std::string>, std::string> kAllowed = {
     {{"succeeded", "retry"}, "queued"},
     {{"failed", "retry"}, "queued"},
     {{"cancelled", "retry"}, "queued"},
-    {{"failed", "revive"}, "blocked"},
-    {{"cancelled", "revive"}, "blocked"},
+    {{"failed", "reopen"}, "blocked"},
+    {{"cancelled", "reopen"}, "blocked"},
 };
 
 TEST_CASE("every state takes exactly the events it should") {
@@ -63,11 +63,12 @@ TEST_CASE("every state takes exactly the events it should") {
   CHECK(allowed == kAllowed.size());
 }
 
-TEST_CASE("an ended task leaves its end only when a person asks for it or for what doomed it") {
+TEST_CASE(
+    "an ended task leaves its end only when a person asks for it or for what it depended on") {
   for (const State from : kAllStates) {
     if (!is_end(from)) continue;
     for (const Event event : kAllEvents) {
-      if (event != Event::retry && event != Event::revive)
+      if (event != Event::retry && event != Event::reopen)
         CHECK(next_state(from, event) == std::nullopt);
     }
   }

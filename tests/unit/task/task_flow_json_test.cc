@@ -47,12 +47,17 @@ TEST_CASE("what binds a start is read, and comes back as it was written") {
       {"on_dependency_failed", "cancel"}};
   const TaskFlow flow = flow_of(fields);
   CHECK(flow.key.rate == RateLimit{10, 60'000});
-  CHECK(members_of(flow, false) == fields);
+  json members = members_of(flow, true);
+  CHECK(members == fields);
+  members.erase("depends_on");
+  CHECK(members_of(flow, false) == members);
+  CHECK(dependencies_to_json(flow.depends_on) == fields.at("depends_on"));
   TaskSpec spec;
   spec.argv = {"true"};
   spec.flow = flow;
   TaskSpec stored;
   spec_from_stored(spec_to_stored(spec), stored);
+  spec.flow.depends_on.clear();
   CHECK(stored == spec);
 }
 
