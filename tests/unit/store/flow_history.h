@@ -40,11 +40,12 @@ class FlowHistory : public Fixture {
 
   // Each has its own mix, so that those who do little of one thing do more of another.
   FlowHistory()
-      : Fixture({}, memory_folder()),
+      : Fixture({{.name = "mail", .on = kTheEnds}}, memory_folder()),
         has_rates(one_in(3)),
         has_keys(!one_in(3)),
         has_needs(!one_in(3)),
-        has_dependencies(!one_in(3)) {
+        has_dependencies(!one_in(3)),
+        has_families(has_dependencies && one_in(25)) {
     machine = {kSlots, {{"gpu", {kGpus, {"0", "1"}}}, {"memory", {kMemory, {}}}}};
     begin_anew();
     for (const std::string& name : names_of(model.queues())) {
@@ -73,13 +74,35 @@ class FlowHistory : public Fixture {
     }
   }
 
+  // More depend on one task than a command looks at.
+  void submit_family() {
+    const std::vector<TaskId> others = latest_others();
+    if (!has_families || others.empty() || heads.size() == kFamilies) return;
+    heads.push_back(one_of(others));
+    std::vector<NewTask> tasks;
+    NewTask one = new_task();
+    one.hold = false;
+    one.spec.flow.depends_on = {{heads.back(), some_on()}};
+    one.spec.flow.on_dependency_failed = some_policy();
+    for (int i = pick(601, 700); i > 0; --i) {
+      tasks.push_back(one);
+      if (!one_in(50)) continue;
+      add_dependencies(tasks.back().spec.flow);
+    }
+    const auto submitted = std::get<Submitted>(try_submit(tasks));
+    tell("submit ", submitted.ids.front(), " to ", submitted.ids.back(), " to ",
+         describe(one.spec));
+    for (std::size_t i = 0; i < tasks.size(); ++i) model.submit(submitted.ids.at(i), tasks[i]);
+  }
+
   // One or two at once, and in the same commit others may start.
   void end_some() {
     std::vector<Finish> finishes;
     for (int i = pick(1, 3); i > 0 && !live.empty(); --i) finishes.push_back(end_one());
     if (finishes.empty()) return;
     model.settle();
-    const int limit = pick(0, 3);
+    // Of a family the commit sees some alone; all of it may start only after the timekeeper came.
+    const int limit = heads.empty() ? pick(0, 3) : 0;
     const std::vector<FinishResult> results = store->finish(finishes, limit);
     for (const FinishResult& result : results) RC_ASSERT(result.accepted);
     check_claims(results.back().next, limit);
@@ -183,6 +206,28 @@ class FlowHistory : public Fixture {
     }
   }
 
+  // Some time later, so that some tasks are old enough.
+  void prune() {
+    clock.now_ms += pick(0, 10) * 1000;
+    model.now_ms = clock.now_ms;
+    std::set<TaskId> expected;
+    for (const auto& [id, task] : model.tasks().all()) {
+      if (task.phase == ModelTask::Phase::ended && task.prune_ms() <= model.now_ms) {
+        expected.insert(id);
+      }
+    }
+    keep_time();
+    std::set<TaskId> pruned;
+    for (bool more = true; more;) {
+      const auto result = store->prune(clock.wall_now(), 50);
+      for (const auto& one : result.tasks) pruned.insert(one.id);
+      more = result.next && *result.next <= clock.wall_now();
+    }
+    for (const TaskId id : pruned) tell(id, " is pruned");
+    RC_ASSERT(pruned == expected);
+    model.control(Verb::remove, {pruned.begin(), pruned.end()});
+  }
+
   void claim_all() {
     for (bool more = true; more;) {
       const int limit = pick(1, 6);
@@ -198,6 +243,9 @@ class FlowHistory : public Fixture {
   std::function<void(const Claim&)> on_start;  // after the model knows
 
  private:
+  static constexpr std::ptrdiff_t kLatest = 6;
+  static constexpr std::size_t kFamilies = 2;
+
   // Each is the one whose turn it was, and nothing that may run is left where there was no limit.
   void check_claims(const Claims& taken, int limit) {
     for (const Claim& claim : taken.claims) {
@@ -262,10 +310,14 @@ class FlowHistory : public Fixture {
 
   // Of those to which the verb applies, the latest, so that they have to do with each other.
   std::vector<TaskId> choose_some(Verb verb) const {
-    constexpr std::ptrdiff_t kLatest = 6;
     std::vector<TaskId> ids;
-    for (const auto& [id, task] : model.tasks().all()) {
-      if (model.tasks().allows(verb, id)) ids.push_back(id);
+    if (!heads.empty() && one_in(2)) {
+      ids = heads;
+      std::erase_if(ids, [&](TaskId id) { return !model.tasks().allows(verb, id); });
+    } else {
+      for (const auto& [id, task] : model.tasks().all()) {
+        if (model.tasks().allows(verb, id)) ids.push_back(id);
+      }
     }
     ids.erase(ids.begin(), ids.end() - std::min(kLatest, std::ssize(ids)));
     std::set<TaskId> chosen;
@@ -281,6 +333,8 @@ class FlowHistory : public Fixture {
     one.spec.backoff = {BackoffKind::constant, 500, 500, 0};
     one.hold = one_in(10);
     if (one_in(8)) one.delay_ms = pick(1, 10) * 100;
+    if (one_in(3)) one.spec.keep_ms = 0;
+    if (one_in(3)) one.spec.notify = {{.hook = "mail", .on = {}}};
     add_key(one.spec.flow);
     add_needs(one.spec.flow);
     if (has_dependencies && !one_in(3)) add_dependencies(one.spec.flow);
@@ -334,23 +388,30 @@ class FlowHistory : public Fixture {
     if (one_in(3)) flow.resources["gpu"] = pick(1, kGpus + 1);
     if (one_in(4)) flow.resources["memory"] = pick(1, kMemory + 1);
   }
-  void add_dependencies(TaskFlow& flow) const {
+  std::vector<TaskId> latest_others() const {
     std::vector<TaskId> others;
     for (const auto& [id, other] : model.tasks().all()) {
       if (other.phase != ModelTask::Phase::removed) others.push_back(id);
     }
-    if (others.empty()) return;
-    constexpr std::ptrdiff_t kLatest = 6;
     others.erase(others.begin(), others.end() - std::min(kLatest, std::ssize(others)));
+    return others;
+  }
+  static DependencyOn some_on() {
+    using On = DependencyOn;
+    return one_of<On>({On::ok, On::ok, On::any, On::failed});
+  }
+  static OnDependencyFailed some_policy() {
+    using Policy = OnDependencyFailed;
+    return one_of<Policy>({Policy::fail, Policy::fail, Policy::cancel, Policy::run});
+  }
+  void add_dependencies(TaskFlow& flow) const {
+    const std::vector<TaskId> others = latest_others();
+    if (others.empty()) return;
     std::set<TaskId> on;
     for (int i = pick(1, 3); i > 0; --i) on.insert(one_of(others));
-    using On = DependencyOn;
-    for (const TaskId id : on) {
-      flow.depends_on.push_back({id, one_of<On>({On::ok, On::ok, On::any, On::failed})});
-    }
-    using Policy = OnDependencyFailed;
-    flow.on_dependency_failed =
-        one_of<Policy>({Policy::fail, Policy::fail, Policy::cancel, Policy::run});
+    for (const Dependency& old : flow.depends_on) on.erase(old.task);
+    for (const TaskId id : on) flow.depends_on.push_back({id, some_on()});
+    flow.on_dependency_failed = some_policy();
   }
 
   void hear() {
@@ -361,6 +422,8 @@ class FlowHistory : public Fixture {
   const bool has_keys;
   const bool has_needs;
   const bool has_dependencies;
+  const bool has_families;
+  std::vector<TaskId> heads;        // on which a family depends
   std::optional<WallTime> look_at;  // when the timekeeper looks next
 };
 

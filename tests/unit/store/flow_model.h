@@ -53,9 +53,9 @@ class FlowModel {
     task.phase = Phase::runs;
   }
   void end(TaskId id, const Outcome& outcome) { tasks_.end(id, outcome, now_ms); }
-  void settle() { tasks_.settle(); }
+  void settle() { tasks_.settle(now_ms); }
   void control(Verb verb, const std::vector<TaskId>& ids) {
-    tasks_.control(verb, ids);
+    tasks_.control(verb, ids, now_ms);
     forget_unused_keys();
   }
   // Of one that waits.

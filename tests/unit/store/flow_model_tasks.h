@@ -17,13 +17,20 @@ struct ModelTask {
   TaskId id = 0;
   TaskSpec spec;
   enum class Phase { waits, held, runs, ended, removed } phase = Phase::waits;
-  std::int64_t due_ms = 0;       // starts no earlier
-  State end = State::succeeded;  // of one that ended …
-  bool doomed = false;           // … for what it depended on
+  std::int64_t due_ms = 0;        // starts no earlier
+  State end = State::succeeded;   // of one that ended …
+  bool by_links = false;          // … because of what it depended on
+  std::int64_t ended_ms = 0;      // … then
+  std::vector<std::string> ends;  // all of them: each is an event, and news for hooks
   int tries = 0;
   int lost = 0;
   std::set<TaskId> met;  // of its dependencies those that were met once, or waived by a person
 
+  // When the pruner may take one that ended.
+  std::int64_t prune_ms() const {
+    constexpr std::int64_t kLeastKeepMs = 10'000;
+    return ended_ms + std::max(spec.keep_ms, kLeastKeepMs);
+  }
   bool has_ended() const { return phase == Phase::ended || phase == Phase::removed; }
   bool waits() const { return phase == Phase::waits || phase == Phase::held; }
   bool is_blocked() const { return std::ssize(met) < std::ssize(spec.flow.depends_on); }
@@ -55,7 +62,7 @@ class ModelTasks {
     added.spec = task.spec;
     added.phase = task.hold ? Phase::held : Phase::waits;
     if (task.delay_ms) added.due_ms = now_ms + *task.delay_ms;
-    settle();
+    settle(now_ms);
   }
 
   // Those that end in one commit do so before anybody is told: settle() is to follow.
@@ -64,10 +71,10 @@ class ModelTasks {
     task.due_ms = 0;
     if (outcome.kind == OutcomeKind::lost) {
       if (task.lost++ < task.spec.max_lost) return wait_again(task);
-      return finish(task, State::failed);
+      return finish(task, State::failed, now_ms);
     }
-    if (outcome.code == 0) return finish(task, State::succeeded);
-    if (++task.tries >= task.spec.max_attempts) return finish(task, State::failed);
+    if (outcome.code == 0) return finish(task, State::succeeded, now_ms);
+    if (++task.tries >= task.spec.max_attempts) return finish(task, State::failed, now_ms);
     task.due_ms = now_ms + task.spec.backoff.initial_ms;
     wait_again(task);
   }
@@ -79,21 +86,21 @@ class ModelTasks {
     return task.waits();
   }
   // As if one after the other, in the order of ids.
-  void control(Verb verb, const std::vector<TaskId>& ids) {
-    for (const TaskId id : ids) control_one(verb, tasks_.at(id));
-    settle();
+  void control(Verb verb, const std::vector<TaskId>& ids, std::int64_t now_ms) {
+    for (const TaskId id : ids) control_one(verb, tasks_.at(id), now_ms);
+    settle(now_ms);
   }
 
   // Brings all to what their parents' states mean for them. These have lower ids.
-  void settle() {
+  void settle(std::int64_t now_ms) {
     for (auto& [id, task] : tasks_) {
-      if (!task.waits() && !(task.phase == Phase::ended && task.doomed)) continue;
+      if (!task.waits() && !(task.phase == Phase::ended && task.by_links)) continue;
       bool broken = false;
       for (const Dependency& on : task.spec.flow.depends_on) {
         if (!task.met.contains(on.task) && is_met(task, on)) task.met.insert(on.task);
         broken |= is_broken(task, on);
       }
-      if (broken && task.waits()) doom(task);
+      if (broken && task.waits()) end_by_links(task, now_ms);
       if (!broken && !task.waits()) wait_again(task);
     }
   }
@@ -111,13 +118,15 @@ class ModelTasks {
     return !task.met.contains(on.task) && tasks_.at(on.task).has_ended() && !is_met(task, on);
   }
 
-  static void finish(ModelTask& task, State end) {
+  static void finish(ModelTask& task, State end, std::int64_t now_ms) {
     task.phase = Phase::ended;
     task.end = end;
+    task.ended_ms = now_ms;
+    task.ends.push_back(std::string(to_string(end)) + ' ' + std::to_string(now_ms));
   }
   // For what it depended on: nothing that waits for it is told of a failure.
   static bool is_unneeded(const ModelTask& task) {
-    return task.doomed && task.end == State::cancelled;
+    return task.by_links && task.end == State::cancelled;
   }
   bool lacks_a_success(const ModelTask& task) const {
     const auto& on = task.spec.flow.depends_on;
@@ -126,18 +135,18 @@ class ModelTasks {
              !is_unneeded(tasks_.at(one.task));
     });
   }
-  void doom(ModelTask& task) const {
+  void end_by_links(ModelTask& task, std::int64_t now_ms) const {
     const bool cancels =
         task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel || !lacks_a_success(task);
-    finish(task, cancels ? State::cancelled : State::failed);
-    task.doomed = true;
+    finish(task, cancels ? State::cancelled : State::failed, now_ms);
+    task.by_links = true;
   }
   static void wait_again(ModelTask& task) {
     task.phase = Phase::waits;
-    task.doomed = false;
+    task.by_links = false;
   }
 
-  void control_one(Verb verb, ModelTask& task) {
+  void control_one(Verb verb, ModelTask& task, std::int64_t now_ms) {
     switch (verb) {
       case Verb::hold:
         task.phase = Phase::held;
@@ -146,10 +155,10 @@ class ModelTasks {
         task.phase = Phase::waits;
         break;
       case Verb::cancel:
-        finish(task, State::cancelled);
+        finish(task, State::cancelled, now_ms);
         break;
       case Verb::retry:
-        settle();  // those before it may have revived it
+        settle(now_ms);  // those before it may have reopened it
         if (task.phase == Phase::ended) retry(task);
         break;
       default:
@@ -160,7 +169,7 @@ class ModelTasks {
   // that ended it, for nothing at all: neither others nor a time.
   void retry(ModelTask& task) {
     for (const Dependency& on : task.spec.flow.depends_on) {
-      if (!task.doomed || tasks_.at(on.task).has_ended()) task.met.insert(on.task);
+      if (!task.by_links || tasks_.at(on.task).has_ended()) task.met.insert(on.task);
     }
     if (!task.is_blocked()) {
       task.tries = 0;

@@ -26,6 +26,7 @@ struct CheckedHistory : FlowHistory {
     keep_time();
     claim_all();
     check_rows();
+    check_ends();
     check_limits();
     check_nobody_waits_in_vain();
     check_front_gets_its_turn();
@@ -46,6 +47,7 @@ struct CheckedHistory : FlowHistory {
         {pick(0, 5), [this] { control_some(); }},   {pick(0, 4), [this] { change_queue(); }},
         {pick(0, 3), [this] { change_key(); }},     {pick(0, 4), [this] { pass_time(); }},
         {pick(0, 2), [this] { change_waiting(); }}, {pick(0, 2), [this] { begin_anew(); }},
+        {pick(0, 2), [this] { prune(); }},          {pick(0, 2), [this] { submit_family(); }},
     };
   }
   void change_waiting() {
@@ -65,7 +67,7 @@ struct CheckedHistory : FlowHistory {
         return "running";
       default:
         return std::string(to_string(task.end)) +
-               (task.doomed && task.end == State::failed ? " dependency" : "");
+               (task.by_links && task.end == State::failed ? " dependency" : "");
     }
   }
   void check_rows() const {
@@ -82,6 +84,35 @@ struct CheckedHistory : FlowHistory {
     std::map<TaskId, std::string> rows;
     while (row.executeStep()) rows[row.getColumn(0).getInt64()] = row.getColumn(1).getString();
     RC_ASSERT(rows == expected);
+  }
+
+  // Each end is one event, with its time in the row, and hooks are told of it once.
+  void check_ends() {
+    read_new(R"(SELECT seq, task_id, to_state || ' ' || at_ms FROM events WHERE seq > ?1
+                AND to_state IN ('succeeded', 'failed', 'cancelled') AND from_state <> to_state)",
+             last_event, ends);
+    read_new("SELECT seq, task_id, event || ' ' || at_ms FROM deliveries WHERE seq > ?1",
+             last_delivery, told);
+    std::map<TaskId, std::int64_t> ended_ms;
+    for (SQLite::Statement row(rows_db, "SELECT id, coalesce(ended_at_ms, 0) FROM tasks");
+         row.executeStep();) {
+      ended_ms[row.getColumn(0).getInt64()] = row.getColumn(1).getInt64();
+    }
+    for (const auto& [id, task] : model.tasks().all()) {
+      RC_ASSERT(ends[id] == task.ends);
+      RC_ASSERT(told[id] == (task.spec.notify.empty() ? Words() : task.ends));
+      if (task.phase == ModelTask::Phase::removed) continue;
+      RC_ASSERT(ended_ms.at(id) == (task.has_ended() ? task.ended_ms : 0));
+    }
+  }
+  using Words = std::vector<std::string>;
+  void read_new(const char* sql, std::int64_t& last, std::map<TaskId, Words>& words) {
+    SQLite::Statement row(rows_db, std::string(sql) + " ORDER BY seq");
+    row.bind(1, last);
+    while (row.executeStep()) {
+      last = row.getColumn(0).getInt64();
+      words[row.getColumn(1).getInt64()].push_back(row.getColumn(2).getString());
+    }
   }
 
   // By queue and by key.
@@ -195,6 +226,10 @@ struct CheckedHistory : FlowHistory {
     bool has_resources;
     std::set<std::pair<TaskId, int>> before;  // still run
   };
+  std::int64_t last_event = 0;
+  std::int64_t last_delivery = 0;
+  std::map<TaskId, Words> ends;  // by events
+  std::map<TaskId, Words> told;  // by deliveries
   std::optional<MakingRoom> making_room;
   std::map<std::string, int> most;    // running of each queue and key before the step
   std::map<std::string, Rate> rates;  // of each queue and key
