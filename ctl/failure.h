@@ -1,6 +1,7 @@
 // How taskctl ends. The codes are those of sysexits.h; the man page lists them under EXIT STATUS.
 #pragma once
 
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 
@@ -16,7 +17,7 @@ enum ExitCode : int {
   kExitInternal = 70,     // a bug, here or in the daemon
   kExitConflict = 73,     // refused: wrong state, in use, there already, or the disk is full
   kExitOutput = 74,       // stdout cannot be written
-  kExitTryLater = 75,     // timed out, queue full or drained, daemon stopping
+  kExitTryLater = 75,     // timed out, queue full or drained, daemon stopping, the machine is full
   kExitBadAnswer = 76,    // what answered does not speak the API
   kExitNotAllowed = 77,   // permission
   kExitBadConfig = 78,    // a TASKD_… variable cannot be used
@@ -24,6 +25,17 @@ enum ExitCode : int {
   kExitNoResult = 125,    // the job has no exit code: cancelled, lost, or it never ran
   kExitClosedPipe = 141,  // our reader went away: 128 + SIGPIPE
 };
+
+// Whether this errno says that the machine has no room just now: trying again may help, and the
+// command line is not to blame.
+inline bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN ||
+         error == ENOBUFS;
+}
+// The exit code of a failed system call: 75 for a shortage.
+inline int exit_code_of_errno(int error, int otherwise) {
+  return is_shortage(error) ? kExitTryLater : otherwise;
+}
 
 // The verb cannot go on. what() is a sentence for stderr; empty: end without a word.
 struct Failure : std::runtime_error {

@@ -2,10 +2,13 @@
 
 #include <csignal>
 
+#include "ctl/failure.h"
 #include "ctl/verbs.h"
+#include "daemon/base/standard_fds.h"
 
 int main(int argc, char** argv) {
   using namespace taskd::ctl;
+  if (taskd::open_missing_standard_fds() != 0) return kExitTryLater;  // nobody could be told
   std::signal(SIGPIPE, SIG_IGN);  // Output tells by its exit code that the reader went away
   const taskd::SystemClock clock;
   Context context{Environment(environ), Output(STDOUT_FILENO), clock};

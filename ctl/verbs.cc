@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
+#include <system_error>
 
 #include "ctl/sub_verbs.h"
 #include "daemon/base/errors.h"
@@ -160,6 +162,14 @@ int run_taskctl(Context& context, const Words& argv) {
       }
     }
     return fail(e.what(), e.exit_code);
+  } catch (const std::system_error& e) {
+    if (!is_shortage(e.code().value()))
+      return fail(std::string("unexpected: ") + escape_for_humans(e.what()), kExitInternal);
+    return fail(escape_for_humans(e.what()) + "; nothing else is wrong: try again when the machine " +
+                    "has more room, or raise its limits (ulimit -a)",
+                kExitTryLater);
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory; try again when the machine has more room", kExitTryLater);
   } catch (const std::exception& e) {
     return fail(std::string("unexpected: ") + escape_for_humans(e.what()), kExitInternal);
   }

@@ -124,7 +124,12 @@ class Waiter {
       HttpRequest request;
       request.target = "/v1/tasks/" + std::to_string(ids_[open_.front()]) +
                        "/wait?timeout_ms=" + std::to_string(wait_ms);
-      slots_.push_back({open_.front(), client_.begin(request), now});
+      try {
+        slots_.push_back({open_.front(), client_.begin(request), now});
+      } catch (const std::system_error& e) {
+        if (slots_.empty() || !is_shortage(e.code().value())) throw;
+        return;  // fewer at a time
+      }
       open_.pop_front();
     }
   }

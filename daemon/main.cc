@@ -1,6 +1,5 @@
 // Builds the daemon's parts, wires them together, and takes them down again. Nothing is global.
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/instance_lock.h"
+#include "daemon/base/standard_fds.h"
 #include "daemon/config.h"
 #include "daemon/engine/notifier.h"
 #include "daemon/engine/progress_board.h"
@@ -41,17 +41,6 @@ namespace {
   log::error("taskd stops", {{"error", sentence}});
   service_manager::notify_failed(sentence);
   std::_Exit(EX_IOERR);
-}
-
-// A socket must never become somebody's stderr.
-void open_standard_fds() {
-  int fd = 0;
-  do {
-    fd = ::open("/dev/null", O_RDWR);
-    if (fd < 0)
-      throw UsageError(EX_OSERR, std::string("cannot open /dev/null: ") + std::strerror(errno));
-  } while (fd <= STDERR_FILENO);
-  ::close(fd);
 }
 
 // Every client and every running job takes a few descriptors. Returns the limit as it was, which is
@@ -307,6 +296,8 @@ std::string folder_of(const std::string& path) {
 }
 
 int run(int argc, char** argv) {
+  if (const int error = open_missing_standard_fds())
+    throw UsageError(EX_OSERR, std::string("cannot open /dev/null: ") + std::strerror(error));
   const CommandLine line = load_config(argc, argv);
   switch (line.mode) {
     case Mode::help:
@@ -327,7 +318,6 @@ int run(int argc, char** argv) {
       (config.log_to == Config::LogTo::automatic && service_manager::stderr_is_journal());
   log::configure(config.log_level, to_journal);
   ::umask(077);
-  open_standard_fds();
   const rlimit given_open_files = raise_fd_limit();
   const sigset_t signals = block_signals();
   std::optional<UniqueFd> socket = service_manager::adopt_socket();

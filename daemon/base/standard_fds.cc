@@ -1,0 +1,18 @@
+#include "daemon/base/standard_fds.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace taskd {
+
+int open_missing_standard_fds() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) < 0) return errno;  // the lowest that is free, so this one
+  }
+  return 0;
+}
+
+}  // namespace taskd
