@@ -8,7 +8,7 @@
 #include "ctl/submit_options.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
-#include "daemon/task/rate_limit.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd::ctl {
 namespace {
@@ -89,10 +89,7 @@ std::string members_text(std::string_view name, const json& object) {
 std::string option_text(const DefaultOption& option, const json& value) {
   const std::string name = std::string(option.name) + "=";
   if (option.field == "/key") return name + text_of(value.value("name", json()));
-  if (option.field == "/key/rate") {
-    return name + format_rate({value.value("count", std::int64_t{1}),
-                               value.value("per_ms", std::int64_t{1})});
-  }
+  if (option.field == "/key/rate") return name + format_rate(rate_from_json(value));
   if (option.field.ends_with("_ms") && value.is_number_integer())
     return name + format_duration_ms(value.get<std::int64_t>());
   if (value.is_object()) return members_text(option.name, value);

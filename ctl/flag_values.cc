@@ -8,6 +8,7 @@
 #include "ctl/failure.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd::ctl {
 
@@ -38,8 +39,7 @@ nlohmann::json limit_flag(std::string_view flag, const std::string& text) {
 
 nlohmann::json rate_flag(std::string_view flag, const std::string& text) {
   if (text == "none") return nullptr;
-  const RateLimit rate = rate_value(flag, text);
-  return {{"count", rate.count}, {"per_ms", rate.per_ms}};
+  return rate_to_json(rate_value(flag, text));
 }
 
 bool is_out_of_range(const std::string& text,
@@ -62,8 +62,9 @@ RateLimit rate_value(std::string_view flag, const std::string& text) {
   throw UsageError(kExitUsage,
                    std::string(flag) + ": " + in_quotes(text) +
                        (only_range ? " is out of range: from 1 to " + format_count(kMaxRateCount) +
-                                         " starts, in 1ms to " + format_duration_ms(kMaxRatePerMs)
-                                   : " is not a count and a time, such as 10/1m or 5/s"));
+                                         " starts, in 1ms to " + format_duration_ms(kMaxRatePerMs) +
+                                         ", a burst from 1 to the count"
+                                   : " is not a count and a time, such as 10/1m or 5/s,burst=2"));
 }
 
 std::pair<std::string, std::string> key_and_value(std::string_view flag, const std::string& text,

@@ -5,7 +5,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/config_places.h"
-#include "daemon/task/rate_limit.h"
+#include "daemon/task/task_flow_json.h"
 
 namespace taskd {
 namespace {
@@ -69,7 +69,7 @@ json key_of(const toml::node& node, const std::string& where) {
   if (rate == out.end()) return out;
   const auto limit = rate->is_string() ? parse_rate(rate->get<std::string>()) : std::nullopt;
   if (!limit) refuse(where + ".rate", "expected a count and a time, such as \"10/1m\"");
-  *rate = {{"count", limit->count}, {"per_ms", limit->per_ms}};
+  *rate = rate_to_json(*limit);
   return out;
 }
 
@@ -107,8 +107,7 @@ json as_written(const std::string& name, const json& value) {
   if (name.ends_with(kMs) && value.is_number_integer())
     return format_duration_ms(value.get<std::int64_t>());
   if (name == "rate" && value.is_object())
-    return format_rate(
-        {value.at("count").get<std::int64_t>(), value.at("per_ms").get<std::int64_t>()});
+    return format_rate(rate_from_json(value));
   return value;
 }
 

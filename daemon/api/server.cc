@@ -108,9 +108,21 @@ class HttpLibrary final : private httplib::Server {
     HeadStream stream(head, exchange.connection);
     bool closed = false;
     current_exchange = &exchange;
-    const bool written = process_request(stream, close, closed, nullptr);
+    const bool written = process(*this, stream, close, closed);
     current_exchange = nullptr;
     return written;
+  }
+
+ private:
+  // The library's own signature has changed: 0.11 (Debian 12) and 0.18 (Debian 13). A template, so
+  // that only the one that is there has to compile.
+  template <class Library>
+  static bool process(Library& library, httplib::Stream& stream, bool close, bool& closed) {
+    if constexpr (requires { library.process_request(stream, close, closed, nullptr); }) {
+      return library.process_request(stream, close, closed, nullptr);
+    } else {
+      return library.process_request(stream, "", 0, "", 0, close, closed, nullptr);
+    }
   }
 };
 

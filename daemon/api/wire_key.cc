@@ -44,7 +44,7 @@ KeyInfo key_from_json(const json& object) {
     key.uid = object.at("uid").get<std::uint32_t>();
     if (const json& limit = object.at("limit"); !limit.is_null()) key.limit = limit.get<int>();
     if (const json& rate = object.at("rate"); !rate.is_null())
-      key.rate = {rate.at("count").get<std::int64_t>(), rate.at("per_ms").get<std::int64_t>()};
+      key.rate = rate_from_json(rate);
     key.running = object.at("running").get<std::int64_t>();
     key.queued = object.at("queued").get<std::int64_t>();
     key.blocked = object.at("blocked").get<std::int64_t>();

@@ -83,8 +83,7 @@ QueueInfo queue_from_json(const json& object) {
     if (const json& concurrency = object.at("concurrency"); !concurrency.is_null())
       queue.settings.concurrency = concurrency.get<int>();
     if (const json& rate = object.at("rate"); !rate.is_null())
-      queue.settings.rate = {rate.at("count").get<std::int64_t>(),
-                             rate.at("per_ms").get<std::int64_t>()};
+      queue.settings.rate = rate_from_json(rate);
     queue.settings.weight = object.at("weight").get<int>();
     for (const json& item : object.value("notify", json::array())) {
       auto notify = parse_notify(item.get<std::string>());

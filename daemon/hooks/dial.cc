@@ -21,8 +21,8 @@ using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
 // What the caller and the thread that looks the name up share.
 struct Lookup {
-  const std::string host;
-  const std::string port;
+  std::string host;
+  std::string port;
   EventFd done;
   Mutex mutex;
   int error TASKD_GUARDED_BY(mutex) = 0;
@@ -43,7 +43,9 @@ int get_addresses(const std::string& host, const std::string& port, int flags, A
 Addresses look_up(const HookUrl& url, const HookPatience& patience) {
   Addresses found(nullptr, ::freeaddrinfo);
   if (get_addresses(url.host, url.port, AI_NUMERICHOST, found) == 0) return found;
-  const auto lookup = std::make_shared<Lookup>(url.host, url.port);
+  const auto lookup = std::make_shared<Lookup>();
+  lookup->host = url.host;
+  lookup->port = url.port;
   std::thread([lookup] {
     Addresses list(nullptr, ::freeaddrinfo);
     const int error = get_addresses(lookup->host, lookup->port, AI_ADDRCONFIG, list);

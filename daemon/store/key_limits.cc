@@ -28,7 +28,7 @@ std::int64_t count_of(Query row, std::int64_t key) {
 
 KeyInfo load(Connection& db, std::int64_t id) {
   Query row = db.query(
-      "SELECT id, uid, name, concurrency, rate_count, rate_per_ms, wake_at_ms FROM keys"
+      "SELECT id, uid, name, concurrency, rate_count, rate_per_ms, rate_burst, wake_at_ms FROM keys"
       " WHERE id = ?1");
   if (!row.bind(id).step()) throw std::logic_error("a key is gone");
   KeyInfo key;
@@ -36,8 +36,8 @@ KeyInfo load(Connection& db, std::int64_t id) {
   key.uid = row.uid(1);
   key.name = row.text(2);
   if (!row.is_null(3)) key.limit = row.integer(3);
-  if (!row.is_null(4)) key.rate = RateLimit{row.int64(4), row.int64(5)};
-  key.next_start_at = row.optional_time(6);
+  key.rate = read_rate(row, 4);
+  key.next_start_at = row.optional_time(7);
   key.running =
       count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
                         " WHERE key_id = ?1 AND state = 'running' LIMIT ?2)"),
@@ -83,9 +83,9 @@ void write_limits(Connection& db, std::int64_t id, const KeyPatch& patch) {
   if (patch.limit) db.run("UPDATE keys SET concurrency = ?2 WHERE id = ?1", id, *patch.limit);
   if (!patch.rate) return;
   const std::optional<RateLimit>& rate = *patch.rate;
-  db.run("UPDATE keys SET rate_count = ?2, rate_per_ms = ?3 WHERE id = ?1", id,
+  db.run("UPDATE keys SET rate_count = ?2, rate_per_ms = ?3, rate_burst = ?4 WHERE id = ?1", id,
          rate ? std::optional(rate->count) : std::nullopt,
-         rate ? std::optional(rate->per_ms) : std::nullopt);
+         rate ? std::optional(rate->per_ms) : std::nullopt, rate ? rate->burst : std::nullopt);
 }
 
 }  // namespace
@@ -102,7 +102,7 @@ KeyResult TaskStore::set_key(const Actor& actor, const KeyPatch& patch) {
     }
     const std::int64_t id = found.front().id;
     write_limits(db, id, patch);
-    cap_key_bucket(transaction, id);
+    cap_key_starts(transaction, id);
     transaction.add_event(
         std::nullopt, std::nullopt,
         {.type = "key_set", .actor_uid = actor.uid, .detail = "key=" + patch.name});

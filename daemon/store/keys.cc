@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "daemon/flow/bucket.h"
+#include "daemon/flow/recent_starts.h"
 
 namespace taskd {
 namespace {
@@ -16,7 +16,7 @@ struct Key {
   std::int64_t id = 0;
   std::optional<int> concurrency;
   std::optional<RateLimit> rate;
-  Bucket bucket;
+  RecentStarts starts;
   std::optional<WallTime> wake_at;
 };
 
@@ -37,16 +37,22 @@ std::optional<std::int64_t> id_of(Connection& db, std::uint32_t uid, const std::
 
 std::optional<Key> load_key(Connection& db, std::int64_t id) {
   Query row = db.query(
-      "SELECT concurrency, rate_count, rate_per_ms, rate_full_at_ns, wake_at_ms FROM keys"
+      "SELECT concurrency, rate_count, rate_per_ms, rate_burst, rate_full_at_ns, rate_starts,"
+      " wake_at_ms FROM keys"
       " WHERE id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   Key key;
   key.id = id;
   if (!row.is_null(0)) key.concurrency = row.integer(0);
-  if (!row.is_null(1)) key.rate = RateLimit{row.int64(1), row.int64(2)};
-  key.bucket.full_at_ns = row.int64(3);
-  key.wake_at = row.optional_time(4);
+  key.rate = read_rate(row, 1);
+  key.starts = read_starts(row, 4);
+  key.wake_at = row.optional_time(6);
   return key;
+}
+
+void write_starts(Connection& db, std::int64_t key, const RecentStarts& starts) {
+  db.run("UPDATE keys SET rate_full_at_ns = ?2, rate_starts = ?3 WHERE id = ?1", key,
+         starts.full_at_ns, to_stored(starts.groups));
 }
 
 // How many tasks of the key may start at `now`, whatever their queues.
@@ -69,9 +75,9 @@ Allowance allowance_of(Connection& db, const Key& key, WallTime now) {
     allowed = std::max<std::int64_t>(0, *key.concurrency - count_running(db, key.id));
   }
   if (!key.rate) return {allowed, {}};
-  const std::int64_t left = starts_left(*key.rate, key.bucket, now);
+  const std::int64_t left = starts_left(*key.rate, key.starts, now);
   if (left >= allowed) return {allowed, {}};
-  return {left, next_gain(*key.rate, key.bucket, now)};
+  return {left, next_gain(*key.rate, key.starts, now)};
 }
 
 std::int64_t count_queued(Connection& db, std::int64_t key, const std::string& queue) {
@@ -181,26 +187,29 @@ std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid
   std::optional<int> limit = use.limit;
   if (!id && !limit && !use.rate) limit = kDefaultKeyLimit;
   Query row = db.query(
-      "INSERT INTO keys (uid, name, concurrency, rate_count, rate_per_ms)"
-      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (uid, name) DO UPDATE SET"
+      "INSERT INTO keys (uid, name, concurrency, rate_count, rate_per_ms, rate_burst)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (uid, name) DO UPDATE SET"
       " concurrency = coalesce(excluded.concurrency, concurrency),"
       " rate_count = coalesce(excluded.rate_count, rate_count),"
-      " rate_per_ms = coalesce(excluded.rate_per_ms, rate_per_ms) RETURNING id");
+      " rate_per_ms = coalesce(excluded.rate_per_ms, rate_per_ms),"
+      " rate_burst = iif(excluded.rate_count IS NULL, rate_burst, excluded.rate_burst)"
+      " RETURNING id");
   row.bind(uid, use.name, limit, use.rate ? std::optional(use.rate->count) : std::nullopt,
-           use.rate ? std::optional(use.rate->per_ms) : std::nullopt);
+           use.rate ? std::optional(use.rate->per_ms) : std::nullopt,
+           use.rate ? use.rate->burst : std::nullopt);
   if (!row.step()) throw std::logic_error("a key has no row");
   id = row.int64(0);
   row.run();
-  if (use.rate) cap_key_bucket(transaction, *id);
+  if (use.rate) cap_key_starts(transaction, *id);
   transaction.touch_key(*id);
   return id;
 }
 
-void cap_key_bucket(Transaction& transaction, std::int64_t key) {
+void cap_key_starts(Transaction& transaction, std::int64_t key) {
   const std::optional<Key> stored = load_key(transaction.db(), key);
   if (!stored || !stored->rate) return;
-  transaction.db().run("UPDATE keys SET rate_full_at_ns = ?2 WHERE id = ?1", key,
-                       after_rewind(*stored->rate, stored->bucket, transaction.now()).full_at_ns);
+  write_starts(transaction.db(), key,
+               after_rewind(*stored->rate, stored->starts, transaction.now()));
 }
 
 bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue) {
@@ -213,8 +222,7 @@ bool has_key_room(Transaction& transaction, std::int64_t key, const std::string&
 void count_key_start(Transaction& transaction, std::int64_t id) {
   const std::optional<Key> key = load_key(transaction.db(), id);
   if (!key || !key->rate) return;
-  transaction.db().run("UPDATE keys SET rate_full_at_ns = ?2 WHERE id = ?1", id,
-                       after_start(*key->rate, key->bucket, transaction.now()).full_at_ns);
+  write_starts(transaction.db(), id, after_start(*key->rate, key->starts, transaction.now()));
 }
 
 void settle_keys(Transaction& transaction) {
@@ -224,10 +232,20 @@ void settle_keys(Transaction& transaction) {
 }
 
 void rewind_keys(Transaction& transaction, WallTime now) {
-  transaction.db().run(
-      "UPDATE keys SET wake_at_ms = ?1, rate_full_at_ns = (?1 + rate_per_ms) * 1000000"
-      " WHERE rate_full_at_ns > (?1 + rate_per_ms) * 1000000",
-      now);
+  Connection& db = transaction.db();
+  std::vector<std::int64_t> ahead;
+  {
+    // The text begins with the time of the newest start.
+    Query rows = db.query(
+        "SELECT id FROM keys WHERE CAST(rate_starts AS INTEGER) > ?1"
+        " OR rate_full_at_ns > (?1 + rate_per_ms) * 1000000");
+    rows.bind(now);
+    while (rows.step()) ahead.push_back(rows.int64(0));
+  }
+  for (const std::int64_t key : ahead) {
+    cap_key_starts(transaction, key);
+    db.run("UPDATE keys SET wake_at_ms = ?2 WHERE id = ?1", key, now);
+  }
   transaction.add_wake(now);
 }
 

@@ -20,9 +20,9 @@ bool is_key(Connection& db, std::uint32_t uid, const std::string& name);
 std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid,
                                      const KeyUse& use);
 
-// After its rate was changed: what was started under the old one delays nothing for longer than the
-// new bucket takes to fill.
-void cap_key_bucket(Transaction& transaction, std::int64_t key);
+// After its rate was changed: what was started under the old one delays nothing for longer than an
+// interval of the new one.
+void cap_key_starts(Transaction& transaction, std::int64_t key);
 
 // Whether one more task of the queue may be `queued` rather than `blocked`.
 bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue);

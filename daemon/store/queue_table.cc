@@ -34,30 +34,41 @@ std::string notify_to_stored(const std::vector<Notify>& list) {
   return text;
 }
 
+std::optional<RateLimit> read_rate(const Query& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  RateLimit rate{row.int64(column), row.int64(column + 1)};
+  if (!row.is_null(column + 2)) rate.burst = row.int64(column + 2);
+  return rate;
+}
+
+RecentStarts read_starts(const Query& row, int column) {
+  return {groups_from_stored(row.text(column + 1)), row.int64(column)};
+}
+
 QueueInfo read_queue(const Query& row) {
   QueueInfo info;
   info.settings.name = row.text(0);
   info.settings.capacity = row.int64(1);
   if (!row.is_null(2)) info.settings.concurrency = row.integer(2);
   info.settings.weight = row.integer(3);
-  if (!row.is_null(4)) info.settings.rate = RateLimit{row.int64(4), row.int64(5)};
-  if (!row.is_null(6)) info.paused = QueuePause{row.time(6), row.uid(7), row.text(8)};
-  info.draining = row.int64(9) != 0;
-  info.settings.notify = notify_from_stored(row.text(10));
-  info.settings.defaults = row.text(11);
+  info.settings.rate = read_rate(row, 4);
+  if (!row.is_null(7)) info.paused = QueuePause{row.time(7), row.uid(8), row.text(9)};
+  info.draining = row.int64(10) != 0;
+  info.settings.notify = notify_from_stored(row.text(11));
+  info.settings.defaults = row.text(12);
   return info;
 }
 
 void QueueTable::load(Connection& db) {
   Queues fresh;
   Query queues = db.query(
-      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns FROM queues");
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
+      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM queues");
   while (queues.step()) {
     QueueInfo info = read_queue(queues);
     Queue& queue = fresh[info.settings.name];
     queue.info = std::move(info);
-    queue.bucket.full_at_ns = queues.int64(12);
+    queue.starts = read_starts(queues, 13);
     const auto known = queues_.find(queue.info.settings.name);
     if (known != queues_.end()) queue.pass = known->second.pass;
   }
@@ -72,8 +83,8 @@ void QueueTable::reload_settings(Connection& db, WallTime now) {
   has_new_settings_ = true;
   std::set<std::string, std::less<>> there;
   Query rows = db.query(
-      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns FROM queues");
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
+      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM queues");
   while (rows.step()) {
     QueueInfo info = read_queue(rows);
     const auto [found, is_new] = queues_.try_emplace(info.settings.name);
@@ -82,12 +93,12 @@ void QueueTable::reload_settings(Connection& db, WallTime now) {
     std::copy(std::begin(queue.info.counts), std::end(queue.info.counts), std::begin(info.counts));
     queue.info = std::move(info);
     if (is_new) {
-      queue.bucket.full_at_ns = rows.int64(12);
+      queue.starts = read_starts(rows, 13);
       queue.changed.fill(true);  // it may have been there before, with other counts
     }
     if (const auto& rate = queue.info.settings.rate) {
-      queue.bucket = after_rewind(*rate, queue.bucket, now);
-      queue.bucket_changed = true;
+      queue.starts = after_rewind(*rate, std::move(queue.starts), now);
+      queue.starts_changed = true;
     }
   }
   std::erase_if(queues_, [&](const auto& entry) { return !there.contains(entry.first); });
@@ -130,7 +141,7 @@ QueueTable::Turns QueueTable::turns(WallTime now) const {
   for (const auto& [name, queue] : queues_) {
     if (!has_room(queue)) continue;
     if (const auto& rate = queue.info.settings.rate) {
-      const WallTime start = next_start(*rate, queue.bucket, now);
+      const WallTime start = next_start(*rate, queue.starts, now);
       if (start > now) {
         if (!turns.later || start < *turns.later) turns.later = start;
         continue;
@@ -146,11 +157,11 @@ QueueTable::Turns QueueTable::turns(WallTime now) const {
 
 void QueueTable::take_turn(const std::string& name, WallTime now) {
   Queue& queue = queues_.at(name);
-  journal_.push_back({&queue, std::nullopt, queue.pass, queue.bucket});
+  journal_.push_back({&queue, std::nullopt, queue.pass, queue.starts});
   queue.pass = share_.take(queue.pass, queue.info.settings.weight);
   if (const auto& rate = queue.info.settings.rate) {
-    queue.bucket = after_start(*rate, queue.bucket, now);
-    queue.bucket_changed = true;
+    queue.starts = after_start(*rate, std::move(queue.starts), now);
+    queue.starts_changed = true;
   }
 }
 
@@ -158,11 +169,11 @@ void QueueTable::rewind(WallTime now) {
   for (auto& [name, queue] : queues_) {
     const auto& rate = queue.info.settings.rate;
     if (!rate) continue;
-    const Bucket bucket = after_rewind(*rate, queue.bucket, now);
-    if (bucket.full_at_ns == queue.bucket.full_at_ns) continue;
-    journal_.push_back({&queue, std::nullopt, queue.pass, queue.bucket});
-    queue.bucket = bucket;
-    queue.bucket_changed = true;
+    RecentStarts starts = after_rewind(*rate, queue.starts, now);
+    if (starts == queue.starts) continue;
+    journal_.push_back({&queue, std::nullopt, queue.pass, queue.starts});
+    queue.starts = std::move(starts);
+    queue.starts_changed = true;
   }
 }
 
@@ -173,7 +184,7 @@ void QueueTable::undo() {
       step->queue->count(*step->state) = step->before;
     } else {
       step->queue->pass = step->before;
-      step->queue->bucket = step->bucket;
+      step->queue->starts = std::move(step->starts);
     }
   }
   journal_.clear();
@@ -189,9 +200,10 @@ void QueueTable::flush(Connection& db) {
           name, state, queue.count(state));
       queue.changed[index_of(state)] = false;
     }
-    if (!queue.bucket_changed) continue;
-    db.run("UPDATE queues SET rate_full_at_ns = ?2 WHERE name = ?1", name, queue.bucket.full_at_ns);
-    queue.bucket_changed = false;
+    if (!queue.starts_changed) continue;
+    db.run("UPDATE queues SET rate_full_at_ns = ?2, rate_starts = ?3 WHERE name = ?1", name,
+           queue.starts.full_at_ns, to_stored(queue.starts.groups));
+    queue.starts_changed = false;
   }
 }
 

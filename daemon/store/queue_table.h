@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/flow/bucket.h"
+#include "daemon/flow/recent_starts.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/flow/queue.h"
 #include "daemon/store/connection.h"
@@ -30,7 +30,7 @@ class QueueTable {
   // memory, and begins anew with each daemon.
   void load(Connection& db);
   // After a command changed the queues' rows: their settings alone, and which there are. What
-  // started under another rate delays nothing for longer than the bucket takes to fill now.
+  // started under another rate delays nothing for longer than an interval of the new one.
   void reload_settings(Connection& db, WallTime now);
   // The command did so: once its SQL is undone, too, it has to be done again.
   bool has_new_settings() const { return has_new_settings_; }
@@ -73,7 +73,7 @@ class QueueTable {
 
   ReadyLines& lines() { return lines_; }
 
-  // After the clock was put back: no rate holds its queue up for longer than it takes to fill.
+  // After the clock was put back: no rate holds its queue up for longer than its interval.
   void rewind(WallTime now);
 
   // A command begins; undo() takes back what was done since.
@@ -89,8 +89,8 @@ class QueueTable {
  private:
   struct Queue {
     QueueInfo info;
-    Bucket bucket;
-    bool bucket_changed = false;
+    RecentStarts starts;
+    bool starts_changed = false;
     std::array<bool, std::size(kAllStates)> changed{};
     std::int64_t pass = 0;
 
@@ -102,7 +102,7 @@ class QueueTable {
     Queue* queue;
     std::optional<State> state;  // of a count; else a turn
     std::int64_t before;         // the count, or the pass
-    Bucket bucket;
+    RecentStarts starts;  // with a turn
   };
   using Queues = std::map<std::string, Queue, std::less<>>;
   static bool has_room(const Queue& queue);
@@ -116,9 +116,13 @@ class QueueTable {
   bool has_new_settings_ = false;
 };
 
-// Reads a row of name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,
-// paused_by, paused_why, draining, notify, defaults. The counts are not in it.
+// Reads a row of name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst,
+// paused_at_ms, paused_by, paused_why, draining, notify, defaults. The counts are not in it.
 QueueInfo read_queue(const Query& row);
+// Reads the columns rate_count, rate_per_ms, rate_burst, beginning with that of this number; and
+// rate_full_at_ns, rate_starts.
+std::optional<RateLimit> read_rate(const Query& row, int column);
+RecentStarts read_starts(const Query& row, int column);
 std::string notify_to_stored(const std::vector<Notify>& list);
 
 }  // namespace taskd

@@ -14,15 +14,15 @@ void write_settings(Connection& db, const QueueSettings& settings) {
   const auto& rate = settings.rate;
   db.run(
       "INSERT INTO queues (name, capacity, concurrency, weight, rate_count, rate_per_ms, notify,"
-      " defaults) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET"
+      " defaults, rate_burst) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (name) DO UPDATE SET"
       " capacity = excluded.capacity, concurrency = excluded.concurrency,"
       " weight = excluded.weight, rate_count = excluded.rate_count,"
-      " rate_per_ms = excluded.rate_per_ms, notify = excluded.notify,"
+      " rate_per_ms = excluded.rate_per_ms, rate_burst = excluded.rate_burst, notify = excluded.notify,"
       " defaults = excluded.defaults",
       settings.name, settings.capacity, settings.concurrency, settings.weight,
       rate ? std::optional(rate->count) : std::nullopt,
       rate ? std::optional(rate->per_ms) : std::nullopt, notify_to_stored(settings.notify),
-      settings.defaults);
+      settings.defaults, rate ? rate->burst : std::nullopt);
 }
 
 void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
@@ -188,7 +188,7 @@ std::vector<QueueInfo> TaskStore::queues() {
   return impl_->read([](Connection& db) {
     std::vector<QueueInfo> queues;
     Query rows = db.query(
-        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
+        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
         " paused_by, paused_why, draining, notify, defaults FROM queues ORDER BY name");
     while (rows.step()) {
       queues.push_back(read_queue(rows));
@@ -201,7 +201,7 @@ std::vector<QueueInfo> TaskStore::queues() {
 std::optional<QueueInfo> TaskStore::queue(const std::string& name) {
   return impl_->read([&](Connection& db) -> std::optional<QueueInfo> {
     Query row = db.query(
-        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
+        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
         " paused_by, paused_why, draining, notify, defaults FROM queues WHERE name = ?1");
     if (!row.bind(name).step()) return std::nullopt;
     QueueInfo info = read_queue(row);

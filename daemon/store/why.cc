@@ -2,7 +2,7 @@
 // same order, for one task.
 #include <algorithm>
 
-#include "daemon/flow/bucket.h"
+#include "daemon/flow/recent_starts.h"
 #include "daemon/flow/estimate.h"
 #include "daemon/flow/needs.h"
 #include "daemon/store/store_impl.h"
@@ -160,7 +160,8 @@ class Inquiry {
 
   Why key() {
     Query row = db_.query(
-        "SELECT name, concurrency, rate_count, rate_per_ms, rate_full_at_ns FROM keys"
+        "SELECT name, concurrency, rate_count, rate_per_ms, rate_burst, rate_full_at_ns,"
+        " rate_starts FROM keys"
         " WHERE id = ?1");
     if (!row.bind(task_.key.value_or(0)).step()) return of(WaitKind::turn);
     Why why = of(WaitKind::key_busy, row.text(0));
@@ -177,10 +178,11 @@ class Inquiry {
     why.kind = WaitKind::key_rate;
     why.tasks.clear();
     why.task_count = 0;
-    const RateLimit rate{row.int64(2), row.int64(3)};
-    why.until = next_start(rate, {row.int64(4)}, now_);
+    const RateLimit rate = read_rate(row, 2).value();
+    const RecentStarts starts = read_starts(row, 5);
+    why.until = next_start(rate, starts, now_);
     // Those in front of it take the next starts.
-    why.expected_at = *why.until + why.ahead * rate.per_ms / rate.count;
+    why.expected_at = next_start(rate, starts, now_, why.ahead);
     return why;
   }
 
@@ -188,8 +190,8 @@ class Inquiry {
     const auto needs = needs_of(task_.spec.flow);
     if (const auto unmet = find_unmet(machine_, needs)) return of(WaitKind::never_fits, *unmet);
     Query row = db_.query(
-        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, paused_at_ms,"
-        " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns FROM queues"
+        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
+        " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM queues"
         " WHERE name = ?1");
     if (!row.bind(task_.spec.queue).step()) return of(WaitKind::turn);
     const QueueInfo queue = read_queue(row);
@@ -210,12 +212,13 @@ class Inquiry {
       return why;
     }
     if (const auto& rate = queue.settings.rate) {
-      const WallTime next = next_start(*rate, {row.int64(12)}, now_);
+      const RecentStarts starts = read_starts(row, 13);
+      const WallTime next = next_start(*rate, starts, now_);
       if (next > now_) {
         why = of(WaitKind::queue_rate, queue.settings.name);
         why.until = next;
         why.ahead = ahead;
-        why.expected_at = next + ahead * rate->per_ms / rate->count;
+        why.expected_at = next_start(*rate, starts, now_, ahead);
         return why;
       }
     }

@@ -1,5 +1,5 @@
-// At most so many starts an interval: the value, and how people write it. What a bucket of tokens
-// makes of it is in flow/bucket.h.
+// At most so many starts an interval: the value, and how people write it. How it limits starts is in
+// flow/recent_starts.h.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,14 @@ inline constexpr std::int64_t kMaxRatePerMs = 366LL * 24 * 3600 * 1000;
 struct RateLimit {
   std::int64_t count = 1;      // 1 to kMaxRateCount
   std::int64_t per_ms = 1000;  // 1 to kMaxRatePerMs
+  // How many may start together after a quiet time, 1 to `count`; empty: all of them.
+  std::optional<std::int64_t> burst = {};
   bool operator==(const RateLimit&) const = default;
 };
 
-// "10/1m", "5/s", "1/90s": a count, a slash and a duration, or a unit alone for one of it.
+// "10/1m", "5/s", "1/90s": a count, a slash and a duration, or a unit alone for one of it; and
+// perhaps a burst: "10/1m,burst=2".
 std::optional<RateLimit> parse_rate(std::string_view text);
-std::string format_rate(const RateLimit& limit);  // "10/1m"
+std::string format_rate(const RateLimit& limit);  // as parse_rate() reads it
 
 }  // namespace taskd

@@ -41,6 +41,10 @@ constexpr JsonField<RateLimit> kRateFields[] = {
                  RateLimit& rate) { reader.integer(value, at, 1, kMaxRateCount, rate.count); }},
     {"per_ms", [](FieldReader& reader, const json& value, const std::string& at,
                   RateLimit& rate) { reader.integer(value, at, 1, kMaxRatePerMs, rate.per_ms); }},
+    {"burst",
+     [](FieldReader& reader, const json& value, const std::string& at, RateLimit& rate) {
+       if (!value.is_null()) reader.integer(value, at, 1, kMaxRateCount, rate.burst.emplace());
+     }},
 };
 
 constexpr JsonField<KeyUse> kKeyFields[] = {
@@ -129,12 +133,7 @@ void key_from_json(const json& value, KeyUse& key) {
   if (const json* limit = find(value, "limit")) {
     key.limit = static_cast<int>(integer_of("key", *limit, kMaxKeyLimit));
   }
-  const json* rate = find(value, "rate");
-  if (rate == nullptr) return;
-  const json* count = find(*rate, "count");
-  const json* per_ms = find(*rate, "per_ms");
-  if (count == nullptr || per_ms == nullptr) refuse_flow("key");
-  key.rate = RateLimit{integer_of("key", *count), integer_of("key", *per_ms)};
+  if (const json* rate = find(value, "rate")) key.rate = rate_from_json(*rate);
 }
 
 void unique_from_json(const json& value, Unique& unique) {
@@ -209,6 +208,8 @@ void read_rate_limit(FieldReader& reader, const json& value, const std::string& 
   read_fields(reader, value, at, kRateFields, rate);
   if (!value.contains("count") || !value.contains("per_ms"))
     reader.complain(at, "both \"count\" and \"per_ms\" are needed");
+  if (rate.burst && *rate.burst > rate.count)
+    reader.complain(at + "/burst", "must be at most \"count\"");
 }
 
 void read_key(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
@@ -263,7 +264,16 @@ void read_on_dependency_failed(FieldReader& reader, const json& value, const std
 
 json rate_to_json(const std::optional<RateLimit>& rate) {
   if (!rate) return nullptr;
-  return {{"count", rate->count}, {"per_ms", rate->per_ms}};
+  json out = {{"count", rate->count}, {"per_ms", rate->per_ms}};
+  if (rate->burst) out["burst"] = *rate->burst;
+  return out;
+}
+
+RateLimit rate_from_json(const json& value) {
+  RateLimit rate{value.at("count").get<std::int64_t>(), value.at("per_ms").get<std::int64_t>()};
+  if (const auto burst = value.find("burst"); burst != value.end() && !burst->is_null())
+    rate.burst = burst->get<std::int64_t>();
+  return rate;
 }
 
 json dependencies_to_json(const std::vector<Dependency>& dependencies) {

@@ -32,6 +32,8 @@ void read_on_dependency_failed(FieldReader&, const nlohmann::json& value, const 
                                TaskFlow&);
 
 nlohmann::json rate_to_json(const std::optional<RateLimit>& rate);  // null without one
+// What rate_to_json() wrote. Throws nlohmann::json::exception for anything else.
+RateLimit rate_from_json(const nlohmann::json& value);
 
 // Writes its members into an object that is open: with `all`, also what is as it is by default, and
 // the dependencies.

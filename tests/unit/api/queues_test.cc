@@ -262,7 +262,7 @@ TEST_CASE("everybody sees the queues and all counts, but only an admin changes t
 
 TEST_CASE("a queue comes back from its JSON as it was") {
   QueueInfo queue;
-  queue.settings = {"mail", 7, 2, RateLimit{3, 4000}, 5};
+  queue.settings = {"mail", 7, 2, RateLimit{3, 4000, 2}, 5};
   queue.paused = QueuePause{{1'772'366'400'001}, 1000, "why"};
   queue.draining = true;
   for (std::size_t i = 0; i < std::size(queue.counts); ++i)

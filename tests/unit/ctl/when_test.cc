@@ -81,11 +81,12 @@ TEST_CASE("a duration or a rate out of range is told from one that is none") {
   CHECK(message([] { duration_flag("--delay", "3650d"); }) == "taken");
   CHECK(message([] { duration_flag("--delay", "-5s"); }).find("is not a duration") !=
         std::string::npos);
-  for (const char* text : {"1000001/1s", "0/s", "1/367d", "1/0s"}) {
+  for (const char* text : {"1000001/1s", "0/s", "1/367d", "1/0s", "2/1s,burst=3"}) {
     CAPTURE(text);
     CHECK(message([&] { rate_value("--rate", text); }) ==
           "--rate: \"" + std::string(text) +
-              "\" is out of range: from 1 to 1,000,000 starts, in 1ms to 366d");
+              "\" is out of range: from 1 to 1,000,000 starts, in 1ms to 366d, a burst from "
+              "1 to the count");
   }
   CHECK(message([] { rate_value("--rate", "10"); }).find("is not a count and a time") !=
         std::string::npos);

@@ -183,8 +183,8 @@ class FlowHistory : public Fixture {
     if (one_in(2)) {
       patch.limit = limits.running = some_limit();
     } else {
-      limits.bucket.set(some_rate(), model.now_ms);
-      patch.rate = limits.bucket.rate;
+      limits.starts.rate = some_rate();
+      patch.rate = limits.starts.rate;
     }
     tell("key ", name, " has ", describe(limits));
     RC_ASSERT(std::holds_alternative<KeyInfo>(store->set_key(kAlice, patch)));
@@ -282,16 +282,16 @@ class FlowHistory : public Fixture {
   }
   void set_rate(const std::string& queue) {
     ModelLimits& limits = model.queue(queue).limits;
-    limits.bucket.set(some_rate(), model.now_ms);
+    limits.starts.rate = some_rate();
     tell(queue, " has ", describe(limits));
-    store->set_queue(kRoot, {.name = queue, .rate = limits.bucket.rate}, false);
+    store->set_queue(kRoot, {.name = queue, .rate = limits.starts.rate}, false);
   }
 
   static std::string describe(const std::optional<RateLimit>& rate) {
     return rate ? " rate " + format_rate(*rate) : "";
   }
   static std::string describe(const ModelLimits& limits) {
-    return "limit " + std::to_string(limits.running.value_or(0)) + describe(limits.bucket.rate);
+    return "limit " + std::to_string(limits.running.value_or(0)) + describe(limits.starts.rate);
   }
   static std::string describe(const TaskSpec& spec) {
     const TaskFlow& flow = spec.flow;
@@ -370,7 +370,6 @@ class FlowHistory : public Fixture {
   static std::optional<int> some_limit() {
     return one_in(3) ? std::nullopt : std::optional(pick(1, 4));
   }
-  // Such that a token comes each so many whole milliseconds.
   static std::optional<RateLimit> some_rate() {
     if (one_in(3)) return std::nullopt;
     return RateLimit{pick(1, 5), one_of<std::int64_t>({600, 1200, 4800})};

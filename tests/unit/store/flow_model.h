@@ -47,9 +47,9 @@ class FlowModel {
     ModelTask& task = tasks_.at(id);
     ModelQueue& queue = queues_.at(task.spec.queue);
     queue.pass = share_.take(queue.pass, queue.weight);
-    queue.limits.bucket.take(now_ms);
+    queue.limits.starts.take(now_ms);
     const std::string& key = task.spec.flow.key.name;
-    if (!key.empty()) keys_.at(key).bucket.take(now_ms);
+    if (!key.empty()) keys_.at(key).starts.take(now_ms);
     task.phase = Phase::runs;
   }
   void end(TaskId id, const Outcome& outcome) { tasks_.end(id, outcome, now_ms); }
@@ -124,11 +124,11 @@ class FlowModel {
   std::optional<std::int64_t> next_later_ms() const {
     std::optional<std::int64_t> first;
     for (const auto& [name, queue] : queues_) {
-      const ModelBucket& bucket = queue.limits.bucket;
+      const ModelStarts& starts = queue.limits.starts;
       const auto& limit = queue.limits.running;
       const bool full = queue.paused || (limit && running_in(name) >= *limit);
-      if (full || bucket.left(now_ms) > 0 || line(name).empty()) continue;
-      const std::int64_t at = bucket.next_token_at(now_ms);
+      if (full || starts.left(now_ms) > 0 || line(name).empty()) continue;
+      const std::int64_t at = starts.next_at(now_ms);
       first = std::min(first.value_or(at), at);
     }
     return first;
@@ -205,7 +205,7 @@ class FlowModel {
     ModelLimits& limits = key->second;
     if (is_new && !use.limit && !use.rate) limits.running = kDefaultKeyLimit;
     if (use.limit) limits.running = use.limit;
-    if (use.rate) limits.bucket.set(use.rate, now_ms);
+    if (use.rate) limits.starts.rate = use.rate;
   }
   void forget_unused_keys() {
     std::erase_if(keys_, [&](const auto& key) {

@@ -4,47 +4,45 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "daemon/task/task_flow.h"
 
 namespace taskd {
 
-// Tokens, counted in the time that refills them: in whole milliseconds, since the intervals of
-// these histories divide evenly. A change of the rate leaves the moment at which it is full, unless
-// that is later than an empty one would be.
-struct ModelBucket {
+// Never more than the rate's count in an interval, wherever it begins. What started before the rate
+// was changed counts, too.
+struct ModelStarts {
   std::optional<RateLimit> rate;
-  std::int64_t full_at_ms = 0;
+  std::vector<std::int64_t> at_ms = {};
 
-  void set(std::optional<RateLimit> to, std::int64_t now_ms) {
-    rate = to;
-    if (rate) full_at_ms = std::min(full_at_ms, now_ms + rate->per_ms);
-  }
-  std::int64_t token_ms() const { return rate->per_ms / rate->count; }
-  std::int64_t missing_ms(std::int64_t now_ms) const {
-    return std::clamp<std::int64_t>(full_at_ms - now_ms, 0, rate->per_ms);
-  }
   std::int64_t left(std::int64_t now_ms) const {
     if (!rate) return std::numeric_limits<int>::max();
-    return (rate->per_ms - missing_ms(now_ms)) / token_ms();
+    const auto counts = [&](std::int64_t at) { return at > now_ms - rate->per_ms; };
+    return std::max<std::int64_t>(rate->count - std::count_if(at_ms.begin(), at_ms.end(), counts),
+                                  0);
   }
   void take(std::int64_t now_ms) {
-    if (rate) full_at_ms = now_ms + missing_ms(now_ms) + token_ms();
+    if (!rate) return;  // what starts without a rate is not kept
+    std::erase_if(at_ms, [&](std::int64_t at) { return at <= now_ms - rate->per_ms; });
+    at_ms.push_back(now_ms);
   }
-  // Of one that is empty.
-  std::int64_t next_token_at(std::int64_t now_ms) const {
-    return now_ms + missing_ms(now_ms) - (rate->per_ms - token_ms());
+  // When there will be one left, of one that has none.
+  std::int64_t next_at(std::int64_t now_ms) const {
+    for (std::int64_t ms = now_ms;; ++ms) {
+      if (left(ms) > 0) return ms;
+    }
   }
 };
 
 struct ModelLimits {
   std::optional<int> running;
-  ModelBucket bucket;
+  ModelStarts starts;
 
   // How many may start now, while so many run.
   std::int64_t left(int runs, std::int64_t now_ms) const {
-    const std::int64_t tokens = bucket.left(now_ms);
-    return running ? std::clamp<std::int64_t>(*running - runs, 0, tokens) : tokens;
+    const std::int64_t allowed = starts.left(now_ms);
+    return running ? std::clamp<std::int64_t>(*running - runs, 0, allowed) : allowed;
   }
 };
 

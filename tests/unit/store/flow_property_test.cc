@@ -158,7 +158,7 @@ struct CheckedHistory : FlowHistory {
       }
     }
     std::erase_if(rates, [&](const auto& rate) { return !limits.contains(rate.first); });
-    for (const auto& [group, limit] : limits) rate_of(group, limit.bucket.rate);
+    for (const auto& [group, limit] : limits) rate_of(group, limit.starts.rate);
   }
 
   // Once it is another, starts are counted anew.
@@ -167,19 +167,17 @@ struct CheckedHistory : FlowHistory {
     if (rate.limit != limit) rate = {limit, {}};
     return rate;
   }
-  // At each start: never more than a bucket holds and what came into it since.
+  // At each start: never more than the count in the interval that ends now.
   void check_rates(const TaskSpec& spec) {
     const std::map<std::string, ModelLimits> limits = all_limits();
     for (const std::string& group : groups_of(spec)) {
-      const auto& rate = limits.at(group).bucket.rate;
+      const auto& rate = limits.at(group).starts.rate;
       Rate& seen = rate_of(group, rate);
       if (!rate) continue;
       seen.starts_ms.push_back(model.now_ms);
-      std::int64_t count = std::ssize(seen.starts_ms);
-      for (const std::int64_t since_ms : seen.starts_ms) {
-        RC_ASSERT((count-- - rate->count) * rate->per_ms <=
-                  (model.now_ms - since_ms) * rate->count);
-      }
+      RC_ASSERT(std::count_if(seen.starts_ms.begin(), seen.starts_ms.end(), [&](auto at_ms) {
+                  return at_ms > model.now_ms - rate->per_ms;
+                }) <= rate->count);
     }
   }
 

@@ -85,20 +85,20 @@ TEST_CASE_FIXTURE(QueuesFixture, "queues share the workers by their weights") {
   CHECK(of_b == 60);
 }
 
-TEST_CASE_FIXTURE(QueuesFixture, "a rate lets its burst start at once and says when the next may") {
+TEST_CASE_FIXTURE(QueuesFixture, "a rate lets its count start at once and says when the next may") {
   set({.name = "default", .rate = RateLimit{2, 60'000}});
   for (int i = 0; i < 4; ++i) submit();
   CHECK(claim_all() == Ids{1, 2});
   const Claims none = store->claim(1);
   CHECK(none.claims.empty());
   CHECK_FALSE(none.more);
-  CHECK(none.later == WallTime{clock.now_ms + 30'000});
-  restart();  // a restart gives no second burst
+  CHECK(none.later == WallTime{clock.now_ms + 60'000});
+  restart();  // which forgets no start
   CHECK(claim_all().empty());
-  clock.now_ms += 30'000;
-  CHECK(claim_all() == Ids{3});
-  clock.now_ms += 30'000;
-  CHECK(claim_all() == Ids{4});
+  clock.now_ms += 59'999;
+  CHECK(claim_all().empty());
+  clock.now_ms += 1;
+  CHECK(claim_all() == Ids{3, 4});
   CHECK_FALSE(store->claim(1).later);
 }
 
@@ -204,11 +204,11 @@ TEST_CASE_FIXTURE(QueuesFixture,
   CHECK(std::holds_alternative<UnknownQueue>(
       store->set_queue(kRoot, {.name = "mail", .weight = 2}, false)));
   set({.name = "mail", .capacity = 5, .weight = 2});
-  set({.name = "mail", .rate = RateLimit{1, 1000}});
+  set({.name = "mail", .rate = RateLimit{4, 1000, 2}});
   const QueueSettings settings = store->queue("mail")->settings;
   CHECK(settings.capacity == 5);
   CHECK(settings.weight == 2);
-  CHECK(settings.rate == RateLimit{1, 1000});
+  CHECK(settings.rate == RateLimit{4, 1000, 2});
   CHECK_FALSE(settings.concurrency);
   const QueuePatch file[] = {{.name = "mail", .concurrency = 3}};
   store->configure_queues(file);
