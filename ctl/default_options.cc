@@ -35,6 +35,7 @@ constexpr DefaultOption kOptions[] = {
     {"no-retry-on", "/no_retry_on"},
     {"on-lost", "/on_lost"},
     {"max-lost", "/max_lost"},
+    {"on-bad-result", "/on_bad_result"},
     {"keep", "/keep_ms"},
     {"key", "/key"},
     {"key-limit", "/key/limit"},

@@ -23,6 +23,12 @@ std::int64_t read_next_offset(const Exchange& exchange) {
   return *offset;
 }
 
+// A daemon of 0.1.0 does not say.
+std::int64_t read_dropped(const Exchange& exchange) {
+  const std::string* const header = exchange.answer().header("taskd-dropped-bytes");
+  return header != nullptr ? parse_int(*header).value_or(0) : 0;
+}
+
 }  // namespace
 
 std::string logs_target(TaskId task, std::string_view stream, int attempt) {
@@ -138,6 +144,7 @@ OutputTail fetch_tail(const Client& client, const std::string& target, std::int6
   client.finish(exchange, kAnswerMs);
   client.check_status(exchange);
   tail.next_offset = read_next_offset(exchange);
+  tail.dropped_bytes = read_dropped(exchange);
   return tail;
 }
 
@@ -161,8 +168,8 @@ OutputTail fetch_last_lines(const Client& client, const std::string& target, std
   }
 }
 
-std::int64_t fetch_output(const Client& client, const std::string& target, std::int64_t offset,
-                          const ByteSink& sink) {
+OutputTail fetch_output(const Client& client, const std::string& target, std::int64_t offset,
+                        const ByteSink& sink) {
   while (true) {
     HttpRequest request;
     request.target = target + "&offset=" + std::to_string(offset);
@@ -174,7 +181,7 @@ std::int64_t fetch_output(const Client& client, const std::string& target, std::
     client.finish(exchange, kAnswerMs);
     client.check_status(exchange);
     const std::int64_t next = read_next_offset(exchange);
-    if (received == 0 || next <= offset) return next;
+    if (received == 0 || next <= offset) return {{}, next, read_dropped(exchange)};
     offset = next;
   }
 }

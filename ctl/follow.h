@@ -65,15 +65,16 @@ class AttemptFollower {
 struct OutputTail {
   std::string bytes;
   std::int64_t next_offset = 0;
+  std::int64_t dropped_bytes = 0;  // of the whole stream
 };
 inline constexpr std::int64_t kMaxAnswerOutput = 8 << 20;  // what the API gives at once
 OutputTail fetch_tail(const Client& client, const std::string& logs_target, std::int64_t bytes);
 // The last `lines` lines, as far as they lie within the last 8 MiB.
 OutputTail fetch_last_lines(const Client& client, const std::string& logs_target,
                             std::int64_t lines);
-// Everything from `offset` to the present end. Returns where that is.
-std::int64_t fetch_output(const Client& client, const std::string& logs_target, std::int64_t offset,
-                          const ByteSink& sink);
+// Everything from `offset` to the present end, into the sink: the answer has no bytes.
+OutputTail fetch_output(const Client& client, const std::string& logs_target, std::int64_t offset,
+                        const ByteSink& sink);
 
 // "/v1/tasks/12/logs?stream=stdout", with "&attempt=N" unless it is 0 (the latest).
 std::string logs_target(TaskId task, std::string_view stream, int attempt);

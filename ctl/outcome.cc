@@ -10,7 +10,19 @@
 namespace taskd::ctl {
 namespace {
 
-// The API spells a failed start as "step: text of the errno".
+// Of a command that could not be run. The API spells that as a sentence, or, where an earlier
+// version recorded it, as "exec: text of the errno".
+int exit_code_of_start(const std::string& error) {
+  for (const char* const begin : {"Program ", "Interpreter ", "exec: "}) {
+    if (!error.starts_with(begin)) continue;
+    const bool missing = error.find(" does not exist") != std::string::npos ||
+                         error.ends_with(" was not found in PATH") ||
+                         error.ends_with(std::strerror(ENOENT));
+    return missing ? 127 : 126;
+  }
+  return error.starts_with("Command ") ? 126 : kExitNoResult;
+}
+
 int exit_code_of(const Outcome& outcome) {
   switch (outcome.kind) {
     case OutcomeKind::exited:
@@ -22,8 +34,7 @@ int exit_code_of(const Outcome& outcome) {
     case OutcomeKind::oom_killed:
       return 128 + 9;
     case OutcomeKind::spawn_failed:
-      if (!outcome.detail.starts_with("exec")) return kExitNoResult;
-      return outcome.detail.ends_with(std::strerror(ENOENT)) ? 127 : 126;
+      return exit_code_of_start(outcome.detail);
     case OutcomeKind::reported:
       return kExitSomeFailed;
     case OutcomeKind::lost:
@@ -32,20 +43,6 @@ int exit_code_of(const Outcome& outcome) {
       break;
   }
   return kExitNoResult;
-}
-
-// "exec: No such file or directory" leaves open which file.
-std::string describe_last_outcome(const Task& task) {
-  if (!task.last_outcome) return "";
-  const Outcome& outcome = *task.last_outcome;
-  const std::string program = !task.spec.argv.empty() ? task.spec.argv[0]
-                              : !task.spec.handler.empty()
-                                  ? "the program of handler " + task.spec.handler
-                                  : "";
-  if (outcome.kind != OutcomeKind::spawn_failed || !outcome.detail.starts_with("exec: ") ||
-      program.empty())
-    return describe_outcome(outcome);
-  return escape_for_humans(program + outcome.detail.substr(std::strlen("exec")));
 }
 
 }  // namespace
@@ -96,7 +93,7 @@ std::string describe_reason(const Task& task) {
     return task.cancel_requested_at ? "stopping" : describe_progress(task);
   if (task.state == State::succeeded) return "";
   if (task.state == State::cancelled) return task.attempt == 0 ? "never ran" : "";
-  const std::string last = describe_last_outcome(task);
+  const std::string last = task.last_outcome ? describe_outcome(*task.last_outcome) : "";
   if (task.state != State::failed) return last;  // why it waits for another try
   const Reason reason = task.reason.value_or(Reason::exit);
   const bool says_itself = reason == Reason::exit || reason == Reason::signal ||

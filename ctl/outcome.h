@@ -13,7 +13,7 @@ namespace taskd::ctl {
 // started; 125 where there is no code: cancelled, lost, never begun.
 int exit_code_of(const Task& task);
 
-// The reason column: "exit 3", "SIGKILL", "timeout", "exec: No such file or directory", "in 9s"; of
+// The reason column: "exit 3", "SIGKILL", "timeout", "Folder /nosuch does not exist", "in 9s"; of
 // a running task its progress. "" = nothing to add.
 std::string describe_outcome(const Outcome& outcome);
 std::string describe_reason(const Task& task);

@@ -39,6 +39,7 @@ constexpr FieldFlag kFlags[] = {
     {"no_retry_on", "--no-retry-on"},
     {"on_lost", "--on-lost"},
     {"max_lost", "--max-lost"},
+    {"on_bad_result", "--on-bad-result"},
     {"keep_ms", "--keep"},
     {"key/limit", "--key-limit"},
     {"key/rate", "--key-rate"},

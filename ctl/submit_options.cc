@@ -147,6 +147,9 @@ void SubmitOptions::declare_task(Args& args) {
   args.list("--no-retry-on", "LIST", no_retry_on_, "never try again after these");
   args.option("--on-lost", "WHAT", on_lost_,
               "when the machine goes down under it: rerun\n(default) or fail");
+  args.option("--on-bad-result", "WHAT", on_bad_result_,
+              "when its result is no JSON or over 64 KiB: fail\n"
+              "(default) or ignore");
   args.option("--max-lost", "N", max_lost_, "so many re-runs after losses at most (default: 3)");
   args.list("--env", "K=V", env_,
             "a variable; K alone takes it from here. Sent\n"
@@ -311,6 +314,13 @@ void SubmitOptions::set_retries(TaskSpec& spec) const {
       throw UsageError(kExitUsage,
                        "--on-lost: " + in_quotes(*on_lost_) + " is neither rerun nor fail");
     spec.on_lost = *on_lost;
+  }
+  if (on_bad_result_) {
+    const auto on_bad_result = parse_on_bad_result(*on_bad_result_);
+    if (!on_bad_result)
+      throw UsageError(kExitUsage, "--on-bad-result: " + in_quotes(*on_bad_result_) +
+                                       " is neither fail nor ignore");
+    spec.on_bad_result = *on_bad_result;
   }
   spec.retry_on = retry_matches("--retry-on", retry_on_);
   spec.no_retry_on = retry_matches("--no-retry-on", no_retry_on_);

@@ -72,6 +72,7 @@ class SubmitOptions {
   std::optional<std::string> shell_, name_, queue_, priority_, delay_, at_, timeout_, grace_;
   std::optional<std::string> progress_timeout_, handler_, payload_;
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
+  std::optional<std::string> on_bad_result_;
   std::optional<std::string> like_, array_, max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;
   FlowOptions flow_;

@@ -23,6 +23,7 @@ nlohmann::json SubmitOptions::body_of(const NewTask& task) const {
   if (max_attempts_) body["max_attempts"] = spec.max_attempts;
   if (max_lost_) body["max_lost"] = spec.max_lost;
   if (on_lost_) body["on_lost"] = to_string(spec.on_lost);
+  if (on_bad_result_) body["on_bad_result"] = to_string(spec.on_bad_result);
   if (backoff_) body["backoff"]["kind"] = to_string(spec.backoff.kind);
   if (retry_delay_) body["backoff"]["initial_ms"] = spec.backoff.initial_ms;
   if (retry_max_delay_) body["backoff"]["max_ms"] = spec.backoff.max_ms;

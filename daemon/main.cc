@@ -151,8 +151,8 @@ void check_state_dir(const std::string& path) {
   }
 }
 
-// Jobs of other users reach their own files through it (TASKD_RESULT_FILE). Nothing else in there
-// is open to them.
+// Jobs of other users reach the files that they are given through it (process/job_folder.h).
+// Nothing else in there is open to them.
 void let_jobs_pass(const std::string& path) {
   struct stat info {};
   if (::geteuid() != 0 || ::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IXOTH) != 0) return;
@@ -160,7 +160,7 @@ void let_jobs_pass(const std::string& path) {
     log::info("other users may pass through the state directory now, as their jobs do",
               {{"path", path}});
   } else {
-    log::warn("jobs of other users cannot reach their result files",
+    log::warn("jobs of other users cannot reach the files that they are given",
               {{"path", path}, {"error", std::strerror(errno)}});
   }
 }
@@ -177,6 +177,7 @@ class Daemon {
         attempts_dir_(config.state_dir + "/attempts"),
         store_(TaskStore::open(store_options(config))),
         launcher_({.attempts_dir = attempts_dir_,
+                   .jobs_dir = config.state_dir + "/jobs",
                    .shim_path = config.shim,
                    .boot_id = boot_id_,
                    .socket = config.socket,

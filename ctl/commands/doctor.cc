@@ -264,10 +264,14 @@ class Doctor {
     selection.since = context_.clock.wall_now() + -kRecentMs;
     std::size_t count = 0;
     std::size_t dead = 0;
+    std::vector<Task> poison;
     list_tasks(client_, filter_to_query(selection), kManyFailures, [&](const nlohmann::json& task) {
       ++count;
-      if (is_dead(read_task(task))) ++dead;
+      const Task failed = read_task(task);
+      if (is_dead(failed)) ++dead;
+      if (failed.reason == Reason::poison) poison.push_back(failed);
     });
+    look_at_poison(poison);
     if (count == 0)
       add("ok", "failures", "no task of the last day has failed");
     else
@@ -277,6 +281,19 @@ class Doctor {
               (dead > 0 ? ", " + std::to_string(dead) + " of them dead" : ""),
           dead > 0 ? "taskctl list --dead --since 1d; once mended, taskctl retry --dead"
                    : "taskctl list --state failed --since 1d");
+  }
+
+  // Tasks whose attempts lost their supervisors, one after the other.
+  void look_at_poison(const std::vector<Task>& tasks) {
+    if (tasks.empty()) return;
+    const std::string first = std::to_string(tasks.front().id);
+    std::string finding =
+        "#" + first + (tasks.size() == 1 ? "" : " and " + count_tasks(tasks.size() - 1) + " more") +
+        " lost every attempt";
+    if (tasks.front().last_outcome)
+      finding += ": " + escape_for_humans(tasks.front().last_outcome->detail);
+    add("warn", "poison", finding,
+        "taskctl why " + first + ": a command may kill its parent process");
   }
 
   static bool is_dead(const Task& task) {

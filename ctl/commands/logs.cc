@@ -47,14 +47,21 @@ std::int64_t number_flag(std::string_view flag, const std::string& text, std::in
   return *value;
 }
 
-// What is there of one stream. Returns the offset where it ends.
-std::int64_t print_present(const Client& client, const std::string& target,
-                           const LogOptions& options, const ByteSink& sink) {
+// What is there of one stream.
+OutputTail print_present(const Client& client, const std::string& target, const LogOptions& options,
+                         const ByteSink& sink) {
   if (!options.lines && !options.tail_bytes) return fetch_output(client, target, 0, sink);
-  const OutputTail tail = options.lines ? fetch_last_lines(client, target, *options.lines)
-                                        : fetch_tail(client, target, *options.tail_bytes);
+  OutputTail tail = options.lines ? fetch_last_lines(client, target, *options.lines)
+                                  : fetch_tail(client, target, *options.tail_bytes);
   sink(tail.bytes);
-  return tail.next_offset;
+  return tail;
+}
+
+// Else only a marker within the output tells, which may be far above or in a file.
+void say_dropped(Context& context, TaskId id, std::string_view stream, std::int64_t bytes) {
+  if (bytes == 0) return;
+  context.say(std::to_string(bytes) + " bytes of task " + std::to_string(id) + "'s " +
+              std::string(stream) + " were dropped: over the daemon's output_cap, or no room");
 }
 
 void follow(Context& context, const Client& client, TaskId id, const LogOptions& options,
@@ -67,7 +74,8 @@ void follow(Context& context, const Client& client, TaskId id, const LogOptions&
     if (!wanted) return out;
     const bool skips = options.lines || options.tail_bytes;
     if (skips && attempt <= task.attempt)
-      out.offset = print_present(client, logs_target(id, stream, attempt), options, sink);
+      out.offset =
+          print_present(client, logs_target(id, stream, attempt), options, sink).next_offset;
     out.sink = std::move(sink);
     return out;
   };
@@ -80,6 +88,16 @@ void follow(Context& context, const Client& client, TaskId id, const LogOptions&
     const bool reader_gone = follower.step(kQuietMs, STDOUT_FILENO, 0);
     output.flush();
     if (reader_gone) throw Failure(kExitClosedPipe, "");
+  }
+  const auto say_end = [&](bool wanted, std::string_view stream) {
+    if (!wanted) return;
+    const std::string target = logs_target(id, stream, attempt);
+    say_dropped(context, id, stream, fetch_tail(client, target, 1).dropped_bytes);
+  };
+  try {
+    say_end(options.out, "stdout");
+    say_end(options.err, "stderr");
+  } catch (const Refused&) {  // it was removed since, or never had an attempt
   }
 }
 
@@ -132,12 +150,16 @@ int logs_command(Context& context, const Words& argv) {
       continue;
     }
     try {
+      OutputTail out, err;
       if (options.out)
-        print_present(client, logs_target(id, "stdout", options.attempt), options,
-                      output.out_sink());
+        out = print_present(client, logs_target(id, "stdout", options.attempt), options,
+                            output.out_sink());
       if (options.err)
-        print_present(client, logs_target(id, "stderr", options.attempt), options,
-                      output.err_sink());
+        err = print_present(client, logs_target(id, "stderr", options.attempt), options,
+                            output.err_sink());
+      if (out.dropped_bytes + err.dropped_bytes > 0) output.flush();
+      say_dropped(context, id, "stdout", out.dropped_bytes);
+      say_dropped(context, id, "stderr", err.dropped_bytes);
     } catch (const Refused& refused) {
       if (ids.size() == 1 || refused.problem.code != "no_such_attempt") throw;
       context.say(refused.what());  // the others have their output

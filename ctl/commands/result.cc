@@ -18,7 +18,8 @@ constexpr HelpText kResultHelp{
         R"(Prints what came of a task; or says it, from inside a job: any JSON of at most 64 KiB,
 as an argument or on standard input (-). Digits alone are an id: a result that is a
 number goes through standard input. A later result replaces an earlier one, and what
-the job leaves in $TASKD_RESULT_FILE, if anything, replaces both at its end.
+the job wrote into $TASKD_RESULT_FILE, if anything, replaces both at its end; if that
+is no JSON or over 64 KiB, the task fails (submit --on-bad-result).
 A job's report waits out a restart of the daemon.)",
     .examples =
         R"(  taskctl result 12 | jq .rows

@@ -56,7 +56,9 @@ std::string policy_text(const TaskSpec& spec) {
            format_duration_ms(spec.backoff.max_ms);
   if (!spec.retry_on.empty()) out += "; only after " + matches_text(spec.retry_on);
   if (!spec.no_retry_on.empty()) out += "; never after " + matches_text(spec.no_retry_on);
-  return out + "; when lost: " + std::string(to_string(spec.on_lost));
+  out += "; when lost: " + std::string(to_string(spec.on_lost));
+  if (spec.on_bad_result == OnBadResult::ignore) out += "; bad results are ignored";
+  return out;
 }
 
 std::string state_text(const Task& task, const Painter& paint) {
@@ -118,6 +120,16 @@ std::string units_text(const Grant& granted) {
   return escape_for_humans(text);
 }
 
+// "1.2 MiB of stdout dropped"; "" when all was kept.
+std::string dropped_text(const Attempt& attempt) {
+  const auto of = [](std::int64_t bytes, const char* stream) {
+    return bytes == 0 ? "" : format_bytes(bytes) + " of " + stream + " dropped";
+  };
+  std::string text = of(attempt.stdout_dropped_bytes, "stdout");
+  const std::string err = of(attempt.stderr_dropped_bytes, "stderr");
+  return text + (text.empty() || err.empty() ? "" : ", ") + err;
+}
+
 std::string attempt_text(const Attempt& attempt, WallTime now) {
   std::string text = format_local(attempt.started_at);
   if (!attempt.granted.empty()) text += ", with " + units_text(attempt.granted);
@@ -126,6 +138,7 @@ std::string attempt_text(const Attempt& attempt, WallTime now) {
   text += ", " + describe_outcome(*attempt.outcome);
   if (!says_detail(attempt.outcome->kind) && !attempt.outcome->detail.empty())
     text += " (" + escape_for_humans(attempt.outcome->detail) + ")";
+  if (const std::string lost = dropped_text(attempt); !lost.empty()) text += ", " + lost;
   const std::int64_t cpu_ms = attempt.usage.user_cpu_ms + attempt.usage.system_cpu_ms;
   text += ", CPU " + format_span(cpu_ms);
   return text + ", memory " + format_bytes(attempt.usage.max_rss_bytes);

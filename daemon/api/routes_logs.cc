@@ -142,6 +142,8 @@ Reply output_now(const ApiContext& context, const LogQuery& log, TaskId task, in
   reply.content_type = "application/octet-stream";
   reply.body = std::move(chunk.bytes);
   reply.headers.emplace_back("Taskd-Next-Offset", std::to_string(chunk.next_offset));
+  const std::int64_t dropped = output_dropped(dir, log.stream);
+  if (dropped > 0) reply.headers.emplace_back("Taskd-Dropped-Bytes", std::to_string(dropped));
   return reply;
 }
 

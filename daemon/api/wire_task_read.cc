@@ -1,9 +1,8 @@
-#include "daemon/api/wire.h"
-
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_flow_json.h"
 
@@ -164,6 +163,8 @@ void read_spec(const json& object, TaskSpec& spec) {
   read_matches(object, "retry_on", spec.retry_on);
   read_matches(object, "no_retry_on", spec.no_retry_on);
   spec.on_lost = read_enum(object, "on_lost", parse_on_lost).value_or(spec.on_lost);
+  spec.on_bad_result =
+      read_enum(object, "on_bad_result", parse_on_bad_result).value_or(spec.on_bad_result);
   read_into(object, "max_lost", spec.max_lost);
   read_into(object, "keep_ms", spec.keep_ms);
   read_notify(object, spec.notify);
@@ -234,6 +235,8 @@ Attempt attempt_from_json(const json& object) {
   read_into(object, "system_cpu_ms", attempt.usage.system_cpu_ms);
   read_into(object, "max_rss_bytes", attempt.usage.max_rss_bytes);
   read_into(object, "stderr_tail", attempt.stderr_tail);
+  read_into(object, "stdout_dropped_bytes", attempt.stdout_dropped_bytes);
+  read_into(object, "stderr_dropped_bytes", attempt.stderr_dropped_bytes);
   return attempt;
 }
 

@@ -32,6 +32,8 @@ void write_time(JsonWriter& writer, std::string_view name, const std::optional<W
 
 std::string error_of(const Outcome& outcome) {
   if (outcome.kind != OutcomeKind::spawn_failed || outcome.code == 0) return outcome.detail;
+  // A sentence says all; the name of a step leaves out what went wrong.
+  if (outcome.detail.find(' ') != std::string::npos) return outcome.detail;
   const std::string cause = std::generic_category().message(outcome.code);
   return outcome.detail.empty() ? cause : outcome.detail + ": " + cause;
 }
@@ -108,6 +110,7 @@ void write_spec(JsonWriter& writer, const TaskSpec& spec) {
   write_matches(writer, "retry_on", spec.retry_on);
   write_matches(writer, "no_retry_on", spec.no_retry_on);
   writer.member("on_lost", to_string(spec.on_lost));
+  writer.member("on_bad_result", to_string(spec.on_bad_result));
   writer.member("max_lost", spec.max_lost);
   writer.member("keep_ms", spec.keep_ms);
   writer.member("notify", format_notify(spec.notify));
@@ -188,6 +191,8 @@ void write_attempt(JsonWriter& writer, const Attempt& attempt) {
   writer.member("system_cpu_ms", attempt.usage.system_cpu_ms);
   writer.member("max_rss_bytes", attempt.usage.max_rss_bytes);
   write_foreign_text(writer, "stderr_tail", attempt.stderr_tail);
+  writer.member("stdout_dropped_bytes", attempt.stdout_dropped_bytes);
+  writer.member("stderr_dropped_bytes", attempt.stderr_dropped_bytes);
 }
 
 }  // namespace taskd

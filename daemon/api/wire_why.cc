@@ -67,7 +67,21 @@ std::string paused(const Why& why, const WhyWords& words) {
 std::string ended(const Why& why) {
   std::string out = why.what == "cancelled" ? "it was cancelled" : "it has " + why.what;
   if (!why.reason.empty()) out += " (" + escape_for_humans(why.reason) + ")";
-  return why.tasks.empty() ? out : out + ": " + names(why) + " did not end as it had to";
+  if (!why.tasks.empty()) return out + ": " + names(why) + " did not end as it had to";
+  if (!why.error.empty()) out += ": " + escape_for_humans(why.error);
+  // Nearly always the command's own doing, and nothing else would tell.
+  if (why.reason == to_string(Reason::poison)) {
+    out +=
+        ". Each attempt took its supervisor with it; a command does that which kills its parent "
+        "process ($PPID). Mend it, then: taskctl retry";
+  }
+  return out;
+}
+
+// Of a job, so it may be broken UTF-8.
+json text_or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -81,6 +95,7 @@ json why_to_json(const Why& why) {
           {"until", time_or_null(why.until)},
           {"by", why.by ? json(*why.by) : json(nullptr)},
           {"reason", why.reason.empty() ? json(nullptr) : json(why.reason)},
+          {"error", text_or_null(why.error)},
           {"ahead", why.ahead},
           {"expected_at", time_or_null(why.expected_at)}};
 }
@@ -98,6 +113,9 @@ Why why_from_json(const json& object) {
     why.until = time_at(object, "until");
     if (object.at("by").is_number_unsigned()) why.by = object.at("by").get<std::uint32_t>();
     if (object.at("reason").is_string()) why.reason = object.at("reason").get<std::string>();
+    if (const auto error = object.find("error"); error != object.end() && error->is_string()) {
+      why.error = error->get<std::string>();
+    }
     why.ahead = object.at("ahead").get<std::int64_t>();
     why.expected_at = time_at(object, "expected_at");
   } catch (const json::exception& e) {

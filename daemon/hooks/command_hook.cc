@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,6 +117,13 @@ class SpawnAttributes {
   posix_spawnattr_t attributes_{};
 };
 
+// As this process was given it: set before main() raises the limit for the daemon's own needs.
+const rlimit given_open_files = [] {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);  // cannot fail for these arguments
+  return limit;
+}();
+
 // A started command. The destructor leaves nothing of its group when it was not reaped.
 class HookProcess {
  public:
@@ -160,12 +168,15 @@ class HookProcess {
   }
 
  private:
-  // The daemon may be shielded from the kernel's hunt for memory; its hooks are not to be.
+  // The daemon may be shielded from the kernel's hunt for memory and may open many files; its hooks
+  // are not to be like that.
   void unshield() const {
     const std::string path = "/proc/" + std::to_string(pid_) + "/oom_score_adj";
     const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (file) [[maybe_unused]]
       const ssize_t n = ::write(file.get(), "0", 1);
+    // Fails only when it is over already.
+    ::prlimit(pid_, RLIMIT_NOFILE, &given_open_files, nullptr);
   }
 
   pid_t pid_ = -1;

@@ -108,15 +108,34 @@ std::optional<std::string_view> checked_body(std::string_view text) {
   return covered.substr(shim::kStatusFirstLine.size());
 }
 
-std::string detail_of(StatusReader& reader, bool timed_out, std::optional<std::string> step) {
-  const auto output_error = reader.take_int("output_error");
-  if (timed_out && step) return "no progress was reported in time";
-  if (step) return *step;
-  if (!output_error) return {};
-  return "output lost: " + std::generic_category().message(static_cast<int>(*output_error));
+// "process 123 (bash)"
+std::string process_text(std::string_view pid_and_name) {
+  const std::size_t blank = pid_and_name.find(' ');
+  const std::string_view name =
+      blank == std::string_view::npos ? "" : pid_and_name.substr(blank + 1);
+  if (pid_and_name.substr(0, blank) == "0") return "outside of its pid namespace";
+  std::string text = "process " + std::string(pid_and_name.substr(0, blank));
+  if (!name.empty()) text += " (" + std::string(name) + ")";
+  return text;
 }
 
-std::optional<AttemptEnd> parse_status(std::string_view text, const AttemptKey& key) {
+// `stopper` is the rest of the line "stopped_by".
+std::string stop_text(std::string_view stopper) {
+  const std::size_t blank = stopper.find(' ');
+  const std::string_view who = stopper.substr(0, blank);
+  const std::string by = "SIGTERM from " + process_text(stopper.substr(blank + 1));
+  if (who == shim::kStoppedByItself) {
+    return "the command stopped its own supervisor, taskd-shim (" + by + ")";
+  }
+  return "its supervisor, taskd-shim, was told to stop (" + by + ")";
+}
+
+// What the line "step" stands for.
+std::string step_text(const std::string& step, bool timed_out) {
+  return timed_out ? "no progress was reported in time" : step;
+}
+
+std::optional<Status> parse_status(std::string_view text, const AttemptKey& key) {
   const auto body = checked_body(text);
   if (!body) return std::nullopt;
   StatusReader reader(*body);
@@ -134,12 +153,31 @@ std::optional<AttemptEnd> parse_status(std::string_view text, const AttemptKey& 
   const auto ended_at = reader.take_int("ended_at_ms");
   if (!kind || !code || !user_cpu || !system_cpu || !max_rss || !ended_at) return std::nullopt;
 
-  AttemptEnd end;
-  end.outcome = {*kind, static_cast<int>(*code),
-                 detail_of(reader, outcome == to_string(OutcomeKind::timed_out), step)};
+  // From here on a line may be missing.
+  const auto output_error = reader.take_int("output_error");
+  const auto dropped_out = reader.take_int("dropped_out");
+  const auto dropped_err = reader.take_int("dropped_err");
+  const auto stopper = reader.take("stopped_by");
+
+  Status status;
+  AttemptEnd& end = status.end;
+  end.outcome = {*kind, static_cast<int>(*code), ""};
+  std::string& detail = end.outcome.detail;
+  if (step) {
+    detail = step_text(*step, *kind == OutcomeKind::timed_out);
+  } else if (*kind == OutcomeKind::cancelled && stopper) {
+    detail = stop_text(*stopper);
+  } else if (output_error) {
+    detail = "output lost: " + std::generic_category().message(static_cast<int>(*output_error));
+  }
   end.usage = {*user_cpu, *system_cpu, *max_rss};
   end.ended_at = WallTime{*ended_at};
-  return end;
+  end.planned_stop =
+      *kind == OutcomeKind::cancelled && stopper && stopper->starts_with(shim::kStoppedFromOutside);
+  end.stdout_dropped_bytes = dropped_out.value_or(0);
+  end.stderr_dropped_bytes = dropped_err.value_or(0);
+  status.result = reader.take("result").value_or("");
+  return status;
 }
 
 // "session PID START\n", if that is what comes next.
@@ -170,17 +208,7 @@ UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number) {
   return bucket ? open_folder_at(bucket.get(), folder_name(task, number)) : UniqueFd();
 }
 
-void make_passable(int folder_fd) {
-  constexpr mode_t kPass = S_IXUSR | S_IXGRP | S_IXOTH;
-  struct stat info {};
-  if (::fstat(folder_fd, &info) != 0) throw_errno("look at a folder of the attempts");
-  if ((info.st_mode & kPass) == kPass) return;
-  if (::fchmod(folder_fd, (info.st_mode & 07777) | kPass) != 0) {
-    throw_errno("open a folder of the attempts");
-  }
-}
-
-UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number, bool passable) {
+UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number) {
   const std::string name = folder_name(task, number);
   for (int i = 0; i < kMakeTries; ++i) {
     const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
@@ -195,10 +223,6 @@ UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number, bool pass
       throw_errno("make folder " + name);
     }
     UniqueFd folder = open_folder_at(bucket.get(), name);
-    if (folder && passable) {
-      make_passable(bucket.get());
-      make_passable(folder.get());
-    }
     if (folder) return folder;
   }
   errno = ENOENT;
@@ -261,10 +285,12 @@ LockRecord read_lock_record(int folder_fd) {
   marks.remove_prefix(shim::kStartedMark.size());
   record.takes_orders = marks.starts_with(shim::kOrdersMark);
   if (record.takes_orders) read_session(marks.substr(shim::kOrdersMark.size()), record);
+  record.planned_stop =
+      marks.find(std::string("\n") + std::string(shim::kPlannedStopMark)) != std::string_view::npos;
   return record;
 }
 
-std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key) {
+std::optional<Status> read_status(int folder_fd, const AttemptKey& key) {
   const std::string lock = read_lock_text(folder_fd).value_or("");
   const std::size_t start = lock.find(shim::kStatusFirstLine);
   if (start == std::string::npos) return std::nullopt;
@@ -279,7 +305,8 @@ void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
     const UniqueFd folder = open_folder_at(bucket.get(), name);
     if (!folder) return;
     for (const char* name_in_it :
-         {shim::kInputFile, kPayloadFile, kDependenciesFile, shim::kResultFile, shim::kLockFile}) {
+         {shim::kInputFile, kPayloadFile, kDependenciesFile, shim::kResultPipe, shim::kResultText,
+          kOwnerLink, shim::kLockFile}) {
       if (::unlinkat(folder.get(), name_in_it, 0) != 0 && errno != ENOENT) {
         remove_tree_at(folder.get(), name_in_it);
       }

@@ -1,7 +1,7 @@
 // An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock` (which the
-// status is added to), the output, and the files of the job's own (job_files.h). Only the daemon's
-// user sees what is in it; the job's user may pass through to its own files. No path is ever
-// followed through a link.
+// status is added to), the output and, for a job of the daemon's own user, the files that it is
+// given (job_files.h). Nobody but the daemon's user comes into it. No path is ever followed through
+// a link.
 //
 // A job of the daemon's own user may put anything there: what is no file of ours in the place of
 // one is an error, and never read, written or waited for (shim/open_file.h).
@@ -23,6 +23,7 @@
 namespace taskd {
 
 inline constexpr TaskId kTasksPerFolder = 1000;
+inline constexpr const char* kOwnerLink = "owner";  // see job_folder.h
 
 // What the lock file tells; see shim/protocol.h.
 struct LockRecord {
@@ -31,15 +32,14 @@ struct LockRecord {
   bool takes_orders = false;        // order_signal()
   pid_t session = 0;                // of the command; 0 = not written yet
   std::uint64_t session_start = 0;  // of the process that leads it, in ticks since the boot
+  bool planned_stop = false;        // somebody outside told the shim to stop
   bool exists = false;  // if so, and not started: within its boot the command never began
 };
 
 // The folder, or an empty descriptor when there is none.
 UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number);
-// Makes the folder where it does not exist yet. `passable`: other users may pass through.
-UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number, bool passable);
-// Lets other users pass through a folder of ours, but see nothing.
-void make_passable(int folder_fd);
+// Makes the folder where it does not exist yet.
+UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number);
 // Takes the lock for an attempt that is about to start. A folder left by an earlier start of the
 // same attempt that came to nothing is cleared first. EBUSY: its shim is alive.
 UniqueFd lock_attempt(int folder_fd);
@@ -53,9 +53,13 @@ bool wait_for_lock(int lock_fd, std::chrono::milliseconds patience);
 // A missing lock file reads as an empty one.
 LockRecord read_lock_record(int folder_fd);
 
-// The recorded end, without the output's tail. Nothing when there is none, or one that is damaged
-// or speaks of something else.
-std::optional<AttemptEnd> read_status(int folder_fd, const AttemptKey& key);
+struct Status {
+  AttemptEnd end;      // without the output's tail and the result
+  std::string result;  // the word for it, as in shim/protocol.h; "" from a shim of 0.1.0
+};
+
+// The recorded end. Nothing when there is none, or one that is damaged or speaks of something else.
+std::optional<Status> read_status(int folder_fd, const AttemptKey& key);
 
 // Removes all but the output, whatever the job made there, and the folder if that leaves it empty.
 void settle_attempt_folder(int attempts_fd, TaskId task, int number);

@@ -196,7 +196,8 @@ NewShim ForkServer::fork(const std::string& label, int lock_fd, int folder_fd) {
     shim = ask(label, lock_fd, folder_fd, std::chrono::steady_clock::now() + kPatience);
   }
   if (shim) {
-    family_.shims.insert(shim->pid);
+    const MutexLock hold_shims(shims_mutex_);
+    shims_.insert(shim->pid);
     return *std::move(shim);
   }
   errno = ECONNRESET;
@@ -205,12 +206,17 @@ NewShim ForkServer::fork(const std::string& label, int lock_fd, int folder_fd) {
 
 void ForkServer::hold_family(const std::function<void(const Family&)>& look) {
   const MutexLock hold(mutex_);
-  look(family_);
+  Family family{pid_};
+  {
+    const MutexLock hold_shims(shims_mutex_);
+    family.shims = shims_;
+  }
+  look(family);
 }
 
 void ForkServer::forget(pid_t shim) {
-  const MutexLock hold(mutex_);
-  family_.shims.erase(shim);
+  const MutexLock hold(shims_mutex_);
+  shims_.erase(shim);
 }
 
 // Nothing when the server is dead or does not answer, and then it has been ended for certain. It
@@ -260,10 +266,10 @@ void ForkServer::start() {
   // What is handed out must not lie where the server's own descriptors will be put.
   const UniqueFd theirs(::fcntl(bare_theirs.get(), F_DUPFD_CLOEXEC, 3));
   if (!theirs || ::fcntl(theirs.get(), F_SETFL, 0) != 0) throw_errno("dup");
-  family_.server = spawn(path_, theirs.get());
-  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, family_.server, 0)));
+  pid_ = spawn(path_, theirs.get());
+  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   socket_ = std::move(ours);
-  if (open_files_ && ::prlimit(family_.server, RLIMIT_NOFILE, &*open_files_, nullptr) != 0) {
+  if (open_files_ && ::prlimit(pid_, RLIMIT_NOFILE, &*open_files_, nullptr) != 0) {
     log::warn("jobs get the daemon's own limit of open files",
               {{"error", std::generic_category().message(errno)}});
   }
@@ -272,17 +278,17 @@ void ForkServer::start() {
 void ForkServer::end() {
   if (!socket_) return;
   socket_.reset();
-  ::kill(family_.server, SIGKILL);  // our child and not reaped: the pid is its own
+  ::kill(pid_, SIGKILL);  // our child and not reaped: the pid is its own
   // Without a pidfd it may take as long as it takes.
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   if (!pidfd_ || wait_until(pidfd_.get(), POLLIN, deadline)) {
-    while (::waitpid(family_.server, nullptr, 0) < 0 && errno == EINTR) {
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
   } else {
-    log::error("the shims' fork server does not die", {{"pid", family_.server}});
+    log::error("the shims' fork server does not die", {{"pid", pid_}});
   }
   pidfd_.reset();
-  family_.server = 0;
+  pid_ = 0;
 }
 
 }  // namespace taskd

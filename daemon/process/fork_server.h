@@ -55,9 +55,10 @@ class ForkServer {
   };
   // Calls `look`; meanwhile no shim is forked, so every other child of the server is what a killed
   // shim left.
-  void hold_family(const std::function<void(const Family&)>& look) TASKD_EXCLUDES(mutex_);
+  void hold_family(const std::function<void(const Family&)>& look)
+      TASKD_EXCLUDES(mutex_, shims_mutex_);
   // The shim is dead.
-  void forget(pid_t shim) TASKD_EXCLUDES(mutex_);
+  void forget(pid_t shim) TASKD_EXCLUDES(shims_mutex_);
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
@@ -72,7 +73,9 @@ class ForkServer {
   Mutex mutex_;
   UniqueFd socket_ TASKD_GUARDED_BY(mutex_);  // empty = there is no server
   UniqueFd pidfd_ TASKD_GUARDED_BY(mutex_);   // of the server
-  Family family_ TASKD_GUARDED_BY(mutex_);
+  pid_t pid_ TASKD_GUARDED_BY(mutex_) = 0;    // of the server; 0 = there is none
+  Mutex shims_mutex_;                         // taken last; an end need not wait for a fork
+  std::set<pid_t> shims_ TASKD_GUARDED_BY(shims_mutex_);
 };
 
 }  // namespace taskd

@@ -8,19 +8,22 @@
 #include <string_view>
 
 #include "daemon/base/errors.h"
+#include "daemon/base/files.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/process/shim/open_file.h"
 #include "daemon/process/shim/protocol.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
 
-UniqueFd make_file(int folder_fd, const char* name, mode_t mode, std::optional<uid_t> owner) {
-  UniqueFd file(
-      ::openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!file) throw_errno("make the attempt's " + std::string(name));
-  if (owner && ::fchown(file.get(), *owner, static_cast<gid_t>(-1)) != 0) {
-    throw_errno("give its user the attempt's " + std::string(name));
+static_assert(kMaxResultBytes == shim::kMaxResultBytes);
+
+// Readable to all who come that far.
+UniqueFd make_file(int folder_fd, const char* name) {
+  UniqueFd file(shim::make_own_file(folder_fd, name, O_WRONLY, 0400));
+  if (!file || ::fchmod(file.get(), 0444) != 0) {
+    throw_errno("make the attempt's " + std::string(name));
   }
   return file;
 }
@@ -34,58 +37,63 @@ void write_whole(int fd, std::string_view text) {
   }
 }
 
-// At most one byte more than a result may have.
-std::string read_some(int fd) {
-  std::string text(kMaxResultBytes + 1, '\0');
-  std::size_t have = 0;
-  while (have < text.size()) {
-    const ssize_t n = ::read(fd, text.data() + have, text.size() - have);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_errno("read the attempt's result");
-    if (n == 0) break;
-    have += static_cast<std::size_t>(n);
-  }
-  text.resize(have);
-  return text;
+std::string too_large() {
+  return "it has more than " + std::to_string(kMaxResultBytes) + " bytes";
 }
 
-}  // namespace
-
-void write_input(int folder_fd, const std::string& text, std::optional<uid_t> owner) {
-  // The job's own, so that it may open /dev/stdin again.
-  const UniqueFd file = make_file(folder_fd, shim::kInputFile, 0400, owner);
-  write_whole(file.get(), text);
-}
-
-void write_job_file(int folder_fd, const JobFile& file, std::optional<uid_t> owner) {
-  const UniqueFd made = make_file(folder_fd, file.name.c_str(), 0400, owner);
-  file.fill([&](std::string_view text) { write_whole(made.get(), text); });
-}
-
-void make_result_file(int folder_fd, std::optional<uid_t> owner) {
-  make_file(folder_fd, shim::kResultFile, 0600, owner);
-}
-
-WrittenResult read_result_file(int folder_fd) {
-  // Where the daemon's user is the job's, anything may stand there by now.
-  const UniqueFd file(
-      ::openat(folder_fd, shim::kResultFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file && errno == ENOENT) return {};
-  if (!file && errno == ELOOP) return {{}, "it is a link"};
-  if (!file) throw_errno("open the attempt's result");
-  struct stat info {};
-  if (::fstat(file.get(), &info) != 0) throw_errno("look at the attempt's result");
-  if (!S_ISREG(info.st_mode)) return {{}, "it is no file"};
-  const std::string text = read_some(file.get());
-  if (text.empty()) return {};
-  if (text.size() > kMaxResultBytes) {
-    return {{}, "it has more than " + std::to_string(kMaxResultBytes) + " bytes"};
-  }
+WrittenResult parse_result(const std::string& text) {
+  if (text.size() > kMaxResultBytes) return {{}, too_large()};
   const auto parsed = parse_strict_value(text);
   if (const auto* error = std::get_if<JsonError>(&parsed)) {
     return {{}, "at byte " + std::to_string(error->offset_bytes) + ": " + error->detail};
   }
   return {std::get<nlohmann::json>(parsed).dump(), ""};
+}
+
+// Empty when there is none.
+std::optional<std::string> read_text(int attempt_fd) {
+  const UniqueFd file(shim::open_own_file(attempt_fd, shim::kResultText, O_RDONLY));
+  if (file) return read_up_to(file.get(), kMaxResultBytes + 1, "the attempt's result");
+  if (errno == ENOENT || errno == shim::kForeignFile) return std::nullopt;
+  throw_errno("open the attempt's result");
+}
+
+// With a shim of 0.1.0 the job wrote into a file that was its user's own.
+WrittenResult read_file_of_old(int attempt_fd) {
+  const UniqueFd file(::openat(attempt_fd, shim::kResultPipe,
+                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file && errno != ENOENT && errno != ELOOP && errno != ENXIO) {
+    throw_errno("open the attempt's result");
+  }
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  const std::string text = read_up_to(file.get(), kMaxResultBytes + 1, "the attempt's result");
+  return text.empty() ? WrittenResult{} : parse_result(text);
+}
+
+}  // namespace
+
+void write_input(int folder_fd, const std::string& text) {
+  const UniqueFd file = make_file(folder_fd, shim::kInputFile);
+  write_whole(file.get(), text);
+}
+
+void write_job_file(int folder_fd, const JobFile& file) {
+  const UniqueFd made = make_file(folder_fd, file.name.c_str());
+  file.fill([&](std::string_view text) { write_whole(made.get(), text); });
+}
+
+void make_result_pipe(int folder_fd) {
+  if (::mkfifoat(folder_fd, shim::kResultPipe, 0600) != 0) throw_errno("make the result pipe");
+}
+
+WrittenResult read_result(int attempt_fd, const std::string& word) {
+  if (word == shim::kNoResult) return {};
+  if (word == shim::kResultTooLarge) return {{}, too_large()};
+  if (word == shim::kResultNotJson) return {{}, "it is not JSON"};
+  if (word.empty()) return read_file_of_old(attempt_fd);
+  const auto text = word == shim::kResultKept ? read_text(attempt_fd) : std::nullopt;
+  return text ? parse_result(*text) : WrittenResult{{}, "it could not be read or kept"};
 }
 
 }  // namespace taskd

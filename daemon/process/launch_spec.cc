@@ -26,16 +26,21 @@ Environment environment(const Launch& launch, const User& user, const LaunchSett
   env["TASKD_ATTEMPT"] = std::to_string(launch.attempt);
   env["TASKD_QUEUE"] = launch.spec.queue;
   env["TASKD_TOKEN"] = launch.token;
-  env["TASKD_RESULT_FILE"] = settings.folder + "/" + shim::kResultFile;
+  env["TASKD_RESULT_FILE"] = settings.folder + "/" + shim::kResultPipe;
   for (const JobFile& file : launch.files) env[file.variable] = settings.folder + "/" + file.name;
   if (!settings.socket.empty()) env["TASKD_SOCKET"] = settings.socket;
   for (const auto& [name, value] : launch.extra_env) env[name] = value;
   return env;
 }
 
+// A file that the job is given, as the shim finds it: see shim/protocol.h.
+std::string place_of(const char* name, const LaunchSettings& settings) {
+  return settings.switch_user ? settings.folder + "/" + name : name;
+}
+
 // What the shim opens as stdin; see shim/protocol.h.
-std::string stdin_of(const TaskSpec& spec) {
-  if (!spec.handler.empty()) return kPayloadFile;
+std::string stdin_of(const TaskSpec& spec, const LaunchSettings& settings) {
+  if (!spec.handler.empty()) return place_of(kPayloadFile, settings);
   return spec.stdin_text.empty() ? spec.stdin_file : shim::kInputFile;
 }
 
@@ -68,7 +73,8 @@ EncodedSpec encode_spec(const Launch& launch, const User& user, const LaunchSett
   strings.add(settings.boot_id);
   strings.add(spec.cwd.empty() ? user.home : spec.cwd);
   strings.add(cgroup);
-  strings.add(stdin_of(spec));
+  strings.add(stdin_of(spec, settings));
+  strings.add(place_of(shim::kResultPipe, settings));
   for (const std::string& arg : argv) strings.add(arg);
   for (const auto& [name, value] : env) strings.add(name + "=" + value);
   if (strings.has_nul()) return {{}, EINVAL};

@@ -12,7 +12,7 @@ namespace taskd {
 struct LaunchSettings {
   std::string boot_id;
   std::string socket;  // TASKD_SOCKET
-  std::string folder;  // of the attempt, with its files
+  std::string folder;  // of the files that the job is given
   std::int64_t output_cap_bytes = 0;
   bool switch_user = false;      // take the user's identity; else it is the daemon's own
   bool reset_oom_score = false;  // see SpecHeader

@@ -133,6 +133,22 @@ void read_on(int folder, Stream stream, std::size_t max_bytes, OutputChunk& chun
   }
 }
 
+// What lies between the segments. Nothing when one was dropped meanwhile.
+std::optional<std::int64_t> dropped_between(int folder, Stream stream) {
+  std::int64_t dropped = 0;
+  std::int64_t end = 0;
+  for (const std::int64_t start : list_segments(folder, stream)) {
+    const Segment segment = open_segment(folder, stream, start);
+    if (segment.dropped) return std::nullopt;
+    if (!segment.file) continue;
+    struct stat info {};
+    if (::fstat(segment.file.get(), &info) != 0) throw_errno("stat output");
+    dropped += std::max<std::int64_t>(start - end, 0);
+    end = start + info.st_size;
+  }
+  return dropped;
+}
+
 // Nothing when the last segment was dropped meanwhile, for one that is still there.
 std::optional<std::int64_t> size_of_listed(int folder, Stream stream) {
   const std::vector<std::int64_t> starts = list_segments(folder, stream);
@@ -177,6 +193,16 @@ std::string read_output_tail(int attempt_fd, Stream stream, std::size_t max_byte
   read_on(attempt_fd, stream, 2 * max_bytes, chunk);
   if (chunk.bytes.size() > max_bytes) chunk.bytes.erase(0, chunk.bytes.size() - max_bytes);
   return std::move(chunk.bytes);
+}
+
+std::int64_t output_dropped(int attempt_fd, Stream stream) {
+  for (;;) {
+    if (const auto dropped = dropped_between(attempt_fd, stream)) return *dropped;
+  }
+}
+
+std::int64_t output_dropped(const std::string& attempt_dir, Stream stream) {
+  return output_dropped(open_folder(attempt_dir).get(), stream);
 }
 
 std::int64_t output_size(const std::string& attempt_dir, Stream stream) {

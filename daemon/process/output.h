@@ -29,6 +29,10 @@ OutputChunk read_output(const std::string& attempt_dir, Stream stream, std::int6
 // The last `max_bytes` of the stream as it is now; `attempt_fd` is the attempt's open folder.
 std::string read_output_tail(int attempt_fd, Stream stream, std::size_t max_bytes);
 
+// How many bytes of the stream are not kept, as far as is known now.
+std::int64_t output_dropped(const std::string& attempt_dir, Stream stream);
+std::int64_t output_dropped(int attempt_fd, Stream stream);
+
 // The logical length of the stream as it is now.
 std::int64_t output_size(const std::string& attempt_dir, Stream stream);
 

@@ -29,11 +29,11 @@ std::string stderr_tail(int folder_fd, const AttemptKey& key) {
   }
 }
 
-// A result that is none changes nothing about the end, but it is told.
-void add_result(int folder_fd, const AttemptKey& key, AttemptEnd& end) {
+// What a result that is none means for the task is for the store to say (judge_result()).
+void add_result(int folder_fd, const AttemptKey& key, const std::string& word, AttemptEnd& end) {
   WrittenResult written;
   try {
-    written = read_result_file(folder_fd);
+    written = read_result(folder_fd, word);
   } catch (const std::system_error& e) {
     if (is_shortage(e)) throw;
     written.problem = e.what();
@@ -42,8 +42,7 @@ void add_result(int folder_fd, const AttemptKey& key, AttemptEnd& end) {
   if (written.problem.empty()) return;
   log::warn("a job's result cannot be taken",
             {{"task", key.task}, {"attempt", key.attempt}, {"error", written.problem}});
-  std::string& detail = end.outcome.detail;
-  detail += (detail.empty() ? "" : "; ") + ("its result file was not taken: " + written.problem);
+  end.result_problem = std::move(written.problem);
 }
 
 }  // namespace
@@ -55,9 +54,13 @@ AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail) {
 }
 
 std::optional<AttemptEnd> read_end(int folder_fd, const AttemptKey& key) {
-  auto end = read_status(folder_fd, key);
-  if (end && end->outcome.kind != OutcomeKind::not_started) add_result(folder_fd, key, *end);
-  return end;
+  auto status = read_status(folder_fd, key);
+  if (!status) return std::nullopt;
+  AttemptEnd& end = status->end;
+  if (end.outcome.kind != OutcomeKind::not_started) {
+    add_result(folder_fd, key, status->result, end);
+  }
+  return std::move(end);
 }
 
 std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
@@ -73,13 +76,16 @@ std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
 AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup,
                             ForkServer* server) {
   if (!cgroup.empty()) end_cgroup(cgroup);
-  std::string problem = "the shim died without a status";
+  std::string problem = "its supervisor, taskd-shim, was killed";
+  bool planned_stop = false;
   Marks marks{.token = key.token};
   try {
     if (auto end = recorded_end(folder_fd, key)) return *std::move(end);
     const LockRecord lock = read_lock_record(folder_fd);
     marks.session = lock.session;
     marks.session_start = lock.session_start;
+    planned_stop = lock.planned_stop;
+    if (planned_stop) problem = "its supervisor, taskd-shim, was told to stop, and then killed";
   } catch (const std::system_error& e) {
     if (is_shortage(e)) throw;
     problem = e.what();
@@ -87,7 +93,15 @@ AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::str
   }
   kill_leftovers(marks, server);
   AttemptEnd end = unrecorded_end(OutcomeKind::lost, 0, std::move(problem));
+  end.planned_stop = planned_stop;
   end.stderr_tail = stderr_tail(folder_fd, key);
+  try {
+    end.stdout_dropped_bytes = output_dropped(folder_fd, Stream::out);
+    end.stderr_dropped_bytes = output_dropped(folder_fd, Stream::err);
+  } catch (const std::system_error& e) {
+    log::warn("cannot tell how much output was dropped",
+              {{"task", key.task}, {"attempt", key.attempt}, {"error", e.what()}});
+  }
   return end;
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/process/attempt_folder.h"
 #include "daemon/process/attempt_list.h"
 #include "daemon/process/job_files.h"
+#include "daemon/process/job_folder.h"
 #include "daemon/process/leftovers.h"
 #include "daemon/process/output.h"
 #include "daemon/process/posix_attempt.h"
@@ -67,6 +68,18 @@ UniqueFd open_shims_cgroup(const std::string& root) {
   return shims;
 }
 
+// Whatever its mode was: 0.1.0 let other users pass to the attempts.
+UniqueFd make_folder(const std::string& path, mode_t mode) {
+  make_dirs(path, mode);
+  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat info {};
+  if (!folder || ::fstat(folder.get(), &info) != 0) throw_errno("open " + path);
+  if ((info.st_mode & 07777) != mode && ::fchmod(folder.get(), mode) != 0) {
+    throw_errno("change the mode of " + path);
+  }
+  return folder;
+}
+
 // Cleaning up failed: nobody waits for it, and the next cleaner gets another chance.
 void log_leftover(TaskId task, int attempt, const std::system_error& e) {
   log::warn("cannot clean up after an attempt",
@@ -84,10 +97,8 @@ PosixLauncher::PosixLauncher(PosixLauncherConfig config)
       shielded_from_oom_(is_shielded_from_oom()),
       server_(std::make_shared<ForkServer>(
           config_.shim_path, open_shims_cgroup(config_.cgroup_root), config_.open_files)) {
-  make_dirs(config_.attempts_dir, 0700);
-  attempts_.reset(::open(config_.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!attempts_) throw_errno("open " + config_.attempts_dir);
-  if (::geteuid() == 0) make_passable(attempts_.get());
+  attempts_ = make_folder(config_.attempts_dir, 0700);
+  if (::geteuid() == 0) jobs_ = make_folder(config_.jobs_dir, 0711);
 }
 
 LaunchResult PosixLauncher::launch(const Launch& launch) {
@@ -105,27 +116,35 @@ LaunchResult PosixLauncher::launch(const Launch& launch) {
 
 LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
   const std::string cgroup = cgroup_of(launch.task, launch.attempt);
+  const bool switch_user = user.uid != ::geteuid();
   const LaunchSettings settings{
       .boot_id = config_.boot_id,
       .socket = config_.socket,
-      .folder = attempt_dir(config_.attempts_dir, launch.task, launch.attempt),
+      .folder = switch_user ? config_.jobs_dir + "/" +
+                                  job_folder_name(user.uid, launch.task, launch.attempt)
+                            : attempt_dir(config_.attempts_dir, launch.task, launch.attempt),
       .output_cap_bytes = config_.output_cap_bytes,
-      .switch_user = user.uid != ::geteuid(),
+      .switch_user = switch_user,
       .reset_oom_score = shielded_from_oom_};
   const EncodedSpec spec = encode_spec(launch, user, settings, cgroup);
-  if (spec.error != 0) return unrecorded_end(OutcomeKind::spawn_failed, spec.error, "exec");
+  if (spec.error != 0) {
+    return unrecorded_end(OutcomeKind::spawn_failed, spec.error,
+                          spec.error == E2BIG ? "Command and environment are too large"
+                                              : "Command or environment contains a NUL byte");
+  }
 
-  const std::optional<uid_t> owner = settings.switch_user ? std::optional(user.uid) : std::nullopt;
-  UniqueFd folder = make_attempt_folder(attempts_.get(), launch.task, launch.attempt,
-                                        /*passable=*/settings.switch_user);
+  UniqueFd folder = make_attempt_folder(attempts_.get(), launch.task, launch.attempt);
   // Held before there is a shim, and handed to it: no shim ever lives without it.
   UniqueFd lock = lock_attempt(folder.get());
   try {
-    if (!launch.spec.stdin_text.empty()) {
-      write_input(folder.get(), launch.spec.stdin_text, owner);
+    if (!launch.spec.stdin_text.empty()) write_input(folder.get(), launch.spec.stdin_text);
+    UniqueFd job_folder;
+    if (switch_user) {
+      job_folder = make_job_folder(jobs_.get(), folder.get(), user, launch.task, launch.attempt);
     }
-    for (const JobFile& file : launch.files) write_job_file(folder.get(), file, owner);
-    make_result_file(folder.get(), owner);
+    const int files = job_folder ? job_folder.get() : folder.get();
+    for (const JobFile& file : launch.files) write_job_file(files, file);
+    make_result_pipe(files);
     if (!cgroup.empty()) make_cgroup(cgroup);
     const std::string label = std::to_string(launch.task) + "." + std::to_string(launch.attempt);
     NewShim shim = server_->fork(label, lock.get(), folder.get());
@@ -179,9 +198,12 @@ LaunchResult PosixLauncher::look_at(const Launch& launch, const std::string& boo
   UniqueFd folder = open_attempt_folder(attempts_.get(), launch.task, launch.attempt);
   if (boot_id != config_.boot_id) {
     // Whatever ran is gone with its boot; only a recorded end can tell more.
-    auto end = folder ? read_end(folder.get(), key) : std::nullopt;
-    return end ? *std::move(end)
-               : unrecorded_end(OutcomeKind::lost, 0, "the machine was restarted");
+    if (folder) {
+      if (auto end = read_end(folder.get(), key)) return *std::move(end);
+    }
+    AttemptEnd end = unrecorded_end(OutcomeKind::lost, 0, "the machine was restarted");
+    end.planned_stop = folder && read_lock_record(folder.get()).planned_stop;
+    return end;
   }
   const std::string cgroup = cgroup_of(launch.task, launch.attempt);
   UniqueFd lock;
@@ -214,6 +236,7 @@ LaunchResult PosixLauncher::look_at(const Launch& launch, const std::string& boo
 
 void PosixLauncher::settle(TaskId task, int attempt) {
   try {
+    remove_job_files(task, attempt);
     settle_attempt_folder(attempts_.get(), task, attempt);
     if (const std::string cgroup = cgroup_of(task, attempt); !cgroup.empty()) end_cgroup(cgroup);
   } catch (const std::system_error& e) {
@@ -229,6 +252,7 @@ std::int64_t PosixLauncher::remove_task(TaskId task, int attempts) {
 
 std::int64_t PosixLauncher::remove_attempt(const AttemptId& attempt) {
   try {
+    remove_job_files(attempt.task, attempt.attempt);
     return remove_attempt_folder(attempts_.get(), attempt.task, attempt.attempt);
   } catch (const std::system_error& e) {
     log_leftover(attempt.task, attempt.attempt, e);
@@ -253,6 +277,13 @@ FolderGroup PosixLauncher::list_group(std::int64_t group) {
     log_unreadable(e);
   }
   return folders;
+}
+
+void PosixLauncher::remove_job_files(TaskId task, int attempt) {
+  if (!jobs_) return;
+  if (const UniqueFd folder = open_attempt_folder(attempts_.get(), task, attempt)) {
+    remove_job_folder(jobs_.get(), folder.get(), task, attempt);
+  }
 }
 
 std::string PosixLauncher::cgroup_of(TaskId task, int attempt) const {

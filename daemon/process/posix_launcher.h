@@ -17,6 +17,7 @@ namespace taskd {
 
 struct PosixLauncherConfig {
   std::string attempts_dir;  // made if it is missing
+  std::string jobs_dir;      // the same; for the files of other users' jobs (job_folder.h)
   std::string shim_path;
   std::string boot_id;
   std::string socket;                          // TASKD_SOCKET of the jobs; "" = unset
@@ -50,12 +51,14 @@ class PosixLauncher final : public Launcher {
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> look_at(const Launch& launch,
                                                                  const std::string& boot_id);
   void abandon(const Launch& launch, int folder_fd);
+  void remove_job_files(TaskId task, int attempt);
   std::string cgroup_of(TaskId task, int attempt) const;
   void make_cgroup(const std::string& path) const;
 
   const PosixLauncherConfig config_;
   const bool shielded_from_oom_;
   UniqueFd attempts_;
+  UniqueFd jobs_;                             // empty when the daemon can start none
   const std::shared_ptr<ForkServer> server_;  // its attempts ask it, as long as it is there
 };
 

@@ -50,15 +50,18 @@ void forget_attempt(Connection& db, const Finish& finish, TaskRow& row) {
   if (before.bind(finish.task, row.attempt).step()) row.started_at = before.time(0);
 }
 
-void close_attempt(Connection& db, const Finish& finish, WallTime ended_at) {
+void close_attempt(Connection& db, const Finish& finish, const Outcome& outcome,
+                   WallTime ended_at) {
   const AttemptEnd& end = finish.end;
   expect_one_attempt(
       db.run("UPDATE attempts SET ended_at_ms = ?4, outcome = ?5, code = ?6, detail = ?7,"
-             " user_cpu_ms = ?8, system_cpu_ms = ?9, max_rss_bytes = ?10, stderr_tail = ?11"
+             " user_cpu_ms = ?8, system_cpu_ms = ?9, max_rss_bytes = ?10, stderr_tail = ?11,"
+             " stdout_dropped_bytes = ?12, stderr_dropped_bytes = ?13"
              " WHERE task_id = ?1 AND number = ?2 AND token = ?3 AND ended_at_ms IS NULL",
-             finish.task, finish.attempt, finish.token, ended_at, to_string(end.outcome.kind),
-             end.outcome.code, end.outcome.detail, end.usage.user_cpu_ms, end.usage.system_cpu_ms,
-             end.usage.max_rss_bytes, end.stderr_tail),
+             finish.task, finish.attempt, finish.token, ended_at, to_string(outcome.kind),
+             outcome.code, outcome.detail, end.usage.user_cpu_ms, end.usage.system_cpu_ms,
+             end.usage.max_rss_bytes, end.stderr_tail, end.stdout_dropped_bytes,
+             end.stderr_dropped_bytes),
       finish);
 }
 
@@ -77,16 +80,20 @@ std::string event_detail(const Outcome& outcome, const EndDecision& decision) {
 }
 
 void record_end(Transaction& transaction, StoredTask& task, const Finish& finish) {
-  const Outcome& outcome = finish.end.outcome;
+  Outcome outcome = judge_result(task.spec, finish.end);
+  // Who told the supervisor to stop is of interest only where nobody asked for that.
+  if (outcome.kind == OutcomeKind::cancelled && task.row.cancel_requested_at) {
+    outcome.detail.clear();
+  }
   const WallTime ended_at = finish.end.ended_at.value_or(transaction.now());
-  const EndDecision decision =
-      decide_end(task.spec, {task.row.tries, task.row.lost, task.row.refusals},
-                 task.row.cancel_requested_at.has_value(), outcome, random_unit());
+  const EndDecision decision = decide_end(
+      task.spec, {task.row.tries, task.row.lost, task.row.refusals},
+      task.row.cancel_requested_at.has_value(), outcome, random_unit(), finish.end.planned_stop);
   TaskRow after = task.row;
   if (outcome.kind == OutcomeKind::not_started) {
     forget_attempt(transaction.db(), finish, after);
   } else {
-    close_attempt(transaction.db(), finish, ended_at);
+    close_attempt(transaction.db(), finish, outcome, ended_at);
     if (finish.end.result) {
       write_result(transaction.db(), task.id, finish.attempt, ended_at, *finish.end.result);
     }

@@ -35,6 +35,8 @@ Attempt read_attempt(const Query& row, TaskId task) {
   attempt.usage = {row.int64(5), row.int64(6), row.int64(7)};
   attempt.stderr_tail = row.text(8);
   attempt.granted = grant_from_stored(row.text(9));
+  attempt.stdout_dropped_bytes = row.int64(10);
+  attempt.stderr_dropped_bytes = row.int64(11);
   return attempt;
 }
 
@@ -158,7 +160,8 @@ std::vector<Attempt> TaskStore::attempts(TaskId id, int after, int limit) {
     std::vector<Attempt> attempts;
     Query rows = db.query(
         "SELECT number, token, boot_id, started_at_ms, ended_at_ms, user_cpu_ms, system_cpu_ms,"
-        " max_rss_bytes, stderr_tail, granted FROM attempts WHERE task_id = ?1 AND number > ?2"
+        " max_rss_bytes, stderr_tail, granted, stdout_dropped_bytes, stderr_dropped_bytes FROM"
+        " attempts WHERE task_id = ?1 AND number > ?2"
         " ORDER BY number LIMIT ?3");
     rows.bind(id, after, limit);
     while (rows.step()) {

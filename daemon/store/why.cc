@@ -117,6 +117,8 @@ class Inquiry {
     Why why = of(WaitKind::ended, std::string(to_string(task_.row.state)));
     if (task_.row.state == State::failed && task_.row.reason) {
       why.reason = to_string(*task_.row.reason);
+      Query row = db_.query("SELECT detail FROM attempts WHERE task_id = ?1 AND number = ?2");
+      if (row.bind(task_.id, task_.row.attempt).step() && !row.is_null(0)) why.error = row.text(0);
     }
     // Only of one that never ran: else they would be met.
     name_links(why, /*pending=*/false);

@@ -79,10 +79,11 @@ EndDecision decide_failure(const TaskSpec& spec, int tries, bool cancel_requeste
           .spends_try = true};
 }
 
-EndDecision decide_lost(const TaskSpec& spec, int lost, bool cancel_requested) {
+EndDecision decide_lost(const TaskSpec& spec, int lost, bool cancel_requested, bool planned_stop) {
   if (cancel_requested) return {.event = Event::cancel, .counts_lost = true};
   if (spec.on_lost == OnLost::fail)
     return {.event = Event::give_up, .reason = Reason::lost, .counts_lost = true};
+  if (planned_stop) return {.event = Event::rerun};
   if (lost >= spec.max_lost)
     return {.event = Event::give_up, .reason = Reason::poison, .counts_lost = true};
   return {.event = Event::rerun, .counts_lost = true};
@@ -151,7 +152,7 @@ std::optional<State> next_state(State from, Event event) {
 }
 
 EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cancel_requested,
-                       const Outcome& outcome, double unit) {
+                       const Outcome& outcome, double unit, bool planned_stop) {
   const auto failure = [&](Reason reason) {
     return decide_failure(spec, counts.tries, cancel_requested, reason, outcome, unit);
   };
@@ -170,14 +171,26 @@ EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cance
     case OutcomeKind::reported:
       return failure(Reason::reported);
     case OutcomeKind::lost:
-      return decide_lost(spec, counts.lost, cancel_requested);
+      return decide_lost(spec, counts.lost, cancel_requested, planned_stop);
     case OutcomeKind::cancelled:
-      if (!cancel_requested) return decide_lost(spec, counts.lost, false);
+      if (!cancel_requested) return decide_lost(spec, counts.lost, false, planned_stop);
       return {.event = Event::cancel, .spends_try = true};
     case OutcomeKind::not_started:
       return decide_not_started(counts.refusals, cancel_requested, outcome, unit);
   }
   return {.event = Event::give_up, .reason = Reason::lost};
+}
+
+Outcome judge_result(const TaskSpec& spec, const AttemptEnd& end) {
+  Outcome outcome = end.outcome;
+  if (end.result_problem.empty()) return outcome;
+  const std::string problem = "its result was not taken: " + end.result_problem;
+  if (spec.on_bad_result == OnBadResult::fail && outcome.kind == OutcomeKind::exited &&
+      outcome.code == 0) {
+    return {OutcomeKind::reported, 0, problem};
+  }
+  outcome.detail += (outcome.detail.empty() ? "" : "; ") + problem;
+  return outcome;
 }
 
 std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit) {

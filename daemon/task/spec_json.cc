@@ -278,6 +278,14 @@ void read_on_lost(FieldReader& reader, const json& value, const std::string& at,
   task.spec.on_lost = *on_lost;
 }
 
+void read_on_bad_result(FieldReader& reader, const json& value, const std::string& at,
+                        NewTask& task) {
+  const auto* text = value.get_ptr<const std::string*>();
+  const auto on_bad_result = text != nullptr ? parse_on_bad_result(*text) : std::nullopt;
+  if (!on_bad_result) return reader.wrong_type(value, at, "\"fail\" or \"ignore\"");
+  task.spec.on_bad_result = *on_bad_result;
+}
+
 // Of a field that concerns the flow alone.
 template <void (*read)(FieldReader&, const json&, const std::string&, TaskFlow&)>
 void read_flow(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
@@ -302,6 +310,7 @@ constexpr JsonField<NewTask> kTaskFields[] = {
     {"run_at", read_run_at},
     {"backoff", read_backoff},
     {"on_lost", read_on_lost},
+    {"on_bad_result", read_on_bad_result},
     {"array", read_array},
     {"hold", [](FieldReader& reader, const json& value, const std::string& at,
                 NewTask& task) { reader.boolean(value, at, task.hold); }},

@@ -166,6 +166,8 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     read_matches(key, value, spec.no_retry_on);
   } else if (key == "on_lost") {
     spec.on_lost = enum_of(key, value, parse_on_lost);
+  } else if (key == "on_bad_result") {
+    spec.on_bad_result = enum_of(key, value, parse_on_bad_result);
   } else if (key == "max_lost") {
     spec.max_lost = integer_of<int>(key, value);
   } else if (key == "keep_ms") {
@@ -217,6 +219,9 @@ std::string spec_to_stored(const TaskSpec& spec) {
   if (!spec.retry_on.empty()) write_matches(writer, "retry_on", spec.retry_on);
   if (!spec.no_retry_on.empty()) write_matches(writer, "no_retry_on", spec.no_retry_on);
   if (spec.on_lost != defaults.on_lost) writer.member("on_lost", to_string(spec.on_lost));
+  if (spec.on_bad_result != defaults.on_bad_result) {
+    writer.member("on_bad_result", to_string(spec.on_bad_result));
+  }
   number_unless("max_lost", spec.max_lost, defaults.max_lost);
   number_unless("keep_ms", spec.keep_ms, defaults.keep_ms);
   if (!spec.notify.empty()) writer.member("notify", format_notify(spec.notify));

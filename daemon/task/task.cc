@@ -18,6 +18,7 @@ constexpr std::string_view kOutcomeKinds[] = {"exited",     "signaled",     "tim
                                               "cancelled",  "reported",     "not_started"};
 constexpr std::string_view kBackoffKinds[] = {"exponential", "linear", "constant"};
 constexpr std::string_view kOnLost[] = {"rerun", "fail"};
+constexpr std::string_view kOnBadResult[] = {"fail", "ignore"};
 constexpr std::string_view kCatchUps[] = {"one", "all", "none"};
 constexpr std::string_view kOverlaps[] = {"skip", "queue", "replace"};
 constexpr std::string_view kSlotResults[] = {"fired", "overlap", "refused"};
@@ -30,6 +31,7 @@ static_assert(std::size(kReasons) == static_cast<std::size_t>(Reason::reported) 
 static_assert(std::size(kOutcomeKinds) == static_cast<std::size_t>(OutcomeKind::not_started) + 1);
 static_assert(std::size(kBackoffKinds) == static_cast<std::size_t>(BackoffKind::constant) + 1);
 static_assert(std::size(kOnLost) == static_cast<std::size_t>(OnLost::fail) + 1);
+static_assert(std::size(kOnBadResult) == static_cast<std::size_t>(OnBadResult::ignore) + 1);
 static_assert(std::size(kCatchUps) == static_cast<std::size_t>(CatchUp::none) + 1);
 static_assert(std::size(kOverlaps) == static_cast<std::size_t>(Overlap::replace) + 1);
 static_assert(std::size(kSlotResults) == static_cast<std::size_t>(SlotResult::refused) + 1);
@@ -62,6 +64,9 @@ std::string_view to_string(BackoffKind k) {
 }
 std::string_view to_string(OnLost o) {
   return kOnLost[static_cast<std::size_t>(o)];
+}
+std::string_view to_string(OnBadResult o) {
+  return kOnBadResult[static_cast<std::size_t>(o)];
 }
 
 std::string_view to_string(CatchUp c) {
@@ -98,6 +103,9 @@ std::optional<BackoffKind> parse_backoff_kind(std::string_view text) {
 }
 std::optional<OnLost> parse_on_lost(std::string_view text) {
   return parse<OnLost>(kOnLost, text);
+}
+std::optional<OnBadResult> parse_on_bad_result(std::string_view text) {
+  return parse<OnBadResult>(kOnBadResult, text);
 }
 std::optional<CatchUp> parse_catch_up(std::string_view text) {
   return parse<CatchUp>(kCatchUps, text);

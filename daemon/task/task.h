@@ -72,6 +72,7 @@ struct Usage {
 
 enum class BackoffKind { exponential, linear, constant };
 enum class OnLost { rerun, fail };
+enum class OnBadResult { fail, ignore };
 
 struct Backoff {
   BackoffKind kind = BackoffKind::exponential;
@@ -114,6 +115,7 @@ struct TaskSpec {
   std::vector<RetryMatch> retry_on;     // if not empty, only these are retried
   std::vector<RetryMatch> no_retry_on;  // these never are
   OnLost on_lost = OnLost::rerun;
+  OnBadResult on_bad_result = OnBadResult::fail;   // when it wrote a result that cannot be taken
   int max_lost = 3;                                // re-runs after a loss; the next loss is poison
   std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
   std::vector<Notify> notify;                      // who is told of it, beside its queue's
@@ -195,6 +197,9 @@ struct Attempt {
   std::optional<Outcome> outcome;
   Usage usage;
   std::string stderr_tail;  // at most 4 KiB
+  // Bytes of its output that are not kept, as they went over the cap or found no room.
+  std::int64_t stdout_dropped_bytes = 0;
+  std::int64_t stderr_dropped_bytes = 0;
 };
 
 // Everything known about an attempt that is over.
@@ -203,7 +208,11 @@ struct AttemptEnd {
   Usage usage;
   std::string stderr_tail;            // at most 4 KiB
   std::optional<std::string> result;  // JSON, from its result file
-  std::optional<WallTime> ended_at;   // empty: take the time of recording
+  std::string result_problem = {};   // why what it wrote there is no result; "" = it is, or nothing
+  std::optional<WallTime> ended_at;  // empty: take the time of recording
+  bool planned_stop = false;  // cancelled or lost: somebody outside told its supervisor to stop
+  std::int64_t stdout_dropped_bytes = 0;
+  std::int64_t stderr_dropped_bytes = 0;
 };
 
 // The stable spellings used in SQL, JSON and the CLI. parse_* return nothing for other text.
@@ -212,11 +221,13 @@ std::string_view to_string(Reason);
 std::string_view to_string(OutcomeKind);
 std::string_view to_string(BackoffKind);
 std::string_view to_string(OnLost);
+std::string_view to_string(OnBadResult);
 std::optional<State> parse_state(std::string_view);
 std::optional<Reason> parse_reason(std::string_view);
 std::optional<OutcomeKind> parse_outcome_kind(std::string_view);
 std::optional<BackoffKind> parse_backoff_kind(std::string_view);
 std::optional<OnLost> parse_on_lost(std::string_view);
+std::optional<OnBadResult> parse_on_bad_result(std::string_view);
 
 // "low" -10, "normal" 0, "high" 10, "urgent" 100, or a decimal 32-bit number.
 std::optional<int> parse_priority(std::string_view);

@@ -41,6 +41,7 @@ struct Why {
   std::optional<WallTime> until;
   std::optional<std::uint32_t> by;      // a uid
   std::string reason;                   // that person's words
+  std::string error;                    // of the last attempt, of a task that has ended
   std::int64_t ahead = 0;               // in its line, as far as they were counted (kMostAhead)
   std::optional<WallTime> expected_at;  // when it will start, going by how long such tasks took
 };

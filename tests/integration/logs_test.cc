@@ -64,6 +64,33 @@ TEST_CASE("output over the cap keeps head and tail with a marker between") {
   CHECK(out.find("dropped") != std::string::npos);
 }
 
+TEST_CASE("how much output was dropped is told beside the output, too") {
+  const TestDaemon daemon({.workers = 2, .config = "output_cap = \"64KiB\"\n"});
+  const std::string id = daemon.submit({"--shell", "seq 1 100000; seq 1 50000 >&2"});
+  daemon.wait(id);
+  const RunResult logs = daemon.ctl({"logs", id});
+  const auto attempt = daemon.show(id).at("attempts").at(0);
+  const auto dropped = [&](const char* stream, long all, const std::string& kept) {
+    const long bytes = attempt.at(std::string(stream) + "_dropped_bytes").get<long>();
+    const std::string number = std::to_string(bytes);
+    const std::string marker = "\n[taskd: " + number + " bytes of output dropped]\n";
+    CHECK(contains(kept, marker));
+    // The client's own words are among those of stderr.
+    const std::size_t said = stream == std::string("stderr") ? kept.find("taskctl: ") : kept.size();
+    CHECK(bytes == all - static_cast<long>(said - marker.size()));
+    CHECK(contains(logs.err, "taskctl: " + number + " bytes of task " + id + "'s " + stream));
+  };
+  dropped("stdout", 588'895, logs.out);
+  dropped("stderr", 288'894, logs.err);
+  CHECK(contains(daemon.ctl({"show", id}).out, "of stdout dropped"));
+  const RunResult followed = daemon.ctl({"logs", "--follow", "--stdout", id});
+  CHECK(contains(followed.err, " bytes of task " + id + "'s stdout"));
+  const std::string small = daemon.submit({"--shell", "echo small"});
+  daemon.wait(small);
+  CHECK(daemon.ctl({"logs", small}).err.empty());
+  CHECK(daemon.show(small).at("attempts").at(0).at("stdout_dropped_bytes") == 0);
+}
+
 TEST_CASE("logs of a large output comes whole") {
   const TestDaemon daemon;
   const std::string id = daemon.submit({"--shell", "head -c 20000000 /dev/zero | tr '\\0' x"});

@@ -32,7 +32,7 @@ TEST_CASE("run of a missing program says so and exits 127, as a shell does") {
   const TestDaemon daemon;
   const RunResult result = daemon.ctl({"run", "--", "no-such-program"});
   CHECK(result.exit_code == 127);
-  CHECK(result.err.find("no-such-program: No such file") != std::string::npos);
+  CHECK(result.err.find("Program no-such-program was not found in PATH") != std::string::npos);
 }
 
 TEST_CASE("an interrupted run without a terminal cancels its task") {

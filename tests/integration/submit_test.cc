@@ -125,10 +125,17 @@ TEST_CASE("a missing program, a missing folder and an unreadable file each say w
   const TestDaemon daemon;
   auto task = daemon.wait(daemon.submit({"--", "no-such-program"}));
   CHECK(task.at("reason") == "spawn");
-  CHECK(task.at("error").get<std::string>().find("exec") != std::string::npos);
+  CHECK(task.at("error") == "Program no-such-program was not found in PATH");
   task = daemon.wait(daemon.submit({"--cwd", "/no/such/folder", "--", "true"}));
   CHECK(task.at("reason") == "spawn");
-  CHECK(task.at("error").get<std::string>().find("chdir") != std::string::npos);
+  CHECK(task.at("error") == "Folder /no/such/folder does not exist");
+  CHECK(contains(daemon.ctl({"show", "last"}).out, "Folder /no/such/folder does not exist"));
+  write_text(daemon.dir() / "windows", "#!/bin/sh\r\necho hi\r\n");
+  REQUIRE(::chmod((daemon.dir() / "windows").c_str(), 0755) == 0);
+  const RunResult windows = daemon.ctl({"run", "--", daemon.dir() / "windows"});
+  CHECK(windows.exit_code == 127);
+  CHECK(contains(windows.err, "Interpreter /bin/sh\\r of "));
+  CHECK(contains(windows.err, "CR LF"));
   write_text(daemon.dir() / "script", "echo hi\n");
   task = daemon.wait(daemon.submit({"--", daemon.dir() / "script"}));
   CHECK(task.at("reason") == "spawn");
@@ -216,7 +223,9 @@ TEST_CASE("a job reads the file that submit names, or what submit itself was giv
   const std::string missing = daemon.submit({"--stdin", "no-such-file", "--", "cat"});
   const auto task = daemon.wait(missing);
   CHECK(task.at("reason") == "spawn");
-  CHECK(task.at("error") == "stdin: No such file or directory");
+  const std::string error = task.at("error");
+  CHECK(error.starts_with("Input /"));
+  CHECK(error.ends_with("/no-such-file does not exist"));
 }
 
 TEST_CASE("a stdin that is no text or too long is refused before anything is sent") {

@@ -3,11 +3,15 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 
+#include "daemon/base/unique_fd.h"
 #include "tests/support/daemon.h"
 
 using namespace taskd::test;
@@ -182,4 +186,123 @@ TEST_CASE("jobs get the limits and signals that the daemon was given, not its ow
   CHECK(logs.out == "700\n" + own_ones + "SigBlk:\t0000000000000000\n");
   // The two above 31 are the C library's own.
   CHECK((std::stoull(logs.err, nullptr, 16) & 0x7fffffff) == 0);
+}
+
+// The pid of a job's supervisor, once the job has told it; `id` runs until it is stopped.
+struct Supervised {
+  std::string id;
+  std::string shim;
+};
+
+Supervised submit_supervised(const TestDaemon& daemon, const std::string& name,
+                             std::vector<std::string> flags = {}) {
+  const std::string file = daemon.dir() / name;
+  flags.insert(flags.end(),
+               {"--shell", "echo $PPID > " + file + ".$TASKD_ATTEMPT; exec sleep 600"});
+  const std::string id = daemon.submit(flags);
+  return {id, read_line(file + ".1")};
+}
+
+TEST_CASE("a stop of the supervisors from outside counts as no loss, a kill does") {
+  for (const bool daemon_lives : {true, false}) {
+    CAPTURE(daemon_lives);
+    TestDaemon daemon({.workers = 4});
+    const Supervised stopped = submit_supervised(daemon, "stopped", {"--max-lost", "0"});
+    const Supervised stubborn =
+        submit_supervised(daemon, "stubborn", {"--max-lost", "0", "--grace", "0"});
+    const Supervised once = submit_supervised(daemon, "once", {"--on-lost", "fail"});
+    const Supervised killed = submit_supervised(daemon, "killed", {"--max-lost", "1"});
+    if (!daemon_lives) daemon.kill9();
+    for (const Supervised* task : {&stopped, &stubborn, &once}) {
+      REQUIRE(::kill(std::stoi(task->shim), SIGTERM) == 0);
+    }
+    // As a shutdown does with what takes too long.
+    REQUIRE(::kill(std::stoi(killed.shim), SIGKILL) == 0);
+    if (!daemon_lives) daemon.start();
+    read_line(daemon.dir() / "stopped.2");
+    read_line(daemon.dir() / "stubborn.2");
+    read_line(daemon.dir() / "killed.2");
+    CHECK(daemon.show(stopped.id).at("lost") == 0);
+    CHECK(daemon.show(stubborn.id).at("lost") == 0);
+    CHECK(daemon.show(killed.id).at("lost") == 1);
+    CHECK(daemon.wait(once.id).at("reason") == "lost");
+    const auto first = daemon.show(stopped.id).at("attempts").at(0);
+    CHECK(first.at("outcome") == "cancelled");
+    CHECK(contains(first.at("error"),
+                   "was told to stop (SIGTERM from process " + std::to_string(::getpid())));
+  }
+}
+
+TEST_CASE("a planned stop that ends in a kill is a planned stop") {
+  TestDaemon daemon;
+  const std::string file = daemon.dir() / "shim";
+  const std::string id = daemon.submit(
+      {"--max-lost", "0", "--grace", "1h", "--shell",
+       "trap '' TERM; echo $PPID > " + file + ".$TASKD_ATTEMPT; while :; do sleep 600; done"});
+  const std::string shim = read_line(file + ".1");
+  REQUIRE(::kill(std::stoi(shim), SIGTERM) == 0);
+  const std::string lock = daemon.state_dir() + "/attempts/" +
+                           std::to_string(std::stol(id) / 1000) + "/" + id + ".1/lock";
+  while (!contains(read_text(lock), "planned_stop")) ::usleep(1000);
+  REQUIRE(::kill(std::stoi(shim), SIGKILL) == 0);
+  read_line(file + ".2");
+  CHECK(daemon.show(id).at("lost") == 0);
+  CHECK(daemon.show(id).at("attempts").at(0).at("outcome") == "lost");
+}
+
+TEST_CASE("a command that ends its own supervisor is named as such, and not run for ever") {
+  const TestDaemon daemon;
+  struct Case {
+    std::string kill;
+    std::string says;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"kill $PPID", "stopped its own supervisor"},
+           {"sh -c 'kill '$PPID", "supervisor, taskd-shim"},
+           {"(setsid sh -c 'kill '$PPID) & wait", "supervisor, taskd-shim"},
+           {"kill -9 $PPID", "supervisor, taskd-shim, was killed"},
+       }) {
+    CAPTURE(c.kill);
+    const std::string id = daemon.submit({"--shell", c.kill + "; sleep 600"});
+    const auto task = daemon.wait(id);
+    CHECK(task.at("reason") == "poison");
+    CHECK(task.at("attempts").size() == 4);
+    CHECK(contains(task.at("error"), c.says));
+    CHECK(contains(daemon.ctl({"show", id}).out, c.says));
+    const std::string why = daemon.ctl({"why", id}).out;
+    CHECK(contains(why, c.says));
+    CHECK(contains(why, "$PPID"));
+  }
+  const std::string doctor = daemon.ctl({"doctor"}).out;
+  CHECK(contains(doctor, "warn  poison"));
+  CHECK(contains(doctor, "and 3 tasks more"));
+}
+
+TEST_CASE("idle connections leave descriptors enough for tasks to start and end") {
+  if (::geteuid() != 0) return;  // who else lowers the hard limit cannot raise it again
+  rlimit given{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &given) == 0);
+  const rlimit low{256, 256};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const TestDaemon daemon({.workers = 4});
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &given) == 0);
+  std::vector<taskd::UniqueFd> idle;
+  for (int i = 0; i < 400; ++i) {
+    taskd::UniqueFd& fd = idle.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, daemon.socket().c_str(), sizeof address.sun_path - 1);
+    if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) break;
+  }
+  std::vector<std::string> ids;
+  for (int i = 0; i < 8; ++i) {
+    ids.push_back(daemon.submit({"--shell", "echo $TASKD_TASK_ID > $TASKD_RESULT_FILE"}));
+  }
+  for (const std::string& id : ids) {
+    const auto task = daemon.wait(id);
+    CHECK(task.at("state") == "succeeded");
+    CHECK(task.at("attempt") == 1);
+    CHECK(daemon.ctl({"result", id}).out == id + "\n");
+  }
+  CHECK_FALSE(contains(daemon.log(), "could not be started"));
 }

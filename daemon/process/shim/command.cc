@@ -19,12 +19,114 @@
 namespace taskd::shim {
 namespace {
 
-[[noreturn]] void fail(int report, const char* step) {
-  // A fork's pointers mean the same in the parent.
-  const Failure failure{step, errno};
+constexpr std::size_t kMaxSentence = 512;
+
+// What the child tells the shim.
+struct Report {
+  Failure failure;               // a fork's pointers mean the same in the parent
+  char sentence[kMaxSentence]{};  // "" = the step says it
+};
+
+using Sentence = Text<kMaxSentence>;
+
+[[noreturn]] void fail(int report, const char* step, int error, Sentence sentence = {}) {
+  Report text{{step, error}};
+  std::strcpy(text.sentence, sentence.c_str());
   // Fails only when the shim is gone, and with it whoever would read.
-  [[maybe_unused]] const ssize_t n = ::write(report, &failure, sizeof failure);
+  [[maybe_unused]] const ssize_t n = ::write(report, &text, sizeof text);
   ::_exit(127);
+}
+
+[[noreturn]] void fail(int report, const char* step) {
+  fail(report, step, errno);
+}
+
+// On one line, and not longer than leaves room for the rest.
+void add_name(Sentence& sentence, std::string_view name) {
+  constexpr std::size_t kMost = 256;
+  for (const char c : name.substr(0, kMost)) {
+    if (c == '\r') {
+      sentence << "\\r";
+    } else if (c == '\n') {
+      sentence << "\\n";
+    } else {
+      sentence << std::string_view(static_cast<unsigned char>(c) < ' ' ? "?" : &c, 1);
+    }
+  }
+}
+
+// "Folder /nosuch does not exist", "Folder /root cannot be entered: Permission denied"
+Sentence say(const char* what, const char* name, const char* cannot, int error) {
+  Sentence sentence;
+  sentence << what << " ";
+  add_name(sentence, name);
+  if (error == ENOENT) {
+    sentence << " does not exist";
+  } else {
+    sentence << " cannot be " << cannot << ": " << ::strerror(error);
+  }
+  return sentence;
+}
+
+// The file that execvp() found for the command, or tried. False when there is none.
+bool find_program(const char* name, Sentence& path) {
+  if (std::strchr(name, '/') != nullptr || *name == '\0') {
+    path << name;
+    return ::access(path.c_str(), F_OK) == 0;
+  }
+  const char* folders = ::getenv("PATH");
+  if (folders == nullptr) folders = "/bin:/usr/bin";
+  for (;;) {
+    const char* end = std::strchr(folders, ':');
+    const std::size_t length =
+        end != nullptr ? static_cast<std::size_t>(end - folders) : std::strlen(folders);
+    path = {};
+    path << (length == 0 ? std::string_view(".") : std::string_view(folders, length)) << "/"
+         << name;
+    if (::access(path.c_str(), F_OK) == 0) return true;
+    if (end == nullptr) return false;
+    folders = end + 1;
+  }
+}
+
+// Of a file that is there although the kernel says ENOENT: what it names in its first line.
+Sentence say_interpreter(const char* path) {
+  char line[256] = {};
+  const Fd file(::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const ssize_t n = file ? ::read(file.get(), line, sizeof line - 1) : -1;
+  if (n <= 2 || line[0] != '#' || line[1] != '!') {
+    Sentence sentence;
+    sentence << "Program ";
+    add_name(sentence, path);
+    sentence << " needs a loader that does not exist";
+    return sentence;
+  }
+  const char* begin = line + 2 + std::strspn(line + 2, " \t");
+  const std::string_view interpreter(begin, std::strcspn(begin, " \t\n"));
+  Sentence sentence;
+  sentence << "Interpreter ";
+  add_name(sentence, interpreter);
+  sentence << " of ";
+  add_name(sentence, path);
+  sentence << " does not exist";
+  if (interpreter.ends_with('\r')) sentence << ": its lines end with CR LF, convert them to LF";
+  return sentence;
+}
+
+// Why execvp() failed, as the task's user sees it.
+Sentence say_exec(const char* name, int error) {
+  Sentence path;
+  const bool exists = find_program(name, path);
+  if (exists && error == ENOENT) return say_interpreter(path.c_str());
+  if (exists) return say("Program", path.c_str(), "run", error);
+  if (error != ENOENT || std::strchr(name, '/') != nullptr) {
+    return say("Program", name, "run", error);
+  }
+  Sentence sentence;
+  sentence << "Program ";
+  add_name(sentence, name);
+  sentence << " was not found in PATH";
+  return sentence;
 }
 
 bool take_identity(const SpecHeader& header, const gid_t* groups) {
@@ -109,18 +211,21 @@ int open_stdin(const char* path) {
   // "the parent's thread" is the shim's own.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(report, "prctl");
   if (::getppid() != shim) ::_exit(127);  // it died before that
-  if (::chdir(spec.cwd) != 0) fail(report, "chdir");
+  if (::chdir(spec.cwd) != 0) {
+    fail(report, "chdir", errno, say("Folder", spec.cwd, "entered", errno));
+  }
   ::umask(022);
   sigset_t none;
   sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) fail(report, "sigprocmask");
   if (*spec.input == '/') {
-    errno = open_stdin(spec.input);
-    if (errno != 0) fail(report, "stdin");
+    const int error = open_stdin(spec.input);
+    if (error != 0) fail(report, "stdin", error, say("Input", spec.input, "read", error));
   }
   environ = spec.env;  // execvp() searches the PATH that is in here
   ::execvp(spec.argv[0], spec.argv);
-  fail(report, "exec");
+  const int error = errno;
+  fail(report, "exec", error, say_exec(spec.argv[0], error));
 }
 
 // fork(), but born inside the cgroup: moving it there later would stall for a grace period of RCU.
@@ -146,8 +251,7 @@ bool make_pipe(Fd& read_end, Fd& write_end) {
 Failure start_command(const Spec& spec, int cgroup_fd, Command& command) {
   Fd in;
   if (*spec.input != '\0' && *spec.input != '/') {
-    const uid_t owner = spec.header.switch_user != 0 ? spec.header.uid : ::geteuid();
-    in.reset(open_own_file(kFolderFd, spec.input, O_RDONLY, owner));
+    in.reset(open_own_file(kFolderFd, spec.input, O_RDONLY));
     if (!in || ::fcntl(in.get(), F_SETFL, 0) != 0) return {"stdin", errno};
   }
   Fd out;
@@ -174,10 +278,12 @@ Failure start_command(const Spec& spec, int cgroup_fd, Command& command) {
 }
 
 Failure read_report(const Command& command) {
-  Failure failure;
+  static Report report;
   // Does not block: exec or exit has closed the other end.
-  const ssize_t n = ::read(command.report.get(), &failure, sizeof failure);
-  return n == sizeof failure ? failure : Failure{};
+  const ssize_t n = ::read(command.report.get(), &report, sizeof report);
+  if (n != sizeof report) return {};
+  if (report.sentence[0] != '\0') report.failure.step = report.sentence;
+  return report.failure;
 }
 
 }  // namespace taskd::shim

@@ -8,7 +8,8 @@
 
 namespace taskd::shim {
 
-// A step that failed; step "" = none did.
+// A step that failed; step "" = none did. Where the task's owner is to mend something, a sentence
+// that names it stands in place of the step.
 struct Failure {
   const char* step = "";
   int error = 0;

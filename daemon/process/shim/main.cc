@@ -34,8 +34,10 @@ int run() {
   Spec spec;
   if (!read_spec(kGateFd, spec)) return kNothingStarted;
   Supervisor supervisor(spec);
-  const End end = supervisor.run();
-  write_status(spec, end, is_daemon_gone());
+  End end = supervisor.run();
+  const bool durable = is_daemon_gone();
+  end.result = supervisor.keep_result(durable);
+  write_status(spec, end, durable);
   return kDone;
 }
 

@@ -14,9 +14,10 @@ namespace taskd::shim {
 // What open_own_file() says when the name stands for something else than our file.
 inline constexpr int kForeignFile = EUCLEAN;
 
-// Opens a regular file that belongs to `owner` and has one name; follows no link and never blocks.
-// Returns -1 with errno otherwise. `flags` may not make the file: see make_own_file().
-inline int open_own_file(int folder, const char* name, int flags, uid_t owner = ::geteuid()) {
+// Opens a regular file that belongs to this process's user and has one name; follows no link and
+// never blocks. Returns -1 with errno otherwise. `flags` may not make the file: see
+// make_own_file().
+inline int open_own_file(int folder, const char* name, int flags) {
   const int fd = ::openat(folder, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) {
     // A link; a directory; a socket, a pipe without a reader, a device without a driver.
@@ -27,7 +28,7 @@ inline int open_own_file(int folder, const char* name, int flags, uid_t owner = 
   }
   struct stat info {};
   if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink <= 1 &&
-      info.st_uid == owner) {
+      info.st_uid == ::geteuid()) {
     return fd;
   }
   ::close(fd);

@@ -28,6 +28,7 @@ void OutputFile::append(const char* data, std::size_t bytes) {
       if (error_ == 0) error_ = errno;
       file_.reset();
       offset_ += static_cast<std::int64_t>(bytes);
+      dropped_ += static_cast<std::int64_t>(bytes);
       return;
     }
     data += n;
@@ -45,8 +46,12 @@ bool OutputFile::next_segment() {
   if (current_ >= 0 && written_ == 0) {
     remove_segment(current_);
   } else if (current_ >= 0) {
-    if (previous_ >= 0) remove_segment(previous_);
+    if (previous_ >= 0) {
+      remove_segment(previous_);
+      dropped_ += previous_bytes_;
+    }
     previous_ = current_;
+    previous_bytes_ = written_;
   }
   current_ = -1;
   written_ = 0;

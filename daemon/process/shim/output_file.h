@@ -25,6 +25,8 @@ class OutputFile {
 
   // errno of the first write that failed; 0 = nothing was lost.
   int error() const { return error_; }
+  // How many bytes of the stream are not kept.
+  std::int64_t dropped() const { return dropped_; }
 
  private:
   bool next_segment();
@@ -39,6 +41,8 @@ class OutputFile {
   std::int64_t room_ = 0;       // bytes that still fit into it
   std::int64_t current_ = -1;   // start of the growing tail segment
   std::int64_t previous_ = -1;  // start of the one before it
+  std::int64_t previous_bytes_ = 0;
+  std::int64_t dropped_ = 0;
   int error_ = 0;
 };
 

@@ -63,13 +63,29 @@ inline constexpr std::string_view kSessionMark = "session ";
 inline constexpr std::string_view kStatusFirstLine = "taskd-status 1\n";
 inline constexpr std::string_view kStatusCrcKey = "crc ";
 
+// Who sent the SIGTERM that stopped an attempt, in the line "stopped_by WHO PID NAME" of the
+// status. A stop from outside is planned (a shutdown, the service manager, a person): the shim adds
+// kPlannedStopMark to the lock file at once, in case it is killed before it can tell the end.
+inline constexpr std::string_view kStoppedFromOutside = "outside";
+inline constexpr std::string_view kStoppedByItself = "own_tree";
+inline constexpr std::string_view kStoppedByUnknown = "unknown";
+inline constexpr std::string_view kPlannedStopMark = "planned_stop\n";
+
 // What a task reads on stdin, when its submit brought the text along: a file in the attempt's
-// folder that belongs to the task's user.
+// folder.
 inline constexpr const char* kInputFile = "input";
 
-// Where a job may write its result: TASKD_RESULT_FILE. A file in the attempt's folder that belongs
-// to the task's user, empty at first.
-inline constexpr const char* kResultFile = "result";
+// Where a job may write its result: TASKD_RESULT_FILE, a named pipe that the shim reads. The last
+// JSON value that came out of it, of kMaxResultBytes at most, is kept in kResultText in the
+// attempt's folder. The status says in its line "result" what came of it.
+inline constexpr const char* kResultPipe = "result";
+inline constexpr const char* kResultText = "result.json";
+inline constexpr std::size_t kMaxResultBytes = 64 << 10;
+inline constexpr std::string_view kNoResult = "none";
+inline constexpr std::string_view kResultKept = "kept";
+inline constexpr std::string_view kResultTooLarge = "too_large";
+inline constexpr std::string_view kResultNotJson = "not_json";
+inline constexpr std::string_view kResultLost = "lost";  // it could not be read or kept
 
 // What the daemon tells a shim besides SIGTERM: this signal, queued with a number as its value.
 // Either a signal for the process group of the command, or kStalled: the job promised to report its
@@ -83,11 +99,11 @@ inline constexpr int kStalled = 0;
 inline constexpr const char* kStalledStep = "progress";  // in the status, with `timed_out`
 
 // The launch spec: this header, then `groups` ids of 4 bytes, then NUL-terminated strings: token,
-// boot id, working directory, cgroup folder (empty: none), stdin, argv…, env….
+// boot id, working directory, cgroup folder (empty: none), stdin, result pipe, argv…, env….
 // Stdin is a path, which is opened as the task's user, or a name in the attempt's folder, which the
-// shim opens as who it is, or empty: /dev/null.
+// shim opens as who it is, or empty: /dev/null. The result pipe is a path or such a name, too.
 inline constexpr std::uint32_t kSpecMagic = 0x54534b44;
-inline constexpr std::uint32_t kSpecVersion = 2;
+inline constexpr std::uint32_t kSpecVersion = 3;
 inline constexpr std::size_t kMaxSpecBytes = 4 << 20;
 inline constexpr std::uint32_t kMaxSpecStrings = 4096;  // of argv, and of env
 inline constexpr std::uint32_t kMaxSpecGroups = 65536;  // the kernel's NGROUPS_MAX

@@ -75,9 +75,10 @@ bool read_spec(int fd, Spec& spec) {
   spec.cwd = strings.next();
   spec.cgroup = strings.next();
   spec.input = strings.next();
+  spec.result = strings.next();
   spec.argv = argv_pointers;
   spec.env = env_pointers;
-  return spec.input != nullptr && strings.next(argv_pointers, spec.header.argc) &&
+  return spec.result != nullptr && strings.next(argv_pointers, spec.header.argc) &&
          strings.next(env_pointers, spec.header.envc);
 }
 

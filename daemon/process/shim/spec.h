@@ -15,6 +15,7 @@ struct Spec {
   const char* cwd;
   const char* cgroup;  // "" = none
   const char* input;   // what stdin is: see protocol.h
+  const char* result;  // the pipe: see protocol.h
   char** argv;         // both end with a null pointer
   char** env;
 };

@@ -27,6 +27,20 @@ std::string_view as_hex(std::uint32_t value, char (&digits)[8]) {
   return {digits, sizeof digits};
 }
 
+std::string_view word_for(Stopper::Who who) {
+  switch (who) {
+    case Stopper::Who::nobody:
+      return "";
+    case Stopper::Who::outside:
+      return kStoppedFromOutside;
+    case Stopper::Who::own_tree:
+      return kStoppedByItself;
+    case Stopper::Who::unknown:
+      return kStoppedByUnknown;
+  }
+  return "";
+}
+
 StatusText compose(const Spec& spec, const End& end) {
   StatusText text;
   text << kStatusFirstLine;
@@ -42,16 +56,16 @@ StatusText compose(const Spec& spec, const End& end) {
   text << "max_rss_bytes " << std::int64_t{end.usage.ru_maxrss} * 1024 << "\n";
   text << "ended_at_ms " << wall_now_ms() << "\n";
   if (end.output_error != 0) text << "output_error " << end.output_error << "\n";
+  if (end.dropped_out != 0) text << "dropped_out " << end.dropped_out << "\n";
+  if (end.dropped_err != 0) text << "dropped_err " << end.dropped_err << "\n";
+  if (const std::string_view who = word_for(end.stopper.who); !who.empty()) {
+    text << "stopped_by " << who << " " << end.stopper.pid << " " << end.stopper.name << "\n";
+  }
+  text << "result " << end.result << "\n";
   char digits[8];
   const std::string_view crc = as_hex(crc32(text.view()), digits);
   text << kStatusCrcKey << crc << "\n";
   return text;
-}
-
-// Before the status, which stands for it.
-void sync_result() {
-  const Fd result(::openat(kFolderFd, kResultFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (result) ::fsync(result.get());
 }
 
 bool write_once(int fd, std::string_view text) {
@@ -64,7 +78,6 @@ void write_status(const Spec& spec, const End& end, bool durable) {
   const StatusText text = compose(spec, end);
   // One write, and the lock file has its block even when the disk is full. If it fails all the
   // same, the attempt is lost.
-  if (durable) sync_result();
   if (!write_once(kLockFd, text.view()) || !durable) return;
   ::fsync(kLockFd);
   ::fsync(kFolderFd);

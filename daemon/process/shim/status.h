@@ -3,22 +3,35 @@
 
 #include <sys/resource.h>
 
+#include <cstdint>
 #include <string_view>
 
 #include "daemon/process/shim/spec.h"
 
 namespace taskd::shim {
 
-struct End {
-  std::string_view outcome;  // a word of OutcomeKind
-  int code = 0;              // exit code, signal or errno, as the outcome says
-  const char* step = "";     // which step failed
-  int output_error = 0;      // errno of the first write of output that failed
-  rusage usage = {};         // of the whole tree
+// The sender of a SIGTERM.
+struct Stopper {
+  enum class Who { nobody, outside, own_tree, unknown };
+  Who who = Who::nobody;
+  pid_t pid = 0;
+  char name[16] = "";  // of its program, in plain characters; "" when it is gone
 };
 
-// Adds the status to the lock file; a torn one is known by its checksum. Where `durable`, it survives a
-// power cut once this returns.
+struct End {
+  std::string_view outcome;      // a word of OutcomeKind
+  int code = 0;                  // exit code, signal or errno, as the outcome says
+  const char* step = "";         // which step failed
+  int output_error = 0;          // errno of the first write of output that failed
+  std::int64_t dropped_out = 0;  // bytes of stdout that are not kept
+  std::int64_t dropped_err = 0;
+  std::string_view result = kNoResult;
+  Stopper stopper = {};  // who sent the SIGTERM that stopped it
+  rusage usage = {};     // of the whole tree
+};
+
+// Adds the status to the lock file; a torn one is known by its checksum. Where `durable`, it
+// survives a power cut once this returns.
 void write_status(const Spec& spec, const End& end, bool durable);
 
 }  // namespace taskd::shim

@@ -31,6 +31,34 @@ bool is_stop_pending() {
   return ::sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;
 }
 
+// A job must not be able to look like a planned stop, which may come again and again.
+Stopper find_stopper(const signalfd_siginfo& info, const SpecHeader& header) {
+  using Who = Stopper::Who;
+  Stopper stopper{.who = Who::unknown, .pid = static_cast<pid_t>(info.ssi_pid)};
+  // 0: the kernel, or somebody outside of our pid namespace.
+  if (stopper.pid == 0) stopper.who = Who::outside;
+  // Another user's job could not have sent it.
+  if (header.switch_user != 0 && header.uid != 0 && info.ssi_uid == 0) stopper.who = Who::outside;
+  if (stopper.pid > 0) {
+    const Ancestry ancestry = ancestry_of(stopper.pid);
+    if (ancestry == Ancestry::descendant) stopper.who = Who::own_tree;
+    if (ancestry == Ancestry::stranger) stopper.who = Who::outside;
+    Text<32> path;
+    path << "/proc/" << stopper.pid << "/comm";
+    if (read_small(AT_FDCWD, path.c_str(), stopper.name, sizeof stopper.name) < 0) {
+      stopper.name[0] = '\0';
+    }
+  }
+  for (char* c = stopper.name; *c != '\0'; ++c) {
+    if (*c == '\n') {
+      *c = '\0';
+      break;
+    }
+    if (*c < ' ' || *c > '~') *c = '?';
+  }
+  return stopper;
+}
+
 timespec to_timespec(std::int64_t ms) {
   return {static_cast<time_t>(ms / 1000), static_cast<long>(ms % 1000 * 1'000'000)};
 }
@@ -43,7 +71,10 @@ Supervisor::Supervisor(const Spec& spec)
       err_(kFolderFd, "stderr", spec.header.output_cap_bytes) {}
 
 End Supervisor::run() {
-  if (is_stop_pending()) return {.outcome = "cancelled"};
+  if (is_stop_pending()) {
+    // Nothing of the job's is there yet that could have sent it.
+    return {.outcome = "cancelled", .stopper = {.who = Stopper::Who::outside}};
+  }
   if (const Failure failure = start()) {
     cgroup_.remove();
     return {.outcome = "not_started", .code = failure.error, .step = failure.step};
@@ -69,6 +100,7 @@ Failure Supervisor::start() {
   timer_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer_) return {"timerfd", errno};
   if (const int error = cgroup_.open(spec_.cgroup)) return {"cgroup", error};
+  if (const int error = result_.open(spec_.result)) return {"result", error};
   Text<32> marks;
   marks << kStartedMark << kOrdersMark;
   errno = ENOSPC;  // what a short write means
@@ -88,7 +120,8 @@ void Supervisor::turn() {
                     {timer_.get(), POLLIN, 0},
                     {command_.out.get(), POLLIN, 0},
                     {command_.err.get(), POLLIN, 0},
-                    {wait_for_cgroup ? cgroup_.events() : -1, POLLPRI, 0}};
+                    {wait_for_cgroup ? cgroup_.events() : -1, POLLPRI, 0},
+                    {result_.fd(), POLLIN, 0}};
   if (::poll(slots, sizeof slots / sizeof slots[0], -1) < 0) return;  // ENOMEM: try again
   // Ends come before stops: what ended first keeps its own result.
   if (slots[0].revents != 0) on_signals();
@@ -96,6 +129,7 @@ void Supervisor::turn() {
   if (slots[1].revents != 0) on_timer();
   pump(slots[2], command_.out, out_);
   pump(slots[3], command_.err, err_);
+  if (slots[5].revents != 0) result_.read();
 }
 
 void Supervisor::on_signals() {
@@ -106,8 +140,18 @@ void Supervisor::on_signals() {
   for (ssize_t i = 0; i < count && !tree_gone_; ++i) {
     const bool is_order = infos[i].ssi_signo == static_cast<std::uint32_t>(order_signal());
     if (is_order && infos[i].ssi_code == SI_QUEUE) obey(infos[i].ssi_int);
-    if (infos[i].ssi_signo == SIGTERM && phase_ == Phase::running) begin_stop("cancelled");
+    if (infos[i].ssi_signo == SIGTERM && phase_ == Phase::running) on_term(infos[i]);
   }
+}
+
+void Supervisor::on_term(const signalfd_siginfo& info) {
+  stopper_ = find_stopper(info, spec_.header);
+  if (stopper_.who == Stopper::Who::outside) {
+    // At once: what stops the machine may not wait for our end. Fails only on a broken disk.
+    [[maybe_unused]] const ssize_t n =
+        ::write(kLockFd, kPlannedStopMark.data(), kPlannedStopMark.size());
+  }
+  begin_stop("cancelled");
 }
 
 void Supervisor::obey(int order) {
@@ -204,6 +248,9 @@ End Supervisor::how_it_ended() const {
   End end;
   ::getrusage(RUSAGE_CHILDREN, &end.usage);  // cannot fail for this argument
   end.output_error = out_.error() != 0 ? out_.error() : err_.error();
+  end.dropped_out = out_.dropped();
+  end.dropped_err = err_.dropped();
+  end.stopper = stopper_;
   if (const Failure failure = read_report(command_)) {
     end.outcome = is_shortage(failure.error) ? "not_started" : "spawn_failed";
     end.code = failure.error;

@@ -7,10 +7,12 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/signalfd.h>
 
 #include "daemon/process/shim/cgroup.h"
 #include "daemon/process/shim/command.h"
 #include "daemon/process/shim/output_file.h"
+#include "daemon/process/shim/result.h"
 #include "daemon/process/shim/status.h"
 
 namespace taskd::shim {
@@ -21,6 +23,8 @@ class Supervisor {
   explicit Supervisor(const Spec& spec);
 
   End run();
+  // After that: puts the job's result where the daemon finds it. Returns the word for the status.
+  std::string_view keep_result(bool durable) { return result_.keep(durable); }
 
  private:
   // A tree is told to stop once; everything after that only follows through.
@@ -32,6 +36,7 @@ class Supervisor {
   void reap();
   void on_timer();
   void obey(int order);
+  void on_term(const signalfd_siginfo& info);
   void begin_stop(std::string_view outcome);
   void kill_tree();
   void arm_timer(std::int64_t ms, std::int64_t interval_ms);
@@ -46,6 +51,8 @@ class Supervisor {
   Command command_;
   OutputFile out_;
   OutputFile err_;
+  Result result_;
+  Stopper stopper_;
   Phase phase_ = Phase::running;
   std::string_view stop_outcome_;  // why it was stopped; empty: it ended by itself
   const char* stop_step_ = "";     // more about that

@@ -101,6 +101,20 @@ void mark_descendants(ProcessList& list, pid_t ancestor) {
 
 }  // namespace
 
+Ancestry ancestry_of(pid_t pid) {
+  constexpr int kLongestLine = 4096;  // should pids be given anew while we walk
+  const Fd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc) return Ancestry::gone;
+  for (int i = 0; i < kLongestLine && pid > 1; ++i) {
+    if (pid == ::getpid()) return Ancestry::descendant;
+    Text<16> name;
+    name << pid;
+    pid = parent_of(proc.get(), name.c_str());
+    if (pid == 0) return Ancestry::gone;
+  }
+  return Ancestry::stranger;
+}
+
 void signal_descendants(int signal) {
   ProcessList list;
   list_processes(list);

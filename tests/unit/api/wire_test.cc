@@ -60,6 +60,7 @@ Task rich_task() {
   spec.no_retry_on = {{.exit_code = {}, .reason = Reason::oom}};
   task.schedule = "nightly";
   spec.on_lost = OnLost::fail;
+  spec.on_bad_result = OnBadResult::ignore;
   spec.max_lost = 7;
   spec.keep_ms = 8;
   spec.notify = {{"mail", {HookEvent::failed, HookEvent::started}}, {"chat", {}}};
@@ -114,7 +115,8 @@ TEST_CASE("an answered task has exactly the documented fields") {
     "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "progress_timeout_ms": 9, "grace_ms": 2,
     "max_attempts": 3,
     "backoff": {"kind": "linear", "initial_ms": 4, "max_ms": 5, "jitter": 0.5},
-    "retry_on": [6], "no_retry_on": ["oom"], "on_lost": "fail", "max_lost": 7, "keep_ms": 8,
+    "retry_on": [6], "no_retry_on": ["oom"], "on_lost": "fail", "on_bad_result": "ignore",
+    "max_lost": 7, "keep_ms": 8,
     "notify": ["mail:started,failed", "chat"],
     "key": null, "slots": 1, "resources": {}, "unique": null, "depends_on": [],
     "on_dependency_failed": "fail",
@@ -245,12 +247,15 @@ TEST_CASE("an attempt has the documented fields, reads back, and keeps its token
     "number": 2, "started_at": "2026-03-01T12:00:00.000Z", "granted": {}, "ended_at": null,
     "outcome": null,
     "exit_code": null, "signal": null, "error": null, "user_cpu_ms": 0, "system_cpu_ms": 0,
-    "max_rss_bytes": 0, "stderr_tail": ""})"));
+    "max_rss_bytes": 0, "stderr_tail": "", "stdout_dropped_bytes": 0,
+    "stderr_dropped_bytes": 0})"));
 
   attempt.ended_at = WallTime{1'772'366'401'000};
   attempt.outcome = Outcome{OutcomeKind::exited, 1, ""};
   attempt.usage = {1, 2, 3};
   attempt.stderr_tail = "oops\n";
+  attempt.stdout_dropped_bytes = 5;
+  attempt.stderr_dropped_bytes = 6;
   attempt.granted = {{"gpu", {"0", "1"}}, {"tape", {"a"}}};
   CHECK(json_of(attempt)["granted"]["gpu"] == json{"0", "1"});
   const Attempt read = attempt_from_json(json_of(attempt));
@@ -260,6 +265,8 @@ TEST_CASE("an attempt has the documented fields, reads back, and keeps its token
   CHECK(read.outcome == attempt.outcome);
   CHECK(read.usage == attempt.usage);
   CHECK(read.stderr_tail == attempt.stderr_tail);
+  CHECK(read.stdout_dropped_bytes == 5);
+  CHECK(read.stderr_dropped_bytes == 6);
   CHECK(read.granted == attempt.granted);
   CHECK_THROWS_AS(attempt_from_json(json::object()), std::runtime_error);
 }

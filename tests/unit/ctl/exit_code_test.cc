@@ -50,6 +50,18 @@ TEST_CASE("a task's end becomes its command's exit code") {
   CHECK(failed_code(Reason::spawn, {OutcomeKind::spawn_failed, 0, missing}) == 127);
   CHECK(failed_code(Reason::spawn, {OutcomeKind::spawn_failed, 0, denied}) == 126);
   CHECK(failed_code(Reason::spawn, {OutcomeKind::spawn_failed, 0, folder}) == 125);
+  for (const char* text : {"Program gzpi was not found in PATH", "Program ./x does not exist",
+                           "Interpreter /bin/sh\\r of ./x does not exist: its lines end with CR LF, "
+                           "convert them to LF"}) {
+    CHECK(failed_code(Reason::spawn, {OutcomeKind::spawn_failed, 0, text}) == 127);
+  }
+  for (const char* text : {"Program /etc cannot be run: Permission denied",
+                           "Command and environment are too large"}) {
+    CHECK(failed_code(Reason::spawn, {OutcomeKind::spawn_failed, 0, text}) == 126);
+  }
+  for (const char* text : {"Folder /x does not exist", "Input /x does not exist"}) {
+    CHECK(failed_code(Reason::spawn, {OutcomeKind::spawn_failed, 0, text}) == 125);
+  }
   CHECK(failed_code(Reason::lost, {OutcomeKind::lost, 0, ""}) == 125);
   CHECK(failed_code(Reason::poison, {OutcomeKind::lost, 0, ""}) == 125);
   CHECK(failed_code(Reason::reported, {OutcomeKind::reported, 0, "no"}) == 1);
@@ -143,12 +155,9 @@ TEST_CASE("the reason column says how a task stands") {
   CHECK(describe_reason(ended(State::failed, Reason::reported,
                               Outcome{OutcomeKind::reported, 0, "\x1b"})) == "\\x1b");
   Task missing = ended(State::failed, Reason::spawn,
-                       Outcome{OutcomeKind::spawn_failed, 0, "exec: No such file or directory"});
+                       Outcome{OutcomeKind::spawn_failed, 0, "Program gzpi was not found in PATH"});
   missing.spec.argv = {"gzpi", "a.txt"};
-  CHECK(describe_reason(missing) == "gzpi: No such file or directory");
-  missing.spec.argv = {};
-  missing.spec.handler = "zip";
-  CHECK(describe_reason(missing) == "the program of handler zip: No such file or directory");
+  CHECK(describe_reason(missing) == "Program gzpi was not found in PATH");
   CHECK(describe_reason(ended(State::scheduled, {}, Outcome{OutcomeKind::exited, 1, ""})) ==
         "exit 1");
   CHECK(describe_reason(ended(State::cancelled, {}, {})) == "never ran");

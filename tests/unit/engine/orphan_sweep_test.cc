@@ -17,6 +17,7 @@ namespace {
 struct SweepFixture : StoreFixture {
   SweepFixture()
       : launcher({.attempts_dir = attempts(),
+                  .jobs_dir = attempts() + ".jobs",
                   .shim_path = "",
                   .boot_id = "boot",
                   .socket = "",

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -80,6 +81,20 @@ TEST_CASE("a command has a session of its own, default signals and no descriptor
   CHECK(f.text("signals").find("SigBlk:\t0000000000000000") != std::string::npos);
   const std::string ignored = f.text("signals").substr(f.text("signals").find("SigIgn:"));
   CHECK((std::stoull(ignored.substr(8), nullptr, 16) & (1ULL << (SIGPIPE - 1))) == 0);
+}
+
+TEST_CASE("a command gets the limit of open files that the daemon was given") {
+  CommandFixture f;
+  rlimit given{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &given) == 0);
+  const rlimit other{given.rlim_cur - 1, given.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &other) == 0);
+  // The limit comes just after the start.
+  const SendResult result =
+      f.run("for i in $(seq 1000); do test $(ulimit -Sn) = " + std::to_string(given.rlim_cur) +
+            " && exit 0; done; exit 1");
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &given) == 0);
+  CHECK(result.outcome == SendOutcome::delivered);
 }
 
 TEST_CASE("a command that fails is refused, with its exit code and its last words") {

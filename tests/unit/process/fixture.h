@@ -128,6 +128,7 @@ struct Fixture {
   TempDir dir;
   std::string boot_id = read_boot_id();
   PosixLauncherConfig config{.attempts_dir = dir.path() + "/attempts",
+                             .jobs_dir = dir.path() + "/jobs",
                              .shim_path = TASKD_BINARY_DIR "/taskd-shim",
                              .boot_id = boot_id,
                              .socket = "/run/taskd.sock",

@@ -1,5 +1,6 @@
 // What a new daemon makes of the attempts of the one before it.
 
+#include "daemon/process/job_files.h"
 #include "tests/unit/process/fixture.h"
 
 namespace taskd {
@@ -16,8 +17,9 @@ void overwrite(const std::string& path, const std::string& text) {
 void start_at_gate(const PosixLauncherConfig& config, const Launch& launch, std::string_view spec) {
   make_dirs(config.attempts_dir, 0700);
   const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd folder = make_attempt_folder(attempts.get(), launch.task, launch.attempt, false);
+  const UniqueFd folder = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
   UniqueFd lock = lock_attempt(folder.get());
+  make_result_pipe(folder.get());
   ForkServer server(config.shim_path, UniqueFd());
   const NewShim shim = server.fork("test", lock.get(), folder.get());
   lock.reset();
@@ -144,7 +146,7 @@ TEST_CASE_FIXTURE(Fixture, "recovery does not wait for a lock that something unk
   const Launch launch = shell("true");
   make_dirs(config.attempts_dir, 0700);
   const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd made = make_attempt_folder(attempts.get(), launch.task, launch.attempt, false);
+  const UniqueFd made = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
   UniqueFd held = lock_attempt(made.get());
   PosixLauncher next(config);
   auto result = next.recover(launch, boot_id);
@@ -173,8 +175,7 @@ TEST_CASE_FIXTURE(Fixture, "a shim given half a spec starts nothing") {
   const Launch launch = shell("echo ran");
   const User user{::geteuid(), ::getegid(), "me", "/", "/bin/sh", {}};
   const EncodedSpec spec = encode_spec(
-      launch, user, {.boot_id = boot_id, .socket = "", .folder = "", .output_cap_bytes = 4096},
-      "");
+      launch, user, {.boot_id = boot_id, .socket = "", .folder = "", .output_cap_bytes = 4096}, "");
   for (const std::size_t missing : {spec.bytes.size() - 1, std::size_t{100}, std::size_t{1}}) {
     start_at_gate(config, launch,
                   std::string_view(spec.bytes).substr(0, spec.bytes.size() - missing));

@@ -217,6 +217,41 @@ TEST_CASE("a lost attempt runs again without spending a try, until it is poison"
   CHECK(decide(once, kLost).reason == Reason::poison);
 }
 
+TEST_CASE("a loss by a planned stop is not counted, but is a loss for what must not run twice") {
+  const Outcome stopped{OutcomeKind::cancelled, 0, ""};
+  for (const Outcome& outcome : {kLost, stopped}) {
+    TaskSpec spec;
+    const EndDecision again = decide_end(spec, {0, 3, 0}, false, outcome, 0.5, true);
+    CHECK(again.event == Event::rerun);
+    CHECK_FALSE(again.counts_lost);
+    CHECK_FALSE(again.spends_try);
+    CHECK(decide_end(spec, {0, 3, 0}, true, outcome, 0.5, true).event == Event::cancel);
+    spec.on_lost = OnLost::fail;
+    CHECK(decide_end(spec, {}, false, outcome, 0.5, true).reason == Reason::lost);
+  }
+}
+
+TEST_CASE("a bad result makes a success a reported failure, and changes no other end") {
+  AttemptEnd end;
+  end.result_problem = "it is not JSON";
+  end.outcome = {OutcomeKind::exited, 0, ""};
+  TaskSpec spec;
+  CHECK(judge_result(spec, end) ==
+        Outcome{OutcomeKind::reported, 0, "its result was not taken: it is not JSON"});
+  spec.on_bad_result = OnBadResult::ignore;
+  CHECK(judge_result(spec, end) ==
+        Outcome{OutcomeKind::exited, 0, "its result was not taken: it is not JSON"});
+  spec.on_bad_result = OnBadResult::fail;
+  for (const Outcome& other : {Outcome{OutcomeKind::exited, 3, ""},
+                               Outcome{OutcomeKind::timed_out, 0, ""}, Outcome{kLost}}) {
+    end.outcome = other;
+    CHECK(judge_result(spec, end).kind == other.kind);
+    CHECK(judge_result(spec, end).code == other.code);
+  }
+  end.result_problem.clear();
+  CHECK(judge_result(spec, end) == end.outcome);
+}
+
 TEST_CASE("losses are bounded by max_lost alone, not by the tries") {
   CHECK(decide({.spec = with_attempts(1), .tries = 1}, kLost).event == Event::rerun);
 }

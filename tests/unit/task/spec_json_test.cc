@@ -57,6 +57,7 @@ TEST_CASE("a command alone is a task with the documented defaults") {
   CHECK(task.spec.max_attempts == 1);
   CHECK(task.spec.backoff == Backoff{BackoffKind::exponential, 10'000, 3'600'000, 0.1});
   CHECK(task.spec.on_lost == OnLost::rerun);
+  CHECK(task.spec.on_bad_result == OnBadResult::fail);
   CHECK(task.spec.max_lost == 3);
   CHECK(task.spec.keep_ms == 2'592'000'000);
   CHECK_FALSE(task.spec.user_uid);
@@ -72,7 +73,7 @@ TEST_CASE("every field arrives") {
     "run_at": "2026-03-01T12:00:00Z", "hold": true, "timeout_ms": 5, "progress_timeout_ms": 6, "grace_ms": 0,
     "max_attempts": 1000, "backoff": {"kind": "linear", "initial_ms": 1, "max_ms": 2, "jitter": 1},
     "retry_on": [1, 255, "timeout"], "no_retry_on": ["oom", "spawn", "exit", "signal"],
-    "on_lost": "fail", "max_lost": 100, "keep_ms": 0})"));
+    "on_lost": "fail", "on_bad_result": "ignore", "max_lost": 100, "keep_ms": 0})"));
   const TaskSpec& spec = task.spec;
   CHECK(spec.shell == "a | b");
   CHECK(spec.name == " n\xC3\xA4me ");
@@ -95,6 +96,7 @@ TEST_CASE("every field arrives") {
   CHECK(spec.retry_on[2].reason == Reason::timeout);
   CHECK(spec.no_retry_on.size() == 4);
   CHECK(spec.on_lost == OnLost::fail);
+  CHECK(spec.on_bad_result == OnBadResult::ignore);
   CHECK(spec.max_lost == 100);
   CHECK(spec.keep_ms == 0);
   CHECK(accepted(with("priority", "high")).spec.priority == 10);
@@ -262,6 +264,7 @@ TEST_CASE("retry lists take exit codes and the reasons a command can bring about
     CHECK(accepted(with(field, json::array())).spec.retry_on.empty());
   }
   check_refused("on_lost", {"retry", "", 1, nullptr});
+  check_refused("on_bad_result", {"rerun", "", true, nullptr});
 }
 
 TEST_CASE("unknown fields are refused, and a near miss is told") {
@@ -308,6 +311,7 @@ NewTask rich_task() {
   spec.retry_on = {{.exit_code = 3, .reason = {}}, {.exit_code = {}, .reason = Reason::oom}};
   spec.no_retry_on = {{.exit_code = {}, .reason = Reason::exit}};
   spec.on_lost = OnLost::fail;
+  spec.on_bad_result = OnBadResult::ignore;
   spec.max_lost = 9;
   spec.keep_ms = 0;
   spec.notify = {{"mail", {HookEvent::failed}}, {"chat", {}}};
