@@ -58,11 +58,12 @@ json answer_of(const ApiContext& context, const Schedule& schedule) {
 // That the cron line and the zone mean something.
 void check_calendar(ScheduleSettings& settings, FieldErrors& errors) {
   if (settings.cron.empty()) return;
-  const auto cron = parse_cron(settings.cron);
+  const auto cron = parse_new_cron(settings.cron);
   if (const auto* error = std::get_if<CronError>(&cron)) {
     const std::string field = error->field.empty() ? "" : error->field + ": ";
     errors.push_back({"#/cron", field + error->detail});
   }
+  settings.cron = tidy_cron(settings.cron);
   if (settings.zone.empty()) settings.zone = Zone::system_name();
   if (!Zone::load(settings.zone)) {
     errors.push_back({"#/zone", "there is no time zone " + in_quotes(settings.zone) +

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -36,6 +37,19 @@ void read_text(FieldReader& reader, const json& value, const std::string& at, st
   if (reader.plain(*text, at, kMaxTextBytes)) out = *text;
 }
 
+// Its blanks may be those of a crontab; what else is in it parse_new_cron() looks at.
+void read_cron(FieldReader& reader, const json& value, const std::string& at,
+               ScheduleSettings& schedule) {
+  const auto* text = reader.string(value, at);
+  if (text == nullptr) return;
+  if (text->find_first_not_of(" \t\r\n") == std::string::npos)
+    return reader.complain(at, "must not be empty");
+  std::string plain = *text;
+  std::replace_if(
+      plain.begin(), plain.end(), [](char c) { return c == '\t' || c == '\r' || c == '\n'; }, ' ');
+  if (reader.plain(plain, at, kMaxTextBytes)) schedule.cron = std::move(plain);
+}
+
 template <class Word>
 void read_word(FieldReader& reader, const json& value, const std::string& at,
                std::optional<Word> (*parse)(std::string_view), std::string_view wanted, Word& out) {
@@ -61,8 +75,7 @@ void read_task(FieldReader& reader, const json& value, const std::string& at,
 }
 
 constexpr JsonField<ScheduleSettings> kScheduleFields[] = {
-    {"cron", [](FieldReader& reader, const json& value, const std::string& at,
-                ScheduleSettings& schedule) { read_text(reader, value, at, schedule.cron); }},
+    {"cron", read_cron},
     {"zone", [](FieldReader& reader, const json& value, const std::string& at,
                 ScheduleSettings& schedule) { read_text(reader, value, at, schedule.zone); }},
     {"every_ms",

@@ -66,12 +66,15 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+// As lines of a crontab have them; CR and LF are what is left of its line end.
+constexpr std::string_view kBlanks = " \t\r\n";
+
 std::vector<std::string_view> split_fields(std::string_view text) {
   std::vector<std::string_view> fields;
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t start = text.find_first_not_of(" \t", i);
+    const std::size_t start = text.find_first_not_of(kBlanks, i);
     if (start == std::string_view::npos) break;
-    i = std::min(text.find_first_of(" \t", start), text.size());
+    i = std::min(text.find_first_of(kBlanks, start), text.size());
     fields.push_back(text.substr(start, i - start));
   }
   return fields;
@@ -126,7 +129,7 @@ Range parse_range(const Field& field, std::string_view text, bool has_step) {
 }
 
 template <std::size_t N>
-void parse_field(const Field& field, std::string_view text, std::bitset<N>& set) {
+void parse_field(const Field& field, std::string_view text, bool is_new, std::bitset<N>& set) {
   for (const std::string_view part : split(text, ',')) {
     const std::size_t slash = part.find('/');
     const bool has_step = slash != std::string_view::npos;
@@ -138,6 +141,14 @@ void parse_field(const Field& field, std::string_view text, std::bitset<N>& set)
         refuse(field, in_quotes(part.substr(slash + 1)) + " is not a step of 1 or more");
       }
       step = *given;
+      const int values = range.last - range.first + 1;
+      // As many as there are is meant as it is: */60 is once an hour.
+      if (is_new && step > values) {
+        refuse(field, "the step " + std::to_string(step) + " is larger than its range of " +
+                          std::to_string(values) + ", so only " + std::to_string(range.first) +
+                          " would match; longer intervals are set as an interval, without a cron "
+                          "line");
+      }
     }
     // Sunday is 0 and 7.
     for (int i = range.first; i <= range.last; i += step) {
@@ -157,18 +168,18 @@ bool ever_comes(const Cron& cron) {
   return false;
 }
 
-Cron parse_line(std::string_view text) {
+Cron parse_line(std::string_view text, bool is_new) {
   const std::vector<std::string_view> fields = split_fields(text);
   if (fields.size() != kFields.size()) {
     throw CronError{"", "expected 5 fields (minute, hour, day of month, month, day of week), not " +
                             std::to_string(fields.size())};
   }
   Cron cron;
-  parse_field(kFields[kMinute], fields[kMinute], cron.minutes);
-  parse_field(kFields[kHour], fields[kHour], cron.hours);
-  parse_field(kFields[kDay], fields[kDay], cron.days);
-  parse_field(kFields[kMonth], fields[kMonth], cron.months);
-  parse_field(kFields[kWeekday], fields[kWeekday], cron.weekdays);
+  parse_field(kFields[kMinute], fields[kMinute], is_new, cron.minutes);
+  parse_field(kFields[kHour], fields[kHour], is_new, cron.hours);
+  parse_field(kFields[kDay], fields[kDay], is_new, cron.days);
+  parse_field(kFields[kMonth], fields[kMonth], is_new, cron.months);
+  parse_field(kFields[kWeekday], fields[kWeekday], is_new, cron.weekdays);
   cron.every_hour = fields[kHour].front() == '*';
   cron.any_day = fields[kDay].front() == '*';
   cron.any_weekday = fields[kWeekday].front() == '*';
@@ -189,7 +200,26 @@ std::string_view line_of(std::string_view text) {
   throw CronError{"", in_quotes(text) + " is not one of " + known};
 }
 
+std::variant<Cron, CronError> parse(std::string_view text, bool is_new) {
+  if (text.size() > kMaxCronBytes) {
+    return CronError{"", "longer than " + std::to_string(kMaxCronBytes) + " bytes"};
+  }
+  try {
+    const std::string line = tidy_cron(text);
+    return parse_line(line_of(line), is_new);
+  } catch (CronError& error) {
+    return std::move(error);
+  }
+}
+
 }  // namespace
+
+std::string tidy_cron(std::string_view text) {
+  std::string line;
+  for (const std::string_view field : split_fields(text))
+    line.append(line.empty() ? "" : " ").append(field);
+  return line;
+}
 
 bool Cron::matches_day(int month, int day, int weekday) const {
   if (!months[static_cast<std::size_t>(month)]) return false;
@@ -200,14 +230,11 @@ bool Cron::matches_day(int month, int day, int weekday) const {
 }
 
 std::variant<Cron, CronError> parse_cron(std::string_view text) {
-  if (text.size() > kMaxCronBytes) {
-    return CronError{"", "longer than " + std::to_string(kMaxCronBytes) + " bytes"};
-  }
-  try {
-    return parse_line(line_of(text));
-  } catch (CronError& error) {
-    return std::move(error);
-  }
+  return parse(text, /*is_new=*/false);
+}
+
+std::variant<Cron, CronError> parse_new_cron(std::string_view text) {
+  return parse(text, /*is_new=*/true);
 }
 
 }  // namespace taskd

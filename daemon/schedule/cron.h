@@ -34,7 +34,16 @@ struct CronError {
 
 // Five fields of lists, ranges, steps ("*/5", "10-40/10"), names of months and days (three letters,
 // any case), Sunday as 0 or 7; or @yearly @annually @monthly @weekly @daily @midnight @hourly.
+// Blanks and tabs stand between the fields and may stand around the line.
 // Refused with the field: everything else, and what never comes (31 February).
 std::variant<Cron, CronError> parse_cron(std::string_view text);
+
+// The same for a line that somebody gives now. Refused, too, is a step beyond its range: "*/90" of
+// the minutes reads as every 90 minutes but would fire at minute 0 of each hour. Lines that were
+// accepted before this was refused go on as they are.
+std::variant<Cron, CronError> parse_new_cron(std::string_view text);
+
+// The line as it is kept: one blank between its fields, none around them.
+std::string tidy_cron(std::string_view text);
 
 }  // namespace taskd

@@ -112,6 +112,28 @@ TEST_CASE("what is wrong is named with its field") {
   CHECK(refused(std::string(5000, '*')).detail == "longer than 1024 bytes");
 }
 
+TEST_CASE("blanks, tabs and a CR around and between the fields are those of a crontab") {
+  for (const char* line : {"0\t3\t*\t*\t1-5", "  0 3  * * 1-5 ", "0 3 * * 1-5\r", "0 3 * * 1-5\r\n"}) {
+    CHECK(members(read(line).weekdays) == "1 2 3 4 5");
+    CHECK(tidy_cron(line) == "0 3 * * 1-5");
+  }
+  CHECK(members(read("\t@daily \r").minutes) == "0");
+  CHECK(tidy_cron(" @daily ") == "@daily");
+  CHECK(refused(" \t ").detail.starts_with("expected 5 fields"));
+}
+
+TEST_CASE("a step beyond its range is refused of a new line, and kept of an old one") {
+  for (const char* line : {"*/90 * * * *", "* */25 * * *", "* * */32 * *", "* * * */13 *",
+                           "* * * * */9", "10-40/32 * * * *", "0,*/61 * * * *"}) {
+    read(line);
+    const auto result = parse_new_cron(line);
+    REQUIRE_MESSAGE(std::holds_alternative<CronError>(result), line);
+    CHECK(std::get<CronError>(result).detail.starts_with("the step "));
+  }
+  for (const char* line : {"*/60 * * * *", "* */24 * * *", "10-40/31 * * * *", "*/59 * * * *"})
+    CHECK(std::holds_alternative<Cron>(parse_new_cron(line)));
+}
+
 TEST_CASE("a day that one of the months has, or any weekday, makes a line that fires") {
   read("0 0 31 1,2 *");
   read("0 0 29 2 *");
