@@ -24,23 +24,41 @@ int take_signal(json& body) {
   return *number;
 }
 
-// Sends it to the tasks' running commands; the ids of those that got it.
+[[noreturn]] void not_there(TaskId id) {
+  throw ProblemError(409, "wrong_state",
+                     "cannot signal task " + std::to_string(id) +
+                         ": its command has not begun yet or has just ended");
+}
+
+// Before anything is written: a command that is not there right now refuses the whole.
+void check_reachable(const ApiContext& context, const ControlRequest& request) {
+  const auto missing = context.running.signal_all(request.ids, 0);
+  if (!missing) return;
+  // Of what is not this user's, or does not run, the store has more to say.
+  const auto task = context.store.get(request.actor, *missing);
+  if (task && task->state == State::running) not_there(*missing);
+}
+
+// Sends it to the tasks' running commands: to all that are named by id or to none, and of a filter
+// to those that are there. The ids of those that got it.
 std::vector<TaskId> send(const ApiContext& context, ControlRequest request, int signal) {
   std::vector<TaskId> reached;
+  std::optional<TaskId> missing;
   request.verb = Verb::signal;
   request.detail = signal_name(signal);
   request.on_commit = [&](std::span<const ControlChange> running) {
-    for (const ControlChange& task : running) {
-      if (context.running.signal(task.id, signal)) reached.push_back(task.id);
+    if (request.filter) {
+      for (const ControlChange& task : running) {
+        if (context.running.signal(task.id, signal)) reached.push_back(task.id);
+      }
+      return;
     }
+    for (const ControlChange& task : running) reached.push_back(task.id);
+    missing = context.running.signal_all(reached, signal);
   };
+  if (!request.filter) check_reachable(context, request);
   control(context, request);
-  for (const TaskId id : request.ids) {
-    if (std::find(reached.begin(), reached.end(), id) != reached.end()) continue;
-    throw ProblemError(409, "wrong_state",
-                       "cannot signal task " + std::to_string(id) +
-                           ": its command has not begun yet or has just ended");
-  }
+  if (missing) not_there(*missing);
   return reached;
 }
 

@@ -32,6 +32,20 @@ void RunningSet::detach(TaskId task) {
 
 bool RunningSet::signal(TaskId task, int number) {
   const MutexLock lock(mutex_);
+  return signal_locked(task, number);
+}
+
+std::optional<TaskId> RunningSet::signal_all(std::span<const TaskId> tasks, int number) {
+  const MutexLock lock(mutex_);
+  for (const TaskId task : tasks) {
+    if (!signal_locked(task, 0)) return task;
+  }
+  // One that ends in this very moment has ended without it, as if the signal had come too late.
+  for (const TaskId task : tasks) signal_locked(task, number);
+  return std::nullopt;
+}
+
+bool RunningSet::signal_locked(TaskId task, int number) {
   const auto it = entries_.find(task);
   return it != entries_.end() && it->second.live != nullptr && it->second.live->signal(number);
 }

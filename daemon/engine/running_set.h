@@ -6,6 +6,7 @@
 // there. Thread-safe.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <unordered_map>
 
@@ -26,10 +27,15 @@ class RunningSet {
 
   // LiveAttempt::signal() of what runs of the task. False: nothing does right now.
   bool signal(TaskId task, int number);
+  // The same for all of them, or, where something of one does not run right now, for none: then that
+  // task is returned.
+  std::optional<TaskId> signal_all(std::span<const TaskId> tasks, int number);
 
   int busy() const;
 
  private:
+  bool signal_locked(TaskId task, int number) TASKD_REQUIRES(mutex_);
+
   struct Entry {
     LiveAttempt* live = nullptr;
     bool cancel_requested = false;

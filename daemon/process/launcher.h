@@ -68,8 +68,8 @@ class LiveAttempt {
   // Continues a shim that a signal stopped, so that it sees that the time limit is over. The orders
   // do so, too.
   virtual void wake() = 0;
-  // Sends the signal to the process group of the command. False: there is no command to get it (any
-  // more). From any thread. Throws std::system_error when it cannot be sent.
+  // Sends the signal to the process group of the command; 0 only asks, as in kill(2). False: there
+  // is no command to get it (any more). From any thread. Throws std::system_error when it cannot be sent.
   virtual bool signal(int number) = 0;
   // Call once pidfd() is readable. Reads the status; where the shim died without one, or what it
   // left cannot be read, kills what is left of the tree, waits until it is empty and returns

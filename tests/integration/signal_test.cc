@@ -40,6 +40,26 @@ TEST_CASE("TERM and KILL are the job's real end, not a cancel") {
   CHECK(task.at("signal") == 9);
 }
 
+TEST_CASE("a signal to several tasks reaches all of them or none") {
+  const TestDaemon daemon;
+  const std::string trap = "trap 'echo got; exit 3' USR1; echo ready; while :; do sleep 0.05; done";
+  const std::string first = daemon.submit({"--shell", trap});
+  const std::string second = daemon.submit({"--shell", trap});
+  const std::string held = daemon.submit({"--hold", "--", "true"});
+  for (const std::string& id : {first, second}) {
+    while (daemon.ctl({"logs", id}).out != "ready\n") {
+    }
+  }
+  const RunResult refused = daemon.ctl({"signal", "USR1", first, second, held});
+  CHECK(refused.exit_code == 73);
+  CHECK(daemon.state(first) == "running");
+  CHECK(daemon.ctl({"signal", "USR1", first, second}).exit_code == 0);
+  for (const std::string& id : {first, second}) {
+    CHECK(daemon.wait(id).at("exit_code") == 3);
+    CHECK(daemon.ctl({"logs", id}).out == "ready\ngot\n");
+  }
+}
+
 TEST_CASE("what cannot be signalled is refused") {
   const TestDaemon daemon;
   const std::string id = daemon.submit({"--", "true"});

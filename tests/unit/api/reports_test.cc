@@ -79,10 +79,12 @@ struct Listener final : LiveAttempt {
   int pidfd() const override { return -1; }
   void stop() override {}
   void stop_stalled() override {}
+  void wake() override {}
   bool signal(int number) override {
-    heard.push_back(number);
-    return true;
+    if (number != 0 && there) heard.push_back(number);
+    return there;
   }
+  bool there = true;
   AttemptEnd reap() override { return {}; }
   std::vector<int> heard;
 };
@@ -105,6 +107,33 @@ TEST_CASE("a signal goes to what runs, by name or number") {
       R"({"signal":1,"ids":[)" + std::to_string(id) + "," + std::to_string(other) + "]}";
   CHECK(api.ask(post("/v1/tasks:signal", both)).code() == "wrong_state");
   CHECK(live.heard.size() == 3);
+}
+
+TEST_CASE("a signal to several ids reaches all of them or none") {
+  ApiFixture api;
+  const TaskId first = api.submit();
+  const TaskId second = api.submit();
+  api.claim();
+  api.claim();
+  const std::string both = R"({"signal":"USR1","ids":[)" + std::to_string(first) + "," +
+                           std::to_string(second) + "]}";
+  Listener one;
+  api.running().attach(first, one, false);
+  // The second is claimed, and its command has not begun.
+  CHECK(api.ask(post("/v1/tasks:signal", both)).code() == "wrong_state");
+  Listener two;
+  two.there = false;  // its shim has just ended
+  api.running().attach(second, two, false);
+  CHECK(api.ask(post("/v1/tasks:signal", both)).code() == "wrong_state");
+  CHECK(one.heard.empty());
+  two.there = true;
+  CHECK(api.ask(post("/v1/tasks:signal", both)).status == 200);
+  CHECK(one.heard == std::vector<int>{10});
+  CHECK(two.heard == std::vector<int>{10});
+  // What runs and what is another's: no word of it, and nothing is sent.
+  const std::string unknown = R"({"signal":"USR1","ids":[)" + std::to_string(first) + ",999]}";
+  CHECK(api.ask(post("/v1/tasks:signal", unknown)).code() == "no_such_task");
+  CHECK(one.heard.size() == 1);
 }
 
 TEST_CASE("a signal to a task whose command is not there right now says so") {

@@ -157,7 +157,7 @@ class FakeLauncher final : public Launcher {
     }
     bool signal(int number) override {
       const std::lock_guard lock(launcher_.mutex_);
-      launcher_.signals_.push_back(number);
+      if (number != 0) launcher_.signals_.push_back(number);
       return true;
     }
     AttemptEnd reap() override {
