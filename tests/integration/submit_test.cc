@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "daemon/base/text.h"
 #include "tests/support/daemon.h"
