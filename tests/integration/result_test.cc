@@ -33,7 +33,6 @@ TEST_CASE("a result in the result file counts at the end, and survives the daemo
 TEST_CASE("a result that cannot be taken fails the task, unless it is to be ignored") {
   const TestDaemon daemon({.workers = 2, .config = R"([handlers.lenient]
 shell = "echo '{' > $TASKD_RESULT_FILE"
-[handlers.lenient.defaults]
 on_bad_result = "ignore"
 )"});
   const std::string large = "head -c 70000 /dev/zero | tr '\\0' 1 > $TASKD_RESULT_FILE";
