@@ -189,6 +189,9 @@ void add_common(Args& args, CommonOptions& common) {
               "the daemon's socket (default: TASKD_SOCKET, then\n"
               "$XDG_RUNTIME_DIR/taskd/taskd.sock, then\n"
               "/run/taskd/taskd.sock)");
+  args.option("--daemon-user", "USER", common.daemon_user,
+              "trust a daemon of this user; else only root's and\n"
+              "your own (default: TASKD_DAEMON_USER)");
   args.option("--color", "WHEN", common.color, "auto, always or never (default: auto)");
 }
 

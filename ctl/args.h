@@ -64,6 +64,7 @@ class Args {
 // Options every verb has.
 struct CommonOptions {
   std::optional<std::string> socket;
+  std::optional<std::string> daemon_user;
   std::optional<std::string> color;
 };
 void add_common(Args& args, CommonOptions& common);

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/problem_text.h"
+#include "ctl/users.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 
@@ -64,6 +65,14 @@ DaemonAway explain(const ConnectFailed& e) {
   }
 }
 
+Failure explain(const UntrustedPeer& e) {
+  const std::string user = short_user(e.uid);
+  return {kExitNotAllowed, "the daemon at " + escape_for_humans(e.what()) + " is run by " +
+                               describe_user(e.uid) +
+                               ", not by root or you, so nothing was sent to it. If you trust " +
+                               user + ": --daemon-user " + user + ", or TASKD_DAEMON_USER=" + user};
+}
+
 Failure explain(const ProtocolError& e, const std::string& path) {
   return {kExitBadAnswer,
           "what answers at " + escape_for_humans(path) + " is not a taskd: it sent " + e.what()};
@@ -84,6 +93,8 @@ auto translated(const std::string& path, F f) {
   try {
     return f();
   } catch (const ConnectFailed& e) {
+    throw explain(e);
+  } catch (const UntrustedPeer& e) {
     throw explain(e);
   } catch (const ConnectionLost& e) {
     throw explain(e);
@@ -152,6 +163,17 @@ std::string find_socket(const std::optional<std::string>& option, const Environm
   return kSystemSocket;
 }
 
+std::optional<std::uint32_t> find_daemon_user(const std::optional<std::string>& option,
+                                              const Environment& env) {
+  const char* const variable = env.get("TASKD_DAEMON_USER");
+  if (!option && variable == nullptr) return std::nullopt;
+  const std::string name = option ? *option : variable;
+  if (const auto uid = uid_in("/etc/passwd", name)) return uid;
+  throw UsageError(option ? kExitUsage : kExitBadConfig,
+                   std::string(option ? "--daemon-user" : "TASKD_DAEMON_USER") +
+                       ": there is no user \"" + escape_for_humans(name) + "\"");
+}
+
 int exit_code_of(const Problem& problem) {
   if (problem.code == "no_such_path" || problem.code == "method_not_allowed")
     return kExitBadAnswer;  // a daemon without this verb
@@ -200,7 +222,8 @@ nlohmann::json Client::post(const std::string& target, const nlohmann::json& bod
 }
 
 Exchange Client::begin(const HttpRequest& request, ResponseParser::BodySink sink) const {
-  return translated(socket_path_, [&] { return Exchange(socket_path_, request, std::move(sink)); });
+  return translated(socket_path_,
+                    [&] { return Exchange(socket_path_, request, std::move(sink), trusted_uid_); });
 }
 
 bool Client::step(Exchange& exchange) const {

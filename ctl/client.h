@@ -36,6 +36,11 @@ struct Refused : Failure {
 // there is a socket in it, /run/taskd/taskd.sock. Throws UsageError for a path no socket can have.
 std::string find_socket(const std::optional<std::string>& option, const Environment& env);
 
+// The user whose daemon may answer besides root's and our own: the option, TASKD_DAEMON_USER, or
+// nobody. Throws UsageError for one that does not exist.
+std::optional<std::uint32_t> find_daemon_user(const std::optional<std::string>& option,
+                                              const Environment& env);
+
 // The exit code that stands for a problem document.
 int exit_code_of(const Problem& problem);
 
@@ -44,8 +49,10 @@ inline constexpr int kAnswerMs = 60'000;
 class Client {
  public:
   // call(), get() and post() give up with Failure (75) when the daemon is silent for `answer_ms`.
-  explicit Client(std::string socket_path, int answer_ms = kAnswerMs)
-      : socket_path_(std::move(socket_path)), answer_ms_(answer_ms) {}
+  // `trusted_uid`: as Exchange has it.
+  explicit Client(std::string socket_path, int answer_ms = kAnswerMs,
+                  std::optional<std::uint32_t> trusted_uid = {})
+      : socket_path_(std::move(socket_path)), answer_ms_(answer_ms), trusted_uid_(trusted_uid) {}
   const std::string& socket_path() const { return socket_path_; }
 
   // Asks and reads the JSON of a 2xx. Throws Refused, DaemonAway or Failure.
@@ -67,6 +74,7 @@ class Client {
  private:
   std::string socket_path_;
   int answer_ms_;
+  std::optional<std::uint32_t> trusted_uid_;
 };
 
 inline constexpr std::int64_t kPatienceMs = 15'000;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -59,7 +60,18 @@ void set_send_timeout(int fd, int seconds) {
 }
 
 // A blocking connect() waits for room in a full backlog; SO_SNDTIMEO bounds that wait.
-UniqueFd connect_unix(const std::string& path) {
+// Whoever listens (SO_PEERCRED says who called listen(); for a socket of systemd's that is systemd)
+// gets to see environments and commands, and is believed what became of them.
+void check_peer(int fd, std::optional<std::uint32_t> trusted_uid, const std::string& path) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    throw_errno("getsockopt SO_PEERCRED");
+  if (peer.uid == 0 || peer.uid == ::geteuid() || peer.uid == trusted_uid) return;
+  throw UntrustedPeer(peer.uid, path);
+}
+
+UniqueFd connect_unix(const std::string& path, std::optional<std::uint32_t> trusted_uid) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) throw ConnectFailed(ENAMETOOLONG, path);
@@ -72,6 +84,7 @@ UniqueFd connect_unix(const std::string& path) {
     result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   } while (result != 0 && errno == EINTR);
   if (result != 0) throw ConnectFailed(errno, path);
+  check_peer(fd.get(), trusted_uid, path);
   set_send_timeout(fd.get(), kSendSeconds);
   return fd;
 }
@@ -219,8 +232,8 @@ void ResponseParser::emit(std::string_view bytes) {
 }
 
 Exchange::Exchange(const std::string& socket_path, const HttpRequest& request,
-                   ResponseParser::BodySink sink)
-    : fd_(connect_unix(socket_path)), parser_(std::move(sink)) {
+                   ResponseParser::BodySink sink, std::optional<std::uint32_t> trusted_uid)
+    : fd_(connect_unix(socket_path, trusted_uid)), parser_(std::move(sink)) {
   send_all(to_bytes(request));
 }
 

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -30,6 +32,12 @@ struct ConnectionLost : std::runtime_error {
 struct ConnectFailed : std::runtime_error {
   ConnectFailed(int e, const std::string& what) : std::runtime_error(what), error(e) {}
   int error;
+};
+// The daemon is neither root's, nor the caller's own, nor that of the user who was named. Nothing
+// was sent to it.
+struct UntrustedPeer : std::runtime_error {
+  UntrustedPeer(std::uint32_t u, const std::string& what) : std::runtime_error(what), uid(u) {}
+  std::uint32_t uid;
 };
 // The peer stayed silent for too long.
 struct AnswerTimeout : std::runtime_error {
@@ -91,10 +99,11 @@ class ResponseParser {
 // One request in flight.
 class Exchange {
  public:
-  // Connects (waiting up to 5 s for room in the daemon's backlog) and sends the whole request.
-  // Throws ConnectFailed, AnswerTimeout or std::system_error.
+  // Connects (waiting up to 5 s for room in the daemon's backlog) and sends the whole request,
+  // unless the daemon is a stranger's: `trusted_uid` is whose may answer besides root's and our
+  // own. Throws ConnectFailed, UntrustedPeer, AnswerTimeout or std::system_error.
   Exchange(const std::string& socket_path, const HttpRequest& request,
-           ResponseParser::BodySink sink = {});
+           ResponseParser::BodySink sink = {}, std::optional<std::uint32_t> trusted_uid = {});
 
   // Readable when step() has something to do.
   int fd() const { return fd_.get(); }

@@ -1,5 +1,6 @@
 #include "ctl/schedule_view.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "ctl/failure.h"
@@ -114,22 +115,30 @@ std::string next_text(const Schedule& schedule, WallTime now) {
 
 void print_schedules(Context& context, const Painter& paint,
                      const std::vector<ShownSchedule>& schedules) {
-  Table table({{"SCHEDULE", false, true},
-               {"WHEN", false, true},
-               {"ZONE", false, true},
-               {"NEXT", false, false},
-               {"LAST", false, false},
-               {"STATE", false, true}});
+  const bool one_user =
+      std::all_of(schedules.begin(), schedules.end(), [&](const ShownSchedule& shown) {
+        return shown.schedule.uid == schedules.front().schedule.uid;
+      });
+  std::vector<Column> columns = {{"SCHEDULE", false, true}};
+  if (!one_user) columns.push_back({"USER", false, true});
+  columns.insert(columns.end(), {{"WHEN", false, true},
+                                 {"ZONE", false, true},
+                                 {"NEXT", false, false},
+                                 {"LAST", false, false},
+                                 {"STATE", false, true}});
+  Table table(std::move(columns));
   const WallTime now = context.clock.wall_now();
   for (const auto& [schedule, slots] : schedules) {
     const ScheduleSettings& settings = schedule.settings;
     const bool fired = slots.empty() || slots.front().result == SlotResult::fired;
-    table.add({{escape_for_humans(settings.name)},
-               {rule_text(settings)},
-               {settings.zone.empty() ? "-" : escape_for_humans(settings.zone)},
-               {schedule.next_at ? when_text(*schedule.next_at, now) : "-"},
-               {result_cell(slots), fired ? Color::none : Color::yellow},
-               {pause_cell(schedule), Color::yellow}});
+    std::vector<Cell> row = {{escape_for_humans(settings.name)}};
+    if (!one_user) row.push_back({short_user(schedule.uid)});
+    row.push_back({rule_text(settings)});
+    row.push_back({settings.zone.empty() ? "-" : escape_for_humans(settings.zone)});
+    row.push_back({schedule.next_at ? when_text(*schedule.next_at, now) : "-"});
+    row.push_back({result_cell(slots), fired ? Color::none : Color::yellow});
+    row.push_back({pause_cell(schedule), Color::yellow});
+    table.add(std::move(row));
   }
   const int width = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
   context.out.write(table.render(static_cast<std::size_t>(width), paint));
@@ -154,7 +163,9 @@ void print_schedule(Context& context, const Painter& paint, const ShownSchedule&
                          std::to_string(settings.task.priority));
   lines.add("missed", missed_text(settings.catch_up));
   lines.add("overlap", overlap_text(settings.overlap));
-  lines.add("user", describe_user(settings.task.user_uid.value_or(schedule.uid)));
+  const std::uint32_t user = settings.task.user_uid.value_or(schedule.uid);
+  lines.add("user", describe_user(user));
+  if (user != schedule.uid) lines.add("owner", describe_user(schedule.uid));
   lines.add("set", when_text(schedule.created_at, now));
   if (slots.empty()) lines.add("slots", "none yet");
   for (const Slot& slot : slots)

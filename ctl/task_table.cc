@@ -58,7 +58,9 @@ std::vector<Cell> row_of(const Task& task, const Shown& shown, WallTime now) {
   if (task.spec.max_attempts > 1) attempt += "/" + std::to_string(task.spec.max_attempts);
   const Color color = color_of(task.state);
   std::vector<Cell> row = {{std::to_string(task.id)}, {std::string(to_string(task.state)), color}};
-  if (shown.user) row.push_back({short_user(task.uid)});
+  if (shown.user)
+    row.push_back(
+        {task.former_user.empty() ? short_user(task.uid) : escape_for_humans(task.former_user)});
   if (shown.queue) row.push_back({escape_for_humans(task.spec.queue)});
   if (shown.priority) row.push_back({std::to_string(task.spec.priority)});
   row.push_back({attempt});

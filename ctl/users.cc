@@ -31,6 +31,18 @@ std::string name_in(const std::string& passwd_path, std::uint32_t uid) {
   return "";
 }
 
+std::optional<std::uint32_t> uid_in(const std::string& passwd_path, const std::string& name) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(passwd_path.c_str(), "re"),
+                                                   std::fclose);
+  while (const passwd* user = file ? ::fgetpwent(file.get()) : nullptr) {
+    if (user->pw_name == name) return user->pw_uid;
+  }
+  const auto number = parse_int(name);
+  constexpr std::int64_t kMaxUid = 4'294'967'294;
+  if (!number || *number < 0 || *number > kMaxUid) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
+
 std::string short_user(std::uint32_t uid) {
   const std::string& name = safe_name(uid);
   return name.empty() ? std::to_string(uid) : name;

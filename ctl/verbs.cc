@@ -48,7 +48,7 @@ constexpr Verb kVerbs[] = {
 constexpr std::size_t kMaxTypos = 2;
 
 bool takes_value(std::string_view option) {
-  return option == "--socket" || option == "--color";
+  return option == "--socket" || option == "--daemon-user" || option == "--color";
 }
 
 int dispatch(Context& context, const Words& argv) {
@@ -133,7 +133,12 @@ Words verb_first(const Words& argv) {
 }
 
 Client connect(const Context& context, const CommonOptions& common) {
-  return Client(find_socket(common.socket, context.env));
+  return connect(context, common, kAnswerMs);
+}
+
+Client connect(const Context& context, const CommonOptions& common, int answer_ms) {
+  return Client(find_socket(common.socket, context.env), answer_ms,
+                find_daemon_user(common.daemon_user, context.env));
 }
 
 Painter make_painter(const Context& context, const CommonOptions& common) {

@@ -35,8 +35,9 @@ Words verb_first(const Words& argv);
 // said on stderr.
 int run_taskctl(Context& context, const Words& argv);
 
-// `client` for the socket that --socket and the environment name.
+// A client of the daemon that the options and the environment name.
 Client connect(const Context& context, const CommonOptions& common);
+Client connect(const Context& context, const CommonOptions& common, int answer_ms);
 // As --color and the environment want it for stdout, or for `fd`.
 Painter make_painter(const Context& context, const CommonOptions& common);
 Painter make_painter(const Context& context, const CommonOptions& common, int fd);

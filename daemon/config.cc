@@ -22,6 +22,7 @@
 #include "daemon/config_queues.h"
 #include "daemon/config_resources.h"
 #include "daemon/config_tables.h"
+#include "daemon/trust.h"
 
 namespace taskd {
 namespace {
@@ -144,7 +145,10 @@ const std::vector<Setting>& settings() {
       {"ballast", "disk space kept back for the day the disk is full, such as 16MiB",
        [](Config& c, const std::string& v) { c.ballast_bytes = size_bytes(v); }},
       {"shim", "path of the taskd-shim program",
-       [](Config& c, const std::string& v) { c.shim = absolute_path(v); }},
+       [](Config& c, const std::string& v) {
+         c.shim = absolute_path(v);
+         if (const auto why = who_may_change(c.shim)) wrong_value(*why);
+       }},
       {"cgroup", "auto, off, or a delegated cgroup v2 folder for the jobs",
        [](Config& c, const std::string& v) { c.cgroup = parse_cgroup(v); }},
       {"handlers_only", "true: take declared handlers only, no commands",
@@ -277,10 +281,8 @@ std::optional<ConfigFile> read_config_file(const std::string& file, bool require
     if (::stat(file.c_str(), &st) == 0) {
       if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
         throw UsageError(EX_CONFIG, file + " is not a file");
-      if (S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) != 0) {
-        throw UsageError(EX_CONFIG, file + " may be written by everybody: chmod o-w it first");
-      }
     }
+    if (const auto why = who_may_change(file)) throw UsageError(EX_CONFIG, *why);
     text = read_file(file, kMaxBytes + 1);
   } catch (const std::system_error& e) {
     throw UsageError(EX_CONFIG, std::string("cannot read the configuration: ") + e.what());

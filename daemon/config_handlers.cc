@@ -9,6 +9,8 @@
 #include "daemon/config_hooks.h"
 #include "daemon/config_places.h"
 #include "daemon/config_task_options.h"
+#include "daemon/process/user.h"
+#include "daemon/trust.h"
 
 namespace taskd {
 namespace {
@@ -71,6 +73,17 @@ TaskSpec read_command(const std::string& file, const std::string& name, const to
   return std::get<NewTask>(std::move(read)).spec;
 }
 
+// A program that runs as the daemon's user, or as whoever submits it, must be nobody else's to
+// change. What a handler's own user may change runs as that one.
+void check_program(const std::string& file, const std::string& name, const toml::table& table,
+                   const Handler& handler) {
+  const bool is_path = !handler.argv.empty() && handler.argv.front().starts_with('/');
+  const bool as_itself = handler.user_uid && handler.user_uid != 0;
+  if (!is_path || (as_itself && ::geteuid() == 0)) return;
+  if (const auto why = who_may_change(handler.argv.front()))
+    refuse(place_of(file, *table.get("command"), name + ".command"), *why);
+}
+
 void check_options(const std::string& file, const std::string& name, const toml::table& table,
                    const json& options, const std::vector<Hook>& hooks, const Machine& machine) {
   check_task_options(DefaultsOf::handler, file, table, name, options, machine);
@@ -98,7 +111,11 @@ Handler read_handler(const std::string& file, const std::string& name, const tom
   handler.env = std::move(spec.env);
   handler.cwd = std::move(spec.cwd);
   handler.user_uid = settings.user_uid;
+  if (handler.user_uid) {
+    if (const auto entry = find_entry(*handler.user_uid)) handler.user_name = entry->name;
+  }
   handler.defaults = settings.options.dump();
+  check_program(file, shown, *table, handler);
   return handler;
 }
 

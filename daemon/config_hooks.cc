@@ -13,6 +13,7 @@
 #include "daemon/hooks/hook_url.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/spec_json.h"
+#include "daemon/trust.h"
 
 namespace taskd {
 namespace {
@@ -52,6 +53,7 @@ std::vector<std::string> command_of(const toml::node& node, const std::string& w
   if (::access(command[0].c_str(), X_OK) != 0) {
     refuse(where, "cannot run " + escape_for_humans(command[0]) + ": " + std::strerror(errno));
   }
+  if (const auto why = who_may_change(command[0])) refuse(where, *why);
   return command;
 }
 
@@ -83,6 +85,7 @@ std::string secret_in(const std::string& path, const std::string& where) {
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     refuse(where, shown + " may be read by others: chmod 600 it first");
   }
+  if (const auto why = who_may_change(path)) refuse(where, *why);
   std::string secret(kMaxSecretBytes + 1, '\0');
   const ssize_t got = ::read(fd.get(), secret.data(), secret.size());
   if (got < 0) refuse(where, "cannot read " + shown + ": " + std::strerror(errno));

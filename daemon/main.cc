@@ -29,7 +29,9 @@
 #include "daemon/engine/timekeeper.h"
 #include "daemon/engine/worker_pool.h"
 #include "daemon/process/posix_launcher.h"
+#include "daemon/process/user.h"
 #include "daemon/service_manager.h"
+#include "daemon/trust.h"
 #include "daemon/version.h"
 
 namespace taskd {
@@ -144,11 +146,8 @@ void check_state_dir(const std::string& path) {
                                     "), who could change every task: chown it, or name another "
                                     "(setting: state_dir)");
   }
-  for (const std::string& entry : {path, database_in(path)}) {
-    if (::stat(entry.c_str(), &info) != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) continue;
-    log::warn("the state may be written by others, who could change every task: chmod go-w it",
-              {{"path", entry}});
-  }
+  if (const auto why = who_may_change(path))
+    throw UsageError(EX_CONFIG, "the state directory is not safe: " + *why);
 }
 
 // Jobs of other users reach the files that they are given through it (process/job_folder.h).
@@ -187,7 +186,7 @@ class Daemon {
         handlers_(config.handlers),
         progress_(*store_, clock_, die),
         pool_(*store_, launcher_, running_, clock_, progress_, handlers_, config.workers, die),
-        timekeeper_(*store_, launcher_, clock_, die),
+        timekeeper_(*store_, launcher_, clock_, handlers_, die),
         notifier_(*store_, clock_, config.hooks, config.socket, die),
         server_(ApiContext{.store = *store_,
                            .watch = watch_,
@@ -207,6 +206,7 @@ class Daemon {
                            .handlers = &handlers_},
                 server_limits(config.workers)) {
     store_->configure_queues(config.queues);
+    name_owners();
   }
 
   void run(const sigset_t& signals) {
@@ -255,6 +255,14 @@ class Daemon {
     };
     options.on_fatal = die;
     return options;
+  }
+
+  // Of tasks of a version that wrote no names: whoever has the uid now.
+  void name_owners() {
+    for (const std::uint32_t uid : store_->unknown_users()) {
+      const auto entry = find_entry(uid);
+      store_->know_user(uid, entry ? entry->name : "");
+    }
   }
 
   void serve() {

@@ -341,7 +341,7 @@ int doctor_command(Context& context, const Words& argv) {
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Painter paint = make_painter(context, common);
-  const Client client(find_socket(common.socket, context.env), kAnswerPatienceMs);
+  const Client client = connect(context, common, kAnswerPatienceMs);
   const std::vector<Check> checks = Doctor(context, client).examine();
   if (json)
     print_checks_json(context, checks);

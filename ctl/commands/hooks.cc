@@ -57,7 +57,7 @@ the hook did not take it.)",
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const std::string& name = asked.name();
-  const Client client(find_socket(asked.common.socket, context.env), kTestMs);
+  const Client client = connect(context, asked.common, kTestMs);
   json answer = client.post("/v1/hooks/" + name + "/test", json::object());
   const bool delivered = answer.value("delivered", false);
   const json error = answer.value("error", json());

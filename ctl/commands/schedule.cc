@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "ctl/flag_values.h"
 #include "ctl/schedule_view.h"
 #include "ctl/selector.h"
 #include "ctl/sub_verbs.h"
@@ -15,6 +16,23 @@ namespace {
 using nlohmann::json;
 
 constexpr char kSchedulePath[] = "/v1/schedules/";
+
+// Whose schedule is meant: names belong to their users.
+struct OwnerOption {
+  std::optional<std::string> user;
+  std::string name = "--user";
+
+  void declare(Args& args) {
+    args.option(name, "USER", user, "this user's schedule; root alone touches others'");
+  }
+  // Of a request's target: `first` begins it.
+  std::string query(std::string_view first = "?") const {
+    return user ? std::string(first) + "user=" + percent_encode(checked(name, *user)) : "";
+  }
+  std::string target(const std::string& schedule, const std::string& verb = "") const {
+    return kSchedulePath + schedule + verb + query();
+  }
+};
 
 // --- making -------------------------------------------------------------------------------------
 
@@ -100,10 +118,13 @@ skipped times out. `taskctl schedule preview` shows what that means.)",
   args.flag("--replace", replace, "change the schedule if there is one of this name");
   options.declare_task(args);
   options.declare_unique(args);
+  // --user of a task is whom it runs as.
+  OwnerOption owner{.user = {}, .name = "--owner"};
+  owner.declare(args);
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
 
-  const std::string target = kSchedulePath + asked.name();
+  const std::string target = owner.target(asked.name());
   json body = rule.to_body();
   body["task"] = options.body_of(options.to_task(context));
   const Client client = connect(context, asked.common);
@@ -133,13 +154,15 @@ before had not ended) or refused (the queue took nothing).)",
 )"};
   CommonOptions common;
   bool as_json = false;
+  OwnerOption owner;
   Args args("schedule list", kHelp);
+  owner.declare(args);
   args.flag("--json", as_json, "{\"version\":1,\"schedules\":[…],\"next_cursor\":null}");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Painter paint = make_painter(context, common);
-  json answer = connect(context, common).get("/v1/schedules");
+  json answer = connect(context, common).get("/v1/schedules" + owner.query());
   if (as_json) {
     print_document(context, std::move(answer));
     return kExitOk;
@@ -163,10 +186,12 @@ last ten slots. Times are local.)",
       .examples = R"(  taskctl schedule show backup
   taskctl schedule show backup --json | jq '.slots[0].task_id'
 )"};
+  OwnerOption owner;
   Args args("schedule show", kHelp);
+  owner.declare(args);
   NamedArgs asked(args, "schedule", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kSchedulePath + asked.name();
+  const std::string target = owner.target(asked.name());
   const Painter paint = make_painter(context, asked.common);
   json answer = connect(context, asked.common).get(target);
   if (asked.as_json)
@@ -186,7 +211,9 @@ moves a slot. Of a paused schedule: when it would.)",
   taskctl schedule preview backup --from 2026-03-28T00:00:00Z --next 3
 )"};
   std::optional<std::string> from, next;
+  OwnerOption owner;
   Args args("schedule preview", kHelp);
+  owner.declare(args);
   args.option("--from", "TIME", from, "from then on (default: now); as --at of submit");
   args.option("--next", "N", next, "so many slots, 1 to 1000 (default: 10)");
   NamedArgs asked(args, "schedule", /*changes=*/false);
@@ -196,7 +223,8 @@ moves a slot. Of a paused schedule: when it would.)",
   if (!count || *count < 1 || *count > 1000)
     throw UsageError(kExitUsage,
                      "--next: \"" + escape_for_humans(*next) + "\" is not a number from 1 to 1000");
-  std::string target = kSchedulePath + asked.name() + "/preview?limit=" + std::to_string(*count);
+  std::string target =
+      kSchedulePath + asked.name() + "/preview?limit=" + std::to_string(*count) + owner.query("&");
   if (from)
     target += "&from=" + format_rfc3339(time_flag("--from", *from, context.clock.wall_now()));
   const Painter paint = make_painter(context, asked.common);
@@ -219,14 +247,16 @@ missed: they never fire. Its tasks go on.)",
       .examples = R"(  taskctl schedule pause backup --reason 'the disk is being replaced'
 )"};
   std::optional<std::string> reason;
+  OwnerOption owner;
   Args args("schedule pause", kHelp);
+  owner.declare(args);
   args.option("--reason", "TEXT", reason, "shown to those who wonder");
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
   if (reason && !is_valid_utf8(*reason))
     throw UsageError(kExitBadData, "--reason is not UTF-8 and cannot be sent");
   const json body = reason ? json{{"reason", *reason}} : json::object();
-  const std::string target = kSchedulePath + asked.name() + "/pause";
+  const std::string target = owner.target(asked.name(), "/pause");
   asked.say_done(context, connect(context, asked.common).post(target, body), " paused");
   return kExitOk;
 }
@@ -238,10 +268,12 @@ int resume_schedule(Context& context, const Words& argv) {
           R"(Ends a pause. The schedule fires at its next slot, and at none that has passed.)",
       .examples = R"(  taskctl schedule resume backup
 )"};
+  OwnerOption owner;
   Args args("schedule resume", kHelp);
+  owner.declare(args);
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kSchedulePath + asked.name() + "/resume";
+  const std::string target = owner.target(asked.name(), "/resume");
   json answer = connect(context, asked.common).post(target, json::object());
   const Schedule schedule = read_schedule(answer).schedule;
   asked.say_done(context, std::move(answer),
@@ -257,10 +289,12 @@ int trigger_schedule(Context& context, const Words& argv) {
 its overlap say, but not beside the task that has its --unique key. Its slots stay as they are.)",
       .examples = R"(  id=$(taskctl schedule trigger backup) && taskctl wait "$id"
 )"};
+  OwnerOption owner;
   Args args("schedule trigger", kHelp);
+  owner.declare(args);
   NamedArgs asked(args, "schedule", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kSchedulePath + asked.name() + "/trigger";
+  const std::string target = owner.target(asked.name(), "/trigger");
   json answer = connect(context, asked.common).post(target, json::object());
   const TaskId id = read_task(answer).id;
   tell_if_existing(context, answer);
@@ -277,10 +311,12 @@ int remove_schedule(Context& context, const Words& argv) {
       .paragraph = R"(Removes a schedule. The tasks it fired stay, running ones too.)",
       .examples = R"(  taskctl schedule rm backup
 )"};
+  OwnerOption owner;
   Args args("schedule rm", kHelp);
+  owner.declare(args);
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const std::string target = kSchedulePath + asked.name();
+  const std::string target = owner.target(asked.name());
   asked.say_done(context, ask_to_remove(connect(context, asked.common), target), " removed");
   return kExitOk;
 }
@@ -300,7 +336,9 @@ constexpr VerbFamily kScheduleFamily = {
     .noun = "schedule",
     .paragraph =
         "Submits tasks at certain times, again and again. You see and change your own\n"
-        "schedules; root, and the user whose daemon it is, everybody's.\n",
+        "schedules, whose names are yours alone; root, and the user whose daemon it is, also "
+        "those\n"
+        "of others, which --user names.\n",
     .verbs = kScheduleSubVerbs,
     .examples =
         "  taskctl schedule add backup --cron '0 3 * * *' --tz Europe/Paris -- ./backup.sh\n"

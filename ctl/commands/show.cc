@@ -190,9 +190,12 @@ void print_task(Context& context, const Painter& paint, const Task& task,
                            std::to_string(task.array->array));
   if (!task.schedule.empty()) lines.add("schedule", escape_for_humans(task.schedule));
   print_spec(lines, task.spec);
-  std::string user = describe_user(task.spec.user_uid.value_or(task.uid));
+  const std::string owner = task.former_user.empty()
+                                ? describe_user(task.uid)
+                                : escape_for_humans(task.former_user) + ", who is gone";
+  std::string user = owner;
   if (task.spec.user_uid && *task.spec.user_uid != task.uid)
-    user += ", submitted by " + describe_user(task.uid);
+    user = describe_user(*task.spec.user_uid) + ", submitted by " + owner;
   lines.add("user", user);
   print_times(lines, task, now);
   if (task.progress && task.progress_at) {

@@ -25,6 +25,22 @@ TaskSpec unbound_spec(const Task& task, const Actor& actor) {
   return spec;
 }
 
+// What somebody else wrote runs as nobody but whom it ran as.
+FieldErrors check_other(const Task& task, const Actor& actor, const json& item,
+                        const std::string& pointer) {
+  if (task.uid == actor.uid) return {};
+  const std::uint32_t uid = run_as(task.uid, task.spec, nullptr);
+  if (!may_run_as(task.uid, uid, nullptr)) {
+    return {{pointer + "/like", "it asks to run as uid " + std::to_string(uid) +
+                                    ", which its owner, "
+                                    "uid " +
+                                    std::to_string(task.uid) + ", may not"}};
+  }
+  if (!item.contains("user")) return {};
+  return {{pointer + "/user",
+           "is not given beside a \"like\" of another user's task: it runs as whom that one does"}};
+}
+
 // Whom a handler runs as is not the task's to say.
 bool runs_as_before(const ApiContext& context, const Task& task, const Actor& actor) {
   if (task.spec.handler.empty() || task.uid == actor.uid || context.handlers == nullptr)
@@ -51,6 +67,8 @@ std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Ac
                                                std::to_string(task->uid) +
                                                "; submit it as that user"}};
   }
+  FieldErrors errors = check_other(*task, actor, item, pointer);
+  if (!errors.empty()) return errors;
   json patch = item;
   patch.erase("like");
   return patch_task(unbound_spec(*task, actor), patch, pointer);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "daemon/api/digest.h"
 #include "daemon/api/problem.h"
+#include "daemon/base/digest.h"
 #include "daemon/base/text.h"
 
 namespace taskd {

@@ -96,6 +96,12 @@ std::optional<std::string_view> match(std::string_view pattern, std::string_view
 
 }  // namespace
 
+std::vector<RouteName> all_routes() {
+  std::vector<RouteName> routes;
+  for (const Entry& entry : kRoutes) routes.push_back({entry.method, entry.pattern});
+  return routes;
+}
+
 Reply dispatch(const ApiContext& context, const Call& call) {
   const std::string_view method = call.method == "HEAD" ? "GET" : call.method;
   std::string allow;
@@ -103,6 +109,7 @@ Reply dispatch(const ApiContext& context, const Call& call) {
     const auto parameter = match(entry.pattern, call.path);
     if (!parameter) continue;
     if (entry.method == method) {
+      admit(context, call);
       Call routed = call;
       routed.parameter = *parameter;
       return entry.route(context, routed);

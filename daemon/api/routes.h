@@ -5,8 +5,15 @@
 
 namespace taskd {
 
-// Finds the route and answers. no_such_path, method_not_allowed.
+// Finds the route and answers. no_such_path, method_not_allowed; what admit() refuses.
 Reply dispatch(const ApiContext& context, const Call& call);
+
+struct RouteName {
+  std::string_view method;
+  std::string_view pattern;
+};
+// All of them, for the tests that ask each: "GET", "/v1/tasks/{id}".
+std::vector<RouteName> all_routes();
 
 // One function per route, in the routes_*.cc of its topic.
 Reply submit_tasks(const ApiContext& context, const Call& call);
@@ -85,9 +92,18 @@ Reply preview_reply(const ApiContext& context, const ControlRequest& request);
 std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Actor& actor,
                                              const nlohmann::json& item,
                                              const std::string& pointer);
-// Turns the user's name into a uid. `pointer` is the task's. unknown_user; not_allowed unless this
-// actor may have it.
-void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec);
+// Turns the user's name into a uid, and refuses what may not run as that one (may_run_as()).
+// `owner` is whose the task or the schedule is. `pointer` is the task's. unknown_user, not_allowed.
+void check_user(const ApiContext& context, const Actor& actor, std::uint32_t owner,
+                const std::string& pointer, TaskSpec& spec);
+// Before every route: remembers who has the uid. If it was another's before, what that one left is
+// set aside first, so that nothing of it is seen. unknown_user, not_allowed.
+void admit(const ApiContext& context, const Call& call);
+// The same for the owner of what an admin makes for somebody else.
+void know_owner(const ApiContext& context, std::uint32_t uid);
+// Whose thing the path names, by the query's `user`, if there is one; else it is the actor's.
+// unknown_user; not_allowed where somebody else than an admin names another.
+std::optional<std::uint32_t> take_named_owner(const Call& call);
 // Adds an error for each entry of a `notify` whose hook is not declared. `pointer` is that of the
 // object around it.
 void check_notify(const ApiContext& context, const std::string& pointer,
@@ -102,12 +118,15 @@ void check_needs(const Machine& machine, const std::string& pointer, const TaskS
 // Gives a task's object in a body, where it stands at `pointer`, what it leaves to its
 // handler and its queue. What is no task is left alone, for its reader to name. unknown_handler.
 void complete_task(const ApiContext& context, const std::string& pointer, nlohmann::json& task);
-// What every task must be, whichever way it comes: turns the user's name into a uid, and refuses
-// what cannot start. handlers_only, unknown_handler; resolve_user(), check_needs().
-void check_task(const ApiContext& context, const Actor& actor, const std::string& pointer,
-                TaskSpec& spec);
+[[noreturn]] void unknown_handler(const std::string& name, const std::string& pointer);
+// What every task must be, whichever way it comes and whoever its owner is: refuses what cannot or
+// may not start. handlers_only, unknown_handler; check_user(), check_needs().
+void check_task(const ApiContext& context, const Actor& actor, std::uint32_t owner,
+                const std::string& pointer, TaskSpec& spec);
 // handlers_only, if the task has a command of its own.
 void check_command(const ApiContext& context, const TaskSpec& spec);
+// The same of the tasks with these ids, before they are retried or released.
+void check_commands(const ApiContext& context, const Actor& actor, const std::vector<TaskId>& ids);
 // The same for what a patch would make of a task. unknown_handler, handlers_only.
 void check_command_patch(const ApiContext& context, const std::string& pointer,
                          const nlohmann::json& patch);

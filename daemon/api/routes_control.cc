@@ -73,6 +73,12 @@ ControlResult control_or_refuse(const ApiContext& context, const ControlRequest&
   return result;
 }
 
+// Of a filter's tasks each tells at its start that it may not run.
+void check_verb(const ApiContext& context, const ControlRequest& request) {
+  if (request.verb == Verb::retry || request.verb == Verb::release)
+    check_commands(context, request.actor, request.ids);
+}
+
 // A removed task's output goes right after the commit. `freed` counts its bytes.
 void remove_files(const ApiContext& context, ControlRequest& request, std::int64_t& freed) {
   request.on_commit = [&](std::span<const ControlChange> removed) {
@@ -113,6 +119,7 @@ Reply control_task(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = verb;
   request.ids = {task_id_of(context, call)};
+  check_verb(context, request);
   const std::vector<ControlChange> changes = control(context, request);
   const auto task = context.store.get(call.actor, request.ids.front());
   if (task) return written_reply(200, task_to_text(*task));
@@ -144,6 +151,7 @@ Reply control_tasks(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = verb;
   read_targets(context, parse_body(call.body), request);
+  check_verb(context, request);
   if (request.dry_run) return preview_reply(context, request);
   std::int64_t freed = 0;
   if (verb == Verb::remove) remove_files(context, request, freed);

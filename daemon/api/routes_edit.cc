@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
-#include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
+#include "daemon/base/digest.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/spec_merge.h"
 
@@ -53,7 +53,8 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
   if (patch.contains("slots") || patch.contains("resources")) {
     check_needs(context.machine, pointer, request.to.spec);
   }
-  if (patch.contains("user")) resolve_user(call.actor, pointer, request.to.spec);
+  // Whatever is patched: the task may come from a version that knew no such rule.
+  check_user(context, call.actor, task.uid, pointer, request.to.spec);
   request.sets_start = patch.contains("delay_ms") || patch.contains("run_at");
   for (const auto& [field, value] : patch.items()) {
     request.fields += (request.fields.empty() ? "" : ",") + field;
@@ -88,6 +89,7 @@ Reply edit(const ApiContext& context, const Call& call, const json& patch,
     check_if_match(call, task);
     EditRequest request = read_edit(context, call, task, patch, pointer);
     request.retry = retry;
+    if (retry) check_command(context, request.to.spec);
     if (!try_edit(context, request, pointer)) continue;
     const Task after = find();
     Reply reply = written_reply(200, task_to_text(after));

@@ -13,13 +13,6 @@ const Handler* find_handler(const ApiContext& context, const std::string& name) 
   return context.handlers == nullptr ? nullptr : context.handlers->find(name);
 }
 
-[[noreturn]] void unknown_handler(const std::string& name, const std::string& pointer) {
-  throw ProblemError(
-      422, "unknown_handler",
-      "there is no handler " + in_quotes(name) + "; the daemon's configuration declares them",
-      {{pointer + "/handler", "no such handler"}});
-}
-
 [[noreturn]] void refuse_command() {
   throw ProblemError(403, "handlers_only",
                      "this daemon takes no commands, only the handlers that its configuration "
@@ -39,6 +32,13 @@ std::string program_of(const Handler& handler) {
 
 }  // namespace
 
+void unknown_handler(const std::string& name, const std::string& pointer) {
+  throw ProblemError(
+      422, "unknown_handler",
+      "there is no handler " + in_quotes(name) + "; the daemon's configuration declares them",
+      {{pointer + "/handler", "no such handler"}});
+}
+
 void complete_task(const ApiContext& context, const std::string& pointer, json& task) {
   if (!task.is_object()) return;
   if (const std::string* name = handler_in(task)) {
@@ -53,19 +53,16 @@ void complete_task(const ApiContext& context, const std::string& pointer, json& 
   if (!defaults.empty()) take_defaults(task, json::parse(defaults));
 }
 
-void check_task(const ApiContext& context, const Actor& actor, const std::string& pointer,
-                TaskSpec& spec) {
-  check_command(context, spec);
-  const Handler* handler = spec.handler.empty() ? nullptr : find_handler(context, spec.handler);
-  if (handler == nullptr && !spec.handler.empty()) unknown_handler(spec.handler, pointer);
-  // Who its handler runs as is up to the configuration.
-  if (handler == nullptr || !handler->user_uid) resolve_user(actor, pointer, spec);
-  check_needs(context.machine, pointer, spec);
-}
-
 void check_command(const ApiContext& context, const TaskSpec& spec) {
   if (context.handlers != nullptr && context.handlers->only && spec.handler.empty())
     refuse_command();
+}
+
+void check_commands(const ApiContext& context, const Actor& actor, const std::vector<TaskId>& ids) {
+  if (context.handlers == nullptr || !context.handlers->only) return;
+  for (const TaskId id : ids) {
+    if (const auto task = context.store.get(actor, id)) check_command(context, task->spec);
+  }
 }
 
 void check_command_patch(const ApiContext& context, const std::string& pointer, const json& patch) {

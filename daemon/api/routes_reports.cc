@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/routes.h"
+#include "daemon/base/digest.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
 
@@ -25,7 +26,7 @@ void read_attempt(FieldReader& reader, const json& value, const std::string& at,
 
 void read_token(FieldReader& reader, const json& value, const std::string& at, Report& report) {
   const auto* text = reader.c_string(value, at, kMaxTokenBytes);
-  if (text != nullptr) report.attempt.token = *text;
+  if (text != nullptr) report.attempt.token = token_of(*text);
 }
 
 void read_message(FieldReader& reader, const json& value, const std::string& at, Report& report) {

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/routes.h"
+#include "daemon/api/users.h"
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/schedule/slots.h"
@@ -13,29 +14,39 @@ using nlohmann::json;
 constexpr int kShownSlots = 10;
 constexpr std::int64_t kMaxPreview = 1000;
 
-[[noreturn]] void no_such_schedule(const std::string& name) {
-  throw ProblemError(404, "no_such_schedule", "there is no schedule " + in_quotes(name));
+// The schedule of the path: the user's, as names belong to their users.
+ScheduleId take_id(const Call& call) {
+  return {take_named_owner(call).value_or(call.actor.uid), std::string(call.parameter)};
+}
+
+// To an admin it tells who has one of that name, since it is probably meant.
+[[noreturn]] void no_such_schedule(const ApiContext& context, const Actor& actor,
+                                   const ScheduleId& id) {
+  std::string detail = "there is no schedule " + in_quotes(id.name);
+  if (actor.admin) {
+    detail += id.uid == actor.uid ? " of yours" : " of " + name_or_uid(id.uid);
+    std::string others;
+    for (const Schedule& schedule : context.store.schedules(actor)) {
+      if (schedule.settings.name == id.name)
+        others += (others.empty() ? "" : ", ") + name_or_uid(schedule.uid);
+    }
+    if (!others.empty()) detail += "; one belongs to each of these, name it by \"user\": " + others;
+  }
+  throw ProblemError(404, "no_such_schedule", detail);
 }
 
 // What the store found of a change, or why not.
 template <class Found, class Result>
-Found found_in(Result result, const Call& call) {
-  if (const auto* unknown = std::get_if<UnknownSchedule>(&result)) no_such_schedule(unknown->name);
+Found found_in(const ApiContext& context, const Call& call, const ScheduleId& id, Result result) {
+  if (std::holds_alternative<UnknownSchedule>(result)) no_such_schedule(context, call.actor, id);
   if (const auto* unknown = std::get_if<UnknownQueue>(&result))
     unknown_queue(unknown->queue, {"#/task/queue"});
-  if (std::holds_alternative<NotYours>(result)) {
-    throw ProblemError(403, "not_allowed",
-                       "the schedule " + in_quotes(call.parameter) +
-                           " is another user's; only an admin and they "
-                           "change it");
-  }
   return std::get<Found>(std::move(result));
 }
 
-Schedule schedule_of(const ApiContext& context, const Call& call) {
-  const std::string name(call.parameter);
-  auto schedule = context.store.schedule(call.actor, name);
-  if (!schedule) no_such_schedule(name);
+Schedule schedule_of(const ApiContext& context, const Call& call, const ScheduleId& id) {
+  auto schedule = context.store.schedule(call.actor, id);
+  if (!schedule) no_such_schedule(context, call.actor, id);
   return *std::move(schedule);
 }
 
@@ -71,8 +82,8 @@ void check_calendar(ScheduleSettings& settings, FieldErrors& errors) {
   }
 }
 
-ScheduleSettings read_settings(const ApiContext& context, const Call& call) {
-  const std::string name(call.parameter);
+ScheduleSettings read_settings(const ApiContext& context, const Call& call, const ScheduleId& id) {
+  const std::string& name = id.name;
   if (!is_valid_queue_name(name)) {
     throw ProblemError(422, "invalid_request",
                        "a schedule's name is 1 to 64 letters, digits, '.', '_' or '-', and begins "
@@ -87,7 +98,7 @@ ScheduleSettings read_settings(const ApiContext& context, const Call& call) {
   check_calendar(body.settings, body.errors);
   check_notify(context, "#/task", body.settings.task.notify, body.errors);
   if (!body.errors.empty()) invalid_fields("invalid_request", std::move(body.errors));
-  check_task(context, call.actor, "#/task", body.settings.task);
+  check_task(context, call.actor, id.uid, "#/task", body.settings.task);
   return std::move(body.settings);
 }
 
@@ -102,17 +113,19 @@ WallTime take_from(const ApiContext& context, const Call& call) {
 }  // namespace
 
 Reply list_schedules(const ApiContext& context, const Call& call) {
+  const auto owner = take_named_owner(call);
   call.query.finish();
   json list = json::array();
-  for (const Schedule& schedule : context.store.schedules(call.actor)) {
+  for (const Schedule& schedule : context.store.schedules(call.actor, owner)) {
     list.push_back(answer_of(context, schedule));
   }
   return json_reply(200, {{"schedules", std::move(list)}, {"next_cursor", nullptr}});
 }
 
 Reply show_schedule(const ApiContext& context, const Call& call) {
+  const ScheduleId id = take_id(call);
   call.query.finish();
-  const Schedule schedule = schedule_of(context, call);
+  const Schedule schedule = schedule_of(context, call, id);
   const std::vector<Slot> slots = context.store.slots(schedule.id, kShownSlots);
   json out = answer_of(context, schedule, slots);
   json& list = out["slots"] = json::array();
@@ -121,53 +134,57 @@ Reply show_schedule(const ApiContext& context, const Call& call) {
 }
 
 Reply put_schedule(const ApiContext& context, const Call& call) {
+  const ScheduleId id = take_id(call);
   call.query.finish();
-  const ScheduleSettings settings = read_settings(context, call);
-  const bool is_new = !context.store.schedule(call.actor, settings.name);
-  const auto schedule = found_in<Schedule>(context.store.put_schedule(call.actor, settings), call);
+  const ScheduleSettings settings = read_settings(context, call, id);
+  know_owner(context, id.uid);
+  const bool is_new = !context.store.schedule(call.actor, id);
+  const auto schedule = found_in<Schedule>(
+      context, call, id, context.store.put_schedule(call.actor, id.uid, settings));
   Reply reply = json_reply(is_new ? 201 : 200, answer_of(context, schedule));
-  if (is_new) reply.headers.emplace_back("Location", "/v1/schedules/" + settings.name);
+  const std::string whose = id.uid == call.actor.uid ? "" : "?user=" + std::to_string(id.uid);
+  if (is_new) reply.headers.emplace_back("Location", "/v1/schedules/" + settings.name + whose);
   return reply;
 }
 
 Reply remove_schedule(const ApiContext& context, const Call& call) {
+  const ScheduleId id = take_id(call);
   call.query.finish();
-  const std::string name(call.parameter);
-  found_in<Schedule>(context.store.remove_schedule(call.actor, name), call);
-  return json_reply(200, {{"name", name}});
+  found_in<Schedule>(context, call, id, context.store.remove_schedule(call.actor, id));
+  return json_reply(200, {{"name", id.name}});
 }
 
 Reply pause_schedule(const ApiContext& context, const Call& call) {
+  const ScheduleId id = take_id(call);
   call.query.finish();
   const std::string reason = read_reason(call, /*is_pause=*/true);
-  return json_reply(
-      200,
-      answer_of(context, found_in<Schedule>(context.store.pause_schedule(
-                                                call.actor, std::string(call.parameter), reason),
-                                            call)));
+  const auto paused =
+      found_in<Schedule>(context, call, id, context.store.pause_schedule(call.actor, id, reason));
+  return json_reply(200, answer_of(context, paused));
 }
 
 Reply resume_schedule(const ApiContext& context, const Call& call) {
+  const ScheduleId id = take_id(call);
   call.query.finish();
   read_reason(call, /*is_pause=*/false);
-  return json_reply(
-      200, answer_of(context, found_in<Schedule>(context.store.resume_schedule(
-                                                     call.actor, std::string(call.parameter)),
-                                                 call)));
+  const auto resumed =
+      found_in<Schedule>(context, call, id, context.store.resume_schedule(call.actor, id));
+  return json_reply(200, answer_of(context, resumed));
 }
 
 Reply trigger_schedule(const ApiContext& context, const Call& call) {
+  const ScheduleId id = take_id(call);
   call.query.finish();
   read_reason(call, /*is_pause=*/false);
-  const auto schedule = context.store.schedule(call.actor, std::string(call.parameter));
+  const auto schedule = context.store.schedule(call.actor, id);
   if (schedule) check_command(context, schedule->settings.task);
-  TriggerResult result = context.store.trigger_schedule(call.actor, std::string(call.parameter));
+  TriggerResult result = context.store.trigger_schedule(call.actor, id);
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
     throw ProblemError(422, "unknown_queue",
                        "there is no queue " + in_quotes(unknown->queue) + " any more");
   }
-  const auto triggered = found_in<Triggered>(std::move(result), call);
+  const auto triggered = found_in<Triggered>(context, call, id, std::move(result));
   const auto task = context.store.get(call.actor, triggered.task);
   if (!task) no_such_task(context, triggered.task);
   JsonWriter writer;
@@ -181,10 +198,11 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
 }
 
 Reply preview_schedule(const ApiContext& context, const Call& call) {
+  const ScheduleId id = take_id(call);
   const WallTime from = take_from(context, call);
   const auto limit = call.query.take_int("limit", 1, kMaxPreview, 10);
   call.query.finish();
-  const Schedule schedule = schedule_of(context, call);
+  const Schedule schedule = schedule_of(context, call, id);
   const auto rule = rule_of(schedule);
   const auto* cron = rule ? std::get_if<CronRule>(&*rule) : nullptr;
   const auto zone = cron != nullptr ? std::optional(cron->zone) : Zone::load(Zone::system_name());

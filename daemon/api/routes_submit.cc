@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/batch_size.h"
-#include "daemon/api/digest.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
+#include "daemon/base/digest.h"
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
@@ -203,24 +203,6 @@ void check_needs(const Machine& machine, const std::string& pointer, const TaskS
   throw ProblemError(422, "does_not_fit", at + ": " + detail, {{at, detail}});
 }
 
-void resolve_user(const Actor& actor, const std::string& pointer, TaskSpec& spec) {
-  const auto unknown = [&](const std::string& user) {
-    throw ProblemError(422, "unknown_user", "there is no user " + user,
-                       {{pointer + "/user", "no such user"}});
-  };
-  if (!spec.user_name.empty()) {
-    spec.user_uid = find_uid(spec.user_name);
-    if (!spec.user_uid) unknown(in_quotes(spec.user_name));
-    spec.user_name.clear();
-  }
-  const std::uint32_t uid = spec.user_uid.value_or(actor.uid);
-  if (!may_run_as(actor, uid)) {
-    throw ProblemError(403, "not_allowed",
-                       "this daemon does not run tasks of yours as uid " + std::to_string(uid));
-  }
-  if (spec.user_uid && !uid_exists(uid)) unknown("with uid " + std::to_string(uid));
-}
-
 void set_idempotency_key(const Call& call, SubmitRequest& request) {
   if (!call.idempotency_key) return;
   check_idempotency_key(*call.idempotency_key);
@@ -255,7 +237,7 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   const bool batch = body.contains("tasks");
   request.tasks = read_tasks(context, call, std::move(body), batch);
   for (std::size_t i = 0; i < request.tasks.size(); ++i) {
-    check_task(context, call.actor, pointer_to(batch, i), request.tasks[i].spec);
+    check_task(context, call.actor, call.actor.uid, pointer_to(batch, i), request.tasks[i].spec);
   }
 
   Submitted submitted =

@@ -50,7 +50,7 @@ SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflo
   request.actor = call.actor;
   request.workflow = workflow.name;
   for (WorkflowStep& step : workflow.steps) {
-    check_task(context, call.actor, step.pointer, step.task.spec);
+    check_task(context, call.actor, call.actor.uid, step.pointer, step.task.spec);
     request.steps.push_back({step.name, std::move(step.needs)});
     request.tasks.push_back(std::move(step.task));
   }

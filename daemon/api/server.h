@@ -18,6 +18,7 @@
 #include "daemon/engine/running_set.h"
 #include "daemon/engine/task_watch.h"
 #include "daemon/process/launcher.h"
+#include "daemon/process/user.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/handler.h"
 
@@ -45,6 +46,7 @@ struct ApiContext {
   Notifier* notifier = nullptr;        // null: no hooks are declared
   Machine machine = {};                // what tasks may ask for
   const Handlers* handlers = nullptr;  // null: none are declared
+  std::shared_ptr<UserNames> user_names = std::make_shared<UserNames>(clock);
 };
 
 struct ServerLimits {

@@ -25,9 +25,9 @@ bool uid_exists(std::uint32_t uid) {
   return find_entry(uid).has_value();
 }
 
-bool may_run_as(const Actor& actor, std::uint32_t uid) {
-  if (::geteuid() != 0) return uid == ::geteuid();
-  return uid == actor.uid || actor.uid == 0;
+std::string name_or_uid(std::uint32_t uid) {
+  const auto entry = find_entry(uid);
+  return entry ? entry->name : "uid " + std::to_string(uid);
 }
 
 }  // namespace taskd

@@ -19,8 +19,7 @@ Actor actor_of(const ucred& peer);
 std::optional<std::uint32_t> find_uid(const std::string& name_or_uid);
 bool uid_exists(std::uint32_t uid);
 
-// May `actor` have a task run as `uid`? Only root may name somebody else, and only a daemon that
-// runs as root can run anything as somebody else.
-bool may_run_as(const Actor& actor, std::uint32_t uid);
+// The name, or "uid 1003" for one that has none.
+std::string name_or_uid(std::uint32_t uid);
 
 }  // namespace taskd

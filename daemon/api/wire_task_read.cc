@@ -198,6 +198,7 @@ Task task_from_json(const json& object) {
   Task task;
   task.id = required("id", read_integer<TaskId>(object, "id"));
   task.uid = required("uid", read_integer<std::uint32_t>(object, "uid"));
+  read_into(object, "former_user", task.former_user);
   if (const json* workflow = find(object, "workflow")) {
     WorkflowPlace& place = task.workflow.emplace();
     place.id = required("workflow", read_integer<std::int64_t>(*workflow, "id"));

@@ -154,6 +154,7 @@ json time_or_null(const std::optional<WallTime>& time) {
 void write_task(JsonWriter& writer, const Task& task) {
   writer.member("id", task.id);
   writer.member("uid", task.uid);
+  if (!task.former_user.empty()) writer.member("former_user", task.former_user);
   write_workflow_place(writer, task.workflow);
   write_array_place(writer, task.array);
   write_text_or_null(writer, "schedule", task.schedule);

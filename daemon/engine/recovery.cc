@@ -9,6 +9,7 @@ namespace taskd {
 namespace {
 
 Launch to_launch(const Claim& claim) {
+  // It runs already, or did: as whom does not matter any more.
   return {claim.task, claim.attempt, claim.token, claim.uid, claim.spec};
 }
 

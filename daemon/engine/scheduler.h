@@ -9,12 +9,15 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/task_store.h"
+#include "daemon/task/handler.h"
 
 namespace taskd {
 
 class Scheduler {
  public:
-  explicit Scheduler(TaskStore& store) : store_(store) {}
+  // `handlers` outlives it. Where the daemon takes handlers alone, a slot of a command is refused.
+  // A schedule whose owner, or the user it runs as, is somebody else by now is paused.
+  Scheduler(TaskStore& store, const Handlers& handlers) : store_(store), handlers_(handlers) {}
 
   // Deals with what is due, a batch of it. Returns when to come again, if ever; a moment that is
   // not in the future means: at once. Throws what the store throws.
@@ -22,8 +25,10 @@ class Scheduler {
 
  private:
   void look_at(const Schedule& schedule, WallTime now);
+  bool check_users(const Schedule& schedule, WallTime now, Firing& firing);
 
   TaskStore& store_;
+  const Handlers& handlers_;
   std::optional<WallTime> latest_;  // when it last looked
 };
 

@@ -25,13 +25,13 @@ void drain(int fd) {
 }  // namespace
 
 Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
-                       std::function<void(const std::string&)> on_fatal)
+                       const Handlers& handlers, std::function<void(const std::string&)> on_fatal)
     : store_(store),
       launcher_(launcher),
       clock_(clock),
       on_fatal_(std::move(on_fatal)),
       timer_(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
-      scheduler_(store),
+      scheduler_(store, handlers),
       sweep_(store, launcher) {
   if (!timer_) throw_errno("timerfd_create");
 }

@@ -27,7 +27,7 @@ namespace taskd {
 class Timekeeper {
  public:
   // `on_fatal` is told of an exception it cannot go on after; it must not return.
-  Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
+  Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock, const Handlers& handlers,
              std::function<void(const std::string&)> on_fatal);
   ~Timekeeper();
 

@@ -129,18 +129,17 @@ std::optional<Finish> WorkerPool::execute(const Claim& claim) {
 }
 
 std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> WorkerPool::launch(const Claim& claim) {
-  auto launch = launch_of(claim, handlers_);
-  if (!launch) {
+  auto launch = launch_of(claim, handlers_, store_.known_user(claim.uid));
+  if (auto* why = std::get_if<std::string>(&launch)) {
     AttemptEnd end;
-    end.outcome = {OutcomeKind::spawn_failed, 0,
-                   "there is no handler \"" + claim.spec.handler +
-                       "\" in the daemon's configuration any more"};
+    end.outcome = {OutcomeKind::spawn_failed, 0, std::move(*why)};
     return end;
   }
+  auto& ready = std::get<Launch>(launch);
   if (claim.has_dependencies) {
-    launch->files.push_back(dependencies_file(store_, claim));
+    ready.files.push_back(dependencies_file(store_, claim));
   }
-  return launcher_.launch(*launch);
+  return launcher_.launch(ready);
 }
 
 std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& live) {

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
@@ -139,10 +140,13 @@ std::optional<Status> parse_status(std::string_view text, const AttemptKey& key)
   const auto body = checked_body(text);
   if (!body) return std::nullopt;
   StatusReader reader(*body);
-  if (reader.take_int("task") != key.task || reader.take_int("attempt") != key.attempt ||
-      reader.take("token") != key.token || !reader.take("boot_id")) {
+  if (reader.take_int("task") != key.task || reader.take_int("attempt") != key.attempt) {
     return std::nullopt;
   }
+  // A shim of 0.1.0 wrote the secret itself.
+  const auto token = reader.take("token");
+  if (!token || (*token != key.token && token_of(*token) != key.token)) return std::nullopt;
+  if (!reader.take("boot_id")) return std::nullopt;
   const auto outcome = reader.take("outcome");
   const auto kind = outcome ? parse_outcome_kind(*outcome) : std::nullopt;
   const auto code = reader.take_int("code");

@@ -25,7 +25,7 @@ Environment environment(const Launch& launch, const User& user, const LaunchSett
   env["TASKD_TASK_ID"] = std::to_string(launch.task);
   env["TASKD_ATTEMPT"] = std::to_string(launch.attempt);
   env["TASKD_QUEUE"] = launch.spec.queue;
-  env["TASKD_TOKEN"] = launch.token;
+  env["TASKD_TOKEN"] = launch.secret;
   env["TASKD_RESULT_FILE"] = settings.folder + "/" + shim::kResultPipe;
   for (const JobFile& file : launch.files) env[file.variable] = settings.folder + "/" + file.name;
   if (!settings.socket.empty()) env["TASKD_SOCKET"] = settings.socket;

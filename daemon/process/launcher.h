@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-#include "daemon/task/task.h"
+#include "daemon/task/authority.h"
 
 namespace taskd {
 
@@ -38,6 +38,10 @@ struct Launch {
   std::string token;
   std::uint32_t uid = 0;  // run as this user
   TaskSpec spec;
+  std::string secret = {};  // whose digest the token is; the command has it, and nobody else
+  // Users who must still be who they were, or it does not start. Not looked at for the daemon's
+  // own uid.
+  std::vector<KnownUser> users = {};
   std::map<std::string, std::string> extra_env = {};  // what this attempt is told besides; wins
   std::vector<JobFile> files = {};
 };

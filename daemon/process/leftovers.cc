@@ -15,6 +15,7 @@
 #include <sstream>
 #include <vector>
 
+#include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/unique_fd.h"
@@ -30,22 +31,22 @@ constexpr std::size_t kMaxEnvironBytes = 8 << 20;
 // to be left only after this many passes in a row.
 constexpr int kEmptyPasses = 3;
 
-bool has_entry(const std::string& environ_bytes, const std::string& entry) {
-  for (std::size_t at = environ_bytes.find(entry); at != std::string::npos;
-       at = environ_bytes.find(entry, at + 1)) {
-    const std::size_t end = at + entry.size();
-    const bool begins = at == 0 || environ_bytes[at - 1] == '\0';
-    const bool ends = end == environ_bytes.size() || environ_bytes[end] == '\0';
-    if (begins && ends) return true;
+bool has_secret_of(const std::string& environ_bytes, const std::string& token) {
+  constexpr std::string_view kName = "TASKD_TOKEN=";
+  for (std::size_t at = environ_bytes.find(kName); at != std::string::npos;
+       at = environ_bytes.find(kName, at + 1)) {
+    if (at > 0 && environ_bytes[at - 1] != '\0') continue;
+    // Up to the NUL, or to the end of what was read.
+    if (token_of(environ_bytes.c_str() + at + kName.size()) == token) return true;
   }
   return false;
 }
 
 // False too for what cannot be read: another user's process, or one that is gone.
-bool carries(const char* pid, const std::string& entry) {
+bool carries(const char* pid, const std::string& token) {
   try {
     const auto bytes = read_file(std::string("/proc/") + pid + "/environ", kMaxEnvironBytes);
-    return bytes && has_entry(*bytes, entry);
+    return bytes && has_secret_of(*bytes, token);
   } catch (const std::system_error& e) {
     if (is_shortage(e)) throw;
     return false;
@@ -128,7 +129,7 @@ bool is_marked(const Process& process, const Marks& marks, bool by_session) {
   }
   const std::string pid = std::to_string(process.pid);
   if (marks.folder_fd >= 0 && is_shim_of(pid.c_str(), marks.folder_fd)) return true;
-  return !marks.token.empty() && carries(pid.c_str(), "TASKD_TOKEN=" + marks.token);
+  return !marks.token.empty() && carries(pid.c_str(), marks.token);
 }
 
 // Until nothing new is found: a child may well have a lower pid than its parent.

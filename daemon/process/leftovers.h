@@ -15,7 +15,7 @@ void wait_for_exit(int pidfd);
 
 // By what the processes of an attempt are known.
 struct Marks {
-  std::string token;                // in their environment
+  std::string token;                // of the secret in their environment (base/digest.h)
   pid_t session = 0;                // the command's; 0 = not known
   std::uint64_t session_start = 0;  // of its leader, in ticks since the boot
   int folder_fd = -1;               // of the attempt: a shim that holds it open is the attempt's

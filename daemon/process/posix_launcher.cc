@@ -102,12 +102,18 @@ PosixLauncher::PosixLauncher(PosixLauncherConfig config)
 }
 
 LaunchResult PosixLauncher::launch(const Launch& launch) {
+  const auto refuse = [](const std::string& why) {
+    return unrecorded_end(OutcomeKind::spawn_failed, 0, why);
+  };
   try {
     const bool is_other = launch.uid != ::geteuid();
     if (is_other && ::geteuid() != 0)
-      return unrecorded_end(OutcomeKind::spawn_failed, EPERM, "user");
+      return refuse("only a daemon of root runs anything as another user than its own");
+    for (const KnownUser& known : launch.users) {
+      if (const auto why = why_not_the_same(known)) return refuse(*why);
+    }
     const std::optional<User> user = find_user(launch.uid, is_other);
-    if (!user) return unrecorded_end(OutcomeKind::spawn_failed, ENOENT, "user");
+    if (!user) return refuse(user_is_gone({launch.uid, "", false}));
     return start(launch, *user);
   } catch (const std::system_error& e) {
     return unrecorded_end(OutcomeKind::not_started, e.code().value(), e.what());

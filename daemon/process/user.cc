@@ -67,6 +67,36 @@ std::optional<User> find_entry(const std::string& name) {
                  });
 }
 
+std::optional<std::string> why_not_the_same(const KnownUser& known) {
+  if (known.former) return user_is_gone(known);
+  // Root is root under whatever name.
+  if (known.name.empty() || known.uid == 0 || known.uid == ::geteuid()) return std::nullopt;
+  const std::optional<User> now = find_entry(known.uid);
+  if (!now) return user_is_gone(known);
+  if (now->name == known.name) return std::nullopt;
+  return uid_was_given_away(known, now->name);
+}
+
+std::string UserNames::name_of(uid_t uid) {
+  constexpr std::int64_t kKeptMs = 60'000;
+  constexpr std::size_t kMost = 10'000;
+  struct stat now {};
+  const bool found = ::stat("/etc/passwd", &now) == 0;
+  const MutexLock lock(mutex_);
+  const bool same = found && now.st_ino == read_.st_ino && now.st_size == read_.st_size &&
+                    now.st_mtim.tv_sec == read_.st_mtim.tv_sec &&
+                    now.st_mtim.tv_nsec == read_.st_mtim.tv_nsec;
+  if (!same || clock_.boot_now() >= until_ || names_.size() >= kMost) {
+    names_.clear();
+    read_ = now;
+    until_ = clock_.boot_now() + kKeptMs;
+  }
+  const auto known = names_.find(uid);
+  if (known != names_.end()) return known->second;
+  const std::optional<User> user = find_entry(uid);
+  return names_[uid] = user ? user->name : "";
+}
+
 std::optional<User> find_user(uid_t uid, bool with_groups) {
   std::optional<User> user = find_entry(uid);
   if (!user) return own_user_without_entry(uid);

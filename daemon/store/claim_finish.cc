@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "daemon/base/digest.h"
 #include "daemon/base/random.h"
 #include "daemon/store/dependencies.h"
 #include "daemon/store/keys.h"
@@ -15,7 +16,7 @@ Claim to_claim(Connection& db, StoredTask task) {
   claim.task = task.id;
   claim.attempt = task.row.attempt;
   claim.token = task.row.token.value();
-  claim.uid = task.spec.user_uid.value_or(task.uid);
+  claim.uid = task.uid;
   claim.cancel_requested = task.row.cancel_requested_at.has_value();
   claim.array = task.array;
   claim.has_dependencies = has_dependencies(db, task.id);
@@ -144,7 +145,8 @@ Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int li
     StoredTask task = must_load(transaction.db(), *next.task);
     TaskRow after = task.row;
     ++after.attempt;
-    after.token = random_token();
+    const std::string secret = random_token();
+    after.token = token_of(secret);
     after.started_at = transaction.now();
     if (after.attempt > 1) forget_reports(transaction.db(), task.id);
     transaction.db().run(
@@ -157,6 +159,7 @@ Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int li
     if (task.key) count_key_start(transaction, *task.key);
     result.claims.push_back(to_claim(transaction.db(), std::move(task)));
     result.claims.back().grant = next.grant;
+    result.claims.back().secret = secret;
   }
 }
 

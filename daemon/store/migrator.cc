@@ -4,7 +4,9 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
 
+#include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
 
 namespace taskd {
@@ -14,6 +16,13 @@ constexpr int kApplicationId = 0x7461'736b;  // "task"
 
 int read_int(SQLite::Database& db, const char* sql) {
   return db.execAndGet(sql).getInt();
+}
+
+// For the migrations: token_of(text).
+void token_of_text(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+  const std::string token = token_of(text != nullptr ? text : "");
+  sqlite3_result_text(context, token.data(), static_cast<int>(token.size()), SQLITE_TRANSIENT);
 }
 
 void apply(SQLite::Database& db, const Migration& migration) {
@@ -53,6 +62,7 @@ void migrate(SQLite::Database& db, const std::string& path,
   if (version == static_cast<int>(migrations.size())) return;
   // A migration that rebuilds a table must not cascade; apply() checks the keys instead. The
   // switch has no effect inside a transaction.
+  db.createFunction("token_of", 1, /*aDeterministic=*/true, nullptr, token_of_text);
   db.exec("PRAGMA foreign_keys = OFF");
   for (const Migration& migration : migrations) {
     if (migration.version > version) apply(db, migration);

@@ -72,11 +72,22 @@ Task to_task(Connection& db, StoredTask stored) {
   return task;
 }
 
+namespace {
+
+Task name_owner(const TaskStore& store, Task task) {
+  if (task.uid < kFirstFormerOwner) return task;
+  if (const auto user = store.known_user(task.uid))
+    task.former_user = user->name + " (uid " + std::to_string(user->uid) + ")";
+  return task;
+}
+
+}  // namespace
+
 std::optional<Task> TaskStore::get(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Task> {
     std::optional<StoredTask> task = load_task(db, id);
     if (!task || !is_visible(actor, *task)) return std::nullopt;
-    return to_task(db, *std::move(task));
+    return name_owner(*this, to_task(db, *std::move(task)));
   });
 }
 
@@ -84,7 +95,7 @@ std::vector<Task> TaskStore::list(const ListRequest& request) {
   return impl_->read([&](Connection& db) {
     std::vector<Task> tasks;
     for (const TaskId id : select_ids(db, request)) {
-      tasks.push_back(to_task(db, load_task(db, id).value()));
+      tasks.push_back(name_owner(*this, to_task(db, load_task(db, id).value())));
     }
     return tasks;
   });

@@ -76,7 +76,8 @@ struct Claim {
   TaskId task = 0;
   int attempt = 0;
   std::string token;
-  std::uint32_t uid = 0;  // run as: spec.user_uid or the submitter
+  std::string secret;     // for the command alone; not from running_attempts(): it is not stored
+  std::uint32_t uid = 0;  // the owner
   TaskSpec spec;          // without its dependencies
   bool has_dependencies = false;
   std::optional<ArrayPlace> array;
@@ -234,16 +235,18 @@ struct KeysRequest {
 };
 
 // --- schedules ----------------------------------------------------------------------------------
-struct UnknownSchedule {
+// Names belong to their users: two may have schedules of one name.
+struct ScheduleId {
+  std::uint32_t uid = 0;
   std::string name;
 };
-struct NotYours {};  // the schedule of this name is another user's
-using ScheduleResult = std::variant<Schedule, UnknownSchedule, NotYours, UnknownQueue>;
+struct UnknownSchedule {};  // it is not there, or not the actor's to touch
+using ScheduleResult = std::variant<Schedule, UnknownSchedule, UnknownQueue>;
 struct Triggered {
   TaskId task = 0;
   bool existing = false;  // there already by its unique key, so nothing was submitted
 };
-using TriggerResult = std::variant<Triggered, UnknownSchedule, NotYours, UnknownQueue, QueueFull>;
+using TriggerResult = std::variant<Triggered, UnknownSchedule, UnknownQueue, QueueFull>;
 
 // What to do about a schedule, as decided from its rule.
 struct Firing {
@@ -252,6 +255,8 @@ struct Firing {
   std::vector<WallTime> slots;
   WallTime done_until;
   std::optional<WallTime> next_at;
+  bool refuse = false;    // the daemon does not take its task: the slots count as refused
+  std::string stop = {};  // if not "": it fires no more, and is paused for this reason
 };
 
 // --- what hooks are told -------------------------------------------------------------------------

@@ -33,46 +33,45 @@ Schedule read_schedule(const Query& row) {
   return schedule;
 }
 
-std::optional<Schedule> load_schedule(Connection& db, const std::string& name) {
-  Query row = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules WHERE name = ?1");
-  if (!row.bind(name).step()) return std::nullopt;
+std::optional<Schedule> load_schedule(Connection& db, const ScheduleId& id) {
+  Query row = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules WHERE uid = ?1 AND name = ?2");
+  if (!row.bind(id.uid, id.name).step()) return std::nullopt;
   return read_schedule(row);
 }
 
-bool may_change(const Actor& actor, const Schedule& schedule) {
-  return actor.admin || actor.uid == schedule.uid;
+bool may_change(const Actor& actor, std::uint32_t owner) {
+  return actor.admin || actor.uid == owner;
 }
 
-// The schedule, or why the actor cannot change it.
-ScheduleResult find_to_change(Connection& db, const Actor& actor, const std::string& name) {
-  auto schedule = load_schedule(db, name);
-  if (!schedule) return UnknownSchedule{name};
-  if (!may_change(actor, *schedule)) return NotYours{};
-  return *std::move(schedule);
+// Nothing too if the actor may not touch it.
+std::optional<Schedule> find_schedule(Connection& db, const Actor& actor, const ScheduleId& id) {
+  return may_change(actor, id.uid) ? load_schedule(db, id) : std::nullopt;
 }
 
 void note_schedule(Transaction& transaction, std::string_view type, const Actor& actor,
-                   const std::string& name) {
+                   const ScheduleId& id) {
   transaction.add_event(std::nullopt, std::nullopt,
-                        {.type = type, .actor_uid = actor.uid, .detail = "schedule=" + name});
+                        {.type = type,
+                         .actor_uid = actor.uid,
+                         .detail = "schedule=" + id.name + " uid=" + std::to_string(id.uid)});
 }
 
-void write_settings(Transaction& transaction, const Actor& actor,
+void write_settings(Transaction& transaction, std::uint32_t owner,
                     const ScheduleSettings& settings) {
   // Looked at at once: whoever knows the rule finds its first slot. A replaced schedule keeps its
-  // owner, its pause and its slots.
+  // pause and its slots.
   transaction.db().run(
       "INSERT INTO schedules (name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority,"
       " task_name, spec, created_at_ms, done_until_ms, next_at_ms)"
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12)"
-      " ON CONFLICT (name) DO UPDATE SET cron = excluded.cron, zone = excluded.zone,"
+      " ON CONFLICT (uid, name) DO UPDATE SET cron = excluded.cron, zone = excluded.zone,"
       " every_ms = excluded.every_ms, catch_up = excluded.catch_up, overlap = excluded.overlap,"
       " queue = excluded.queue, priority = excluded.priority, task_name = excluded.task_name,"
       " spec = excluded.spec, created_at_ms = excluded.created_at_ms,"
       // Never as it was, so that a firing decided from the settings before finds nothing.
       " done_until_ms = max(excluded.done_until_ms, schedules.done_until_ms + 1),"
       " next_at_ms = CASE WHEN paused_at_ms IS NULL THEN excluded.next_at_ms END",
-      settings.name, actor.uid, settings.cron, settings.zone, settings.every_ms,
+      settings.name, owner, settings.cron, settings.zone, settings.every_ms,
       to_string(settings.catch_up), to_string(settings.overlap), settings.task.queue,
       settings.task.priority, settings.task.name, spec_to_stored(settings.task), transaction.now());
   transaction.add_wake(transaction.now());
@@ -108,7 +107,7 @@ bool has_unended_task(Connection& db, std::int64_t schedule) {
   return row.bind(schedule).step();
 }
 
-Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at) {
+Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at, bool refuse) {
   Slot slot{at, transaction.now(), SlotResult::fired, std::nullopt};
   if (schedule.settings.overlap == Overlap::skip &&
       has_unended_task(transaction.db(), schedule.id)) {
@@ -124,7 +123,7 @@ Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at) 
     return slot;
   }
   // Before anything is replaced: what runs is not given up for a task that cannot come.
-  if (find_refusal(transaction, schedule.settings.task.queue, 1)) {
+  if (refuse || find_refusal(transaction, schedule.settings.task.queue, 1)) {
     slot.result = SlotResult::refused;
     return slot;
   }
@@ -146,8 +145,25 @@ bool was_dealt_with(Connection& db, std::int64_t schedule, WallTime at) {
   return row.bind(schedule, at).step();
 }
 
+// The daemon pauses it, by nobody's wish.
+void stop_schedule(Transaction& transaction, const Firing& firing) {
+  const int changed = transaction.db().run(
+      "UPDATE schedules SET paused_at_ms = ?3, paused_by = 0, paused_why = ?4, next_at_ms = NULL"
+      " WHERE id = ?1 AND done_until_ms = ?2 AND paused_at_ms IS NULL",
+      firing.schedule, firing.was_done_until, transaction.now(), firing.stop);
+  if (changed == 0) return;
+  transaction.add_event(
+      std::nullopt, std::nullopt,
+      {.type = "schedule_paused",
+       .detail = "schedule_id=" + std::to_string(firing.schedule) + " why=" + firing.stop});
+}
+
 std::vector<Slot> fire_slots(Transaction& transaction, const Firing& firing) {
   Connection& db = transaction.db();
+  if (!firing.stop.empty()) {
+    stop_schedule(transaction, firing);
+    return {};
+  }
   const int changed = db.run(
       "UPDATE schedules SET done_until_ms = ?3, next_at_ms = ?4"
       " WHERE id = ?1 AND done_until_ms = ?2 AND paused_at_ms IS NULL",
@@ -159,7 +175,7 @@ std::vector<Slot> fire_slots(Transaction& transaction, const Firing& firing) {
   const Schedule schedule = read_schedule(row);
   for (const WallTime at : firing.slots) {
     if (was_dealt_with(db, schedule.id, at)) continue;
-    const Slot& slot = slots.emplace_back(deal_with(transaction, schedule, at));
+    const Slot& slot = slots.emplace_back(deal_with(transaction, schedule, at, firing.refuse));
     db.run(
         "INSERT INTO schedule_slots (schedule_id, slot_at_ms, at_ms, result, task_id)"
         " VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -170,67 +186,66 @@ std::vector<Slot> fire_slots(Transaction& transaction, const Firing& firing) {
 
 }  // namespace
 
-ScheduleResult TaskStore::put_schedule(const Actor& actor, const ScheduleSettings& settings) {
+ScheduleResult TaskStore::put_schedule(const Actor& actor, std::uint32_t owner,
+                                       const ScheduleSettings& settings) {
   return impl_->write(WhenFull::refuse, [&](Transaction& transaction) -> ScheduleResult {
-    Connection& db = transaction.db();
-    const auto known = load_schedule(db, settings.name);
-    if (known && !may_change(actor, *known)) return NotYours{};
+    if (!may_change(actor, owner)) return UnknownSchedule{};
     if (!transaction.queues().contains(settings.task.queue)) {
       return UnknownQueue{settings.task.queue};
     }
-    write_settings(transaction, actor, settings);
-    note_schedule(transaction, "schedule_put", actor, settings.name);
-    return load_schedule(db, settings.name).value();
+    const ScheduleId id{owner, settings.name};
+    write_settings(transaction, owner, settings);
+    note_schedule(transaction, "schedule_put", actor, id);
+    return load_schedule(transaction.db(), id).value();
   });
 }
 
-ScheduleResult TaskStore::pause_schedule(const Actor& actor, const std::string& name,
+ScheduleResult TaskStore::pause_schedule(const Actor& actor, const ScheduleId& id,
                                          const std::string& why) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> ScheduleResult {
     Connection& db = transaction.db();
-    ScheduleResult found = find_to_change(db, actor, name);
-    if (!std::holds_alternative<Schedule>(found)) return found;
+    const auto found = find_schedule(db, actor, id);
+    if (!found) return UnknownSchedule{};
     db.run(
         "UPDATE schedules SET paused_at_ms = coalesce(paused_at_ms, ?2), paused_by = ?3, "
         "paused_why = ?4,"
-        " next_at_ms = NULL WHERE name = ?1",
-        name, transaction.now(), actor.uid, why);
-    note_schedule(transaction, "schedule_paused", actor, name);
-    return ScheduleResult(load_schedule(db, name).value());
+        " next_at_ms = NULL WHERE id = ?1",
+        found->id, transaction.now(), actor.uid, why);
+    note_schedule(transaction, "schedule_paused", actor, id);
+    return load_schedule(db, id).value();
   });
 }
 
-ScheduleResult TaskStore::resume_schedule(const Actor& actor, const std::string& name) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+ScheduleResult TaskStore::resume_schedule(const Actor& actor, const ScheduleId& id) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> ScheduleResult {
     Connection& db = transaction.db();
-    ScheduleResult found = find_to_change(db, actor, name);
-    const auto* schedule = std::get_if<Schedule>(&found);
-    if (schedule == nullptr || !schedule->paused) return found;
+    auto found = find_schedule(db, actor, id);
+    if (!found) return UnknownSchedule{};
+    if (!found->paused) return *std::move(found);
     db.run(
         "UPDATE schedules SET paused_at_ms = NULL, paused_by = NULL, paused_why = '',"
-        " done_until_ms = ?2, next_at_ms = ?2 WHERE name = ?1",
-        name, transaction.now());
-    note_schedule(transaction, "schedule_resumed", actor, name);
+        " done_until_ms = ?2, next_at_ms = ?2 WHERE id = ?1",
+        found->id, transaction.now());
+    note_schedule(transaction, "schedule_resumed", actor, id);
     transaction.add_wake(transaction.now());
-    return ScheduleResult(load_schedule(db, name).value());
+    return load_schedule(db, id).value();
   });
 }
 
-ScheduleResult TaskStore::remove_schedule(const Actor& actor, const std::string& name) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
-    ScheduleResult found = find_to_change(transaction.db(), actor, name);
-    if (!std::holds_alternative<Schedule>(found)) return found;
-    transaction.db().run("DELETE FROM schedules WHERE name = ?1", name);
-    note_schedule(transaction, "schedule_removed", actor, name);
-    return found;
+ScheduleResult TaskStore::remove_schedule(const Actor& actor, const ScheduleId& id) {
+  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> ScheduleResult {
+    auto found = find_schedule(transaction.db(), actor, id);
+    if (!found) return UnknownSchedule{};
+    transaction.db().run("DELETE FROM schedules WHERE id = ?1", found->id);
+    note_schedule(transaction, "schedule_removed", actor, id);
+    return *std::move(found);
   });
 }
 
-TriggerResult TaskStore::trigger_schedule(const Actor& actor, const std::string& name) {
+TriggerResult TaskStore::trigger_schedule(const Actor& actor, const ScheduleId& id) {
   return impl_->write(WhenFull::refuse, [&](Transaction& transaction) -> TriggerResult {
-    const auto schedule = load_schedule(transaction.db(), name);
-    if (!schedule) return UnknownSchedule{name};
-    if (!may_change(actor, *schedule)) return NotYours{};
+    const auto schedule = find_schedule(transaction.db(), actor, id);
+    if (!schedule) return UnknownSchedule{};
     const TaskSpec& task = schedule->settings.task;
     if (const auto existing = find_unique(transaction, schedule->uid, task.flow)) {
       return Triggered{*existing, true};
@@ -238,8 +253,9 @@ TriggerResult TaskStore::trigger_schedule(const Actor& actor, const std::string&
     if (const auto refusal = find_refusal(transaction, task.queue, 1)) {
       return std::visit([](const auto& why) { return TriggerResult(why); }, *refusal);
     }
-    const Note note{
-        .type = "submitted", .actor_uid = actor.uid, .detail = "schedule=" + name + " triggered"};
+    const Note note{.type = "submitted",
+                    .actor_uid = actor.uid,
+                    .detail = "schedule=" + id.name + " triggered"};
     return Triggered{insert_task(transaction, *schedule, {}, note)};
   });
 }
@@ -271,24 +287,22 @@ std::optional<WallTime> TaskStore::next_schedule_at() {
   });
 }
 
-std::vector<Schedule> TaskStore::schedules(const Actor& actor) {
+std::vector<Schedule> TaskStore::schedules(const Actor& actor, std::optional<std::uint32_t> owner) {
+  const bool all = actor.admin && !owner;
+  const std::uint32_t uid = owner.value_or(actor.uid);
+  if (!may_change(actor, uid)) return {};
   return impl_->read([&](Connection& db) {
-    Query rows = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules ORDER BY name");
+    Query rows = db.query("SELECT " SCHEDULE_COLUMNS
+                          " FROM schedules WHERE ?1 OR uid = ?2 ORDER BY name, uid");
+    rows.bind(all, uid);
     std::vector<Schedule> schedules;
-    while (rows.step()) {
-      Schedule schedule = read_schedule(rows);
-      if (may_change(actor, schedule)) schedules.push_back(std::move(schedule));
-    }
+    while (rows.step()) schedules.push_back(read_schedule(rows));
     return schedules;
   });
 }
 
-std::optional<Schedule> TaskStore::schedule(const Actor& actor, const std::string& name) {
-  return impl_->read([&](Connection& db) -> std::optional<Schedule> {
-    auto schedule = load_schedule(db, name);
-    if (schedule && !may_change(actor, *schedule)) return std::nullopt;
-    return schedule;
-  });
+std::optional<Schedule> TaskStore::schedule(const Actor& actor, const ScheduleId& id) {
+  return impl_->read([&](Connection& db) { return find_schedule(db, actor, id); });
 }
 
 std::vector<Slot> TaskStore::slots(std::int64_t schedule, int limit) {

@@ -49,7 +49,9 @@ struct TaskStore::Impl {
   WriteQueue writer;
   Mutex defaults_mutex;
   std::map<std::string, std::string> defaults TASKD_GUARDED_BY(defaults_mutex);  // of queues
-  ArrayTurns array_turns;      // of the writer thread
+  mutable Mutex users_mutex;
+  std::map<std::uint32_t, KnownUser> users TASKD_GUARDED_BY(users_mutex);  // by owner
+  ArrayTurns array_turns;                                                  // of the writer thread
   TaskId latest_upstream = 0;  // the same: whose dependants update_dependants() looked at
   ReaderPool readers;          // closed before the writer, whose connection must be the last
 };

@@ -98,6 +98,7 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
     impl->read([](Connection& reader) { return reader.in_transaction(); });
     std::unique_ptr<TaskStore> store(new TaskStore(std::move(impl)));
     store->load_queue_defaults();
+    store->load_users();
     return store;
   } catch (const SQLite::Exception& error) {
     throw explain(options.path, error);

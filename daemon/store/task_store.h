@@ -26,6 +26,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/requests.h"
+#include "daemon/task/authority.h"
 #include "daemon/task/why.h"
 
 namespace taskd {
@@ -113,18 +114,18 @@ class TaskStore {
   KeyResult set_key(const Actor& actor, const KeyPatch& patch);
   std::vector<KeyInfo> keys(const KeysRequest& request);  // the newest first
 
-  // Makes the schedule, or gives it these settings; an `every` counts from now. Its owner is who
-  // made it; another's can be changed by an admin alone. Its slots begin after now.
-  ScheduleResult put_schedule(const Actor& actor, const ScheduleSettings& settings);
+  // Makes the owner's schedule, or gives it these settings; an `every` counts from now. Only an
+  // admin touches another's. Its slots begin after now.
+  ScheduleResult put_schedule(const Actor& actor, std::uint32_t owner,
+                              const ScheduleSettings& settings);
   // What would have fired while it was paused is not missed: it begins anew with resume.
-  ScheduleResult pause_schedule(const Actor& actor, const std::string& name,
-                                const std::string& why);
-  ScheduleResult resume_schedule(const Actor& actor, const std::string& name);
+  ScheduleResult pause_schedule(const Actor& actor, const ScheduleId& id, const std::string& why);
+  ScheduleResult resume_schedule(const Actor& actor, const ScheduleId& id);
   // Its tasks stay.
-  ScheduleResult remove_schedule(const Actor& actor, const std::string& name);
+  ScheduleResult remove_schedule(const Actor& actor, const ScheduleId& id);
   // Submits its task now, whatever its slots, its pause and its overlap say; not beside the one
   // that has its unique key.
-  TriggerResult trigger_schedule(const Actor& actor, const std::string& name);
+  TriggerResult trigger_schedule(const Actor& actor, const ScheduleId& id);
   // The clock was put back to `now`: slots that were dealt with after that are looked at again, and
   // only those that never were will fire; keys whose rate was to let something go later are, too.
   // Intervals that were to begin later begin now, and a failed try waits no longer than its longest
@@ -138,10 +139,22 @@ class TaskStore {
   std::vector<Slot> fire(const Firing& firing);
   // The earliest next_at of all.
   std::optional<WallTime> next_schedule_at();
-  std::vector<Schedule> schedules(const Actor& actor);  // by name
-  std::optional<Schedule> schedule(const Actor& actor, const std::string& name);
+  // The actor's, of an admin everybody's or those of `owner`; by name.
+  std::vector<Schedule> schedules(const Actor& actor, std::optional<std::uint32_t> owner = {});
+  std::optional<Schedule> schedule(const Actor& actor, const ScheduleId& id);
   // Up to `limit` slots that were dealt with, the latest first.
   std::vector<Slot> slots(std::int64_t schedule, int limit);
+
+  // Who the owner of a row is: from memory, since every request asks. Nothing: nobody said so yet.
+  std::optional<KnownUser> known_user(std::uint32_t owner) const;
+  void know_user(std::uint32_t uid, const std::string& name);
+  // The uid was another's and is `name`'s now. What the other left goes to an owner of its own
+  // (known_user() tells who that was), its schedules stop, and nothing of it is the uid's any more.
+  // Commits a piece at a time, so it holds nobody up; after an exception a repeated call does the
+  // rest.
+  void set_aside(std::uint32_t uid, const std::string& name);
+  // Owners of rows whom nobody has named yet.
+  std::vector<std::uint32_t> unknown_users();
 
   SubmitResult submit(const SubmitRequest& request);
 
@@ -239,6 +252,7 @@ class TaskStore {
  private:
   struct Impl;
   void load_queue_defaults();
+  void load_users();
   ControlResult control_filter(const ControlRequest& request);
   ControlResult preview_filter(const ControlRequest& request);
   // Does the verb to what arrays have not made yet, to all of it or none.

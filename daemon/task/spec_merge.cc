@@ -92,7 +92,10 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   // As it is, with its nulls.
   if (const auto payload = patch.find("payload"); payload != patch.end() && !payload->is_null())
     task["payload"] = *payload;
-  return new_task_from_json(task, pointer);
+  auto patched = new_task_from_json(task, pointer);
+  if (auto* done = std::get_if<NewTask>(&patched); done != nullptr && !patch.contains("user"))
+    done->spec.user_was = spec.user_was;
+  return patched;
 }
 
 }  // namespace taskd

@@ -148,6 +148,8 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     read_stdin(key, value, spec);
   } else if (key == "user") {
     spec.user_uid = integer_of<std::uint32_t>(key, value);
+  } else if (key == "user_was") {
+    spec.user_was = string_of(key, value);
   } else if (key == "labels") {
     read_strings(key, value, spec.labels);
   } else if (key == "timeout_ms") {
@@ -207,6 +209,7 @@ std::string spec_to_stored(const TaskSpec& spec) {
   if (!spec.cwd.empty()) writer.member("cwd", spec.cwd);
   write_stdin(writer, spec);
   if (spec.user_uid) writer.member("user", *spec.user_uid);
+  if (!spec.user_was.empty()) writer.member("user_was", spec.user_was);
   if (!spec.labels.empty()) writer.member("labels", spec.labels);
   number_unless("timeout_ms", spec.timeout_ms, defaults.timeout_ms);
   number_unless("progress_timeout_ms", spec.progress_timeout_ms, defaults.progress_timeout_ms);

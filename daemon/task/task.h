@@ -106,6 +106,9 @@ struct TaskSpec {
   // A submit's "user" when it is a name. Never stored: the API resolves it to user_uid and clears
   // it before the store sees the task.
   std::string user_name;
+  // Whose user_uid was when it was written: by the API, to tell when the uid is given to another.
+  // "" = it was in no user database.
+  std::string user_was;
   std::map<std::string, std::string> labels;
   std::int64_t timeout_ms = 0;           // 0 = none
   std::int64_t progress_timeout_ms = 0;  // between two reports of its progress; 0 = none promised
@@ -151,7 +154,8 @@ struct WorkflowPlace {
 // A task as it is stored.
 struct Task {
   TaskId id = 0;
-  std::uint32_t uid = 0;  // who submitted it
+  std::uint32_t uid = 0;    // who submitted it
+  std::string former_user;  // who that was, if the uid is another's by now: "alice (uid 1003)"
   std::optional<ArrayPlace> array;
   std::optional<WorkflowPlace> workflow;
   std::string schedule;  // that submitted it; "" = none, or it was removed since
@@ -171,7 +175,9 @@ struct Task {
   std::optional<WallTime> progress_at;  // when it last did
 };
 
-// Names one attempt, whoever asks: without the token nobody can write about it.
+// Names one attempt, whoever asks: without the token nobody can write about it. The job knows the
+// attempt's secret; the token is the digest of it (base/digest.h), so a copy of the database lets
+// nobody pose as a job.
 struct AttemptKey {
   TaskId task = 0;
   int attempt = 0;

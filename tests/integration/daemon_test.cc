@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "daemon/base/unique_fd.h"
+#include "tests/support/users.h"
 
 using namespace taskd::test;
 
@@ -196,18 +197,92 @@ TEST_CASE("jobs of other users come through a state directory that was closed be
   CHECK(daemon.ctl({"result", id}).out == "{\"n\":1}\n");
 }
 
-TEST_CASE("a state directory that others may write is told in the log") {
-  TestDaemon daemon;
-  CHECK(daemon.log().find("written by others") == std::string::npos);
-  daemon.stop();
-  REQUIRE(::chmod(daemon.state_dir().c_str(), 0777) == 0);
-  REQUIRE(::chmod((daemon.state_dir() + "/taskd.db").c_str(), 0666) == 0);
-  daemon.start();
-  const std::string log = daemon.log();
-  const std::size_t folder = log.find("written by others");
-  REQUIRE(folder != std::string::npos);
-  CHECK(log.find("path=" + daemon.state_dir(), folder) != std::string::npos);
-  CHECK(log.find("path=" + daemon.state_dir() + "/taskd.db", folder) != std::string::npos);
+TEST_CASE("a state directory that others can write, or replace, is refused") {
+  const TempDir dir;
+  const std::string above = dir / "above";
+  const std::string state = above + "/state";
+  REQUIRE(::mkdir(above.c_str(), 0755) == 0);
+  REQUIRE(::mkdir(state.c_str(), 0700) == 0);
+  const auto start = [&](const std::string& path) {
+    // It gets no further than to this path, which no socket can have.
+    return run({taskd_path(), "--config", "/dev/null", "--state-dir", path, "--socket",
+                "/" + std::string(200, 'x')});
+  };
+  const auto refused = [&](const std::string& path, const std::string& culprit) {
+    const RunResult result = start(path);
+    CAPTURE(result.err);
+    return result.exit_code == 78 && contains(result.err, culprit + " may be written by others");
+  };
+  for (const mode_t mode : {0777, 0770, 0720, 01777}) {
+    CAPTURE(mode);
+    REQUIRE(::chmod(state.c_str(), mode) == 0);
+    CHECK(refused(state, state));
+  }
+  REQUIRE(::chmod(state.c_str(), 0700) == 0);
+  REQUIRE(::chmod(above.c_str(), 0757) == 0);
+  CHECK(refused(state, above));
+  REQUIRE(::symlink(state.c_str(), (dir / "link").c_str()) == 0);
+  CHECK(refused(dir / "link", above));
+  // Where each may remove only what is their own, nobody can put another in its place.
+  REQUIRE(::chmod(above.c_str(), 01777) == 0);
+  CHECK_FALSE(contains(start(state).err, "written by others"));
+}
+
+TEST_CASE("a configuration that others can write, or replace, is refused") {
+  const TempDir dir;
+  const std::string folder = dir / "etc";
+  const std::string file = folder + "/taskd.toml";
+  REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
+  write_text(file, "workers = 2\n");
+  const auto check = [&] { return run({taskd_path(), "--config", file, "--check-config"}); };
+  CHECK(check().exit_code == 0);
+  for (const mode_t mode : {0664, 0646, 0620}) {
+    REQUIRE(::chmod(file.c_str(), mode) == 0);
+    const RunResult result = check();
+    CHECK(result.exit_code == 78);
+    CHECK(contains(result.err, file + " may be written by others: chmod go-w it first"));
+  }
+  REQUIRE(::chmod(file.c_str(), 0644) == 0);
+  REQUIRE(::chmod(folder.c_str(), 0777) == 0);
+  CHECK(contains(check().err, folder + " may be written by others"));
+  REQUIRE(::chmod(folder.c_str(), 0755) == 0);
+  if (!can_make_users()) return;
+  REQUIRE(::chown(file.c_str(), 65534, 65534) == 0);
+  CHECK(contains(check().err, file + " belongs to "));
+  REQUIRE(::chown(file.c_str(), 0, 0) == 0);
+  REQUIRE(::chown(folder.c_str(), 65534, 65534) == 0);
+  CHECK(contains(check().err, "who could put something else in its place"));
+}
+
+TEST_CASE("programs that the configuration names are nobody else's to change") {
+  const TempDir dir;
+  const std::string program = dir / "program";
+  const std::string secret = dir / "secret";
+  write_text(program, "#!/bin/sh\n");
+  write_text(secret, "0123456789abcdef0123456789abcdef\n");
+  REQUIRE(::chmod(secret.c_str(), 0600) == 0);
+  REQUIRE(::chmod(program.c_str(), 0755) == 0);
+  const auto check = [&](const std::string& config) {
+    write_text(dir / "taskd.toml", config);
+    return run({taskd_path(), "--config", dir / "taskd.toml", "--check-config"});
+  };
+  const std::string hook = "[hooks.a]\ncommand = [\"" + program + "\"]\n";
+  const std::string handler = "[handlers.a]\ncommand = [\"" + program + "\"]\n";
+  const std::string web =
+      "[hooks.a]\nurl = \"http://127.0.0.1:1/\"\nsecret_file = \"" + secret + "\"\n";
+  for (const std::string& config : {hook, handler, web}) CHECK(check(config).exit_code == 0);
+  REQUIRE(::chmod(program.c_str(), 0775) == 0);
+  for (const std::string& config : {hook, handler}) {
+    const RunResult result = check(config);
+    CHECK(result.exit_code == 78);
+    CHECK(contains(result.err, "a.command: " + program + " may be written by others"));
+  }
+  REQUIRE(::chmod(program.c_str(), 0755) == 0);
+  REQUIRE(::chmod(dir.path().c_str(), 0777) == 0);
+  for (const std::string& config : {hook, handler, web}) {
+    CHECK(contains(check(config).err, dir.path() + " may be written by others"));
+  }
+  REQUIRE(::chmod(dir.path().c_str(), 0700) == 0);
 }
 
 TEST_CASE("a state directory of another user is refused") {

@@ -1,11 +1,9 @@
 #include <doctest/doctest.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "tests/support/daemon.h"
+#include "tests/support/users.h"
 
 using namespace taskd::test;
 
@@ -129,8 +127,9 @@ TEST_CASE("on a terminal list shows the newest that fit and says how many more t
 }
 
 TEST_CASE("on a terminal root sees whose the tasks are if they are not all of one user") {
-  if (::geteuid() != 0) return;
-  const TestDaemon daemon({.workers = 1, .config = "socket_mode = \"0666\"\n"});
+  if (!can_make_users()) return;
+  const SystemUsers users(1);
+  const TestDaemon daemon({.workers = 1, .for_all_users = true});
   daemon.submit({"--hold", "--", "true"});
   const auto shown = [&] {
     Terminal terminal(24, 80);
@@ -140,18 +139,13 @@ TEST_CASE("on a terminal root sees whose the tasks are if they are not all of on
     return terminal.shown();
   };
   CHECK(shown().find("USER") == std::string::npos);
-  std::filesystem::permissions(daemon.dir().path(), std::filesystem::perms(0755));
-  RunOptions other;
-  other.env["TASKD_SOCKET"] = daemon.socket();
-  const RunResult submitted = run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                                   taskctl_path(), "submit", "--hold", "--cwd", "/", "--", "true"},
-                                  other);
-  if (submitted.exit_code == 126 || submitted.exit_code == 127) return;  // taskctl out of reach
+  const RunResult submitted =
+      users.run(users[0], {taskctl_path(), "submit", "--hold", "--cwd", "/", "--", "true"},
+                daemon.with_socket());
   REQUIRE_MESSAGE(submitted.exit_code == 0, submitted.err);
   const std::string table = shown();
   CHECK(table.find("USER") != std::string::npos);
-  const passwd* nobody = ::getpwuid(65534);
-  CHECK(contains(table, nobody != nullptr ? nobody->pw_name : "65534"));
+  CHECK(contains(table, users[0].name));
   CHECK(daemon.ctl({"list"}).out.find("USER") == std::string::npos);
 }
 

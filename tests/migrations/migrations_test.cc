@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 
+#include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
 #include "daemon/store/migrator.h"
 
@@ -210,6 +211,30 @@ TEST_CASE("a newer schema and a foreign database are refused") {
     CHECK(error.exit_code == 65);
   }
   CHECK(schema_of(foreign).size() == 1);
+}
+
+TEST_CASE("schedules keep all they have when names come to belong to their users") {
+  SQLite::Database db = migrated_from("0020_owners");
+  SQLite::Statement rows(db,
+                         "SELECT id, uid, name, next_at_ms, paused_why FROM schedules ORDER BY id");
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(0).getInt() == 3);
+  CHECK(rows.getColumn(1).getInt() == 1000);
+  CHECK(rows.getColumn(2).getString() == "backup");
+  CHECK(rows.getColumn(3).getInt() == 30);
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(2).getString() == "poll");
+  CHECK(rows.getColumn(4).getString() == "why");
+  CHECK_FALSE(rows.executeStep());
+  CHECK(db.execAndGet("SELECT seq FROM sqlite_sequence WHERE name = 'schedules'").getInt() == 9);
+}
+
+TEST_CASE("the secrets of attempts are gone, and what is left still names the one that runs") {
+  SQLite::Database db = migrated_from("0020_owners");
+  const std::string token = token_of("secret");
+  CHECK(db.execAndGet("SELECT token FROM tasks").getString() == token);
+  CHECK(db.execAndGet("SELECT token FROM attempts WHERE number = 2").getString() == token);
+  CHECK(db.execAndGet("SELECT token FROM attempts WHERE number = 1").getString().empty());
 }
 
 }  // namespace

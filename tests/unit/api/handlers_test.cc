@@ -162,7 +162,7 @@ TEST_CASE("with handlers only, commands that are there already are run again but
   schedule.name = "old";
   schedule.every_ms = 60'000;
   schedule.task = task.spec;
-  api.store().put_schedule({::geteuid(), true}, schedule);
+  api.store().put_schedule({::geteuid(), true}, ::geteuid(), schedule);
   CHECK(api.send("POST", "/v1/schedules/old/trigger", json::object()).code() == "handlers_only");
 }
 

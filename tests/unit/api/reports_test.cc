@@ -7,7 +7,7 @@ using nlohmann::json;
 
 std::string report(const Claim& claim, const std::string& what, json body) {
   body["attempt"] = claim.attempt;
-  body["token"] = claim.token;
+  body["token"] = claim.secret;
   return post(task(claim.task, what), body.dump());
 }
 
@@ -23,12 +23,24 @@ TEST_CASE("progress is taken from who has the token, and told in the task") {
   CHECK(progress.at("message") == "half");
 }
 
+TEST_CASE("what the database holds of an attempt is no proof, only what its job was given") {
+  ApiFixture api;
+  const TaskId id = api.submit();
+  Claim claim = api.claim();
+  CHECK(claim.secret.size() == 32);
+  CHECK(claim.secret != claim.token);
+  claim.secret = claim.token;
+  CHECK(api.ask(report(claim, "/progress", {{"percent", 1}})).code() == "stale_attempt");
+  CHECK(api.ask(report(claim, "/result", {{"result", 1}})).code() == "stale_attempt");
+  CHECK(api.ask(get(task(id, "/result"))).code() == "no_result");
+}
+
 TEST_CASE("a stale token answers 409 and changes nothing, of tasks there are or not") {
   ApiFixture api;
   const TaskId id = api.submit();
   Claim claim = api.claim();
   const Claim good = claim;
-  claim.token = "guess";
+  claim.secret = "guess";
   CHECK(api.ask(report(claim, "/progress", {{"percent", 1}})).code() == "stale_attempt");
   CHECK(api.ask(report(claim, "/result", {{"result", 1}})).code() == "stale_attempt");
   claim.task = 99;

@@ -1,6 +1,8 @@
 #include "daemon/engine/scheduler.h"
 
 #include <doctest/doctest.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include "daemon/base/text.h"
 #include "tests/unit/engine/fakes.h"
@@ -39,11 +41,11 @@ struct ScheduleFixture : StoreFixture {
     return settings;
   }
   void put(const ScheduleSettings& settings) {
-    REQUIRE(std::holds_alternative<Schedule>(store->put_schedule(kOwner, settings)));
+    REQUIRE(std::holds_alternative<Schedule>(store->put_schedule(kOwner, kOwner.uid, settings)));
     look();
   }
   Schedule get(const std::string& name = "nightly") {
-    return store->schedule(kOwner, name).value();
+    return store->schedule(kOwner, {kOwner.uid, name}).value();
   }
   std::size_t tasks() {
     ListRequest request;
@@ -64,7 +66,8 @@ struct ScheduleFixture : StoreFixture {
       store->finish({&finish, 1}, 0);
     }
   }
-  Scheduler scheduler{*store};
+  Handlers handlers;
+  Scheduler scheduler{*store, handlers};
 };
 
 using Results = std::vector<SlotResult>;
@@ -160,11 +163,11 @@ TEST_CASE("an interval that began under a clock that was ahead goes on when that
     ScheduleFixture f;
     f.at("2027-06-01T12:00:00Z");
     f.put(f.every(10 * kMinuteMs));
-    if (pauses) f.store->pause_schedule(kOwner, "nightly", "");
+    if (pauses) f.store->pause_schedule(kOwner, {kOwner.uid, "nightly"}, "");
     f.look_at("2026-01-01T00:00:30Z");
     if (pauses) {
       CHECK_FALSE(f.get().next_at);
-      f.store->resume_schedule(kOwner, "nightly");
+      f.store->resume_schedule(kOwner, {kOwner.uid, "nightly"});
       f.look();
     }
     CHECK(f.get().next_at == parse_rfc3339("2026-01-01T00:10:30Z"));
@@ -199,12 +202,12 @@ TEST_CASE("a pause fires nothing, and what it left out is not made up for") {
   ScheduleSettings settings = f.cron("@hourly");
   settings.catch_up = CatchUp::all;
   f.put(settings);
-  f.store->pause_schedule(kOwner, "nightly", "holidays");
+  f.store->pause_schedule(kOwner, {kOwner.uid, "nightly"}, "holidays");
   CHECK_FALSE(f.look_at("2026-01-01T05:00:00Z").has_value());
   CHECK(f.tasks() == 0);
   CHECK(f.get().paused->reason == "holidays");
   f.at("2026-01-01T05:30:00Z");
-  f.store->resume_schedule(kOwner, "nightly");
+  f.store->resume_schedule(kOwner, {kOwner.uid, "nightly"});
   CHECK(f.look() == parse_rfc3339("2026-01-01T06:00:00Z"));
   f.look_at("2026-01-01T06:00:00Z");
   CHECK(f.tasks() == 1);
@@ -232,11 +235,12 @@ TEST_CASE(
   f.look_at("2026-01-01T00:02:00Z");
   CHECK(f.results() == Results{SlotResult::fired, SlotResult::fired});
   CHECK(f.store->get(kOwner, 1)->state == State::cancelled);
-  const auto again = std::get<Triggered>(f.store->trigger_schedule(kOwner, "nightly"));
+  const auto again =
+      std::get<Triggered>(f.store->trigger_schedule(kOwner, {kOwner.uid, "nightly"}));
   CHECK(again.task == 2);
   CHECK(again.existing);
   f.end_all();
-  CHECK(std::get<Triggered>(f.store->trigger_schedule(kOwner, "nightly")).task == 3);
+  CHECK(std::get<Triggered>(f.store->trigger_schedule(kOwner, {kOwner.uid, "nightly"})).task == 3);
 }
 
 TEST_CASE("nothing is replaced for a task that the queue would not take") {
@@ -255,19 +259,74 @@ TEST_CASE("a schedule is its owner's, and one of the same name later is another"
   ScheduleFixture f;
   f.put(f.cron("* * * * *"));
   f.look_at("2026-01-01T00:01:00Z");
-  CHECK(std::holds_alternative<NotYours>(f.store->put_schedule(kOther, f.cron("* * * * *"))));
-  CHECK(std::holds_alternative<NotYours>(f.store->remove_schedule(kOther, "nightly")));
-  CHECK(std::holds_alternative<NotYours>(f.store->trigger_schedule(kOther, "nightly")));
-  CHECK_FALSE(f.store->schedule(kOther, "nightly"));
+  CHECK(std::holds_alternative<UnknownSchedule>(
+      f.store->put_schedule(kOther, kOwner.uid, f.cron("* * * * *"))));
+  CHECK(std::holds_alternative<UnknownSchedule>(
+      f.store->remove_schedule(kOther, {kOwner.uid, "nightly"})));
+  CHECK(std::holds_alternative<UnknownSchedule>(
+      f.store->trigger_schedule(kOther, {kOwner.uid, "nightly"})));
+  CHECK_FALSE(f.store->schedule(kOther, {kOwner.uid, "nightly"}));
+  CHECK_FALSE(f.store->schedule(kOther, {kOther.uid, "nightly"}));
   const std::int64_t first = f.get().id;
-  f.store->remove_schedule(kOwner, "nightly");
+  f.store->remove_schedule(kOwner, {kOwner.uid, "nightly"});
   f.put(f.cron("* * * * *"));
   CHECK(f.get().id > first);
   CHECK(f.results().empty());
-  CHECK(std::get<Triggered>(f.store->trigger_schedule(kOwner, "nightly")).task == 2);
+  CHECK(std::get<Triggered>(f.store->trigger_schedule(kOwner, {kOwner.uid, "nightly"})).task == 2);
   ScheduleSettings lost = f.cron("* * * * *");
   lost.task.queue = "nowhere";
-  CHECK(std::holds_alternative<UnknownQueue>(f.store->put_schedule(kOwner, lost)));
+  CHECK(std::holds_alternative<UnknownQueue>(f.store->put_schedule(kOwner, kOwner.uid, lost)));
+}
+
+TEST_CASE(
+    "slots of a command are refused once only handlers are taken, and those of handlers fire") {
+  ScheduleFixture f;
+  f.put(f.cron("* * * * *"));
+  f.look_at("2026-01-01T00:01:00Z");
+  CHECK(f.tasks() == 1);
+  f.end_all();
+  f.handlers.only = true;
+  f.look_at("2026-01-01T00:02:00Z");
+  CHECK(f.tasks() == 1);
+  CHECK(f.results() == Results{SlotResult::refused, SlotResult::fired});
+  f.handlers.only = false;
+  f.look_at("2026-01-01T00:03:00Z");
+  CHECK(f.tasks() == 2);
+  f.end_all();
+  f.handlers.only = true;
+  ScheduleSettings mail = f.cron("* * * * *");
+  mail.task.argv.clear();
+  mail.task.handler = "mail";
+  f.put(mail);
+  f.look_at("2026-01-01T00:05:00Z");
+  CHECK(f.tasks() == 3);
+}
+
+TEST_CASE("a schedule whose owner's uid is another's by now is paused, and says why") {
+  if (::geteuid() != 0) return;  // a daemon looks at everybody but its own user
+  ScheduleFixture f;
+  const Actor owner{65534, false};  // is "nobody", where that one is known at all
+  if (::getpwuid(65534) == nullptr) return;
+  f.store->know_user(65534, "alice");
+  ScheduleSettings settings = f.cron("* * * * *");
+  settings.name = "hers";
+  REQUIRE(std::holds_alternative<Schedule>(f.store->put_schedule(owner, 65534, settings)));
+  f.look_at("2026-01-01T00:01:00Z");
+  CHECK(f.tasks() == 0);
+  const Schedule stopped = f.store->schedule(owner, {65534, "hers"}).value();
+  REQUIRE(stopped.paused);
+  CHECK(stopped.paused->reason ==
+        "uid 65534 was alice's and is " + std::string(::getpwuid(65534)->pw_name) + "'s now");
+  CHECK_FALSE(stopped.next_at);
+  f.look_at("2026-01-01T00:09:00Z");
+  CHECK(f.tasks() == 0);
+  // The same of whom root's schedule runs as.
+  settings.task.user_uid = 65534;
+  settings.task.user_was = "alice";
+  REQUIRE(std::holds_alternative<Schedule>(f.store->put_schedule({0, true}, 0, settings)));
+  f.look_at("2026-01-01T00:10:00Z");
+  CHECK(f.tasks() == 0);
+  CHECK(f.store->schedule({0, true}, {0, "hers"})->paused);
 }
 
 TEST_CASE("every so often counts from the schedule's making, also over a restart") {
@@ -276,7 +335,7 @@ TEST_CASE("every so often counts from the schedule's making, also over a restart
   CHECK(f.get().next_at == parse_rfc3339("2026-01-01T00:10:30Z"));
   f.look_at("2026-01-01T00:47:00Z");
   CHECK(f.tasks() == 1);
-  Scheduler another(*f.store);
+  Scheduler another(*f.store, f.handlers);
   CHECK(another.run_once(f.clock.wall_now()) == parse_rfc3339("2026-01-01T00:50:30Z"));
   CHECK(f.tasks() == 1);
 }

@@ -13,8 +13,9 @@ namespace {
 
 struct TimekeeperFixture : StoreFixture {
   TimekeeperFixture()
-      : timekeeper(*store, launcher, clock, [](const std::string&) { std::abort(); }) {}
+      : timekeeper(*store, launcher, clock, handlers, [](const std::string&) { std::abort(); }) {}
   FakeLauncher launcher;
+  Handlers handlers;
   Timekeeper timekeeper;
 };
 

@@ -70,6 +70,91 @@ TEST_CASE("a handler's task starts what is declared now, or fails with its name"
         "there is no handler \"gone\" in the daemon's configuration any more");
 }
 
+TEST_CASE("nothing starts as a user its owner may not have, whatever the store holds") {
+  PoolFixture f(1);
+  f.handlers.declared["service"].argv = {"serve"};
+  f.handlers.declared["service"].user_uid = 7;
+  NewTask task;
+  task.spec.argv = {"true"};
+  f.pool.start({});
+  const auto submit = [&](std::uint32_t owner, std::optional<std::uint32_t> user,
+                          const std::string& handler = "") {
+    task.spec.user_uid = user;
+    task.spec.handler = handler;
+    task.spec.argv =
+        handler.empty() ? std::vector<std::string>{"true"} : std::vector<std::string>{};
+    return std::get<Submitted>(f.store->submit({{owner, true}, {task}, "", ""})).ids.at(0);
+  };
+  for (const std::uint32_t user : {0u, 77u}) {
+    const TaskId id = submit(1000, user);
+    f.wait_until(id, State::failed);
+    CHECK(f.get(id).reason == Reason::spawn);
+    CHECK(f.get(id).last_outcome->detail ==
+          "a task of uid 1000 may not run as uid " + std::to_string(user));
+  }
+  CHECK(f.launcher.started().empty());
+  std::size_t started = 0;
+  const auto runs_as = [&](TaskId id) {
+    f.launcher.wait_until_started(++started);
+    f.launcher.end(id, 0);
+    f.wait_until(id, State::succeeded);
+    return f.launcher.started().back().uid;
+  };
+  CHECK(runs_as(submit(1000, std::nullopt)) == 1000);
+  CHECK(runs_as(submit(1000, 1000)) == 1000);
+  CHECK(runs_as(submit(1000, std::nullopt, "service")) == 7);
+  CHECK(runs_as(submit(1000, 0, "service")) == 7);
+  CHECK(runs_as(submit(0, 77)) == 77);
+}
+
+TEST_CASE("a command that was accepted before only handlers were taken does not start") {
+  PoolFixture f(1);
+  f.handlers.only = true;
+  f.handlers.declared["mail"].argv = {"mailer"};
+  NewTask command;
+  command.spec.shell = "id";
+  NewTask mail;
+  mail.spec.handler = "mail";
+  f.pool.start({});
+  f.submit(command);
+  f.wait_until(1, State::failed);
+  CHECK(f.get(1).last_outcome->detail ==
+        "this daemon runs only the handlers that its configuration declares, and no commands");
+  f.submit(mail);
+  f.launcher.wait_until_started(1);
+  CHECK(f.launcher.started().at(0).spec.argv == std::vector<std::string>{"mailer"});
+  f.launcher.end(2, 0);
+  f.wait_until(2, State::succeeded);
+}
+
+TEST_CASE("an attempt is told whose its uids were, to be looked at before it starts") {
+  PoolFixture f(1);
+  f.store->know_user(1000, "alice");
+  NewTask task;
+  task.spec.argv = {"true"};
+  f.pool.start({});
+  f.store->submit({{1000, false}, {task}, "", ""});
+  f.launcher.wait_until_started(1);
+  Launch launch = f.launcher.started().back();
+  REQUIRE(launch.users.size() == 1);
+  CHECK(launch.users[0].uid == 1000);
+  CHECK(launch.users[0].name == "alice");
+  CHECK(launch.secret.size() == 32);
+  CHECK(launch.secret != launch.token);
+  f.launcher.end(1, 0);
+  f.wait_until(1, State::succeeded);
+  task.spec.user_uid = 77;
+  task.spec.user_was = "bob";
+  f.store->submit({{0, true}, {task}, "", ""});
+  f.launcher.wait_until_started(2);
+  launch = f.launcher.started().back();
+  REQUIRE(launch.users.size() == 1);
+  CHECK(launch.users[0].uid == 77);
+  CHECK(launch.users[0].name == "bob");
+  f.launcher.end(2, 0);
+  f.wait_until(2, State::succeeded);
+}
+
 TEST_CASE("a cancel stops the live attempt of its task and no other") {
   PoolFixture f(2);
   f.pool.start({});

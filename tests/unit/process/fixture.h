@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/digest.h"
 #include "daemon/base/files.h"
 #include "daemon/base/random.h"
 #include "daemon/base/unique_fd.h"
@@ -158,7 +159,8 @@ struct Fixture {
     Launch launch;
     launch.task = 1;
     launch.attempt = 1;
-    launch.token = random_token();
+    launch.secret = random_token();
+    launch.token = token_of(launch.secret);
     launch.uid = ::geteuid();
     launch.spec.shell = text;
     launch.spec.cwd = "/";

@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "a job sees its own environment and nothing of the da
   for (const std::string& line :
        {std::string("COLOUR=blue"), std::string("HOME=/elsewhere"), std::string("TASKD_TASK_ID=1"),
         std::string("TASKD_ATTEMPT=1"), std::string("TASKD_QUEUE=nightly"),
-        std::string("TASKD_SOCKET=/run/taskd.sock"), "TASKD_TOKEN=" + launch.token}) {
+        std::string("TASKD_SOCKET=/run/taskd.sock"), "TASKD_TOKEN=" + launch.secret}) {
     CHECK_MESSAGE(env.find("\n" + line + "\n") != std::string::npos, line);
   }
   CHECK(env.find("\nPATH=/") != std::string::npos);
@@ -188,8 +188,31 @@ TEST_CASE_FIXTURE(Fixture, "a task of another user may open its own stdout and s
 TEST_CASE_FIXTURE(Fixture, "a task's user must exist, and be our own unless we are root") {
   Launch launch = shell("true");
   launch.uid = 3'000'000'017;
-  const int error = is_root() ? ENOENT : EPERM;
-  CHECK(refused(launch).outcome == Outcome{OutcomeKind::spawn_failed, error, "user"});
+  const char* why = is_root() ? "there is no user with uid 3000000017"
+                              : "only a daemon of root runs anything as another user than its own";
+  CHECK(refused(launch).outcome == Outcome{OutcomeKind::spawn_failed, 0, why});
+}
+
+TEST_CASE_FIXTURE(Fixture, "nothing starts for users who are not who they were") {
+  if (!is_root()) return;
+  Launch launch = shell("true");
+  const auto refusal = [&](const KnownUser& user) {
+    launch.users = {user};
+    return refused(launch).outcome.detail;
+  };
+  CHECK(refusal({1, "alice", false}) == "uid 1 was alice's and is daemon's now");
+  CHECK(refusal({3'000'000'017, "alice", false}) ==
+        "user 3000000017 (alice) does not exist any more");
+  CHECK(refusal({1, "daemon", true}) == "user 1 (daemon) does not exist any more");
+  // Still the same, nobody's name in particular, root under another name, and two of them.
+  for (const KnownUser& user :
+       {KnownUser{1, "daemon", false}, KnownUser{1, "", false}, KnownUser{0, "toor", false}}) {
+    launch.users = {user};
+    ++launch.attempt;
+    CHECK(run(launch).outcome.kind == OutcomeKind::exited);
+  }
+  launch.users = {{1, "daemon", false}, {2, "alice", false}};
+  CHECK(refused(launch).outcome.detail == "uid 2 was alice's and is bin's now");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a job reads nothing, the file it was given, or the text") {

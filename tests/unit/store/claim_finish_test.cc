@@ -24,7 +24,9 @@ TEST_CASE_FIXTURE(Fixture, "a claim says what to run, as whom, and under which t
   CHECK(claimed.task == id);
   CHECK(claimed.attempt == 1);
   CHECK(claimed.token.size() == 32);
-  CHECK(claimed.uid == 42);
+  CHECK(claimed.uid == kRoot.uid);  // whose it is; the spec says whom it runs as
+  CHECK(claimed.secret.size() == 32);
+  CHECK(claimed.secret != claimed.token);
   CHECK(claimed.spec == as_other.spec);
   const Task running = get(id);
   CHECK(running.state == State::running);

@@ -188,14 +188,14 @@ TEST_CASE_FIXTURE(QueuesFixture, "a queue to which schedules submit stays") {
   settings.task.queue = "mail";
   for (const char* name : {"b", "a"}) {
     settings.name = name;
-    REQUIRE(std::holds_alternative<Schedule>(store->put_schedule(kAlice, settings)));
+    REQUIRE(std::holds_alternative<Schedule>(store->put_schedule(kAlice, kAlice.uid, settings)));
   }
   const QueueResult used = store->remove_queue(kRoot, "mail");
   CHECK(std::get<QueueInUse>(used).schedules == std::vector<std::string>{"a", "b"});
   CHECK(store->queue("mail"));
   settings.task.queue = "default";
-  store->put_schedule(kAlice, settings);
-  store->remove_schedule(kAlice, "b");
+  store->put_schedule(kAlice, kAlice.uid, settings);
+  store->remove_schedule(kAlice, {kAlice.uid, "b"});
   CHECK(std::holds_alternative<QueueInfo>(store->remove_queue(kRoot, "mail")));
 }
 

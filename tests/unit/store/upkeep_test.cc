@@ -116,7 +116,7 @@ struct UpkeepFixture : Fixture {
     settings.every_ms = 1000;
     settings.overlap = Overlap::queue;
     settings.task.argv = {"/bin/true"};
-    return std::get<Schedule>(store->put_schedule(kAlice, settings)).id;
+    return std::get<Schedule>(store->put_schedule(kAlice, kAlice.uid, settings)).id;
   }
   void fire(std::int64_t schedule) {
     const WallTime was = {
@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(UpkeepFixture, "slots go after thirty days, but for the latest
   store->prune(clock.wall_now() + 30 * kDayMs, 10);
   CHECK(store->slots(rare, 10).size() == 1);
   CHECK(store->slots(frequent, 10).size() == 1);
-  store->remove_schedule(kAlice, "rare");
+  store->remove_schedule(kAlice, {kAlice.uid, "rare"});
   store->prune(clock.wall_now() + 30 * kDayMs, 10);
   CHECK(store->slots(rare, 10).empty());
   CHECK(slots() == 1);

@@ -1,4 +1,4 @@
-#include "daemon/api/digest.h"
+#include "daemon/base/digest.h"
 
 #include <openssl/evp.h>
 
@@ -16,6 +16,10 @@ std::string sha256_hex(std::string_view bytes) {
     throw std::runtime_error("libcrypto cannot compute SHA-256");
   }
   return to_hex({reinterpret_cast<const char*>(digest.data()), length});
+}
+
+std::string token_of(std::string_view secret) {
+  return sha256_hex(secret).substr(0, 32);
 }
 
 }  // namespace taskd

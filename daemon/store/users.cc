@@ -1,0 +1,119 @@
+// Who the owners of rows are. A system gives the uid of a deleted user to somebody else; then what
+// the first one left goes to an owner of its own, which no process has as its uid.
+#include <stdexcept>
+
+#include "daemon/store/store_impl.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kSetAsideAtOnce = 1000;  // of a commit, so that others do not wait for long
+
+KnownUser read_user(const Query& row) {
+  KnownUser user{row.uid(0), row.text(1), false};
+  if (!row.is_null(2)) user = {row.uid(2), row.text(1), true};
+  return user;
+}
+
+// The owner that the rows of `uid` go to; all of them but the tasks go at once, so that nothing new
+// comes of them under the uid.
+std::uint32_t begin_to_set_aside(Transaction& transaction, std::uint32_t uid,
+                                 const std::string& name) {
+  Connection& db = transaction.db();
+  {
+    Query begun = db.query("SELECT moves_to FROM users WHERE uid = ?1 AND moves_to IS NOT NULL");
+    if (begun.bind(uid).step()) return begun.uid(0);
+  }
+  std::uint32_t owner = kFirstFormerOwner;
+  {
+    Query last = db.query("SELECT max(uid) FROM users WHERE was_uid IS NOT NULL");
+    if (last.step() && !last.is_null(0)) owner = last.uid(0) + 1;
+  }
+  if (owner > kLastFormerOwner) throw std::runtime_error("too many users had uids of others");
+  db.run("INSERT INTO users (uid, name, was_uid) SELECT ?1, name, uid FROM users WHERE uid = ?2",
+         owner, uid);
+  db.run("UPDATE users SET moves_to = ?2 WHERE uid = ?1", uid, owner);
+  KnownUser before{uid, "", false};
+  if (Query row = db.query("SELECT name FROM users WHERE uid = ?1"); row.bind(uid).step())
+    before.name = row.text(0);
+  db.run(
+      "UPDATE schedules SET uid = ?2, next_at_ms = NULL,"
+      " paused_at_ms = coalesce(paused_at_ms, ?3), paused_by = coalesce(paused_by, 0),"
+      " paused_why = CASE WHEN paused_at_ms IS NULL THEN ?4 ELSE paused_why END WHERE uid = ?1",
+      uid, owner, transaction.now(), uid_was_given_away(before, name));
+  db.run("UPDATE arrays_to_expand SET uid = ?2 WHERE uid = ?1", uid, owner);
+  db.run("UPDATE workflows SET uid = ?2 WHERE uid = ?1", uid, owner);
+  db.run("UPDATE keys SET uid = ?2 WHERE uid = ?1", uid, owner);
+  db.run("DELETE FROM idempotency_keys WHERE uid = ?1", uid);
+  transaction.add_event(
+      std::nullopt, std::nullopt,
+      {.type = "user_set_aside",
+       .detail = uid_was_given_away(before, name) + "; owner=" + std::to_string(owner)});
+  return owner;
+}
+
+}  // namespace
+
+void TaskStore::load_users() {
+  // Read inside the lock: of several that changed something, the last to get here sees it all.
+  const MutexLock lock(impl_->users_mutex);
+  impl_->users = impl_->read([](Connection& db) {
+    std::map<std::uint32_t, KnownUser> users;
+    Query rows = db.query("SELECT uid, name, was_uid FROM users");
+    while (rows.step()) users.emplace(rows.uid(0), read_user(rows));
+    return users;
+  });
+}
+
+std::optional<KnownUser> TaskStore::known_user(std::uint32_t owner) const {
+  const MutexLock lock(impl_->users_mutex);
+  const auto found = impl_->users.find(owner);
+  return found == impl_->users.end() ? std::nullopt : std::optional(found->second);
+}
+
+void TaskStore::know_user(std::uint32_t uid, const std::string& name) {
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+    // A name stays what it is but for set_aside().
+    transaction.db().run(
+        "INSERT INTO users (uid, name) VALUES (?1, ?2)"
+        " ON CONFLICT (uid) DO UPDATE SET name = excluded.name WHERE name = ''",
+        uid, name);
+  });
+  load_users();
+}
+
+void TaskStore::set_aside(std::uint32_t uid, const std::string& name) {
+  const auto known = known_user(uid);
+  if (!known || known->name == name) return;
+  bool done = false;
+  while (!done) {
+    impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+      Connection& db = transaction.db();
+      const std::uint32_t owner = begin_to_set_aside(transaction, uid, name);
+      const int moved = db.run(
+          "UPDATE tasks SET uid = ?2 WHERE id IN (SELECT id FROM tasks INDEXED BY tasks_of_user"
+          " WHERE uid = ?1 LIMIT ?3)",
+          uid, owner, kSetAsideAtOnce);
+      done = moved == 0;
+      if (done) db.run("UPDATE users SET name = ?2, moves_to = NULL WHERE uid = ?1", uid, name);
+    });
+  }
+  load_users();
+}
+
+std::vector<std::uint32_t> TaskStore::unknown_users() {
+  return impl_->read([](Connection& db) {
+    // From one uid of the index to the next, however many tasks there are.
+    Query rows = db.query(
+        "WITH RECURSIVE owners (uid) AS (SELECT min(uid) FROM tasks UNION ALL"
+        " SELECT (SELECT min(uid) FROM tasks WHERE uid > owners.uid) FROM owners"
+        " WHERE owners.uid IS NOT NULL)"
+        " SELECT uid FROM owners WHERE uid IS NOT NULL AND uid NOT IN (SELECT uid FROM users)"
+        " UNION SELECT uid FROM schedules WHERE uid NOT IN (SELECT uid FROM users)");
+    std::vector<std::uint32_t> uids;
+    while (rows.step()) uids.push_back(rows.uid(0));
+    return uids;
+  });
+}
+
+}  // namespace taskd
