@@ -3,15 +3,11 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <filesystem>
 
-#include "daemon/base/unique_fd.h"
 #include "tests/support/daemon.h"
 
 using namespace taskd::test;
@@ -276,33 +272,4 @@ TEST_CASE("a command that ends its own supervisor is named as such, and not run 
   const std::string doctor = daemon.ctl({"doctor"}).out;
   CHECK(contains(doctor, "warn  poison"));
   CHECK(contains(doctor, "and 3 tasks more"));
-}
-
-TEST_CASE("idle connections leave descriptors enough for tasks to start and end") {
-  if (::geteuid() != 0) return;  // who else lowers the hard limit cannot raise it again
-  rlimit given{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &given) == 0);
-  const rlimit low{256, 256};
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
-  const TestDaemon daemon({.workers = 4});
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &given) == 0);
-  std::vector<taskd::UniqueFd> idle;
-  for (int i = 0; i < 400; ++i) {
-    taskd::UniqueFd& fd = idle.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, daemon.socket().c_str(), sizeof address.sun_path - 1);
-    if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) break;
-  }
-  std::vector<std::string> ids;
-  for (int i = 0; i < 8; ++i) {
-    ids.push_back(daemon.submit({"--shell", "echo $TASKD_TASK_ID > $TASKD_RESULT_FILE"}));
-  }
-  for (const std::string& id : ids) {
-    const auto task = daemon.wait(id);
-    CHECK(task.at("state") == "succeeded");
-    CHECK(task.at("attempt") == 1);
-    CHECK(daemon.ctl({"result", id}).out == id + "\n");
-  }
-  CHECK_FALSE(contains(daemon.log(), "could not be started"));
 }
