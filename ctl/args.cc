@@ -71,6 +71,11 @@ bool may_be_named(std::string_view names, const std::vector<std::string>& words)
   return false;
 }
 
+// "-q,--queue" -> "--queue"
+std::string long_name(const std::string& names) {
+  return names.substr(names.rfind(',') + 1);
+}
+
 [[noreturn]] void fail_usage(const std::string& what) {
   throw UsageError(kExitUsage, what);
 }
@@ -143,8 +148,7 @@ void Args::parse_options(std::vector<std::string> argv, std::vector<std::string>
       continue;
     }
     CLI::Option* option = app.add_option(entry.names);
-    option->multi_option_policy(entry.list != nullptr ? CLI::MultiOptionPolicy::TakeAll
-                                                      : CLI::MultiOptionPolicy::TakeLast);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     option->allow_extra_args(false);
     named.emplace_back(&entry, option);
   }
@@ -169,6 +173,9 @@ void Args::parse_options(std::vector<std::string> argv, std::vector<std::string>
   for (const auto& [entry, option] : named) {
     const std::vector<std::string>& results = option->results();
     if (results.empty()) continue;
+    // Which one was meant? To take one of them silently is no answer, least of all for a filter.
+    if (entry->option != nullptr && results.size() > 1)
+      fail_usage(long_name(entry->names) + " is given twice");
     if (entry->option != nullptr) *entry->option = results.back();
     if (entry->list != nullptr) *entry->list = results;
   }

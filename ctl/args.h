@@ -26,7 +26,7 @@ class Args {
 
   // `names` as CLI11 has them: "-q,--queue". Help is one line or several joined by '\n'.
   void flag(std::string_view names, bool& target, std::string_view help);
-  // Given more than once, the last counts.
+  // Given more than once, it is refused.
   void option(std::string_view names, std::string_view value, std::optional<std::string>& target,
               std::string_view help);
   // Given more than once, all count.

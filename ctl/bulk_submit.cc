@@ -144,7 +144,7 @@ class BulkSubmitter {
       if (array_size) task["last_id"] = last;
       context_.out.line(print_json(task));
     } else {
-      context_.out.line(std::to_string(first) + (array_size ? "-" + std::to_string(last) : ""));
+      context_.out.line(std::to_string(first));
     }
   }
 

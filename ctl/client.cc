@@ -177,9 +177,8 @@ std::optional<std::uint32_t> find_daemon_user(const std::optional<std::string>& 
 int exit_code_of(const Problem& problem) {
   if (problem.code == "no_such_path" || problem.code == "method_not_allowed")
     return kExitBadAnswer;  // a daemon without this verb
-  if (problem.code == "unknown_task" || problem.code == "unknown_dependency" ||
-      problem.code == "unknown_workflow" || problem.code == "unknown_array")
-    return kExitNoSuchTask;  // as wherever an id is named
+  if (problem.code.starts_with("unknown_"))
+    return kExitNoSuchTask;  // what is named is not there, wherever the name stands
   switch (problem.status) {
     case 403:
       return kExitNotAllowed;

@@ -17,9 +17,18 @@ constexpr std::size_t kShownTasks = 10;  // of a dry run
 struct Changed {
   std::size_t count = 0;
   std::size_t stopping = 0;  // cancelled while running: they end once their tree is dead
-  std::int64_t unmade = 0;   // that arrays have not made yet, beside these
+  std::string unchanged;     // "2 succeeded, 1 failed": named by a range, and not concerned
   std::int64_t freed_bytes = 0;
 };
+
+std::string unchanged_text(const nlohmann::json& answer) {
+  std::string text;
+  for (const nlohmann::json& one : answer.value("unchanged", nlohmann::json::array())) {
+    text += (text.empty() ? "" : ", ") + format_count(one.at("count").get<std::int64_t>()) + " " +
+            one.at("state").get<std::string>();
+  }
+  return text;
+}
 
 Changed read_changed(const nlohmann::json& answer) {
   Changed changed;
@@ -28,7 +37,7 @@ Changed read_changed(const nlohmann::json& answer) {
       ++changed.count;
       if (item.at("state").get_ref<const std::string&>() == "running") ++changed.stopping;
     }
-    changed.unmade = answer.value("unmade", std::int64_t{0});
+    changed.unchanged = unchanged_text(answer);
     changed.freed_bytes = answer.value("freed_bytes", std::int64_t{0});
   } catch (const nlohmann::json::exception&) {
     throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
@@ -37,14 +46,13 @@ Changed read_changed(const nlohmann::json& answer) {
 }
 
 std::string describe(const ControlVerb& verb, const Changed& changed) {
-  if (changed.count == 0 && changed.unmade == 0) return "no task matches; nothing was changed";
+  const std::string rest = changed.unchanged.empty() ? "" : "; left alone: " + changed.unchanged;
+  if (changed.count == 0) return "no task matches; nothing was changed" + rest;
   std::string out = std::string(verb.done) + " " + count_tasks(changed.count);
   if (changed.stopping > 0 && verb.path == "cancel")
     out += ", of which " + format_count(changed.stopping) + " still being stopped";
-  if (changed.unmade > 0)
-    out += ", and " + format_count(changed.unmade) + " of arrays that were not made yet";
   if (changed.freed_bytes > 0) out += "; " + format_bytes(changed.freed_bytes) + " of output freed";
-  return out;
+  return out + rest;
 }
 
 std::string target_of(const ControlVerb& verb) {
@@ -89,7 +97,7 @@ int show_preview(Context& context, const ControlVerb& verb, const ControlOptions
 // False: the person at the terminal does not want it. Nothing to do needs no question.
 bool is_wanted(const ControlVerb& verb, const Client& client, const nlohmann::json& body) {
   const Preview preview = read_preview(ask_preview(client, verb, body));
-  if (preview.count == 0 && preview.unmade == 0) return true;
+  if (preview.count == 0) return true;
   return confirm(question_about(preview, verb.act));
 }
 
@@ -120,7 +128,7 @@ int change_tasks(Context& context, const ControlVerb& verb, const ControlOptions
     throw UsageError(kExitUsage, "which tasks? Name ids, or a filter such as --state or --queue");
   const Client client = connect(context, options.common);
   if (selection.by_id())
-    body["ids"] = resolve_ids(client, selection);
+    body["tasks"] = selection.words;
   else
     body["filter"] = filter_to_json(selection);
   return change_named(context, verb, options, client, std::move(body));

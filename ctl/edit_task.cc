@@ -12,7 +12,7 @@ namespace {
 HttpRequest patch_request(const TaskEdit& edit, const nlohmann::json& patch) {
   HttpRequest request;
   request.method = edit.retry ? "POST" : "PATCH";
-  request.target = "/v1/tasks/" + edit.id + (edit.retry ? "/retry" : "");
+  request.target = "/v1/tasks/" + std::to_string(edit.id) + (edit.retry ? "/retry" : "");
   request.body = (edit.retry ? nlohmann::json{{"edit", patch}} : patch).dump();
   return request;
 }
@@ -23,8 +23,10 @@ struct Found {
 };
 
 Found find_task(const Client& client, const TaskEdit& edit) {
-  Exchange exchange =
-      client.begin({.method = "GET", .target = "/v1/tasks/" + edit.id, .headers = {}, .body = {}});
+  Exchange exchange = client.begin({.method = "GET",
+                                    .target = "/v1/tasks/" + std::to_string(edit.id),
+                                    .headers = {},
+                                    .body = {}});
   client.finish(exchange, kAnswerMs);
   Found found{client.result_of(exchange), ""};
   if (const std::string* etag = exchange.answer().header("etag")) found.etag = *etag;
@@ -64,9 +66,10 @@ nlohmann::json edit_in_editor(Context& context, const Client& client, const Task
   const Found found = find_task(client, edit);
   const Task task = read_task(found.task);
   check_state(task, edit.retry);
-  const TaskEdit this_one{.id = std::to_string(task.id), .retry = edit.retry};
+  const TaskEdit this_one{.id = task.id, .retry = edit.retry};
   const nlohmann::json before = editable_part(found.task);
-  const std::string title = "Task " + this_one.id + ", " + std::string(to_string(task.state));
+  const std::string title =
+      "Task " + std::to_string(this_one.id) + ", " + std::string(to_string(task.state));
   EditedFile file(context, write_document(before, title));
   while (true) {
     file.edit(context);

@@ -24,7 +24,7 @@ class EditOptions {
 };
 
 struct TaskEdit {
-  std::string id;      // or "last"
+  TaskId id = 0;
   bool retry = false;  // it has ended, and is to run again
 };
 

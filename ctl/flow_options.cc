@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/count_text.h"
 #include "ctl/failure.h"
 #include "ctl/flag_values.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_flow_json.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
 namespace {
@@ -19,45 +19,21 @@ namespace {
                    std::string(flag) + ": " + in_quotes(text) + " " + std::string(problem));
 }
 
-struct AfterRange {
-  TaskId first = kLastTask;
-  TaskId last = kLastTask;
-  DependencyOn on = DependencyOn::ok;
-};
-
-// "12", "12-15" or "last", and what may follow: ":any".
-AfterRange parse_after(const std::string& text) {
-  AfterRange range;
+// "12", "12-15", "12[3]" or "last", and what may follow: ":any".
+NamedDependency parse_after(const std::string& text) {
+  NamedDependency one;
   const std::size_t colon = std::min(text.find(':'), text.size());
   if (colon < text.size()) {
     const auto on = parse_dependency_on(std::string_view(text).substr(colon + 1));
     if (!on) refuse("--after", text, "must end in :ok, :any or :failed");
-    range.on = *on;
+    one.on = *on;
   }
-  const std::string_view ids = std::string_view(text).substr(0, colon);
-  if (ids == "last") return range;
-  const std::size_t dash = std::min(ids.find('-'), ids.size());
-  const auto first = parse_int(ids.substr(0, dash));
-  const auto last = dash == ids.size() ? first : parse_int(ids.substr(dash + 1));
-  if (!first || *first < 1 || !last)
+  one.tasks = text.substr(0, colon);
+  if (!parse_task_name(one.tasks))
     refuse("--after", text,
-           "is not an id, a range such as 15-20 or last, alone or with :ok, :any or :failed");
-  if (*last < *first) refuse("--after", text, "is a range that runs backwards");
-  range.first = *first;
-  range.last = *last;
-  return range;
-}
-
-void add_dependencies(const std::string& text, std::vector<Dependency>& all) {
-  const AfterRange range = parse_after(text);
-  for (TaskId offset = 0; offset <= range.last - range.first; ++offset) {
-    const Dependency one{range.first + offset, range.on};
-    if (std::find(all.begin(), all.end(), one) != all.end()) continue;
-    if (all.size() == kMaxDependencies)
-      throw UsageError(kExitUsage, "--after: a task comes after at most " +
-                                       format_count(kMaxDependencies) + " others");
-    all.push_back(one);
-  }
+           "is not an id, a range such as 15-20, an array's index such as 12[3], or last, alone or "
+           "with :ok, :any or :failed");
+  return one;
 }
 
 }  // namespace
@@ -82,9 +58,10 @@ void FlowOptions::declare_unique(Args& args) {
 }
 
 void FlowOptions::declare_dependencies(Args& args) {
-  args.list("--after", "ID[:HOW]", after_,
+  args.list("--after", "TASK[:HOW]", after_,
             "start once these tasks have ended: 12,15-20:any,\n"
-            "last; HOW is ok (default), any or failed");
+            "12[3], last; an array's id means all of it; HOW is\n"
+            "ok (default), any or failed");
   args.option("--on-dependency-failed", "WHAT", on_dependency_failed_,
               "when that cannot come true: fail (default), cancel\nor run");
 }
@@ -144,7 +121,11 @@ void FlowOptions::set_resources(TaskFlow& flow) const {
 }
 
 void FlowOptions::set_dependencies(TaskFlow& flow) const {
-  for (const std::string& text : split_lists(after_)) add_dependencies(text, flow.depends_on);
+  for (const std::string& text : split_lists(after_)) {
+    const NamedDependency one = parse_after(text);
+    if (std::find(flow.named.begin(), flow.named.end(), one) == flow.named.end())
+      flow.named.push_back(one);
+  }
   if (!on_dependency_failed_) return;
   const auto policy = parse_on_dependency_failed(*on_dependency_failed_);
   if (!policy)

@@ -11,9 +11,6 @@
 
 namespace taskd::ctl {
 
-// What "--after last" is until the daemon can be asked.
-inline constexpr TaskId kLastTask = 0;
-
 class FlowOptions {
  public:
   // Those that every task may have, also an edited one; those of submits and schedules; and those

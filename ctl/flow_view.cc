@@ -23,7 +23,7 @@ std::string dependencies_text(const TaskFlow& flow) {
   std::string text;
   for (const Dependency& dependency : flow.depends_on) {
     if (!text.empty()) text += ", ";
-    text += std::to_string(dependency.task);
+    text += (dependency.whole_array ? "array " : "") + std::to_string(dependency.task);
     if (dependency.on != DependencyOn::ok) text += ":" + std::string(to_string(dependency.on));
   }
   if (flow.on_dependency_failed != OnDependencyFailed::fail)

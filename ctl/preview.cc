@@ -10,7 +10,7 @@
 namespace taskd::ctl {
 namespace {
 
-// "3 tasks (2 queued, 1 running)", and what would not be made.
+// "3 tasks (2 queued, 1 running)".
 std::string what_of(const Preview& preview) {
   std::map<State, std::int64_t> states;
   for (const PreviewCount& one : preview.counts) states[one.state] += one.count;
@@ -21,8 +21,6 @@ std::string what_of(const Preview& preview) {
   }
   std::string text = count_tasks(preview.count);
   if (!by_state.empty()) text += " (" + by_state + ")";
-  if (preview.unmade > 0)
-    text += " and " + format_count(preview.unmade) + " of arrays that are not made yet";
   return text;
 }
 
@@ -51,7 +49,6 @@ Preview read_preview(const nlohmann::json& answer) {
     Preview preview;
     preview.count = answer.at("count").get<std::int64_t>();
     preview.ids = answer.at("ids").get<std::vector<TaskId>>();
-    preview.unmade = answer.at("unmade").get<std::int64_t>();
     const nlohmann::json& full = answer.at("full_queue");
     if (!full.is_null()) preview.full_queue = full.get<std::string>();
     for (const nlohmann::json& one : answer.at("counts")) {
@@ -73,7 +70,7 @@ std::string question_about(const Preview& preview, std::string_view act) {
 }
 
 std::string describe_dry_run(const Preview& preview, std::string_view act, std::size_t shown) {
-  if (preview.count == 0 && preview.unmade == 0) return "no task matches; nothing would change";
+  if (preview.count == 0) return "no task matches; nothing would change";
   std::string text = "would " + std::string(act) + " " + what_of(preview) + limit_of(preview);
   if (std::cmp_greater(preview.count, shown))
     text += ", of which these are the first " + std::to_string(shown);

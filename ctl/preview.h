@@ -21,7 +21,6 @@ struct Preview {
   std::int64_t count = 0;
   std::vector<PreviewCount> counts;
   std::vector<TaskId> ids;  // the first of them
-  std::int64_t unmade = 0;  // tasks of arrays that would never be made
   std::string full_queue;   // where it would stop; "" = nowhere
 };
 

@@ -104,8 +104,6 @@ void print_queue(Context& context, const Painter& paint, const QueueInfo& queue)
   lines.add("running", running);
   std::string waiting =
       counts_text(queue, {State::queued, State::scheduled, State::blocked, State::held});
-  if (queue.unmade > 0)
-    waiting += ", " + std::to_string(queue.unmade) + " of arrays still to be made";
   lines.add("waiting", waiting + "; it takes " + std::to_string(settings.capacity));
   lines.add("ended", counts_text(queue, {State::succeeded, State::failed, State::cancelled}));
   lines.add("starts", settings.rate ? "at most " + format_rate(*settings.rate)

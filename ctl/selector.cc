@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <set>
 
 #include "ctl/flag_values.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
 namespace {
@@ -22,58 +23,6 @@ void for_each_part(std::string_view text, F f) {
     text.remove_prefix(comma + 1);
   }
 }
-
-TaskId parse_id(std::string_view text, std::string_view word) {
-  const auto id = parse_int(text);
-  if (!id || *id < 1)
-    throw UsageError(kExitUsage, in_quotes(word) +
-                                     " is not a task: write an id, a range such as "
-                                     "15-20, or last");
-  return *id;
-}
-
-class IdCollector {
- public:
-  explicit IdCollector(Selection& selection) : selection_(selection) {}
-
-  void add(std::string_view word) {
-    if (word == "last") {
-      selection_.last = true;
-      return;
-    }
-    const std::size_t dash = word.find('-');
-    if (dash == std::string_view::npos) {
-      const TaskId id = parse_id(word, word);
-      selection_.only_in_range.erase(id);
-      return add_id(id);
-    }
-    const TaskId first = parse_id(word.substr(0, dash), word);
-    const TaskId last = parse_id(word.substr(dash + 1), word);
-    if (last < first)
-      throw UsageError(kExitUsage, in_quotes(word) + " is a range that runs backwards");
-    if (static_cast<std::size_t>(last - first) >= kMaxSelectedIds) refuse_too_many();
-    for (TaskId id = first; id < last; ++id) add_of_range(id);
-    add_of_range(last);
-  }
-
- private:
-  [[noreturn]] static void refuse_too_many() {
-    throw UsageError(kExitUsage, "more than " + std::to_string(kMaxSelectedIds) +
-                                     " ids at once; a filter such as --state can name more");
-  }
-  void add_of_range(TaskId id) {
-    if (!seen_.contains(id)) selection_.only_in_range.insert(id);
-    add_id(id);
-  }
-  void add_id(TaskId id) {
-    if (!seen_.insert(id).second) return;
-    if (selection_.ids.size() == kMaxSelectedIds) refuse_too_many();
-    selection_.ids.push_back(id);
-  }
-
-  Selection& selection_;
-  std::unordered_set<TaskId> seen_;
-};
 
 // The words of a list option, "a,b" and repeated, each once.
 template <class T>
@@ -99,6 +48,32 @@ void add_labels(const std::vector<std::string>& texts, Selection& selection) {
     if (!is_valid_utf8(label)) throw UsageError(kExitBadData, in_quotes(label) + " is not UTF-8");
     selection.labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
   }
+}
+
+TaskName name_of_word(std::string_view word) {
+  if (const auto name = parse_task_name(word)) return *name;
+  throw UsageError(kExitUsage, in_quotes(word) +
+                                   " is not a task: write an id, a range such as 15-20, an array's "
+                                   "index such as 12[3], or last");
+}
+
+// Each name once.
+void add_words(std::string_view text, std::vector<std::string>& words) {
+  for_each_part(text, [&](std::string_view part) {
+    name_of_word(part);
+    if (std::find(words.begin(), words.end(), part) == words.end()) words.emplace_back(part);
+  });
+  if (words.size() > kMaxNames)
+    throw UsageError(kExitUsage, "more than " + std::to_string(kMaxNames) +
+                                     " names at once; a range or a filter such as --state can name "
+                                     "more");
+}
+
+// How many tasks the word names if none was removed. Nothing: it is no range, or a huge one.
+std::optional<std::size_t> size_of_range(const std::string& word) {
+  const TaskName name = name_of_word(word);
+  if (!name.is_range() || name.last - name.first >= std::int64_t{kMaxNames}) return std::nullopt;
+  return static_cast<std::size_t>(name.last - name.first + 1);
 }
 
 std::optional<std::string> text_option(const std::optional<std::string>& text) {
@@ -174,9 +149,7 @@ void add_filter_options(Args& args, SelectorOptions& options) {
 
 Selection parse_selection(const SelectorOptions& options, WallTime now) {
   Selection selection;
-  IdCollector ids(selection);
-  for (const std::string& word : options.words)
-    for_each_part(word, [&](std::string_view part) { ids.add(part); });
+  for (const std::string& word : options.words) add_words(word, selection.words);
   add_words<State>("--state", options.states, parse_state,
                    "scheduled, blocked, held, queued, running, succeeded, failed, cancelled",
                    selection.states);
@@ -203,39 +176,49 @@ Selection parse_selection(const SelectorOptions& options, WallTime now) {
 std::string one_task(const std::vector<std::string>& words) {
   if (words.empty()) throw UsageError(kExitUsage, "which task? Name an id, or last");
   if (words.size() > 1) throw UsageError(kExitUsage, "one task at a time");
-  if (words[0] == "last") return words[0];
-  if (const auto id = parse_int(words[0]); id && *id >= 1) return std::to_string(*id);
-  throw UsageError(kExitUsage, in_quotes(words[0]) + " is not one task: write an id, or last");
+  const auto name = parse_task_name(words[0]);
+  const bool one = name && !name->is_range() &&
+                   (!name->indexes || name->indexes->first == name->indexes->second);
+  if (one) return words[0];
+  throw UsageError(kExitUsage, in_quotes(words[0]) +
+                                   " is not one task: write an id, an array's index such as 12[3], "
+                                   "or last");
 }
 
-std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection) {
-  std::vector<TaskId> ids = selection.ids;
-  if (selection.last) {
-    const TaskId id = read_task(client.get("/v1/tasks/last")).id;
-    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+TaskId resolve_one(const Client& client, const std::string& word) {
+  std::vector<TaskId> ids;
+  list_tasks(client, names_to_query({word}), 2,
+             [&](nlohmann::json task) { ids.push_back(read_task(task).id); });
+  if (ids.size() == 1) return ids.front();
+  throw Failure(kExitUsage, in_quotes(word) +
+                                " is an array; name one of its tasks, by its index "
+                                "as in 12[3], or by its id");
+}
+
+std::vector<nlohmann::json> named_tasks(Context& context, const Client& client,
+                                        const std::vector<std::string>& words) {
+  std::vector<nlohmann::json> tasks;
+  std::set<TaskId> seen;
+  std::size_t holes = 0;
+  for (const std::string& word : words) {
+    std::size_t found = 0;
+    list_tasks(client, names_to_query({word}) + "&order=oldest", 0, [&](nlohmann::json task) {
+      ++found;
+      if (seen.insert(read_task(task).id).second) tasks.push_back(std::move(task));
+    });
+    holes += size_of_range(word).value_or(found) - found;
   }
-  return ids;
-}
-
-std::vector<TaskId> resolve_present_ids(Context& context, const Client& client,
-                                        const Selection& selection) {
-  std::vector<TaskId> ids = resolve_ids(client, selection);
-  const auto is_hole = [&](TaskId id) {
-    if (!selection.only_in_range.contains(id)) return false;
-    try {
-      client.get("/v1/tasks/" + std::to_string(id));
-      return false;
-    } catch (const Refused& refused) {
-      if (refused.problem.code != "no_such_task") throw;
-      return true;
-    }
-  };
-  const std::size_t holes = std::erase_if(ids, is_hole);
-  if (ids.empty()) throw Failure(kExitNoSuchTask, "there is no task of any of these ids");
   if (holes > 0)
     context.say(std::to_string(holes) + " of these ids " + (holes == 1 ? "has" : "have") +
                 " no task (any more)");
-  return ids;
+  return tasks;
+}
+
+std::string names_to_query(const std::vector<std::string>& words) {
+  std::string query;
+  for (const std::string& word : words)
+    query += (query.empty() ? "tasks=" : "&tasks=") + percent_encode(word);
+  return query;
 }
 
 nlohmann::json filter_to_json(const Selection& selection) {
@@ -309,20 +292,22 @@ std::string list_tasks(const Client& client, const std::string& query, std::size
   }
 }
 
-std::vector<TaskId> select_present_ids(Context& context, const Client& client,
-                                       const Selection& selection) {
-  return selection.by_id() ? resolve_present_ids(context, client, selection)
-                           : select_ids(client, selection, {});
-}
-
-std::vector<TaskId> select_ids(const Client& client, Selection selection,
-                               const std::vector<State>& default_states) {
-  if (selection.by_id()) return resolve_ids(client, selection);
+std::vector<TaskId> select_ids(Context& context, const Client& client, Selection selection,
+                               const std::vector<State>& default_states,
+                               const std::function<void(std::size_t)>& on_found) {
+  std::vector<TaskId> ids;
+  if (selection.by_id()) {
+    for (const nlohmann::json& task : named_tasks(context, client, selection.words))
+      ids.push_back(read_task(task).id);
+    return ids;
+  }
   if (selection.states.empty()) selection.states = default_states;
   std::string query = filter_to_query(selection);
   query += query.empty() ? "order=oldest" : "&order=oldest";
-  std::vector<TaskId> ids;
-  list_tasks(client, query, 0, [&](nlohmann::json task) { ids.push_back(read_task(task).id); });
+  list_tasks(client, query, 0, [&](nlohmann::json task) {
+    ids.push_back(read_task(task).id);
+    if (on_found) on_found(ids.size());
+  });
   return ids;
 }
 

@@ -1,10 +1,10 @@
-// Which tasks a verb is about: ids, ranges and `last`, or a filter. Never both.
+// Which tasks a verb is about: names, or a filter. Never both. A name is an id, a range of ids, the
+// id of an array (which means all of it), an index of one, or `last`; the daemon resolves it.
 #pragma once
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -15,8 +15,8 @@
 
 namespace taskd::ctl {
 
-inline constexpr std::size_t kMaxSelectedIds = 10'000;
-inline constexpr int kMaxPage = 1000;  // what the API gives at once
+inline constexpr std::size_t kMaxNames = 10'000;  // that a request may carry
+inline constexpr int kMaxPage = 1000;             // what the API gives at once
 
 // What the command line says, as text.
 struct SelectorOptions {
@@ -32,9 +32,7 @@ struct SelectorOptions {
 
 // The same, understood.
 struct Selection {
-  std::vector<TaskId> ids;         // in the order given, each once
-  std::set<TaskId> only_in_range;  // those that no word names by itself
-  bool last = false;               // `last` was among the words
+  std::vector<std::string> words;  // names as they were given, each once
   std::vector<State> states;
   std::vector<Reason> reasons;
   bool dead = false;
@@ -43,26 +41,27 @@ struct Selection {
   std::optional<std::int64_t> array, workflow;
   std::optional<WallTime> since, until, ended_since, ended_before;
 
-  bool by_id() const { return last || !ids.empty(); }
+  bool by_id() const { return !words.empty(); }
   bool by_filter() const;
 };
 
 // Declares the filter options; the words belong to the verb.
 void add_filter_options(Args& args, SelectorOptions& options);
 
-// Ids are "12", "12-20", "12,15-20" and "last". Throws UsageError (64).
+// Names are as in task_name.h, several with commas. Throws UsageError (64).
 Selection parse_selection(const SelectorOptions& options, WallTime now);
 
-// The one id, or "last", that the words are. Throws UsageError (64).
+// The words, if they are one name that is no range. Throws UsageError (64).
 std::string one_task(const std::vector<std::string>& words);
+// The task that such a name means. Throws Failure (64) for an array.
+TaskId resolve_one(const Client& client, const std::string& word);
 
-// The ids, with `last` looked up. The order is that of the words, `last` at the end.
-std::vector<TaskId> resolve_ids(const Client& client, const Selection& selection);
-
-// The same for a verb that only looks: a range may have holes where tasks were removed, which is
-// said. Throws Failure (66) when nothing at all is there.
-std::vector<TaskId> resolve_present_ids(Context& context, const Client& client,
-                                        const Selection& selection);
+// The tasks that the words name, each once, in the order of the words. A range may have holes where
+// tasks were removed, which is said; a name of nothing is refused (66).
+std::vector<nlohmann::json> named_tasks(Context& context, const Client& client,
+                                        const std::vector<std::string>& words);
+// As a query: "tasks=12&tasks=15-20".
+std::string names_to_query(const std::vector<std::string>& words);
 
 // The filter as POST /v1/tasks:verb takes it, and as GET /v1/tasks does ("state=failed&queue=q").
 nlohmann::json filter_to_json(const Selection& selection);
@@ -74,12 +73,12 @@ using TaskJsonSink = std::function<void(nlohmann::json task)>;
 std::string list_tasks(const Client& client, const std::string& query, std::size_t limit,
                        const TaskJsonSink& sink);
 
-// All tasks the selection names, for a verb that only looks. By filter: of any state.
-std::vector<TaskId> select_present_ids(Context& context, const Client& client,
-                                       const Selection& selection);
-// All tasks the selection names. By filter: `default_states` count when it has no --state.
-std::vector<TaskId> select_ids(const Client& client, Selection selection,
-                               const std::vector<State>& default_states);
+// All tasks the selection names. By filter: `default_states` count when it has no --state; none of
+// them means any state.
+// `on_found` is told now and then how many they are so far.
+std::vector<TaskId> select_ids(Context& context, const Client& client, Selection selection,
+                               const std::vector<State>& default_states = {},
+                               const std::function<void(std::size_t)>& on_found = {});
 
 // What --limit N and --all of a list ask for, 0 = all. Throws UsageError (64).
 std::size_t list_limit(const std::optional<std::string>& text, bool all, std::size_t by_default);

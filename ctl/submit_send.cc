@@ -7,16 +7,9 @@
 namespace taskd::ctl {
 namespace {
 
-// What the caller calls "last" is told by the daemon.
-void resolve_last(const Client& client, nlohmann::json& body) {
-  const bool like_last = body.value("like", nlohmann::json()) == "last";
-  if (!like_last && !comes_after_last(body)) return;
-  const TaskId last = read_task(client.get("/v1/tasks/last")).id;
-  if (like_last) body["like"] = last;
-  if (!body.contains("depends_on")) return;
-  for (nlohmann::json& dependency : body["depends_on"]) {
-    if (dependency.at("task") == kLastTask) dependency["task"] = last;
-  }
+// What the caller calls by a name is told by the daemon.
+void resolve_names(const Client& client, nlohmann::json& body) {
+  if (body.contains("like")) body["like"] = resolve_one(client, body["like"].get<std::string>());
 }
 
 }  // namespace
@@ -42,7 +35,7 @@ nlohmann::json SubmitOptions::send(const Client& client, const std::string& targ
 
 nlohmann::json SubmitOptions::submit(Context& context, const Client& client,
                                      nlohmann::json body) const {
-  resolve_last(client, body);
+  resolve_names(client, body);
   nlohmann::json answer = send(client, "/v1/tasks", body);
   tell_if_existing(context, answer);
   return answer;
@@ -52,7 +45,7 @@ bool comes_after_last(const nlohmann::json& body) {
   const auto dependencies = body.find("depends_on");
   if (dependencies == body.end()) return false;
   return std::any_of(dependencies->begin(), dependencies->end(),
-                     [](const nlohmann::json& one) { return one.at("task") == kLastTask; });
+                     [](const nlohmann::json& one) { return one.value("tasks", "") == "last"; });
 }
 
 void tell_if_existing(Context& context, const nlohmann::json& answer) {

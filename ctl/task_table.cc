@@ -9,6 +9,7 @@
 #include "ctl/users.h"
 #include "ctl/when.h"
 #include "daemon/base/text.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
 namespace {
@@ -53,11 +54,10 @@ std::vector<Column> columns_of(const Shown& shown) {
 
 std::vector<Cell> row_of(const Task& task, const Shown& shown, WallTime now) {
   std::string name = task.spec.name.empty() ? command_line(task.spec) : task.spec.name;
-  if (task.array) name = "[" + std::to_string(task.array->index) + "] " + name;
   std::string attempt = std::to_string(task.attempt);
   if (task.spec.max_attempts > 1) attempt += "/" + std::to_string(task.spec.max_attempts);
   const Color color = color_of(task.state);
-  std::vector<Cell> row = {{std::to_string(task.id)}, {std::string(to_string(task.state)), color}};
+  std::vector<Cell> row = {{name_of(task)}, {std::string(to_string(task.state)), color}};
   if (shown.user)
     row.push_back(
         {task.former_user.empty() ? short_user(task.uid) : escape_for_humans(task.former_user)});

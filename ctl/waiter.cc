@@ -6,20 +6,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
 namespace {
 
-constexpr std::size_t kWindow = 16;          // requests that wait at the same time
-constexpr std::int64_t kRequestMs = 60'000;  // for each
+constexpr std::int64_t kRequestMs = 60'000;  // that one request waits
 constexpr std::int64_t kLateMs = 60'000;     // an answer later than that does not come
+constexpr std::int64_t kGraceMs = 200;       // for the answer that says what has ended
 constexpr int kTickMs = 1000;                // of the progress line
 constexpr int kBusyPauseMs = 200;
 
@@ -60,139 +60,144 @@ class ProgressLine {
   bool drawn_ = false;
 };
 
+// What one request waits for, and what its latest answer said.
+struct Target {
+  nlohmann::json body;
+  std::size_t count = 0;
+  std::size_t ended = 0;
+  std::size_t succeeded = 0;
+  bool is_done() const { return count > 0 && ended == count; }
+};
+
 class Waiter {
  public:
-  Waiter(Context& context, const Client& client, const std::vector<TaskId>& ids,
+  // `one`: the only task that is waited for, which tells its progress; 0: there are more.
+  Waiter(Context& context, const Client& client, std::vector<Target> targets, TaskId one,
          const WaitOptions& options)
       : context_(context),
         client_(client),
-        ids_(ids),
-        tasks_(ids.size()),
+        targets_(std::move(targets)),
+        one_(one),
         progress_(context, options.progress),
         patience_(context) {
     if (options.timeout_ms) deadline_ = context.clock.boot_now() + *options.timeout_ms;
   }
 
-  std::vector<nlohmann::json> run() {
-    look_at_all();
-    while (done_ < ids_.size()) {
-      try {
-        fill_window();
-        wait_for_one();
-      } catch (const DaemonAway& away) {
-        drop_window();
-        progress_.clear();
-        patience_.after(away);
-      }
-      check_deadline();
+  WaitResult run() {
+    while (!look()) {
+      draw();
+      if (is_over()) fail_for_time();
     }
-    return std::move(tasks_);
+    return sum();
   }
 
  private:
-  struct Slot {
-    std::size_t index;
-    Exchange exchange;
-    BootTime begun;
-  };
-
-  // Every id exists, or nothing is waited for; and what has ended already is counted.
-  void look_at_all() {
-    for (std::size_t i = 0; i < ids_.size(); ++i) {
-      if (!take(i, client_.get("/v1/tasks/" + std::to_string(ids_[i])))) open_.push_back(i);
-    }
-  }
-
-  // True when the task has ended.
-  bool take(std::size_t index, nlohmann::json answer) {
-    const Task task = read_task(answer);
-    if (ids_.size() == 1) told_ = task.state == State::running ? describe_progress(task) : "";
-    if (!is_end(task.state)) return false;
-    tasks_[index] = std::move(answer);
-    ++done_;
-    if (task.state != State::succeeded) ++failed_;
-    return true;
-  }
-
-  void fill_window() {
-    while (slots_.size() < kWindow && !open_.empty()) {
-      const BootTime now = context_.clock.boot_now();
-      std::int64_t wait_ms = kRequestMs;
-      // Each answer of a task that has not ended tells its progress.
-      if (progress_.shown() && ids_.size() == 1) wait_ms = kTickMs;
-      if (deadline_) wait_ms = std::clamp<std::int64_t>(*deadline_ - now, 0, wait_ms);
-      HttpRequest request;
-      request.target = "/v1/tasks/" + std::to_string(ids_[open_.front()]) +
-                       "/wait?timeout_ms=" + std::to_string(wait_ms);
+  // Asks about each target, and waits a while for the first that is open. True: all have ended.
+  bool look() {
+    bool waits = false;
+    for (Target& target : targets_) {
+      if (target.is_done()) continue;
       try {
-        slots_.push_back({open_.front(), client_.begin(request), now});
-      } catch (const std::system_error& e) {
-        if (slots_.empty() || !is_shortage(e.code().value())) throw;
-        return;  // fewer at a time
+        // Of the others the counts are asked, now and then.
+        ask(target, waits ? 0 : wait_ms());
+        patience_.reset();
+      } catch (const DaemonAway& away) {
+        progress_.clear();
+        if (is_over()) fail_for_time();
+        patience_.after(away);
+      } catch (const Refused& refused) {
+        if (refused.problem.code != "too_many_requests") throw;
+        pause_ms(kBusyPauseMs);
       }
-      open_.pop_front();
+      waits |= !target.is_done();
     }
+    return !waits;
   }
 
-  void drop_window() {
-    for (const Slot& slot : slots_) open_.push_back(slot.index);
-    std::sort(open_.begin(), open_.end());
-    slots_.clear();
-  }
-
-  void wait_for_one() {
-    progress_.draw(done_, ids_.size(), failed_, told_);
-    std::vector<pollfd> fds;
-    for (const Slot& slot : slots_) fds.push_back({slot.exchange.fd(), POLLIN, 0});
-    if (::poll(fds.data(), fds.size(), poll_ms()) < 0 && errno != EINTR) throw_errno("poll");
-    for (std::size_t i = slots_.size(); i-- > 0;) {
-      if (fds[i].revents != 0 && client_.step(slots_[i].exchange)) finish_slot(i);
-    }
-    const BootTime now = context_.clock.boot_now();
-    for (const Slot& slot : slots_) {
-      if (now - slot.begun > kRequestMs + kLateMs)
-        throw Failure(kExitTryLater, "the daemon does not answer");
-    }
-  }
-
-  void finish_slot(std::size_t i) {
-    const std::size_t index = slots_[i].index;
-    const Exchange exchange = std::move(slots_[i].exchange);
-    slots_.erase(slots_.begin() + static_cast<std::ptrdiff_t>(i));
-    try {
-      if (!take(index, client_.result_of(exchange))) open_.push_front(index);
-      patience_.reset();
-    } catch (const DaemonAway&) {
-      open_.push_front(index);
-      throw;
-    } catch (const Refused& refused) {
-      if (refused.problem.code != "too_many_requests") throw;
-      open_.push_front(index);
-      pause_ms(kBusyPauseMs);
-    }
-  }
-
-  int poll_ms() const {
-    std::int64_t ms = progress_.shown() ? kTickMs : kRequestMs;
+  std::int64_t wait_ms() const {
+    if (!asked_all_) return 0;  // what has ended already is counted first
+    std::int64_t ms = progress_.shown() || targets_.size() > 1 ? kTickMs : kRequestMs;
     if (deadline_) ms = std::clamp<std::int64_t>(*deadline_ - context_.clock.boot_now(), 0, ms);
-    return static_cast<int>(ms);
+    return ms;
   }
 
-  void check_deadline() const {
-    if (!deadline_ || done_ == ids_.size() || context_.clock.boot_now() < *deadline_) return;
-    throw Failure(kExitTryLater, "timed out; " + std::to_string(done_) + " of " +
-                                     std::to_string(ids_.size()) + " have ended");
+  void ask(Target& target, std::int64_t ms) {
+    if (&target == &targets_.back()) asked_all_ = true;
+    if (one_ == 0) {
+      target.body["timeout_ms"] = ms;
+      const nlohmann::json answer = request("POST", "/v1/tasks:wait", target.body.dump(), ms);
+      try {
+        const auto count = answer.at("count").get<std::size_t>();
+        if (count < target.count)
+          throw Failure(kExitNoSuchTask, std::to_string(target.count - count) +
+                                             " of these tasks were removed meanwhile");
+        target.count = count;
+        target.ended = answer.at("ended").get<std::size_t>();
+        target.succeeded = answer.at("succeeded").get<std::size_t>();
+      } catch (const nlohmann::json::exception&) {
+        throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+      }
+      return;
+    }
+    const Task task = read_task(request(
+        "GET", "/v1/tasks/" + std::to_string(one_) + "/wait?timeout_ms=" + std::to_string(ms), "",
+        ms));
+    told_ = task.state == State::running ? describe_progress(task) : "";
+    target.count = 1;
+    target.ended = is_end(task.state) ? 1 : 0;
+    target.succeeded = task.state == State::succeeded ? 1 : 0;
+  }
+
+  // The timeout holds although the daemon may not answer.
+  nlohmann::json request(const std::string& method, const std::string& path,
+                         const std::string& body, std::int64_t ms) const {
+    Exchange exchange =
+        client_.begin({.method = method, .target = path, .headers = {}, .body = body});
+    BootTime late = context_.clock.boot_now() + ms + kLateMs;
+    if (deadline_ && *deadline_ + kGraceMs < late) late = *deadline_ + kGraceMs;
+    for (;;) {
+      const std::int64_t left_ms = late - context_.clock.boot_now();
+      pollfd fd{exchange.fd(), POLLIN, 0};
+      if (::poll(&fd, 1, static_cast<int>(std::max<std::int64_t>(left_ms, 0))) < 0 &&
+          errno != EINTR)
+        throw_errno("poll");
+      if (fd.revents != 0 && client_.step(exchange)) return client_.result_of(exchange);
+      if (left_ms > 0) continue;
+      if (is_over()) fail_for_time();
+      throw Failure(kExitTryLater, "the daemon does not answer");
+    }
+  }
+
+  WaitResult sum(std::size_t* ended = nullptr) const {
+    WaitResult all;
+    for (const Target& target : targets_) {
+      all.count += target.count;
+      all.succeeded += target.succeeded;
+      if (ended != nullptr) *ended += target.ended;
+    }
+    return all;
+  }
+
+  void draw() {
+    std::size_t ended = 0;
+    const WaitResult all = sum(&ended);
+    progress_.draw(ended, all.count, ended - all.succeeded, told_);
+  }
+
+  bool is_over() const { return deadline_ && context_.clock.boot_now() >= *deadline_; }
+  [[noreturn]] void fail_for_time() const {
+    std::size_t ended = 0;
+    const WaitResult all = sum(&ended);
+    throw Failure(kExitTryLater, "timed out; " + std::to_string(ended) + " of " +
+                                     std::to_string(all.count) + " have ended");
   }
 
   Context& context_;
   const Client& client_;
-  const std::vector<TaskId>& ids_;
-  std::vector<nlohmann::json> tasks_;
-  std::size_t done_ = 0;
-  std::size_t failed_ = 0;
-  std::string told_;              // by the one task that is waited for
-  std::deque<std::size_t> open_;  // to be waited for, by index
-  std::vector<Slot> slots_;
+  std::vector<Target> targets_;
+  const TaskId one_;
+  bool asked_all_ = false;
+  std::string told_;  // by the one task that is waited for
   std::optional<BootTime> deadline_;
   ProgressLine progress_;
   Patience patience_;
@@ -200,10 +205,27 @@ class Waiter {
 
 }  // namespace
 
+WaitResult wait_for_names(Context& context, const Client& client,
+                          const std::vector<std::string>& names, const WaitOptions& options) {
+  std::vector<Target> targets(1);
+  targets[0].body["tasks"] = names;
+  return Waiter(context, client, std::move(targets), 0, options).run();
+}
+
 std::vector<nlohmann::json> wait_for_tasks(Context& context, const Client& client,
                                            const std::vector<TaskId>& ids,
                                            const WaitOptions& options) {
-  return Waiter(context, client, ids, options).run();
+  std::vector<Target> targets;
+  for (std::size_t begin = 0; begin < ids.size(); begin += kMaxNames) {
+    const std::size_t end = std::min(ids.size(), begin + kMaxNames);
+    const auto at = [&](std::size_t i) { return ids.begin() + static_cast<std::ptrdiff_t>(i); };
+    targets.emplace_back().body["ids"] = std::vector<TaskId>(at(begin), at(end));
+  }
+  if (ids.empty()) return {};
+  Waiter(context, client, std::move(targets), ids.size() == 1 ? ids.front() : 0, options).run();
+  std::vector<nlohmann::json> tasks;
+  for (const TaskId id : ids) tasks.push_back(client.get("/v1/tasks/" + std::to_string(id)));
+  return tasks;
 }
 
 int exit_code_of_all(const std::vector<nlohmann::json>& answers) {
@@ -214,10 +236,9 @@ int exit_code_of_all(const std::vector<nlohmann::json>& answers) {
   return kExitOk;
 }
 
-void say_failures(Context& context, const std::vector<nlohmann::json>& answers) {
+void say_failures(Context& context, const std::vector<nlohmann::json>& answers, std::size_t more) {
   constexpr std::size_t kMaxShown = 10;
   std::size_t shown = 0;
-  std::size_t more = 0;
   for (const nlohmann::json& answer : answers) {
     const Task task = read_task(answer);
     if (task.state == State::succeeded) continue;
@@ -226,7 +247,7 @@ void say_failures(Context& context, const std::vector<nlohmann::json>& answers) 
       continue;
     }
     const std::string reason = describe_reason(task);
-    context.say("task " + std::to_string(task.id) + " " + std::string(to_string(task.state)) +
+    context.say("task " + name_of(task) + " " + std::string(to_string(task.state)) +
                 (reason.empty() ? "" : ": " + reason));
   }
   if (more > 0) context.say("… and " + std::to_string(more) + " more did not succeed");

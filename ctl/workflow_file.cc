@@ -142,17 +142,11 @@ std::string describe_problem_of(const WorkflowFile& file, const Problem& problem
   return out;
 }
 
-void fill_in_tasks(json& workflow, const json& defaults) {
+void add_defaults(json& workflow, const json& defaults) {
   if (!workflow.is_object()) return;
-  const auto fill = [&](json& task) {
-    if (task.is_object()) fill_in(task, defaults);
-  };
-  for (const char* member : {"tasks", "chain", "group"}) {
-    const auto found = workflow.find(member);
-    if (found == workflow.end() || !found->is_structured()) continue;
-    for (json& task : *found) fill(task);
-  }
-  if (const auto then = workflow.find("then"); then != workflow.end()) fill(*then);
+  json& own = workflow["defaults"];
+  if (own.is_null()) own = json::object();
+  if (own.is_object()) fill_in(own, defaults);
 }
 
 }  // namespace taskd::ctl

@@ -23,8 +23,8 @@ WorkflowFile read_workflow_file(const std::string& path);
 // problem has errors.
 std::string describe_problem_of(const WorkflowFile& file, const Problem& problem);
 
-// Gives each task of the document the members of `defaults` that it leaves out. What is no task is
-// left alone, for the daemon to name.
-void fill_in_tasks(nlohmann::json& workflow, const nlohmann::json& defaults);
+// Gives the document's `defaults` for its tasks the members of these that it leaves out. What is no
+// object is left alone, for the daemon to name.
+void add_defaults(nlohmann::json& workflow, const nlohmann::json& defaults);
 
 }  // namespace taskd::ctl

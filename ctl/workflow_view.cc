@@ -37,7 +37,7 @@ class Tree {
     std::size_t parent = tasks_.size();
     for (const Dependency& need : tasks_[task].spec.flow.depends_on) {
       const auto place = places_.find(need.task);
-      if (place == places_.end()) continue;
+      if (place == places_.end() || need.whole_array) continue;
       if (parent == tasks_.size() || place->second > parent) parent = place->second;
     }
     return parent;
@@ -81,8 +81,8 @@ class Tree {
       const bool is_parent = found != places_.end() && found->second == parent;
       if (is_parent && need.on == DependencyOn::ok) continue;
       if (!text.empty()) text += ", ";
-      text +=
-          found == places_.end() ? "#" + std::to_string(need.task) : step_of(tasks_[found->second]);
+      text += found == places_.end() || need.whole_array ? "#" + std::to_string(need.task)
+                                                         : step_of(tasks_[found->second]);
       if (need.on != DependencyOn::ok) text += ":" + std::string(to_string(need.on));
     }
     return text;

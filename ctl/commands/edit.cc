@@ -79,7 +79,7 @@ std::vector<nlohmann::json> edit_each(const Client& client, const std::vector<Ta
   std::vector<nlohmann::json> tasks;
   for (const TaskId id : ids) {
     try {
-      tasks.push_back(send_patch(client, {.id = std::to_string(id), .retry = false}, patch));
+      tasks.push_back(send_patch(client, {.id = id, .retry = false}, patch));
     } catch (const Refused& refused) {
       if (tasks.empty())
         throw Failure(refused.exit_code, Refusals::sentence(id, refused) + "; nothing was changed");
@@ -108,8 +108,18 @@ int edit_several(Context& context, const Client& client, const std::vector<TaskI
   return exit_code;
 }
 
-int edit_one(Context& context, const Client& client, const std::string& id,
-             const nlohmann::json& patch, bool json, bool quiet) {
+[[noreturn]] void refuse_several() {
+  throw UsageError(kExitUsage,
+                   "the editor takes one task; say by options what is to be changed of several");
+}
+
+// As far as can be told without the daemon: the id may be that of an array.
+bool names_one(const std::vector<std::string>& words) {
+  return words.size() == 1 && words.front().find('-') == std::string::npos;
+}
+
+int edit_one(Context& context, const Client& client, TaskId id, const nlohmann::json& patch,
+             bool json, bool quiet) {
   const TaskEdit edit{.id = id, .retry = false};
   nlohmann::json task =
       patch.empty() ? edit_in_editor(context, client, edit) : send_patch(client, edit, patch);
@@ -117,10 +127,7 @@ int edit_one(Context& context, const Client& client, const std::string& id,
     if (!quiet) context.say("nothing was changed");
     return kExitOk;
   }
-  if (json) {
-    task["version"] = 1;
-    context.out.line(print_json(task));
-  }
+  if (json) context.out.line(print_json({{"version", 1}, {"tasks", {task}}}));
   if (!quiet) context.say("edited task " + std::to_string(read_task(task).id));
   return kExitOk;
 }
@@ -136,24 +143,21 @@ int edit_command(Context& context, const Words& argv) {
   Args args("edit", kEditHelp);
   args.words(selector.words);
   options.declare(args);
-  args.flag("--json", json, "print the task as JSON; of several {\"tasks\":[…]}");
+  args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}");
   args.flag("--quiet", quiet, "do not say what was done");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
   const Selection selection = parse_selection(selector, context.clock.wall_now());
   if (!selection.by_id()) throw UsageError(kExitUsage, "which tasks? Name ids, or last");
-  const bool one = selection.ids.size() + (selection.last ? 1 : 0) == 1;
+  const bool one = names_one(selection.words);
   const nlohmann::json patch = options.to_patch(context);
-  if (!one && patch.empty())
-    throw UsageError(kExitUsage,
-                     "the editor takes one task; say by options what is to be changed of several");
+  if (!one && patch.empty()) refuse_several();
 
   const Client client = connect(context, common);
-  if (one) {
-    const std::string id = selection.last ? "last" : std::to_string(selection.ids.front());
-    return edit_one(context, client, id, patch, json, quiet);
-  }
-  return edit_several(context, client, resolve_ids(client, selection), patch, json, quiet);
+  const std::vector<TaskId> ids = select_ids(context, client, selection);
+  if (one && ids.size() == 1) return edit_one(context, client, ids.front(), patch, json, quiet);
+  if (patch.empty()) refuse_several();
+  return edit_several(context, client, ids, patch, json, quiet);
 }
 
 }  // namespace taskd::ctl

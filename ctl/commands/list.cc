@@ -16,7 +16,7 @@ constexpr int kOtherLines = 3;            // of a terminal: the titles, what is 
 constexpr std::size_t kMaxCounted = 100;  // of the tasks that do not fit
 
 constexpr HelpText kListHelp{
-    .usage = "[OPTIONS] [ID… | FILTER]",
+    .usage = "[OPTIONS] [TASK… | FILTER]",
     .paragraph =
         R"(Lists tasks, the newest first. TIME is how long a task waits ("in 5m": until it may
 start), how long it has been running, or how long its last attempt took. REASON is
@@ -35,8 +35,7 @@ if they differ.)",
 std::string collect(Context& context, const Client& client, const Selection& selection, bool oldest,
                     std::size_t limit, std::vector<nlohmann::json>& tasks) {
   if (selection.by_id()) {
-    for (const TaskId id : resolve_present_ids(context, client, selection))
-      tasks.push_back(client.get("/v1/tasks/" + std::to_string(id)));
+    tasks = named_tasks(context, client, selection.words);
     return "";
   }
   std::string query = filter_to_query(selection);
@@ -79,6 +78,7 @@ int list_command(Context& context, const Words& argv) {
   if (json) {
     const nlohmann::json next = cursor.empty() ? nlohmann::json(nullptr) : nlohmann::json(cursor);
     context.out.line(print_json({{"version", 1}, {"tasks", tasks}, {"next_cursor", next}}));
+    if (!cursor.empty()) say_more_are_left(context, tasks.size());
     return kExitOk;
   }
   if (tasks.empty()) {

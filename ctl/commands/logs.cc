@@ -138,7 +138,7 @@ int logs_command(Context& context, const Words& argv) {
   const bool colors = common.color.value_or("auto") != "never";
   make_painter(context, common);  // checks --color
   const Client client = connect(context, common);
-  const std::vector<TaskId> ids = select_present_ids(context, client, selection);
+  const std::vector<TaskId> ids = select_ids(context, client, selection);
   if (options.follow && ids.size() != 1)
     throw UsageError(kExitUsage, "--follow goes with one task");
   if (ids.empty()) context.say("no task matches");

@@ -8,6 +8,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
 namespace {
@@ -16,10 +17,10 @@ constexpr HelpText kResultHelp{
     .usage = "[OPTIONS] ID | last\n       taskctl result [OPTIONS] JSON | -",
     .paragraph =
         R"(Prints what came of a task; or says it, from inside a job: any JSON of at most 64 KiB,
-as an argument or on standard input (-). Digits alone are an id: a result that is a
-number goes through standard input. A later result replaces an earlier one, and what
-the job wrote into $TASKD_RESULT_FILE, if anything, replaces both at its end; if that
-is no JSON or over 64 KiB, the task fails (submit --on-bad-result).
+as an argument or on standard input (-). What looks like a task, such as 12 or 12[3], is
+one: a result that is a number goes through standard input. A later result replaces an
+earlier one, and what the job wrote into $TASKD_RESULT_FILE, if anything, replaces both
+at its end; if that is no JSON or over 64 KiB, the task fails (submit --on-bad-result).
 A job's report waits out a restart of the daemon.)",
     .examples =
         R"(  taskctl result 12 | jq .rows
@@ -27,8 +28,8 @@ A job's report waits out a restart of the daemon.)",
   ./count | taskctl result -               # in the job
 )"};
 
-bool is_id(const std::string& word) {
-  return word == "last" || (!word.empty() && word.find_first_not_of("0123456789") == word.npos);
+bool is_name(const std::string& word) {
+  return parse_task_name(word).has_value();
 }
 
 nlohmann::json parse_result(const std::string& text) {
@@ -63,13 +64,15 @@ int result_command(Context& context, const Words& argv) {
 
   if (words.size() != 1)
     throw UsageError(kExitUsage, "name one task, or, inside a job, give one result in JSON");
-  if (!is_id(words[0])) {
+  if (!is_name(words[0])) {
     report_result(context, common, report, words[0]);
     return kExitOk;
   }
   if (report.names_timeout())
     throw UsageError(kExitUsage, "--timeout is for reporting a result, not for reading one");
-  nlohmann::json answer = connect(context, common).get("/v1/tasks/" + words[0] + "/result");
+  const Client client = connect(context, common);
+  const TaskId id = resolve_one(client, one_task(words));
+  nlohmann::json answer = client.get("/v1/tasks/" + std::to_string(id) + "/result");
   if (!json && !answer.contains("result"))
     throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
   if (json) answer["version"] = 1;

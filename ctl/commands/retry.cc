@@ -53,20 +53,18 @@ int retry_edited(Context& context, const Words& argv) {
   args.words(words);
   args.flag("--edit", edits, "change it before it runs again");
   options.declare(args);
-  args.flag("--json", json, "print the task as JSON");
+  args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}");
   args.flag("--quiet", quiet, "do not say what was done");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
-  const TaskEdit edit{.id = one_task(words), .retry = true};
+  const std::string word = one_task(words);
 
   const nlohmann::json patch = options.to_patch(context);
   const Client client = connect(context, common);
+  const TaskEdit edit{.id = resolve_one(client, word), .retry = true};
   nlohmann::json task =
       patch.empty() ? edit_in_editor(context, client, edit) : send_patch(client, edit, patch);
-  if (json) {
-    task["version"] = 1;
-    context.out.line(print_json(task));
-  }
+  if (json) context.out.line(print_json({{"version", 1}, {"tasks", {task}}}));
   if (!quiet) context.say("edited and retried task " + std::to_string(read_task(task).id));
   return kExitOk;
 }

@@ -299,7 +299,7 @@ its overlap say, but not beside the task that has its --unique key. Its slots st
   const TaskId id = read_task(answer).id;
   tell_if_existing(context, answer);
   if (asked.as_json)
-    print_document(context, std::move(answer));
+    print_document(context, {{"tasks", {std::move(answer)}}});
   else
     context.out.line(std::to_string(id));
   return kExitOk;

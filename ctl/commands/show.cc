@@ -14,6 +14,7 @@
 #include "ctl/width.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
 namespace {
@@ -27,7 +28,8 @@ output. Times are local. Values of environment variables are never shown.)",
     .examples =
         R"(  taskctl show 12
   taskctl show last
-  taskctl show 12 --json | jq .attempts
+  taskctl show '12[3]'                     # of an array
+  taskctl show 12 --json | jq '.tasks[0].attempts'
 )"};
 
 constexpr std::size_t kShownAttempts = 10;
@@ -181,13 +183,14 @@ void print_task(Context& context, const Painter& paint, const Task& task,
                 const std::vector<Attempt>& attempts, const std::vector<Delivery>& deliveries) {
   const WallTime now = context.clock.wall_now();
   Lines lines(context.out, paint);
-  std::string title = paint(Color::bold, "Task " + std::to_string(task.id));
+  std::string title = paint(Color::bold, "Task " + name_of(task));
   if (!task.spec.name.empty()) title += "  " + escape_for_humans(task.spec.name);
   context.out.line(title);
   lines.add("state", state_text(task, paint));
   if (task.array)
-    lines.add("array", "index " + std::to_string(task.array->index) + " of the array of task " +
-                           std::to_string(task.array->array));
+    lines.add("array", "index " + std::to_string(task.array->index) + " of array " +
+                           std::to_string(task.array->array) + "; its id is " +
+                           std::to_string(task.id));
   if (!task.schedule.empty()) lines.add("schedule", escape_for_humans(task.schedule));
   print_spec(lines, task.spec);
   const std::string owner = task.former_user.empty()
@@ -224,7 +227,7 @@ int show_command(Context& context, const Words& argv) {
   args.words(selector.words);
   add_filter_options(args, selector);
   args.flag("--json", json,
-            "the task with its attempts and deliveries; of several {\"tasks\":[…]}");
+            "{\"version\":1,\"tasks\":[…]}, each with its attempts\nand deliveries");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -233,7 +236,7 @@ int show_command(Context& context, const Words& argv) {
     throw UsageError(kExitUsage, "which task? Name an id, or last");
   const Painter paint = make_painter(context, common);
   const Client client = connect(context, common);
-  const std::vector<TaskId> ids = select_present_ids(context, client, selection);
+  const std::vector<TaskId> ids = select_ids(context, client, selection);
   if (ids.empty()) context.say("no task matches");
   std::vector<nlohmann::json> documents;
   for (const TaskId id : ids) {
@@ -252,10 +255,7 @@ int show_command(Context& context, const Words& argv) {
                read_deliveries(deliveries));
   }
   if (!json) return kExitOk;
-  nlohmann::json document =
-      documents.size() == 1 ? std::move(documents.front()) : nlohmann::json{{"tasks", documents}};
-  document["version"] = 1;
-  context.out.line(print_json(document));
+  context.out.line(print_json({{"version", 1}, {"tasks", std::move(documents)}}));
   return kExitOk;
 }
 

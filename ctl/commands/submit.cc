@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "ctl/bulk_submit.h"
+#include "ctl/count_text.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
 #include "ctl/submit_options.h"
@@ -95,29 +96,25 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
   return submit_lines(context, connect(context, common), lines);
 }
 
-// The ids of an array follow each other: "17-116", which every verb takes.
+// The array's id, which for every verb means all of it.
 int after_array(Context& context, const Client& client, const ArrayRange& array,
                 nlohmann::json answer, bool json, bool wait) {
-  const TaskId first = read_task(answer).id;
-  const std::int64_t count = array.count();
-  const TaskId last = first + count - 1;
-  if (!json) context.out.line(std::to_string(first) + "-" + std::to_string(last));
+  const TaskId id = read_task(answer).id;
+  if (!json) context.out.line(std::to_string(id));
   context.out.flush();
-  std::vector<nlohmann::json> ended;
+  WaitResult result;
   if (wait) {
-    std::vector<TaskId> ids;
-    for (TaskId id = first; id <= last; ++id) ids.push_back(id);
-    ended = wait_for_tasks(context, client, ids, {});
-    answer = ended.front();
+    result = wait_for_names(context, client, {std::to_string(id)}, {});
+    answer = client.get("/v1/tasks/" + std::to_string(id));
   }
   if (json) {
-    answer["version"] = 1;
-    answer["last_id"] = last;
-    context.out.line(print_json(answer));
+    answer["last_id"] = id + array.count() - 1;
+    context.out.line(print_json({{"version", 1}, {"tasks", {std::move(answer)}}}));
   }
-  if (!wait) return kExitOk;
-  say_failures(context, ended);
-  return exit_code_of_all(ended);
+  if (result.succeeded == result.count) return kExitOk;
+  context.say(std::to_string(result.count - result.succeeded) + " of " + count_tasks(result.count) +
+              " did not succeed");
+  return kExitSomeFailed;
 }
 
 }  // namespace
@@ -132,7 +129,7 @@ int submit_command(Context& context, const Words& argv) {
   options.declare(args);
   bulk.declare(args);
   args.flag("--wait", wait, "wait for the end and exit with the task's code");
-  args.flag("--json", json, "print the task as JSON; with --wait as it has ended");
+  args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}; with --wait as they\nhave ended");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -142,8 +139,6 @@ int submit_command(Context& context, const Words& argv) {
   }
   nlohmann::json body = options.to_body(context);
   const std::optional<ArrayRange> array = options.array();
-  if (wait && array && std::cmp_greater(array->count(), kMaxSelectedIds))
-    throw UsageError(kExitUsage, "--wait takes arrays of at most 10,000 tasks");
   const Client client = connect(context, common);
   nlohmann::json answer = options.submit(context, client, std::move(body));
   const TaskId id = read_task(answer).id;
@@ -156,10 +151,7 @@ int submit_command(Context& context, const Words& argv) {
     say_failures(context, ended);
     answer = ended.front();
   }
-  if (json) {
-    answer["version"] = 1;
-    context.out.line(print_json(answer));
-  }
+  if (json) context.out.line(print_json({{"version", 1}, {"tasks", {std::move(answer)}}}));
   return wait ? exit_code_of_all(ended) : kExitOk;
 }
 

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "ctl/outcome.h"
@@ -14,14 +15,14 @@ namespace taskd::ctl {
 namespace {
 
 constexpr HelpText kWaitHelp{
-    .usage = "[OPTIONS] ID… | FILTER | --all",
+    .usage = "[OPTIONS] TASK… | FILTER | --all",
     .paragraph =
         R"(Waits until the tasks have ended. For one task the exit code is its own: its
 command's, 128+n for signal n, 124 for its timeout, 125 if it was cancelled, lost or
 never ran. For several it is 0 if all succeeded, else 1. A filter means the tasks
 that match and have not ended now, so --state takes no state that is an end: look at
-ended tasks by "taskctl list". --array and --workflow mean all of theirs. An interrupt
-leaves the tasks alone, and a restart of the daemon is waited out.)",
+ended tasks by "taskctl list". An array's id, --array and --workflow mean all of theirs.
+An interrupt leaves the tasks alone, and a restart of the daemon is waited out.)",
     .examples =
         R"(  taskctl wait 12 && echo good
   taskctl wait 12-20 --timeout 10m
@@ -47,6 +48,35 @@ void check_filter(const Selection& selection) {
       throw UsageError(kExitUsage, "--state: a filter means tasks that have not ended, and " +
                                        std::string(to_string(state)) + " is an end");
   }
+}
+
+// Up to `limit` of the tasks, 0 = all.
+std::vector<nlohmann::json> list_named(const Client& client, const std::string& query,
+                                       std::size_t limit) {
+  std::vector<nlohmann::json> tasks;
+  list_tasks(client, query + "&order=oldest", limit,
+             [&](nlohmann::json task) { tasks.push_back(std::move(task)); });
+  return tasks;
+}
+
+int wait_for_named(Context& context, const Client& client, const std::vector<std::string>& words,
+                   const WaitOptions& options, bool json) {
+  constexpr std::size_t kShown = 10;
+  const std::string query = names_to_query(words);
+  if (const auto some = list_named(client, query, 2); some.size() == 1) {
+    const auto answers = wait_for_tasks(context, client, {read_task(some[0]).id}, options);
+    if (json) context.out.line(print_json({{"version", 1}, {"tasks", answers}}));
+    if (options.progress) say_failures(context, answers);
+    return exit_code_of_all(answers);
+  }
+  const WaitResult result = wait_for_names(context, client, words, options);
+  if (json) context.out.line(print_json({{"version", 1}, {"tasks", list_named(client, query, 0)}}));
+  const std::size_t bad = result.count - result.succeeded;
+  if (bad > 0 && options.progress) {
+    const auto failed = list_named(client, query + "&state=failed,cancelled", kShown);
+    say_failures(context, failed, bad - failed.size());
+  }
+  return bad > 0 ? kExitSomeFailed : kExitOk;
 }
 
 }  // namespace
@@ -80,15 +110,24 @@ int wait_command(Context& context, const Words& argv) {
 
   const Client client = connect(context, common);
   // What has a beginning and an end of its own is waited for as a whole.
-  const bool whole = selection.array || selection.workflow;
-  const std::vector<TaskId> ids =
-      select_ids(client, selection, whole ? std::vector<State>() : kUnfinished);
+  if (selection.array) selection.words = {std::to_string(*selection.array)};
+  if (selection.by_id()) return wait_for_named(context, client, selection.words, options, json);
+  const BootTime begin = context.clock.boot_now();
+  const std::vector<TaskId> ids = select_ids(
+      context, client, selection, selection.workflow ? std::vector<State>() : kUnfinished,
+      [&](std::size_t found) {
+        if (options.timeout_ms && context.clock.boot_now() >= begin + *options.timeout_ms)
+          throw Failure(kExitTryLater,
+                        "timed out while the tasks were looked for; there are more than " +
+                            std::to_string(found));
+      });
+  if (options.timeout_ms) {
+    const std::int64_t spent_ms = context.clock.boot_now() - begin;
+    options.timeout_ms = std::max<std::int64_t>(*options.timeout_ms - spent_ms, 0);
+  }
   if (ids.empty() && !quiet) context.say("no task matches; nothing to wait for");
   std::vector<nlohmann::json> answers = wait_for_tasks(context, client, ids, options);
-  if (json) {
-    nlohmann::json document{{"version", 1}, {"tasks", answers}};
-    context.out.line(print_json(document));
-  }
+  if (json) context.out.line(print_json({{"version", 1}, {"tasks", answers}}));
   if (selection.workflow) drop_unneeded(client, *selection.workflow, answers);
   if (!quiet) say_failures(context, answers);
   return exit_code_of_all(answers);

@@ -6,19 +6,20 @@
 #include "ctl/when.h"
 #include "daemon/api/wire.h"
 #include "daemon/base/errors.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
 namespace {
 
 constexpr HelpText kWhyHelp{
-    .usage = "[OPTIONS] ID…",
+    .usage = "[OPTIONS] TASK…",
     .paragraph =
         R"(Says why a task is not running: the one thing it waits for, who or what that is, and
 when it is likely to start, going by how long the latest tasks of its queue took.)",
     .examples =
         R"(  taskctl why 12
   taskctl why last
-  taskctl why 12 --json | jq -r .why
+  taskctl why 12 --json | jq -r '.tasks[].why'
 )"};
 
 Why read_why(const nlohmann::json& answer) {
@@ -47,23 +48,25 @@ int why_command(Context& context, const Words& argv) {
   bool json = false;
   Args args("why", kWhyHelp);
   args.words(selector.words);
-  args.flag("--json", json, "print the daemon's answer, a line for each task");
+  args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}, the daemon's answers");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
   const Selection selection = parse_selection(selector, context.clock.wall_now());
   if (!selection.by_id()) throw UsageError(kExitUsage, "which task? Name its id, or last");
   const Client client = connect(context, common);
-  const std::vector<TaskId> ids = resolve_present_ids(context, client, selection);
-  for (const TaskId id : ids) {
-    nlohmann::json answer = client.get("/v1/tasks/" + std::to_string(id) + "/why");
+  const std::vector<nlohmann::json> tasks = named_tasks(context, client, selection.words);
+  nlohmann::json answers = nlohmann::json::array();
+  for (const nlohmann::json& document : tasks) {
+    const Task task = read_task(document);
+    nlohmann::json answer = client.get("/v1/tasks/" + std::to_string(task.id) + "/why");
     if (json) {
-      answer["version"] = 1;
-      context.out.line(print_json(answer));
+      answers.push_back(std::move(answer));
       continue;
     }
-    const std::string prefix = ids.size() > 1 ? std::to_string(id) + ": " : "";
+    const std::string prefix = tasks.size() > 1 ? name_of(task) + ": " : "";
     context.out.line(prefix + sentence(read_why(answer), context.clock.wall_now()));
   }
+  if (json) context.out.line(print_json({{"version", 1}, {"tasks", std::move(answers)}}));
   return kExitOk;
 }
 

@@ -100,7 +100,7 @@ tasks leave out. This folder and environment are theirs.)",
     throw UsageError(kExitUsage, "the commands stand in the file, not after --");
 
   WorkflowFile file = read_workflow_file(words[0]);
-  fill_in_tasks(file.document, options.body_of(options.to_defaults(context)));
+  add_defaults(file.document, options.body_of(options.to_defaults(context)));
   const Client client = connect(context, common);
   json answer = send_file(client, options, file);
   const Workflow workflow = read_workflow(answer);

@@ -8,7 +8,7 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 128 << 20;
-constexpr std::size_t kMaxDependencies = 100'000;
+constexpr std::size_t kMaxOfBatch = 100'000;
 constexpr std::size_t kCountedAtOnce = 1 << 20;
 constexpr std::size_t kCopies = 2;  // in the spec, and as it is stored
 
@@ -35,7 +35,11 @@ std::size_t text_bytes(const nlohmann::json& value) {
 
 void BatchSize::add(const NewTask& task, const std::string& pointer) {
   text_bytes_ += text_bytes(task.spec);
-  dependencies_ += task.spec.flow.depends_on.size();
+  check(pointer);
+}
+
+void BatchSize::add_dependencies(std::size_t count, const std::string& pointer) {
+  dependencies_ += count;
   check(pointer);
 }
 
@@ -48,7 +52,7 @@ void BatchSize::add(const nlohmann::json& task, const std::string& pointer) {
 
 void BatchSize::check(const std::string& pointer) {
   if (text_bytes_ > kMaxTextBytes) refuse(pointer, "more than 128 MiB of text");
-  if (dependencies_ > kMaxDependencies) refuse(pointer, "more than 100,000 dependencies");
+  if (dependencies_ > kMaxOfBatch) refuse(pointer, "more than 100,000 dependencies");
   const std::size_t more_bytes = text_bytes_ - counted_bytes_;
   if (more_bytes < kCountedAtOnce) return;
   counted_bytes_ = text_bytes_;

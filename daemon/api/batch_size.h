@@ -24,6 +24,7 @@ class BatchSize {
   // Throws ProblemError where it is too much: 422, or 503 for now.
   void add(const NewTask& task, const std::string& pointer);
   void add(const nlohmann::json& task, const std::string& pointer);
+  void add_dependencies(std::size_t count, const std::string& pointer);
 
  private:
   void check(const std::string& pointer);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "daemon/api/names.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
@@ -25,6 +26,9 @@ class FilterReader {
       : context_(context), actor_(actor), place_(place) {}
 
   Filter read(const json& words) {
+    if (words.contains("array") && words.contains("tasks")) {
+      refuse("tasks", "goes with no array: name the array among them");
+    }
     for (const auto& [name, value] : words.items()) read_word(name, value);
     check();
     if (dead_) filter_.reasons = dead_reasons();
@@ -83,13 +87,15 @@ class FilterReader {
     }
     return number;
   }
-  TaskId array(const std::string& word, const json& value) const {
+  std::vector<IdRange> array(const std::string& word, const json& value) const {
     const TaskId number = id(word, value);
-    if (!context_.store.has_array(actor_, number)) {
+    const auto array = context_.store.array(actor_, number);
+    if (!array) {
       refuse(word, "there is no array whose first task is " + std::to_string(number),
              "unknown_array");
     }
-    return number;
+    if (!array->is_whole()) being_submitted(number);
+    return {{array->id, array->last_id()}};
   }
   template <class T>
   std::vector<T> list(const std::string& word, const json& value,
@@ -116,6 +122,9 @@ class FilterReader {
     if (!value.is_boolean()) refuse(word, "must be true or false");
     dead_ = value.get<bool>();
   }
+  std::string place(const std::string& word) const {
+    return place_ == Place::query ? word : "#/filter/" + word;
+  }
 
   const ApiContext& context_;
   const Actor& actor_;
@@ -138,7 +147,9 @@ void FilterReader::read_word(const std::string& name, const json& value) {
   } else if (name == "user") {
     filter_.uid = user(name, value);
   } else if (name == "array") {
-    filter_.array = array(name, value);
+    filter_.ids = array(name, value);
+  } else if (name == "tasks") {
+    filter_.ids = resolve_names(context_, actor_, value, place(name)).all();
   } else if (name == "workflow") {
     filter_.workflow = workflow(name, value);
   } else if (name == "key") {
@@ -182,6 +193,7 @@ void FilterReader::refuse(const std::string& word, const std::string& detail,
 enum class Form { text, number, flag, list };
 constexpr std::pair<const char*, Form> kQueryWords[] = {
     {"state", Form::list},       {"reason", Form::list},     {"dead", Form::flag},
+    {"tasks", Form::list},
     {"queue", Form::text},       {"name", Form::text},       {"user", Form::text},
     {"array", Form::number},     {"workflow", Form::number}, {"key", Form::text},
     {"since", Form::text},       {"until", Form::text},      {"ended_since", Form::text},

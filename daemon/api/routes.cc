@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/names.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"
 
@@ -32,6 +33,7 @@ constexpr Entry kRoutes[] = {
     {"GET", "/v1/tasks/{id}/attempts", show_attempts},
     {"GET", "/v1/tasks/{id}/deliveries", show_deliveries},
     {"GET", "/v1/tasks/{id}/why", show_why},
+    {"POST", "/v1/tasks:wait", wait_for_tasks},
     {"POST", "/v1/tasks/{id}/cancel", control_task<Verb::cancel>},
     {"POST", "/v1/tasks/{id}/retry", retry_task},
     {"POST", "/v1/tasks/{id}/hold", control_task<Verb::hold>},
@@ -163,12 +165,13 @@ void wrong_state(std::string_view verb, const WrongState& wrong) {
                           : "it is " + std::string(to_string(wrong.state))));
 }
 
-void no_such_task(const ApiContext& context, TaskId id) {
-  if (context.store.is_unmade(id)) {
-    throw ProblemError(
-        503, "not_made_yet",
-        "task " + std::to_string(id) + " of an array is still to be made; try again");
-  }
+void being_submitted(TaskId array, const std::string& why) {
+  throw ProblemError(503, "array_being_submitted",
+                     "array " + std::to_string(array) + " is being submitted" + why +
+                         "; try again in a moment");
+}
+
+void no_such_task(TaskId id) {
   throw ProblemError(404, "no_such_task", "there is no task " + std::to_string(id));
 }
 
@@ -178,15 +181,13 @@ void invalid_request(const std::string& pointer, const std::string& detail) {
 
 TaskId task_id_of(const ApiContext& context, const Call& call) {
   if (call.parameter != "last") return parse_task_id(call.parameter);
-  const auto last = context.store.last(call.actor);
-  if (!last) throw ProblemError(404, "no_such_task", "there is no task yet");
-  return *last;
+  return resolve_name(context, call.actor, "last");
 }
 
 Task task_of(const ApiContext& context, const Call& call) {
   const TaskId id = task_id_of(context, call);
   auto task = context.store.get(call.actor, id);
-  if (!task) no_such_task(context, id);
+  if (!task) no_such_task(id);
   return *std::move(task);
 }
 

@@ -34,6 +34,7 @@ Reply report_progress(const ApiContext& context, const Call& call);
 Reply report_result(const ApiContext& context, const Call& call);
 Reply show_result(const ApiContext& context, const Call& call);
 Reply wait_for_task(const ApiContext& context, const Call& call);
+Reply wait_for_tasks(const ApiContext& context, const Call& call);
 Reply show_logs(const ApiContext& context, const Call& call);
 Reply submit_workflow(const ApiContext& context, const Call& call);
 Reply list_workflows(const ApiContext& context, const Call& call);
@@ -66,23 +67,27 @@ Reply show_health(const ApiContext& context, const Call& call);
 
 // --- what they share ----------------------------------------------------------------------------
 
-// no_such_task; not_made_yet for one that an array will make.
-[[noreturn]] void no_such_task(const ApiContext& context, TaskId id);
+[[noreturn]] void no_such_task(TaskId id);
+// array_being_submitted. Not all of its tasks are there yet, so it cannot be named; `why` follows.
+[[noreturn]] void being_submitted(TaskId array, const std::string& why = "");
 [[noreturn]] void queue_full(const QueueFull& full);
 [[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail);
 [[noreturn]] void unknown_queue(const std::string& queue, const std::vector<std::string>& pointers);
 [[noreturn]] void wrong_state(std::string_view verb, const WrongState& wrong);
 // The ETag of a task: another one once it was edited.
 std::string etag_of(const Task& task);
-// The task that {id} names; it may be `last`. bad_id, no_such_task.
+// The task that {id} names; it may be `last`. bad_id, no_such_task, names_an_array.
 TaskId task_id_of(const ApiContext& context, const Call& call);
 Task task_of(const ApiContext& context, const Call& call);
 // A body that must be one strict JSON object. bad_json.
 nlohmann::json parse_body(std::string_view body);
-// The ids or the filter in the body of a bulk verb, an object, and whether it is a dry run, for
-// `request`, whose actor and verb are set. invalid_request, unknown_queue, unknown_user,
-// unknown_key, unknown_workflow, unknown_array.
+// The ids, names or filter in the body of a bulk verb, an object, and whether it is a dry run, for
+// `request`, whose actor and verb are set. invalid_request, no_such_task, unknown_queue,
+// unknown_user, unknown_key, unknown_workflow, unknown_array, array_being_submitted.
 void read_targets(const ApiContext& context, const nlohmann::json& body, ControlRequest& request);
+// Of named ranges and arrays what the verb does not apply to, as [{"state","count"}]. Before it is
+// done.
+nlohmann::json unchanged_of(const ApiContext& context, const ControlRequest& request);
 // What was changed. no_such_task, wrong_state, queue_full.
 std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request);
 // The answer to a dry run. The same.

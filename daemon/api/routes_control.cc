@@ -1,15 +1,14 @@
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/filter.h"
+#include "daemon/api/names.h"
 #include "daemon/api/routes.h"
+#include "daemon/task/field_reader.h"
 
 namespace taskd {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t kMaxIds = 10'000;
 
 const std::string& text_at(const json& value, const std::string& pointer) {
   const auto* text = value.get_ptr<const std::string*>();
@@ -17,38 +16,30 @@ const std::string& text_at(const json& value, const std::string& pointer) {
   return *text;
 }
 
-std::vector<TaskId> read_ids(const json& value) {
-  if (!value.is_array() || value.empty() || value.size() > kMaxIds) {
-    invalid_request("#/ids", "must be an array of 1 to 10,000 ids");
-  }
-  std::vector<TaskId> ids;
-  for (const json& item : value) {
-    const bool fits =
-        item.is_number_integer() && item >= 1 && item <= std::numeric_limits<TaskId>::max();
-    if (!fits) invalid_request("#/ids/" + std::to_string(ids.size()), "must be a positive integer");
-    ids.push_back(item.get<TaskId>());
-  }
-  return ids;
-}
-
 }  // namespace
 
 void read_targets(const ApiContext& context, const json& body, ControlRequest& request) {
   for (const auto& [name, value] : body.items()) {
-    if (name == "ids") {
-      request.ids = read_ids(value);
-    } else if (name == "filter") {
+    if (name == "filter") {
       request.filter = filter_of_body(context, request.actor, value);
     } else if (name == "dry_run") {
       if (!value.is_boolean()) invalid_request("#/dry_run", "must be true or false");
       request.dry_run = value.get<bool>();
     } else if (name == "queue" && request.verb == Verb::move) {
       request.queue = text_at(value, "#/queue");
-    } else {
-      invalid_request("#/" + name, "is not known here");
+    } else if (name != "ids" && name != "tasks") {
+      invalid_request("#" + pointer_step(name), "is not known here");
     }
   }
-  if (request.ids.empty() == !request.filter) invalid_request("#", "needs either ids or a filter");
+  if (body.contains("ids") + body.contains("tasks") + body.contains("filter") != 1) {
+    invalid_request("#", "needs exactly one of ids, tasks and filter");
+  }
+  if (!request.filter) {
+    NamedTasks named = read_named(context, request.actor, body);
+    request.ids = std::move(named.ids);
+    named.ids.clear();
+    if (!named.ranges.empty()) request.filter.emplace().ids = named.all();
+  }
   if (request.verb == Verb::move && !body.contains("queue")) {
     invalid_request("#/queue", "must name the queue to move to");
   }
@@ -62,9 +53,12 @@ namespace {
 
 ControlResult control_or_refuse(const ApiContext& context, const ControlRequest& request) {
   ControlResult result = context.store.control(request);
-  if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(context, missing->id);
+  if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
   if (const auto* wrong = std::get_if<WrongState>(&result)) {
     wrong_state(to_string(request.verb), *wrong);
+  }
+  if (const auto* needed = std::get_if<NeededByArray>(&result)) {
+    being_submitted(needed->array, ", and it depends on task " + std::to_string(needed->id));
   }
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
     unknown_queue(unknown->queue, {"#/queue"});
@@ -90,11 +84,21 @@ void remove_files(const ApiContext& context, ControlRequest& request, std::int64
 
 }  // namespace
 
+json unchanged_of(const ApiContext& context, const ControlRequest& request) {
+  json all = json::array();
+  if (!request.filter || request.filter->ids.empty()) return all;
+  for (const auto& [state, count] : context.store.unchanged(request)) {
+    all.push_back({{"state", to_string(state)}, {"count", count}});
+  }
+  return all;
+}
+
 std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request) {
   return std::get<std::vector<ControlChange>>(control_or_refuse(context, request));
 }
 
 Reply preview_reply(const ApiContext& context, const ControlRequest& request) {
+  json unchanged = unchanged_of(context, request);
   const auto preview = std::get<Preview>(control_or_refuse(context, request));
   json counts = json::array();
   for (const auto& [queue, state, count] : preview.counts) {
@@ -105,7 +109,7 @@ Reply preview_reply(const ApiContext& context, const ControlRequest& request) {
                           {"count", preview.count},
                           {"counts", std::move(counts)},
                           {"ids", preview.first},
-                          {"unmade", preview.unmade},
+                          {"unchanged", std::move(unchanged)},
                           {"full_queue", full}});
 }
 
@@ -155,13 +159,12 @@ Reply control_tasks(const ApiContext& context, const Call& call) {
   if (request.dry_run) return preview_reply(context, request);
   std::int64_t freed = 0;
   if (verb == Verb::remove) remove_files(context, request, freed);
-  std::int64_t unmade = 0;
-  request.on_unmade = [&](std::int64_t count) { unmade = count; };
+  json unchanged = unchanged_of(context, request);
   json changed = json::array();
   for (const ControlChange& change : control(context, request)) {
     changed.push_back({{"id", change.id}, {"state", to_string(change.state)}});
   }
-  json answer = {{"changed", std::move(changed)}, {"unmade", unmade}};
+  json answer = {{"changed", std::move(changed)}, {"unchanged", std::move(unchanged)}};
   if (verb == Verb::remove) answer["freed_bytes"] = freed;
   return json_reply(200, answer);
 }

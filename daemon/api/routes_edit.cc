@@ -65,7 +65,7 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
 // False when somebody else was quicker: the patch is for the task as it is then.
 bool try_edit(const ApiContext& context, const EditRequest& request, const std::string& pointer) {
   const EditResult result = context.store.edit(request);
-  if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(context, missing->id);
+  if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
   if (const auto* wrong = std::get_if<WrongState>(&result)) {
     wrong_state(request.retry ? "retry" : "edit", *wrong);
   }
@@ -81,7 +81,7 @@ Reply edit(const ApiContext& context, const Call& call, const json& patch,
   const TaskId id = task_id_of(context, call);
   const auto find = [&] {
     auto task = context.store.get(call.actor, id);
-    if (!task) no_such_task(context, id);
+    if (!task) no_such_task(id);
     return *std::move(task);
   };
   for (;;) {

@@ -58,10 +58,7 @@ std::string name_schedules(const std::vector<std::string>& names) {
     tasks += std::to_string(count) + " " + std::string(to_string(state));
     any_live |= !is_end(state);
   }
-  if (queue.unmade > 0) {
-    tasks += (tasks.empty() ? "" : ", ") + std::to_string(queue.unmade) + " still to be made";
-    any_live = true;
-  }
+  if (tasks.empty()) tasks = "of an array that is being submitted";
   const std::string option = " --queue " + name;
   const std::string cancel = any_live ? "\"taskctl cancel" + option + "\" ends them, " : "";
   throw ProblemError(409, "queue_in_use",

@@ -186,7 +186,7 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
   }
   const auto triggered = found_in<Triggered>(context, call, id, std::move(result));
   const auto task = context.store.get(call.actor, triggered.task);
-  if (!task) no_such_task(context, triggered.task);
+  if (!task) no_such_task(triggered.task);
   JsonWriter writer;
   writer.begin('{');
   write_task(writer, *task);

@@ -56,7 +56,7 @@ std::vector<TaskId> send(const ApiContext& context, ControlRequest request, int 
     for (const ControlChange& task : running) reached.push_back(task.id);
     missing = context.running.signal_all(reached, signal);
   };
-  if (!request.filter) check_reachable(context, request);
+  if (!request.ids.empty()) check_reachable(context, request);
   control(context, request);
   if (missing) not_there(*missing);
   return reached;
@@ -74,7 +74,7 @@ Reply signal_task(const ApiContext& context, const Call& call) {
   request.ids = {task_id_of(context, call)};
   send(context, request, signal);
   const auto task = context.store.get(call.actor, request.ids.front());
-  if (!task) no_such_task(context, request.ids.front());  // TERM, and removed since
+  if (!task) no_such_task(request.ids.front());  // TERM, and removed since
   return written_reply(200, task_to_text(*task));
 }
 
@@ -87,11 +87,12 @@ Reply signal_tasks(const ApiContext& context, const Call& call) {
   request.verb = Verb::signal;
   read_targets(context, body, request);
   if (request.dry_run) return preview_reply(context, request);
+  json unchanged = unchanged_of(context, request);
   json changed = json::array();
   for (const TaskId id : send(context, request, signal)) {
     changed.push_back({{"id", id}, {"state", to_string(State::running)}});
   }
-  return json_reply(200, {{"changed", std::move(changed)}});
+  return json_reply(200, {{"changed", std::move(changed)}, {"unchanged", std::move(unchanged)}});
 }
 
 }  // namespace taskd

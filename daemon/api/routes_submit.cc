@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/batch_size.h"
+#include "daemon/api/names.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
 #include "daemon/base/digest.h"
@@ -175,15 +176,19 @@ using PointerTo = std::function<std::string(std::size_t)>;
   invalid_fields("invalid_task", std::move(errors));
 }
 
-[[noreturn]] void refuse_dependency(const UnknownDependency& unknown, const SubmitRequest& request,
-                                    const PointerTo& pointer_of) {
-  const auto& dependencies = request.tasks[unknown.index].spec.flow.depends_on;
-  std::size_t place = 0;
-  while (place < dependencies.size() && dependencies[place].task != unknown.task) ++place;
-  const std::string detail = "there is no task " + std::to_string(unknown.task);
-  throw ProblemError(
-      422, "unknown_dependency", detail,
-      {{pointer_of(unknown.index) + "/depends_on/" + std::to_string(place), detail}});
+// Whether the submit takes seconds, in which its thread is missing elsewhere.
+bool has_large_array(const SubmitRequest& request) {
+  constexpr std::int64_t kManyTasks = 10'000;
+  std::int64_t tasks = 0;
+  for (const NewTask& task : request.tasks) tasks += task.array ? task.array->count() : 0;
+  return tasks > kManyTasks;
+}
+
+[[noreturn]] void refuse_dependency(const UnknownDependency& unknown, const PointerTo& pointer_of) {
+  // It was there a moment ago, when its name was resolved.
+  const std::string detail = "there is no task " + std::to_string(unknown.task) + " any more";
+  throw ProblemError(422, "unknown_dependency", detail,
+                     {{pointer_of(unknown.index) + "/depends_on", detail}});
 }
 
 }  // namespace
@@ -219,7 +224,7 @@ Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& reque
   if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, pointer_to);
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
   if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
-    refuse_dependency(*gone, request, pointer_to);
+    refuse_dependency(*gone, pointer_to);
   }
   if (std::holds_alternative<KeyReused>(result)) {
     throw ProblemError(422, "idempotency_key_reused",
@@ -236,10 +241,15 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   json body = parse_body(call.body);
   const bool batch = body.contains("tasks");
   request.tasks = read_tasks(context, call, std::move(body), batch);
+  BatchSize size("batch", "invalid_request", [](std::int64_t) {});
   for (std::size_t i = 0; i < request.tasks.size(); ++i) {
     check_task(context, call.actor, call.actor.uid, pointer_to(batch, i), request.tasks[i].spec);
+    resolve_dependencies(context, call.actor, pointer_to(batch, i), request.tasks[i]);
+    size.add_dependencies(request.tasks[i].spec.flow.depends_on.size(), pointer_to(batch, i));
   }
 
+  std::optional<ConnectionPool::StreamSlot> slot;
+  if (has_large_array(request)) slot.emplace(call.pool, call.actor, call.turn);
   Submitted submitted =
       submit_or_refuse(context, request, [&](std::size_t i) { return pointer_to(batch, i); });
   if (submitted.repeated || submitted.any_existing) {

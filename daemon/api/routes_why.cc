@@ -9,7 +9,7 @@ Reply show_why(const ApiContext& context, const Call& call) {
   call.query.finish();
   const TaskId id = task_id_of(context, call);
   const auto why = context.store.why(call.actor, id);
-  if (!why) no_such_task(context, id);
+  if (!why) no_such_task(id);
   nlohmann::json answer = why_to_json(*why);
   answer["id"] = id;
   answer["text"] =

@@ -1,10 +1,12 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/batch_size.h"
+#include "daemon/api/names.h"
 #include "daemon/api/page.h"
 #include "daemon/api/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
+#include "daemon/task/spec_merge.h"
 
 namespace taskd {
 namespace {
@@ -28,10 +30,23 @@ Workflow workflow_of(const ApiContext& context, const Call& call) {
   return *std::move(workflow);
 }
 
+// Takes what the tasks have in common out of the body.
+json take_defaults(json& body) {
+  const auto found = body.find("defaults");
+  if (found == body.end()) return json::object();
+  json defaults = std::move(*found);
+  body.erase(found);
+  FieldErrors errors = check_defaults(defaults, "#/defaults");
+  if (!errors.empty()) invalid_fields("invalid_workflow", std::move(errors));
+  return defaults;
+}
+
 void complete_tasks(const ApiContext& context, const Call& call, json& body) {
+  const json defaults = take_defaults(body);
   BatchSize size("workflow", "invalid_workflow",
                  [&](std::int64_t bytes) { call.turn.grow(bytes); });
   const auto complete = [&](json& task, const std::string& pointer) {
+    if (task.is_object()) fill_in(task, defaults);
     complete_task(context, pointer, task);
     size.add(task, pointer);
   };
@@ -51,6 +66,7 @@ SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflo
   request.workflow = workflow.name;
   for (WorkflowStep& step : workflow.steps) {
     check_task(context, call.actor, call.actor.uid, step.pointer, step.task.spec);
+    resolve_dependencies(context, call.actor, step.pointer, step.task);
     request.steps.push_back({step.name, std::move(step.needs)});
     request.tasks.push_back(std::move(step.task));
   }

@@ -65,8 +65,7 @@ json queue_to_json(const QueueInfo& queue) {
               {"defaults", json::parse(settings.defaults)},
               {"paused", nullptr},
               {"draining", queue.draining},
-              {"counts", counts_to_json(queue.counts)},
-              {"unmade", queue.unmade}};
+              {"counts", counts_to_json(queue.counts)}};
   if (queue.paused) {
     out["paused"] = {{"at", format_rfc3339(queue.paused->at)},
                      {"user", queue.paused->uid},
@@ -102,7 +101,6 @@ QueueInfo queue_from_json(const json& object) {
     for (const State state : kAllStates)
       queue.counts[static_cast<std::size_t>(state)] =
           object.at("counts").value(std::string(to_string(state)), std::int64_t{0});
-    queue.unmade = object.value("unmade", std::int64_t{0});
   } catch (const json::exception& e) {
     throw std::runtime_error(std::string("the queue cannot be read: ") + e.what());
   }

@@ -16,16 +16,29 @@ void write_one(const Write& write, TaskId id, const DependencyEnd& end) {
   write(text + ",\"result\":" + end.result.value_or("null") + "}");
 }
 
+void write_array(const Write& write, const ArrayInfo& array) {
+  write(nlohmann::json{
+      {"array", array.id}, {"count", array.count}, {"succeeded", array.succeeded}}
+            .dump());
+}
+
 }  // namespace
 
 JobFile dependencies_file(TaskStore& store, const Claim& claim) {
   return {kDependenciesFile, "TASKD_DEPENDENCIES_FILE", [&](const Write& write) {
             std::string_view before = "[";
             for (const Dependency& dependency : store.dependencies(claim.task)) {
-              const auto end = store.dependency_end(claim.task, dependency.task);
-              if (!end) continue;
-              write(before);
-              write_one(write, dependency.task, *end);
+              if (dependency.whole_array) {
+                const auto array = store.array({.uid = 0, .admin = true}, dependency.task);
+                if (!array) continue;
+                write(before);
+                write_array(write, *array);
+              } else {
+                const auto end = store.dependency_end(claim.task, dependency.task);
+                if (!end) continue;
+                write(before);
+                write_one(write, dependency.task, *end);
+              }
               before = ",\n";
             }
             write(before == "[" ? "[]\n" : "]\n");

@@ -50,7 +50,6 @@ struct QueueInfo {
   std::optional<QueuePause> paused;  // nothing is started
   bool draining = false;             // nothing is taken
   std::int64_t counts[8] = {};       // by State
-  std::int64_t unmade = 0;           // tasks of arrays still to be made; the capacity counts them
 };
 
 }  // namespace taskd

@@ -1,45 +1,49 @@
-// Arrays, as the writer sees them: of a large one the first tasks are made with the submit,
-// the others after it, some hundred a commit.
+// Arrays, as the writer sees them. The rows of a large one are made in several commits, the first
+// of which stores what is to be made; the array is acknowledged, and can be named, once it is whole.
+// After a crash between two of these commits the timekeeper makes the rest.
 //
-// Used by the writer thread alone.
+// Used by the writer thread, but for find_unfinished().
 #pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "daemon/store/transaction.h"
 
 namespace taskd {
 
-// Makes the first tasks of `task.array`, with their dependencies about so many `rows`, and sets
-// the ids of the others aside. Returns the first.
+struct UnfinishedArray {
+  TaskId id = 0;
+  std::uint32_t uid = 0;
+  NewTask task;      // as it was submitted
+  std::string spec;  // as stored, shared by its tasks
+  std::optional<WallTime> due_at;
+  WallTime created_at;
+};
+
+// Stores the array of `task` and makes its first tasks, which are about `rows` rows. `spec` is
+// spec_to_stored(task.spec). Returns the first task.
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
-                        std::optional<WallTime> due_at, std::int64_t rows);
+                        const std::string& spec, std::optional<WallTime> due_at, std::int64_t rows);
 
-// Arrays take turns, in rounds of those that there were when the round began: so neither a huge one
-// holds up the others, nor many that come one after the other hold up an older one.
-struct ArrayTurns {
-  TaskId latest = 0;     // was made more of
-  TaskId round_end = 0;  // the last of this round
-};
-// Makes some more tasks of the next array. False: all are complete.
-bool expand_arrays(Transaction& transaction, ArrayTurns& turns);
+// The first array in the range of ids that is not whole. For a reader, since it parses a spec.
+std::optional<UnfinishedArray> find_unfinished(Connection& db, IdRange ids);
+// Makes some more of its tasks, in some ten milliseconds. False: it is whole.
+bool make_more(Transaction& transaction, const UnfinishedArray& array);
 
-// What of an array has not been made.
-struct Unmade {
-  StoredTask task;  // as each of them would be, but for its id and index
-  std::int64_t count = 0;
-};
-std::vector<Unmade> unmade_arrays(Connection& db);
-bool has_unmade(Connection& db);
-// As a hold, a release and a move do with tasks: it is what the rest will be.
-void hold_unmade(Connection& db, TaskId array, bool hold);
-void move_unmade(Connection& db, TaskId array, const std::string& queue);
-// How many tasks these will be in the queue.
+// How many tasks are still to be made in the queue.
 std::int64_t count_unmade(Connection& db, const std::string& queue);
 
-// `task` is about to be removed: what it was to the tasks that are not made yet, they will not be
-// able to ask any more.
-void settle_unmade(Connection& db, TaskId task);
+// An unfinished array that depends on the task, which may not be removed before it is whole: what it
+// was to the array, the tasks that are still to be made could not ask any more.
+std::optional<TaskId> unfinished_dependant(Connection& db, TaskId task);
 
-// Whatever of the array has not been made is not made any more.
-void end_array(Connection& db, TaskId array);
+// Counts one more (or less, -1) of its tasks in this end. Whether by that all have ended, or not all
+// any more.
+bool count_end(Connection& db, TaskId array, State end, int change);
+
+// After the last of its tasks is removed.
+void forget_unused_array(Connection& db, TaskId array);
 
 }  // namespace taskd

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "daemon/store/arrays.h"
 #include "daemon/store/dependencies.h"
 #include "daemon/store/store_impl.h"
 
@@ -125,6 +126,11 @@ std::optional<ControlResult> refuse_ids(Transaction& transaction, const ControlR
     if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
       return WrongState{id, task->row.state};
     }
+    if (request.verb == Verb::remove) {
+      if (const auto array = unfinished_dependant(transaction.db(), id)) {
+        return NeededByArray{id, *array};
+      }
+    }
     if (const std::string& key = task->spec.flow.unique.key;
         request.verb == Verb::retry && !key.empty()) {
       if (const auto twin = find_twin(transaction.db(), id, task->uid, key)) {
@@ -206,7 +212,6 @@ ControlChange apply_verb(Transaction& transaction, const ControlRequest& request
       request_cancel(transaction, task, note);
       break;
     case Effect::remove:
-      keep_meaning(transaction, task.id);
       transaction.remove(task, note);
       break;
     case Effect::note:
@@ -248,8 +253,7 @@ WhenFull when_full(Verb verb) {
   return helps ? WhenFull::use_ballast : WhenFull::refuse;
 }
 
-ControlResult TaskStore::control(const ControlRequest& request) {
-  if (request.filter) return request.dry_run ? preview_filter(request) : control_filter(request);
+ControlResult TaskStore::control_ids(const ControlRequest& request) {
   const std::vector<TaskId> ids = sorted_once(request.ids);
   ControlResult result;
   bool done = false;
@@ -257,12 +261,33 @@ ControlResult TaskStore::control(const ControlRequest& request) {
     result = impl_->write(when_full(request.verb), [&](Transaction& transaction) -> ControlResult {
       done = !must_update_first(transaction, request, ids);
       if (!done) return {};
-      return control_ids(transaction, request, ids);
+      return taskd::control_ids(transaction, request, ids);
     });
   }
   const auto* changes = std::get_if<std::vector<ControlChange>>(&result);
   if (changes != nullptr && request.on_commit) request.on_commit(*changes);
   return result;
+}
+
+ControlResult TaskStore::control(const ControlRequest& request) {
+  if (!request.filter) return control_ids(request);
+  const auto control_rest = [&] {
+    return request.dry_run ? preview_filter(request) : control_filter(request);
+  };
+  if (request.ids.empty()) return control_rest();
+  ControlResult first = control_ids(request);
+  auto* changes = std::get_if<std::vector<ControlChange>>(&first);
+  auto* preview = std::get_if<Preview>(&first);
+  if (changes == nullptr && preview == nullptr) return first;
+  ControlResult rest = control_rest();
+  if (const auto* more = std::get_if<std::vector<ControlChange>>(&rest)) {
+    changes->insert(changes->end(), more->begin(), more->end());
+  } else if (const auto* found = std::get_if<Preview>(&rest)) {
+    preview->add(*found);
+  } else {
+    return rest;
+  }
+  return first;
 }
 
 }  // namespace taskd

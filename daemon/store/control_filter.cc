@@ -70,6 +70,7 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     if (!task || !matches(*request.filter, *task)) continue;
     const State state = task->row.state;
     if (!changes_something(request, state, task->spec.queue)) continue;
+    if (request.verb == Verb::remove && unfinished_dependant(transaction.db(), id)) continue;
     if (request.verb == Verb::retry &&
         (find_twin(transaction.db(), id, task->uid, task->spec.flow.unique.key) ||
          was_skipped(transaction.db(), id))) {
@@ -124,40 +125,24 @@ std::int64_t room_of(Connection& db, const QueueInfo& queue) {
   return std::max<std::int64_t>(queue.settings.capacity - waiting, 0);
 }
 
-bool changes_unmade(const ControlRequest& request, const StoredTask& task) {
-  const bool held = task.row.state == State::held;
-  return request.verb == Verb::cancel || (request.verb == Verb::hold && !held) ||
-         (request.verb == Verb::release && held) ||
-         (request.verb == Verb::move && task.spec.queue != request.queue);
-}
-
-// The arrays of which the verb changes what is not made yet.
-std::vector<Unmade> unmade_of(Connection& db, const ControlRequest& request) {
-  std::vector<Unmade> all = unmade_arrays(db);
-  std::erase_if(all, [&](const Unmade& unmade) {
-    return !changes_unmade(request, unmade.task) || !is_visible(request.actor, unmade.task) ||
-           !matches(*request.filter, unmade.task);
-  });
-  return all;
-}
-
-std::int64_t count_all(const std::vector<Unmade>& all) {
-  std::int64_t sum = 0;
-  for (const Unmade& unmade : all) sum += unmade.count;
-  return sum;
-}
-
-void control_unmade(Connection& db, const ControlRequest& request, TaskId array) {
-  if (request.verb == Verb::cancel) {
-    end_array(db, array);
-  } else if (request.verb == Verb::move) {
-    move_unmade(db, array, request.queue);
-  } else {
-    hold_unmade(db, array, request.verb == Verb::hold);
-  }
-}
-
 }  // namespace
+
+void Preview::add(const Preview& more) {
+  count += more.count;
+  for (const Count& one : more.counts) {
+    const auto same = std::find_if(counts.begin(), counts.end(), [&](const Count& mine) {
+      return mine.queue == one.queue && mine.state == one.state;
+    });
+    if (same != counts.end()) {
+      same->count += one.count;
+    } else {
+      counts.push_back(one);
+    }
+  }
+  first.insert(first.end(), more.first.begin(), more.first.end());
+  if (first.size() > kMaxPreviewed) first.resize(kMaxPreviewed);
+  if (full_queue.empty()) full_queue = more.full_queue;
+}
 
 void PreviewCounter::add(TaskId id, State state, const std::string& queue) {
   ++preview_.count;
@@ -172,31 +157,8 @@ Preview PreviewCounter::take() {
   return std::move(preview_);
 }
 
-std::optional<ControlResult> TaskStore::control_arrays(const ControlRequest& request) {
-  const bool any = impl_->read([&](Connection& db) { return !unmade_of(db, request).empty(); });
-  if (!any) return std::nullopt;
-  using Refusal = std::optional<ControlResult>;
-  std::int64_t count = 0;
-  Refusal refusal = impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> Refusal {
-    const std::vector<Unmade> all = unmade_of(transaction.db(), request);
-    if (request.verb == Verb::move && !all.empty()) {
-      if (auto full = find_refusal(transaction, request.queue, count_all(all))) {
-        return std::visit([](auto& why) { return ControlResult(std::move(why)); }, *full);
-      }
-    }
-    for (const Unmade& unmade : all) {
-      control_unmade(transaction.db(), request, unmade.task.array->array);
-    }
-    count = count_all(all);
-    return std::nullopt;
-  });
-  if (!refusal && count > 0 && request.on_unmade) request.on_unmade(count);
-  return refusal;
-}
-
 ControlResult TaskStore::control_filter(const ControlRequest& request) {
   if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
-  if (auto refused = control_arrays(request)) return *std::move(refused);
   std::vector<ControlChange> changes;
   std::optional<ControlResult> stopped;
   const auto read = [&](auto query) { return impl_->read(query); };
@@ -230,19 +192,17 @@ ControlResult TaskStore::preview_filter(const ControlRequest& request) {
   UniqueKeys retried;
   PreviewCounter counter;
   const auto read = [&](auto query) { return impl_->read(query); };
-  const std::int64_t unmade =
-      count_all(read([&](Connection& db) { return unmade_of(db, request); }));
-  if (request.verb == Verb::move && unmade > 0 && (room[request.queue] -= unmade) < 0) {
-    counter.stop_at(request.queue);
-    return counter.take();
-  }
   walk(request, read, [&](const std::vector<TaskId>& ids) {
     return read(
         [&](Connection& db) { return preview_chunk(db, request, ids, room, retried, counter); });
   });
-  Preview preview = counter.take();
-  preview.unmade = unmade;
-  return preview;
+  return counter.take();
+}
+
+std::map<State, std::int64_t> TaskStore::unchanged(const ControlRequest& request) {
+  std::map<State, std::int64_t> counts = state_counts(request.actor, request.filter->ids);
+  for (const State state : states_for(request)) counts.erase(state);
+  return counts;
 }
 
 }  // namespace taskd

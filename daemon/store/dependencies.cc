@@ -1,9 +1,10 @@
 #include "daemon/store/dependencies.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <limits>
 
 #include "daemon/flow/links.h"
-#include "daemon/store/arrays.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -87,7 +88,23 @@ bool has_broken_link(Connection& db, TaskId task) {
   return has_link(db, task, LinkState::failed) || has_link(db, task, LinkState::skipped);
 }
 
+// A whole array: it counts how its tasks ended, also those that are gone.
+Upstream look_at_array(Connection& db, TaskId id) {
+  Query row = db.query("SELECT count, ended, succeeded, failed FROM arrays WHERE id = ?1");
+  if (!row.bind(id).step()) return Upstream::removed;
+  const std::int64_t count = row.int64(0);
+  if (row.int64(1) < count) return Upstream::active;
+  if (row.int64(2) == count) return Upstream::succeeded;
+  if (row.int64(2) > 0 || row.int64(3) > 0) return Upstream::failed;
+  // All was cancelled; since its tasks have the same links, one tells whether because of them.
+  Query newest = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_of_array WHERE array_id = ?1 ORDER BY id DESC LIMIT 1");
+  const bool skipped = newest.bind(id).step() && has_broken_link(db, newest.int64(0));
+  return skipped ? Upstream::skipped : Upstream::failed;
+}
+
 Upstream look_at_upstream(Connection& db, TaskId id) {
+  if (id < 0) return look_at_array(db, -id);
   Query row = db.query("SELECT state FROM tasks WHERE id = ?1");
   if (!row.bind(id).step()) return Upstream::removed;
   const State state = row.state(0);
@@ -132,7 +149,9 @@ Links judge_all(Transaction& transaction, TaskId task, const Dependant& dependan
 }
 
 Note note_of(std::string_view type, TaskId upstream) {
-  return {.type = type, .detail = "dependency=" + std::to_string(upstream)};
+  const std::string id = upstream < 0 ? "array " + std::to_string(-upstream)
+                                      : std::to_string(upstream);
+  return {.type = type, .detail = "dependency=" + id};
 }
 
 void start(Transaction& transaction, StoredTask& task, const Note& note) {
@@ -255,12 +274,23 @@ std::optional<TaskId> next_left(Connection& db, TaskId behind) {
   return row.int64(0);
 }
 
+std::optional<TaskId> array_of(Connection& db, TaskId task) {
+  Query row = db.query("SELECT array_id FROM tasks WHERE id = ?1 AND array_id IS NOT NULL");
+  if (!row.bind(task).step()) return std::nullopt;
+  return row.int64(0);
+}
+
 }  // namespace
+
+TaskId upstream_id(const Dependency& dependency) {
+  return dependency.whole_array ? -dependency.task : dependency.task;
+}
 
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
                                               const TaskFlow& flow) {
   for (const Dependency& dependency : flow.depends_on) {
-    Query row = db.query("SELECT uid FROM tasks WHERE id = ?1");
+    Query row = dependency.whole_array ? db.query("SELECT uid FROM arrays WHERE id = ?1")
+                                       : db.query("SELECT uid FROM tasks WHERE id = ?1");
     const bool visible =
         row.bind(dependency.task).step() && (actor.admin || row.uid(0) == actor.uid);
     if (!visible) return dependency.task;
@@ -273,7 +303,10 @@ std::vector<Dependency> load_dependencies(Connection& db, TaskId task) {
       db.query("SELECT on_task, on_end FROM dependencies WHERE task_id = ?1 ORDER BY place");
   rows.bind(task);
   std::vector<Dependency> all;
-  while (rows.step()) all.push_back({rows.int64(0), rows.word(1, parse_dependency_on)});
+  while (rows.step()) {
+    const TaskId upstream = rows.int64(0);
+    all.push_back({std::abs(upstream), rows.word(1, parse_dependency_on), upstream < 0});
+  }
   return all;
 }
 
@@ -288,7 +321,7 @@ bool has_open_links(Connection& db, TaskId task) {
 
 bool has_open_links(Connection& db, const TaskFlow& flow) {
   return std::any_of(flow.depends_on.begin(), flow.depends_on.end(), [&](const Dependency& one) {
-    return judge(LinkState::pending, look_at_upstream(db, one.task), one.on,
+    return judge(LinkState::pending, look_at_upstream(db, upstream_id(one)), one.on,
                  flow.on_dependency_failed, Standing::blocked) != LinkState::met;
   });
 }
@@ -298,18 +331,18 @@ void insert_dependencies(Transaction& transaction, const StoredTask& task) {
   const TaskFlow& flow = task.spec.flow;
   std::int64_t place = 0;
   for (const Dependency& dependency : flow.depends_on) {
-    LinkState state = judge(LinkState::pending, look_at_upstream(db, dependency.task),
+    LinkState state = judge(LinkState::pending, look_at_upstream(db, upstream_id(dependency)),
                             dependency.on, flow.on_dependency_failed, Standing::blocked);
     if (state == LinkState::failed || state == LinkState::skipped) {
       // Looked at with the command's end, as if the upstream had ended just now; no older dependant
       // of it needs to be.
       state = LinkState::pending;
-      transaction.add_moved(dependency.task, task.id - 1);
+      transaction.add_moved(upstream_id(dependency), task.id - 1);
     }
     db.run(
         "INSERT INTO dependencies (task_id, on_task, on_end, state, place)"
         " VALUES (?1, ?2, ?3, ?4, ?5)",
-        task.id, dependency.task, taskd::to_string(dependency.on), to_string(state), place++);
+        task.id, upstream_id(dependency), taskd::to_string(dependency.on), to_string(state), place++);
   }
 }
 
@@ -356,7 +389,7 @@ void settle_dependencies(Transaction& transaction) {
 bool update_dependants(Transaction& transaction, TaskId& latest) {
   Connection& db = transaction.db();
   auto next = next_left(db, latest);
-  if (!next) next = next_left(db, 0);
+  if (!next) next = next_left(db, std::numeric_limits<TaskId>::min());
   if (!next) return false;
   latest = *next;
   walk_on(transaction, latest, left_behind(db, latest).value_or(0));
@@ -364,17 +397,17 @@ bool update_dependants(Transaction& transaction, TaskId& latest) {
 }
 
 bool update_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks) {
-  for (const TaskId upstream : tasks) {
-    const auto after = left_behind(transaction.db(), upstream);
-    if (!after) continue;
-    walk_on(transaction, upstream, *after);
-    return true;
-  }
-  return false;
-}
-
-void keep_meaning(Transaction& transaction, TaskId task) {
-  settle_unmade(transaction.db(), task);
+  Connection& db = transaction.db();
+  const auto update = [&](TaskId upstream) {
+    const auto after = left_behind(db, upstream);
+    if (after) walk_on(transaction, upstream, *after);
+    return after.has_value();
+  };
+  return std::any_of(tasks.begin(), tasks.end(), [&](TaskId task) {
+    if (update(task)) return true;
+    const auto array = array_of(db, task);
+    return array && update(-*array);
+  });
 }
 
 }  // namespace taskd

@@ -16,6 +16,10 @@
 
 namespace taskd {
 
+// The other end of a link as its row has it: a task, or a whole array as its id below zero. Links to
+// it are looked at when its last task has ended, or when one of them is tried again.
+TaskId upstream_id(const Dependency& dependency);
+
 // The dependency that names no task which the actor may see.
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
                                               const TaskFlow& flow);
@@ -50,8 +54,5 @@ void settle_dependencies(Transaction& transaction);
 bool update_dependants(Transaction& transaction, TaskId& latest);
 // The same for one of these tasks. False: nothing is left about any of them.
 bool update_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks);
-// The task is about to be removed, and update_dependants_of() has returned false: its links keep
-// what it meant.
-void keep_meaning(Transaction& transaction, TaskId task);
 
 }  // namespace taskd

@@ -1,4 +1,5 @@
 // The reads.
+#include <algorithm>
 #include <stdexcept>
 
 #include "daemon/flow/needs.h"
@@ -41,6 +42,11 @@ Attempt read_attempt(const Query& row, TaskId task) {
 }
 
 }  // namespace
+
+bool sees(Connection& db, const Actor& actor, TaskId id) {
+  Query row = db.query("SELECT uid FROM tasks WHERE id = ?1");
+  return row.bind(id).step() && (actor.admin || row.uid(0) == actor.uid);
+}
 
 Task to_task(Connection& db, StoredTask stored) {
   Task task;
@@ -85,9 +91,9 @@ Task name_owner(const TaskStore& store, Task task) {
 
 std::optional<Task> TaskStore::get(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Task> {
-    std::optional<StoredTask> task = load_task(db, id);
-    if (!task || !is_visible(actor, *task)) return std::nullopt;
-    return name_owner(*this, to_task(db, *std::move(task)));
+    // Before a spec is read, which takes long where it is large.
+    if (!taskd::sees(db, actor, id)) return std::nullopt;
+    return name_owner(*this, to_task(db, must_load(db, id)));
   });
 }
 
@@ -112,13 +118,18 @@ bool TaskStore::has_workflow(const Actor& actor, WorkflowId id) {
   });
 }
 
-bool TaskStore::has_array(const Actor& actor, TaskId id) {
-  return impl_->read([&](Connection& db) {
-    // All its tasks are of one user; those that were made may be gone already.
+std::optional<ArrayInfo> TaskStore::array(const Actor& actor, TaskId id) {
+  return impl_->read([&](Connection& db) -> std::optional<ArrayInfo> {
     Query row = db.query(
-        "SELECT uid FROM tasks WHERE array_id = ?1"
-        " UNION ALL SELECT uid FROM arrays_to_expand WHERE array_id = ?1 LIMIT 1");
-    return row.bind(id).step() && (actor.admin || row.uid(0) == actor.uid);
+        "SELECT uid, first_index, step, count, made, ended, succeeded FROM arrays WHERE id = ?1");
+    if (!row.bind(id).step() || !(actor.admin || row.uid(0) == actor.uid)) return std::nullopt;
+    return ArrayInfo{.id = id,
+                     .first_index = row.int64(1),
+                     .step = row.int64(2),
+                     .count = row.int64(3),
+                     .made = row.int64(4),
+                     .ended = row.int64(5),
+                     .succeeded = row.int64(6)};
   });
 }
 
@@ -147,23 +158,77 @@ MachineUse TaskStore::machine_use() {
   });
 }
 
-bool TaskStore::is_unmade(TaskId id) {
-  return impl_->read([&](Connection& db) {
+std::optional<TaskId> TaskStore::last(const Actor& actor) {
+  return impl_->read([&](Connection& db) -> std::optional<TaskId> {
     Query row = db.query(
-        "SELECT 1 FROM arrays_to_expand WHERE ?1 >= array_id + next AND ?1 < array_id + count");
-    return row.bind(id).step();
+        "SELECT coalesce(array_id, id) FROM tasks INDEXED BY tasks_of_user"
+        " WHERE uid = ?1 AND schedule_id IS NULL ORDER BY id DESC LIMIT 1");
+    if (!row.bind(actor.uid).step()) return std::nullopt;
+    return row.int64(0);
   });
 }
 
-std::optional<TaskId> TaskStore::last(const Actor& actor) {
-  return impl_->read([&](Connection& db) -> std::optional<TaskId> {
-    ListRequest newest;
-    newest.actor = actor;
-    newest.limit = 1;
-    const std::vector<TaskId> ids = select_ids(db, newest);
-    if (ids.empty()) return std::nullopt;
-    return ids.front();
+bool TaskStore::sees(const Actor& actor, TaskId id) {
+  return impl_->read([&](Connection& db) { return taskd::sees(db, actor, id); });
+}
+
+// A user's own are found among very many of others by their index.
+std::map<State, std::int64_t> TaskStore::state_counts(const Actor& actor,
+                                                      const std::vector<IdRange>& ids) {
+  return impl_->read([&](Connection& db) {
+    std::map<State, std::int64_t> counts;
+    for (const IdRange& range : ids) {
+      Query rows = actor.admin
+                       ? db.query(
+                             "SELECT state, count(*) FROM tasks NOT INDEXED"
+                             " WHERE ?1 IS NOT NULL AND id BETWEEN ?2 AND ?3 GROUP BY state")
+                       : db.query(
+                             "SELECT state, count(*) FROM tasks INDEXED BY tasks_of_user"
+                             " WHERE uid = ?1 AND id BETWEEN ?2 AND ?3 GROUP BY state");
+      rows.bind(actor.uid, range.first, range.last);
+      while (rows.step()) counts[rows.state(0)] += rows.int64(1);
+    }
+    return counts;
   });
+}
+
+std::optional<TaskId> TaskStore::first_open(const Actor& actor, const std::vector<IdRange>& ids,
+                                            TaskId from) {
+  return impl_->read([&](Connection& db) -> std::optional<TaskId> {
+    for (const IdRange& range : ids) {
+      if (range.last < from) continue;
+      Query row = actor.admin
+                      ? db.query(
+                            "SELECT id FROM tasks NOT INDEXED WHERE ?1 IS NOT NULL"
+                            " AND id BETWEEN ?2 AND ?3 AND ended_at_ms IS NULL ORDER BY id LIMIT 1")
+                      : db.query(
+                            "SELECT id FROM tasks INDEXED BY tasks_of_user WHERE uid = ?1"
+                            " AND id BETWEEN ?2 AND ?3 AND ended_at_ms IS NULL ORDER BY id LIMIT 1");
+      if (row.bind(actor.uid, std::max(range.first, from), range.last).step()) return row.int64(0);
+    }
+    return std::nullopt;
+  });
+}
+
+EndedCounts TaskStore::count_ends(const Actor& actor, const std::vector<IdRange>& ids) {
+  EndedCounts ends;
+  std::vector<IdRange> others;
+  for (const IdRange& range : ids) {
+    const auto info = array(actor, range.first);
+    if (!info || info->last_id() != range.last) {
+      others.push_back(range);
+      continue;
+    }
+    ends.count += info->count;
+    ends.ended += info->ended;
+    ends.succeeded += info->succeeded;
+  }
+  for (const auto& [state, count] : state_counts(actor, others)) {
+    ends.count += count;
+    if (is_end(state)) ends.ended += count;
+    if (state == State::succeeded) ends.succeeded += count;
+  }
+  return ends;
 }
 
 std::vector<Attempt> TaskStore::attempts(TaskId id, int after, int limit) {

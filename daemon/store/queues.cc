@@ -93,13 +93,6 @@ void read_counts(Connection& db, QueueInfo& info) {
   Query counts = db.query("SELECT state, count FROM counters WHERE queue = ?1");
   counts.bind(info.settings.name);
   while (counts.step()) info.counts[static_cast<std::size_t>(counts.state(0))] = counts.int64(1);
-  info.unmade = count_unmade(db, info.settings.name);
-}
-
-QueueInfo info_of(Transaction& transaction, const std::string& queue) {
-  QueueInfo info = transaction.queues().info(queue);
-  info.unmade = count_unmade(transaction.db(), queue);
-  return info;
 }
 
 }  // namespace
@@ -148,7 +141,7 @@ QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bo
         apply(transaction.db(), patch, before);
         note(transaction, "queue_set", actor, "queue=" + patch.name);
         reload(transaction);
-        return info_of(transaction, patch.name);
+        return transaction.queues().info(patch.name);
       });
   if (patch.defaults && std::holds_alternative<QueueInfo>(result)) load_queue_defaults();
   return result;
@@ -161,7 +154,7 @@ QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queu
     set_row(transaction, actor, queue, verb, why);
     note(transaction, event_type(verb), actor, "queue=" + queue + reason_detail(why));
     reload(transaction);
-    return info_of(transaction, queue);
+    return transaction.queues().info(queue);
   });
 }
 
@@ -169,10 +162,10 @@ QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue
   QueueResult result =
       impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
         if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
-        const QueueInfo info = info_of(transaction, queue);
+        const QueueInfo info = transaction.queues().info(queue);
         std::vector<std::string> schedules = schedules_of(transaction.db(), queue);
-        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 || info.unmade > 0 ||
-            !schedules.empty()) {
+        if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 ||
+            count_unmade(transaction.db(), queue) > 0 || !schedules.empty()) {
           return QueueInUse{info, std::move(schedules)};
         }
         transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);

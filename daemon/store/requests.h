@@ -105,12 +105,19 @@ struct FinishResult {
 enum class Verb { cancel, retry, hold, release, remove, move, signal };
 std::string_view to_string(Verb);
 
+// Ids from `first` to `last`.
+struct IdRange {
+  TaskId first = 1;
+  TaskId last = std::numeric_limits<TaskId>::max();
+  bool operator==(const IdRange&) const = default;
+};
+
 struct Filter {
-  std::vector<State> states;  // empty = any
+  std::vector<IdRange> ids = {};  // in order, none twice; empty = any
+  std::vector<State> states;      // empty = any
   std::optional<std::string> queue;
   std::optional<std::string> name;
   std::optional<std::uint32_t> uid;
-  std::optional<TaskId> array;  // id of its first task
   std::optional<WorkflowId> workflow;
   std::vector<std::pair<std::string, std::string>> labels;  // all must match
   std::optional<WallTime> since;                            // created at or after
@@ -123,12 +130,6 @@ struct Filter {
   bool operator==(const Filter&) const = default;
 };
 
-// Ids from `first` to `last`.
-struct IdRange {
-  TaskId first = 1;
-  TaskId last = std::numeric_limits<TaskId>::max();
-};
-
 struct ControlChange {
   TaskId id = 0;
   State state = State::queued;    // afterwards; for `remove`, before
@@ -136,8 +137,8 @@ struct ControlChange {
   int attempts = 0;               // how many it has had
 };
 
-// Either ids (all or nothing) or a filter: whatever the verb applies to among the tasks that were
-// there when the call began. A filter is worked off in commits of some hundred tasks, so that it
+// Ids (all or nothing), then a filter: whatever the verb applies to among the tasks that were there
+// when the call began. A filter is worked off in commits of some hundred tasks, so that it
 // does not hold up the ends and starts of others; after an exception the first of them may stand,
 // and repeating the call does the rest. A retry or a move goes no further than a queue's capacity.
 struct ControlRequest {
@@ -150,11 +151,14 @@ struct ControlRequest {
   bool dry_run = false;     // changes nothing and tells what it would change
   // Told of each commit's changes right after it, on the caller's thread.
   std::function<void(std::span<const ControlChange>)> on_commit = {};
-  // Told to how many tasks that arrays have not made yet a filter's verb was done, if to any.
-  std::function<void(std::int64_t)> on_unmade = {};
 };
 struct NotFound {
   TaskId id = 0;
+};
+// It cannot be removed: an array whose submit is under way depends on it.
+struct NeededByArray {
+  TaskId id = 0;
+  TaskId array = 0;
 };
 struct WrongState {
   TaskId id = 0;
@@ -171,12 +175,13 @@ struct Preview {
   std::int64_t count = 0;
   std::vector<Count> counts;  // by queue and state, as they are now
   std::vector<TaskId> first;  // of them, the oldest first
-  std::int64_t unmade = 0;    // tasks that arrays have not made yet, which it would change too
   std::string full_queue;     // it goes no further, since this queue takes nothing more; "" = none
+
+  void add(const Preview& more);
 };
 inline constexpr std::size_t kMaxPreviewed = 10'000;
-using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, UnknownQueue,
-                                   QueueFull, Preview>;
+using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, NeededByArray,
+                                   UnknownQueue, QueueFull, Preview>;
 
 // --- edit --------------------------------------------------------------------------------------
 // Gives a waiting task another spec and perhaps another start.
@@ -277,6 +282,26 @@ struct DeliveryTry {
 };
 
 // --- reads -------------------------------------------------------------------------------------
+struct ArrayInfo {
+  TaskId id = 0;  // of its first task; those of the others follow
+  std::int64_t first_index = 0;
+  std::int64_t step = 1;
+  std::int64_t count = 0;  // of its tasks
+  std::int64_t made = 0;   // fewer: its submit is under way, and nobody is to name it
+  std::int64_t ended = 0;  // also those that were removed since
+  std::int64_t succeeded = 0;
+
+  bool is_whole() const { return made == count; }
+  TaskId last_id() const { return id + count - 1; }
+};
+
+// Of some tasks.
+struct EndedCounts {
+  std::int64_t count = 0;
+  std::int64_t ended = 0;
+  std::int64_t succeeded = 0;
+};
+
 struct ListRequest {
   Actor actor;
   Filter filter;

@@ -64,7 +64,6 @@ void where_labels(Selection& selection, const Filter& filter) {
 void where_grouped(Selection& selection, const Filter& filter) {
   if (filter.queue) selection.where("t.queue = ?", *filter.queue);
   if (filter.workflow) selection.where("t.workflow_id = ?", *filter.workflow);
-  if (filter.array) selection.where("t.array_id = ?", *filter.array);
   if (filter.name) {
     selection.where("t.name = ?", *filter.name);
     if (!filter.name->empty()) selection.where("t.name <> ''");  // for the index
@@ -137,8 +136,10 @@ std::string source(Connection& db, const ListRequest& request, std::optional<Sta
   const Filter& filter = request.filter;
   if (!filter.labels.empty()) return "task_labels l CROSS JOIN tasks t ON t.id = l.task_id";
   if (filter.workflow) return "tasks t INDEXED BY tasks_of_workflow";
-  if (filter.array) return "tasks t INDEXED BY tasks_of_array";
   if (filter.key) return "tasks t INDEXED BY tasks_of_key";
+  if (!filter.ids.empty()) {
+    return user_of(request) ? "tasks t INDEXED BY tasks_of_user" : "tasks t NOT INDEXED";
+  }
   const std::string by_state = "tasks t INDEXED BY tasks_in_state";
   const std::int64_t in_state =
       state ? count_of(db, *state) : std::numeric_limits<std::int64_t>::max();
@@ -154,13 +155,32 @@ std::string source(Connection& db, const ListRequest& request, std::optional<Sta
   return "tasks t NOT INDEXED";
 }
 
+// Whether the way leads through what is asked for, whatever its state; then one walk is enough.
+bool is_grouped(const Filter& filter) {
+  return !filter.labels.empty() || filter.workflow || filter.key || !filter.ids.empty();
+}
+
+void where_states(Selection& selection, const std::vector<State>& states) {
+  std::string words;
+  for (const State state : states) {
+    words += (words.empty() ? "'" : ", '") + std::string(to_string(state)) + "'";
+  }
+  if (states.size() < std::size(kAllStates)) selection.where("t.state IN (" + words + ")");
+}
+
+// In one state, or else in all of `states`.
 std::vector<TaskId> select_in_state(Connection& db, const ListRequest& request,
-                                    const IdRange& within, std::optional<State> state) {
+                                    const IdRange& within, std::optional<State> state,
+                                    const std::vector<State>& states) {
   const Filter& filter = request.filter;
   const std::string id = filter.labels.empty() ? "t.id" : "l.task_id";
   Selection selection;
   where_labels(selection, filter);
-  if (state) selection.where("t.state = '" + std::string(to_string(*state)) + "'");
+  if (state) {
+    selection.where("t.state = '" + std::string(to_string(*state)) + "'");
+  } else {
+    where_states(selection, states);
+  }
   where_visible(selection, request.actor, filter);
   where_grouped(selection, filter);
   where_key(selection, db, request);
@@ -218,28 +238,56 @@ bool matches(const Filter& filter, const StoredTask& task) {
   if (filter.queue && task.spec.queue != *filter.queue) return false;
   if (filter.name && task.spec.name != *filter.name) return false;
   if (filter.key && task.spec.flow.key.name != *filter.key) return false;
-  if (filter.array && (!task.array || task.array->array != *filter.array)) return false;
+  const auto has_id = [&](const IdRange& ids) { return ids.first <= task.id && task.id <= ids.last; };
+  if (!filter.ids.empty() && std::none_of(filter.ids.begin(), filter.ids.end(), has_id)) {
+    return false;
+  }
   if (filter.workflow && (!task.workflow || task.workflow->id != *filter.workflow)) return false;
   return has_labels(task, filter) && is_in_times(task, filter);
 }
 
+namespace {
+
 // Each state has its own index in the order of ids; several states are merged here.
-std::vector<TaskId> select_ids(Connection& db, const ListRequest& request) {
-  const IdRange within = request.within ? *request.within : range_of(db, request.filter);
+std::vector<TaskId> select_within(Connection& db, const ListRequest& request,
+                                  const IdRange& within) {
   if (within.first > within.last) return {};
   const std::vector<State> states = states_of(request.filter);
-  if (states.size() == std::size(kAllStates)) {
-    return select_in_state(db, request, within, std::nullopt);
+  if (states.empty()) return {};
+  if (states.size() == std::size(kAllStates) || is_grouped(request.filter)) {
+    return select_in_state(db, request, within, std::nullopt, states);
   }
   std::vector<TaskId> ids;
   for (const State state : states) {
-    const std::vector<TaskId> some = select_in_state(db, request, within, state);
+    const std::vector<TaskId> some = select_in_state(db, request, within, state, states);
     ids.insert(ids.end(), some.begin(), some.end());
   }
   std::sort(ids.begin(), ids.end());
   if (!request.oldest_first) std::reverse(ids.begin(), ids.end());
   if (std::cmp_less(request.limit, ids.size())) {
     ids.resize(static_cast<std::size_t>(std::max(request.limit, 0)));
+  }
+  return ids;
+}
+
+}  // namespace
+
+std::vector<TaskId> select_ids(Connection& db, const ListRequest& request) {
+  const IdRange within = request.within ? *request.within : range_of(db, request.filter);
+  std::vector<IdRange> ranges = request.filter.ids;
+  if (ranges.empty()) return select_within(db, request, within);
+  if (!request.oldest_first) std::reverse(ranges.begin(), ranges.end());
+  ListRequest rest = request;
+  std::vector<TaskId> ids;
+  for (const IdRange& range : ranges) {
+    const bool is_past = request.after && (request.oldest_first ? range.last <= *request.after
+                                                                : range.first >= *request.after);
+    if (is_past) continue;
+    const auto some = select_within(
+        db, rest, {std::max(within.first, range.first), std::min(within.last, range.last)});
+    ids.insert(ids.end(), some.begin(), some.end());
+    rest.limit = request.limit - static_cast<int>(ids.size());
+    if (rest.limit <= 0) break;
   }
   return ids;
 }

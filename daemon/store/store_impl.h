@@ -17,6 +17,35 @@
 
 namespace taskd {
 
+// Lets callers through one at a time, in the order in which they came.
+class Turns {
+ public:
+  class Turn {
+   public:
+    explicit Turn(Turns& turns) : turns_(turns) {
+      const MutexLock lock(turns_.mutex_);
+      const std::uint64_t mine = turns_.next_++;
+      while (turns_.now_ != mine) turns_.wake_.wait(turns_.mutex_);
+    }
+    ~Turn() {
+      const MutexLock lock(turns_.mutex_);
+      ++turns_.now_;
+      turns_.wake_.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Turns& turns_;
+  };
+
+ private:
+  Mutex mutex_;
+  CondVar wake_;
+  std::uint64_t next_ TASKD_GUARDED_BY(mutex_) = 0;
+  std::uint64_t now_ TASKD_GUARDED_BY(mutex_) = 0;
+};
+
 struct TaskStore::Impl {
   Impl(Connection db, const StoreOptions& store_options, std::int64_t daemon_generation)
       : options(store_options),
@@ -44,6 +73,10 @@ struct TaskStore::Impl {
     }
   }
 
+  // Makes all tasks of the arrays of these ids, in commits of some ten milliseconds, among which
+  // everybody else's commands go on.
+  void make_whole(IdRange ids);
+
   const StoreOptions options;
   const std::int64_t generation;
   WriteQueue writer;
@@ -51,8 +84,8 @@ struct TaskStore::Impl {
   std::map<std::string, std::string> defaults TASKD_GUARDED_BY(defaults_mutex);  // of queues
   mutable Mutex users_mutex;
   std::map<std::uint32_t, KnownUser> users TASKD_GUARDED_BY(users_mutex);  // by owner
-  ArrayTurns array_turns;                                                  // of the writer thread
-  TaskId latest_upstream = 0;  // the same: whose dependants update_dependants() looked at
+  Turns array_turns;  // of all large arrays one piece at a time, so that no commit holds many
+  TaskId latest_upstream = 0;  // of the writer: whose dependants update_dependants() looked at
   ReaderPool readers;          // closed before the writer, whose connection must be the last
 };
 
@@ -60,6 +93,9 @@ struct TaskStore::Impl {
 inline bool is_visible(const Actor& actor, const StoredTask& task) {
   return actor.admin || actor.uid == task.uid;
 }
+
+// Whether the task is there for the actor.
+bool sees(Connection& db, const Actor& actor, TaskId id);
 
 // What the `running` tasks have of the machine; few run, so it is read each time.
 MachineUse load_machine_use(Connection& db, std::int64_t running);

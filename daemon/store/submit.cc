@@ -114,6 +114,7 @@ Task insert(Transaction& transaction, const SubmitRequest& request, const Prepar
   const auto share = kRowsWithSubmit / static_cast<std::int64_t>(request.tasks.size());
   const StoredTask task = prepared.task->array
                               ? submit_array(transaction, request.actor.uid, *prepared.task,
+                                             prepared.spec,
                                              start_of(*prepared.task, transaction.now()), share)
                               : submit_single(transaction, request, prepared);
   Task stored;
@@ -258,9 +259,31 @@ SubmitResult TaskStore::submit(const SubmitRequest& request) {
   for (const NewTask& task : request.tasks) {
     tasks.push_back({&task, spec_to_stored(task.spec), std::nullopt});
   }
-  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+  SubmitResult result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return submit_all(transaction, request, tasks);
   });
+  const bool has_arrays = std::any_of(request.tasks.begin(), request.tasks.end(),
+                                      [](const NewTask& task) { return task.array.has_value(); });
+  const auto* submitted = std::get_if<Submitted>(&result);
+  if (!has_arrays || submitted == nullptr) return result;
+  try {
+    for (const TaskId id : submitted->ids) impl_->make_whole({id, id});
+  } catch (const DiskFull&) {
+    // It is stored what is to be made, and the timekeeper makes it once there is room.
+  }
+  return result;
+}
+
+void TaskStore::Impl::make_whole(IdRange ids) {
+  for (;;) {
+    const auto array = read([&](Connection& db) { return find_unfinished(db, ids); });
+    if (!array) return;
+    for (bool more = true; more;) {
+      const Turns::Turn turn(array_turns);
+      more = write(WhenFull::refuse,
+                   [&](Transaction& transaction) { return make_more(transaction, *array); });
+    }
+  }
 }
 
 }  // namespace taskd

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -231,7 +232,8 @@ class TaskStore {
   bool has_key(const Actor& actor, const std::string& name);
   // The same of a workflow, which goes with its last task.
   bool has_workflow(const Actor& actor, WorkflowId id);
-  bool has_array(const Actor& actor, TaskId id);  // by the id of its first task, the same
+  // An array, by the id of its first task. It is there until its last task is removed.
+  std::optional<ArrayInfo> array(const Actor& actor, TaskId id);
   // Where the tasks of the filter's times are: those outside do not match.
   IdRange ids_of(const Filter& filter);
   // With all of its tasks.
@@ -242,10 +244,21 @@ class TaskStore {
   std::optional<Why> why(const Actor& actor, TaskId id);
   // What the running tasks have of the machine.
   MachineUse machine_use();
-  // Whether an array is still to make the task of this id.
-  bool is_unmade(TaskId id);
-  // The newest id visible to the actor: what `last` means.
+  // What the actor's own user submitted last, be it a task or an array: not what a schedule did,
+  // nor what others did whose tasks an admin sees.
   std::optional<TaskId> last(const Actor& actor);
+  // Whether the task is there for the actor.
+  bool sees(const Actor& actor, TaskId id);
+  // Of the tasks in these ranges (as in Filter): how many there are in each state; the first at or
+  // after an id that has not ended; how many have. Where a range is an array, tasks that were
+  // removed count by how they ended.
+  std::map<State, std::int64_t> state_counts(const Actor& actor, const std::vector<IdRange>& ids);
+  std::optional<TaskId> first_open(const Actor& actor, const std::vector<IdRange>& ids,
+                                   TaskId from);
+  EndedCounts count_ends(const Actor& actor, const std::vector<IdRange>& ids);
+  // Of the tasks in the ranges of the request's filter: how many there are in states in which the
+  // verb does nothing.
+  std::map<State, std::int64_t> unchanged(const ControlRequest& request);
   // Up to `limit` attempts of the task numbered above `after`, in order.
   std::vector<Attempt> attempts(TaskId id, int after = 0, int limit = 1000);
 
@@ -253,10 +266,9 @@ class TaskStore {
   struct Impl;
   void load_queue_defaults();
   void load_users();
+  ControlResult control_ids(const ControlRequest& request);
   ControlResult control_filter(const ControlRequest& request);
   ControlResult preview_filter(const ControlRequest& request);
-  // Does the verb to what arrays have not made yet, to all of it or none.
-  std::optional<ControlResult> control_arrays(const ControlRequest& request);
   explicit TaskStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

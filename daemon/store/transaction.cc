@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "daemon/flow/needs.h"
+#include "daemon/store/arrays.h"
 #include "daemon/store/id_range.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/workflows.h"
@@ -57,11 +58,12 @@ void insert_labels(Connection& db, TaskId task, const TaskSpec& spec) {
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
-      "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, s.spec, t.state, t.reason,"
+      "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, coalesce(s.spec, a.spec), t.state, t.reason,"
       " t.attempt, t.tries, t.lost, t.token, t.due_at_ms, t.started_at_ms, t.ended_at_ms,"
       " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals, t.key_id, t.blocked_on,"
       " t.array_id, t.array_index, t.workflow_id, t.step, t.schedule_id"
-      " FROM tasks t CROSS JOIN task_specs s ON s.task_id = t.id WHERE t.id = ?1");
+      " FROM tasks t LEFT JOIN task_specs s ON s.task_id = t.id"
+      " LEFT JOIN array_specs a ON a.array_id = t.array_id AND s.task_id IS NULL WHERE t.id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   StoredTask task;
   task.id = id;
@@ -117,7 +119,9 @@ void Transaction::insert(StoredTask& task, const std::string& stored_spec, const
   row.run();
   task.id = db_.last_id();
   check_order(task);
-  db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
+  if (!stored_spec.empty()) {
+    db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
+  }
   insert_labels(db_, task.id, spec);
   queues_.add(spec.queue, task.row.state, 1);
   if (task.row.state == State::queued) enter_line(task);
@@ -150,11 +154,18 @@ void Transaction::transition(StoredTask& task, Event event, TaskRow after, const
   if (after.state == State::queued) enter_line(task);
   if (task.key && (concerns_key(before.state) || concerns_key(after.state))) touch_key(*task.key);
   if (is_end(before.state) || is_end(after.state)) add_moved(task.id);
+  if (task.array) count_in_array(task.array->array, before.state, after.state);
   add_event(task.id, std::max(before.attempt, after.attempt), note, before.state, after.state);
   const auto told =
       told_event(before.state, after.state, after.tries > before.tries, after.lost > before.lost);
   add_change(task, told ? tell(task, *told) : 0);
   changes_.back().gave_way = before.state == State::queued && after.state != State::running;
+}
+
+void Transaction::count_in_array(TaskId array, State before, State after) {
+  const bool goes_on = is_end(before) && count_end(db_, array, before, -1);
+  const bool is_over = is_end(after) && count_end(db_, array, after, 1);
+  if (goes_on || is_over) add_moved(-array);
 }
 
 void Transaction::amend(StoredTask& task, const TaskRow& after, const Note& note) {
@@ -191,7 +202,9 @@ void Transaction::respec(StoredTask& task, const TaskSpec& spec) {
               policy_column(spec.flow.on_dependency_failed)),
       task.id, "an UPDATE");
   expect_one_row(
-      db_.run("UPDATE task_specs SET spec = ?2 WHERE task_id = ?1", task.id, spec_to_stored(spec)),
+      db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)"
+              " ON CONFLICT (task_id) DO UPDATE SET spec = excluded.spec",
+              task.id, spec_to_stored(spec)),
       task.id, "an UPDATE of the spec");
   if (spec.labels != task.spec.labels) {
     db_.run("DELETE FROM task_labels WHERE task_id = ?1", task.id);
@@ -225,6 +238,7 @@ void Transaction::remove(const StoredTask& task, const Note& note) {
   db_.run("DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'", task.id);
   if (task.key) forget_unused_key(db_, *task.key);
   if (task.workflow) forget_unused_workflow(db_, task.workflow->id);
+  if (task.array) forget_unused_array(db_, task.array->array);
   queues_.add(task.spec.queue, task.row.state, -1);
   add_event(task.id, task.row.attempt, note, task.row.state);
 }

@@ -60,6 +60,8 @@ struct Note {
   std::string detail = {};
 };
 
+inline const std::string kSpecOfArray;
+
 class Transaction {
  public:
   Transaction(Connection& db, QueueTable& queues, const Outbox& outbox, WallTime now,
@@ -87,7 +89,7 @@ class Transaction {
   }
 
   // Adds a task in its first state; sets `task.id`, unless it was set aside. `stored_spec` is
-  // spec_to_stored(task.spec).
+  // spec_to_stored(task.spec), or kSpecOfArray: the one that its array's tasks share.
   void insert(StoredTask& task, const std::string& stored_spec, const Note& note);
 
   // Moves the task along `event` and gives it the columns of `after`, whose state is filled in
@@ -115,7 +117,7 @@ class Transaction {
   void touch_key(std::int64_t key) { touched_keys_.push_back(key); }
   std::vector<std::int64_t> take_touched_keys();  // each once
   // A task whose dependants behind `after` are to be looked at (dependencies.h): it ended, or is
-  // tried again.
+  // tried again. An array as such, as in dependencies.h: its last task ended, or goes on.
   struct Moved {
     TaskId task;
     TaskId after;
@@ -130,6 +132,7 @@ class Transaction {
   void undo_command();
 
  private:
+  void count_in_array(TaskId array, State before, State after);
   // Whether the ids of this transaction's new tasks still follow their times.
   void check_order(const StoredTask& task);
   void update(StoredTask& task, const TaskRow& after);

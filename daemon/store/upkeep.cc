@@ -39,9 +39,13 @@ std::optional<WallTime> next_due(Connection& db) {
   return row.time(0);
 }
 
-// A task stays until promote() has looked at all that depend on it; each time it looks at some
-// hundred. A macro, since statements are literals.
-#define NOT_LEFT " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = tasks.id)"
+// A task stays until promote() has looked at all that depend on it, or on its array; each time it
+// looks at some hundred. And until the arrays that depend on it are whole. A macro, since statements
+// are literals.
+#define NOT_LEFT                                                                            \
+  " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = tasks.id)"                \
+  " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = -tasks.array_id)"         \
+  " AND NOT EXISTS (SELECT 1 FROM array_needs WHERE on_task = tasks.id)"
 
 std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
   Query rows =
@@ -98,6 +102,8 @@ void prune_events(Connection& db, WallTime now, int limit) {
 }  // namespace
 
 std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
+  // Of a submit that a crash cut off, or that is under way.
+  const auto array = impl_->read([](Connection& db) { return find_unfinished(db, {}); });
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     for (const TaskId id : due_ids(transaction.db(), now, limit)) {
       StoredTask task = must_load(transaction.db(), id);
@@ -106,9 +112,10 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
     wake_keys(transaction, now, limit);
     const bool updated = update_dependants(transaction, impl_->latest_upstream);
     // Not from the ballast, which is for the ends of what runs.
-    const bool must_wait = transaction.short_of_space() && has_unmade(transaction.db());
-    const bool more = !must_wait && expand_arrays(transaction, impl_->array_turns);
-    if (more || updated) return std::optional(now);
+    const bool must_wait = array && transaction.short_of_space();
+    const bool made = array && !must_wait;
+    if (made) make_more(transaction, *array);
+    if (made || updated) return std::optional(now);
     if (must_wait) return std::optional(now + kLookAgainMs);
     return earlier(next_due(transaction.db()), next_key_wake(transaction.db()));
   });
@@ -136,7 +143,6 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
     PruneResult result;
     for (const TaskId id : prunable_ids(db, now, limit)) {
       const StoredTask task = must_load(db, id);
-      keep_meaning(transaction, id);
       transaction.remove(task, {.type = "pruned"});
       result.tasks.push_back({task.id, task.row.attempt});
     }

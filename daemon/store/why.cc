@@ -156,7 +156,7 @@ class Inquiry {
     rows.bind(task_.id, pending ? 1 : 0);
     while (rows.step()) {
       ++why.task_count;
-      if (why.tasks.size() < kMostNamed) why.tasks.push_back(rows.int64(0));
+      if (why.tasks.size() < kMostNamed) why.tasks.push_back(std::abs(rows.int64(0)));
     }
   }
 

@@ -9,6 +9,8 @@
 namespace taskd {
 
 inline constexpr std::int64_t kMaxArrayTasks = 1'000'000;
+// Of all its tasks together: the tasks, their labels and their dependencies.
+inline constexpr std::int64_t kMaxArrayRows = 5'000'000;
 inline constexpr std::int64_t kMaxArrayIndex = 1'000'000'000;
 // Before the id of an array: the name of its own key. No user's begins with '#'.
 inline constexpr std::string_view kArrayKey = "#array-";

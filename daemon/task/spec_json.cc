@@ -214,6 +214,12 @@ void check_array(FieldReader& reader, const std::string& at, const NewTask& task
     reader.complain(at + "/unique", "cannot be given for an array");
   if (task.array->at_once > 0 && !task.spec.flow.key.name.empty())
     reader.complain(at + "/key", "cannot be given beside \"at_once\", which is a key of its own");
+  const std::size_t rows = 1 + task.spec.flow.named.size() + task.spec.labels.size();
+  if (task.array->count() > kMaxArrayRows / static_cast<std::int64_t>(rows))
+    reader.complain(at + "/array",
+                    "is too large: each of its tasks has dependencies and labels of its own, and "
+                    "all of them may be at most " +
+                        std::to_string(kMaxArrayRows));
 }
 
 constexpr JsonField<Backoff> kBackoffFields[] = {

@@ -92,10 +92,15 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   // As it is, with its nulls.
   if (const auto payload = patch.find("payload"); payload != patch.end() && !payload->is_null())
     task["payload"] = *payload;
-  auto patched = new_task_from_json(task, pointer);
-  if (auto* done = std::get_if<NewTask>(&patched); done != nullptr && !patch.contains("user"))
-    done->spec.user_was = spec.user_was;
-  return patched;
+  auto read = new_task_from_json(task, pointer);
+  // What it depends on is named there as it was resolved before.
+  if (auto* made = std::get_if<NewTask>(&read); made != nullptr && !patch.contains("depends_on")) {
+    made->spec.flow.depends_on = spec.flow.depends_on;
+    made->spec.flow.named.clear();
+  }
+  if (auto* made = std::get_if<NewTask>(&read); made != nullptr && !patch.contains("user"))
+    made->spec.user_was = spec.user_was;
+  return read;
 }
 
 }  // namespace taskd

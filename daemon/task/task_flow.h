@@ -41,7 +41,15 @@ enum class DependencyOn { ok, any, failed };
 struct Dependency {
   std::int64_t task = 0;
   DependencyOn on = DependencyOn::ok;
+  bool whole_array = false;  // `task` is the id of an array, and all of it is meant
   bool operator==(const Dependency&) const = default;
+};
+// The same as a person writes it: "12" is an array's id or a task's, "12[3]" one of an array.
+struct NamedDependency {
+  std::string tasks;  // as in task_name.h
+  bool array = false;  // it must be an array
+  DependencyOn on = DependencyOn::ok;
+  bool operator==(const NamedDependency&) const = default;
 };
 // What becomes of a task when one of its dependencies cannot be met any more.
 enum class OnDependencyFailed { fail, cancel, run };
@@ -55,6 +63,8 @@ struct TaskFlow {
   std::map<std::string, std::int64_t> resources;  // how much of each declared one
   Unique unique;
   std::vector<Dependency> depends_on;
+  // A submit's, until the API has made `depends_on` of them. Never stored.
+  std::vector<NamedDependency> named;
   OnDependencyFailed on_dependency_failed = OnDependencyFailed::fail;
   bool operator==(const TaskFlow&) const = default;
 };

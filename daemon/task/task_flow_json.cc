@@ -7,7 +7,9 @@
 #include <stdexcept>
 
 #include "daemon/base/json_writer.h"
+#include "daemon/task/array_range.h"
 #include "daemon/task/field_reader.h"
+#include "daemon/task/task_name.h"
 
 namespace taskd {
 namespace {
@@ -75,24 +77,53 @@ constexpr JsonField<Unique> kUniqueFields[] = {
      }},
 };
 
-constexpr JsonField<Dependency> kDependencyFields[] = {
+constexpr JsonField<NamedDependency> kDependencyFields[] = {
     {"task",
-     [](FieldReader& reader, const json& value, const std::string& at, Dependency& dependency) {
-       reader.integer(value, at, 1, kMaxInt64, dependency.task);
+     [](FieldReader& reader, const json& value, const std::string& at, NamedDependency& one) {
+       std::int64_t id = 0;
+       reader.integer(value, at, 1, kMaxInt64, id);
+       one.tasks = std::to_string(id);
+     }},
+    {"array",
+     [](FieldReader& reader, const json& value, const std::string& at, NamedDependency& one) {
+       std::int64_t id = 0;
+       reader.integer(value, at, 1, kMaxInt64, id);
+       one.tasks = std::to_string(id) + one.tasks;  // before its index, which comes after it
+       one.array = true;
+     }},
+    {"index",
+     [](FieldReader& reader, const json& value, const std::string& at, NamedDependency& one) {
+       std::int64_t index = 0;
+       reader.integer(value, at, 0, kMaxArrayIndex, index);
+       one.tasks += "[" + std::to_string(index) + "]";
+     }},
+    {"tasks",
+     [](FieldReader& reader, const json& value, const std::string& at, NamedDependency& one) {
+       const auto* text = value.get_ptr<const std::string*>();
+       if (text == nullptr || !parse_task_name(*text))
+         return reader.wrong_type(value, at, "a task's name, such as \"12-20\" or \"12[3]\"");
+       one.tasks = *text;
      }},
     {"on",
-     [](FieldReader& reader, const json& value, const std::string& at, Dependency& dependency) {
-       read_word(reader, value, at, parse_dependency_on, "\"ok\", \"any\" or \"failed\"",
-                 dependency.on);
+     [](FieldReader& reader, const json& value, const std::string& at, NamedDependency& one) {
+       read_word(reader, value, at, parse_dependency_on, "\"ok\", \"any\" or \"failed\"", one.on);
      }},
 };
 
 void read_dependency(FieldReader& reader, const json& value, const std::string& at,
-                     Dependency& dependency) {
-  if (value.is_number_integer()) return reader.integer(value, at, 1, kMaxInt64, dependency.task);
+                     NamedDependency& one) {
+  if (value.is_number_integer()) {
+    std::int64_t id = 0;
+    reader.integer(value, at, 1, kMaxInt64, id);
+    one.tasks = std::to_string(id);
+    return;
+  }
   if (!value.is_object()) return reader.wrong_type(value, at, "a task's id or an object");
-  read_fields(reader, value, at, kDependencyFields, dependency);
-  if (!value.contains("task")) reader.complain(at, "\"task\" is needed");
+  read_fields(reader, value, at, kDependencyFields, one);
+  if (value.contains("task") + value.contains("array") + value.contains("tasks") != 1)
+    return reader.complain(at, "exactly one of \"task\", \"array\" and \"tasks\" is needed");
+  if (value.contains("index") && !value.contains("array"))
+    reader.complain(at + "/index", "is for an \"array\"");
 }
 
 [[noreturn]] void refuse_flow(std::string_view key) {
@@ -147,6 +178,9 @@ void unique_from_json(const json& value, Unique& unique) {
 Dependency dependency_from_json(const json& value) {
   Dependency dependency;
   const json* task = find(value, "task");
+  const json* array = find(value, "array");
+  dependency.whole_array = array != nullptr;
+  if (array != nullptr) task = array;
   if (task == nullptr) refuse_flow("depends_on");
   dependency.task = integer_of("depends_on", *task);
   if (const json* on = find(value, "on")) {
@@ -178,12 +212,18 @@ void write_unique(JsonWriter& writer, const Unique& unique) {
   writer.end('}');
 }
 
-void write_dependencies(JsonWriter& writer, const std::vector<Dependency>& dependencies) {
+void write_dependencies(JsonWriter& writer, const TaskFlow& flow) {
   writer.key("depends_on");
   writer.begin('[');
-  for (const Dependency& dependency : dependencies) {
+  for (const Dependency& dependency : flow.depends_on) {
     writer.begin('{');
-    writer.member("task", dependency.task);
+    writer.member(dependency.whole_array ? "array" : "task", dependency.task);
+    writer.member("on", to_string(dependency.on));
+    writer.end('}');
+  }
+  for (const NamedDependency& dependency : flow.named) {
+    writer.begin('{');
+    writer.member("tasks", dependency.tasks);
     writer.member("on", to_string(dependency.on));
     writer.end('}');
   }
@@ -246,13 +286,13 @@ void read_depends_on(FieldReader& reader, const json& value, const std::string& 
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of ids or objects");
   if (value.size() > kMaxDependencies)
     return reader.complain(at, "must have at most " + std::to_string(kMaxDependencies) + " items");
-  std::set<std::int64_t> seen;
+  std::set<std::string> seen;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string place = at + "/" + std::to_string(i);
-    Dependency& dependency = flow.depends_on.emplace_back();
-    read_dependency(reader, value[i], place, dependency);
-    if (dependency.task != 0 && !seen.insert(dependency.task).second)
-      reader.complain(place, "task " + std::to_string(dependency.task) + " is named twice");
+    NamedDependency& one = flow.named.emplace_back();
+    read_dependency(reader, value[i], place, one);
+    if (!one.tasks.empty() && !seen.insert(one.tasks).second)
+      reader.complain(place, "task " + one.tasks + " is named twice");
   }
 }
 
@@ -277,9 +317,11 @@ RateLimit rate_from_json(const json& value) {
 }
 
 json dependencies_to_json(const std::vector<Dependency>& dependencies) {
+  TaskFlow flow;
+  flow.depends_on = dependencies;
   JsonWriter writer;
   writer.begin('{');
-  write_dependencies(writer, dependencies);
+  write_dependencies(writer, flow);
   writer.end('}');
   return json::parse(writer.take()).at("depends_on");
 }
@@ -290,7 +332,7 @@ void write_flow(JsonWriter& writer, const TaskFlow& flow, bool all) {
   if (all || flow.slots != defaults.slots) writer.member("slots", flow.slots);
   if (all || !flow.resources.empty()) writer.member("resources", flow.resources);
   if (all || flow.unique != defaults.unique) write_unique(writer, flow.unique);
-  if (all) write_dependencies(writer, flow.depends_on);
+  if (all || !flow.named.empty()) write_dependencies(writer, flow);
   if (all || flow.on_dependency_failed != defaults.on_dependency_failed)
     writer.member("on_dependency_failed", to_string(flow.on_dependency_failed));
 }

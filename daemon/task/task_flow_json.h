@@ -15,7 +15,7 @@ inline constexpr std::size_t kMaxKeyNameBytes = 200;
 inline constexpr int kMaxSlots = 1024;
 inline constexpr int kMaxKeyLimit = kMaxSlots;
 inline constexpr std::size_t kMaxResources = 32;
-inline constexpr std::size_t kMaxDependencies = 1000;
+inline constexpr std::size_t kMaxDependencies = 10'000;
 
 bool is_letter_or_digit(char c);  // of ASCII
 // A letter or digit, then up to 31 of letters, digits, '_' and '-'.

@@ -61,7 +61,8 @@ TEST_CASE("edit changes a waiting task by the options of submit, and nothing els
 TEST_CASE("edit moves the start of a task, and starts it at once with --delay 0") {
   const TestDaemon daemon;
   const std::string id = daemon.submit({"--delay", "1h", "--", "true"});
-  CHECK(daemon.ctl_json({"edit", id, "--delay", "2h"}).at("state") == "scheduled");
+  CHECK(daemon.ctl_json({"edit", id, "--delay", "2h"}).at("tasks").at(0).at("state") ==
+        "scheduled");
   CHECK(daemon.ctl({"edit", id, "--delay", "0"}).exit_code == 0);
   CHECK(daemon.wait(id).at("state") == "succeeded");
 }
@@ -195,7 +196,7 @@ TEST_CASE(
   CHECK(daemon.show("2").at("queue") == "small");
   CHECK(daemon.show("3").at("queue") == "default");
   const RunResult none = daemon.ctl({"edit", "1-4", "--queue", "none"});
-  CHECK(none.exit_code == 65);
+  CHECK(none.exit_code == 66);
   CHECK(contains(none.err, "task 1: --queue: there is no queue \"none\"; nothing was changed"));
 }
 
@@ -231,7 +232,7 @@ TEST_CASE("move puts waiting tasks into another queue") {
   CHECK(daemon.ctl({"move", "small", first}).exit_code == 75);
   CHECK(daemon.show(first).at("queue") == "night");
   const RunResult none = daemon.ctl({"move", "none", first});
-  CHECK(none.exit_code == 65);
+  CHECK(none.exit_code == 66);
   CHECK(none.err == "taskctl: there is no queue \"none\"\n");
   CHECK(daemon.ctl({"move", "night"}).exit_code == 64);
   CHECK(daemon.ctl({"move"}).exit_code == 64);

@@ -80,7 +80,7 @@ TEST_CASE("what the handler says, a submit cannot say") {
   CHECK(daemon.ctl({"submit", "--handler", "echo", "--", "true"}).exit_code == 64);
   CHECK(daemon.ctl({"submit", "--payload", "1", "--", "true"}).exit_code == 65);
   const RunResult unknown = daemon.ctl({"submit", "--handler", "ehco"});
-  CHECK(unknown.exit_code == 65);
+  CHECK(unknown.exit_code == 66);
   CHECK(contains(unknown.err, "there is no handler \"ehco\""));
 }
 
@@ -224,7 +224,8 @@ TEST_CASE("workflows, schedules and lines of a file name handlers, too") {
           .exit_code == 0);
   CHECK(contains(daemon.ctl({"schedule", "show", "s"}).out, "payload     [2]"));
   const std::string triggered = daemon.ctl({"schedule", "trigger", "s", "--json"}).out;
-  const std::string id = std::to_string(json::parse(triggered).at("id").get<int>());
+  const std::string id =
+      std::to_string(json::parse(triggered).at("tasks").at(0).at("id").get<int>());
   daemon.wait(id);
   CHECK(output(daemon, id) == "[2]\n[2] echo fast /\n");
   options.input = "{\"payload\":3}\n{\"argv\":[\"pwd\"]}\n";

@@ -45,7 +45,7 @@ TEST_CASE("key shows what a key holds back, and sets its limits") {
 TEST_CASE("the limit of an array can be changed while it runs") {
   const TestDaemon daemon({.workers = 4});
   const std::string gate = daemon.dir() / "gate";
-  REQUIRE(daemon.submit({"--array", "1-4%1", "--shell", until_there(gate)}) == "1-4");
+  REQUIRE(daemon.submit({"--array", "1-4%1", "--shell", until_there(gate)}) == "1");
   CHECK(daemon.ctl_json({"key", "show", "#array-1"}).at("blocked") == 3);
   CHECK(daemon.ctl({"key", "set", "#array-1", "--limit", "4"}).exit_code == 0);
   wait_until_running(daemon, "4");
@@ -68,7 +68,7 @@ TEST_CASE("a key that is not there, or a limit that is none, is refused by name"
   const RunResult zero = daemon.ctl({"key", "set", "k", "--limit", "0"});
   CHECK(zero.exit_code == 65);
   CHECK(contains(zero.err, "limit"));
-  CHECK(daemon.ctl({"key", "list", "--user", "no-such-user"}).exit_code == 65);
+  CHECK(daemon.ctl({"key", "list", "--user", "no-such-user"}).exit_code == 66);
   CHECK(daemon.ctl_json({"key", "show", "k"}).at("limit") == 1);
 }
 

@@ -75,7 +75,7 @@ TEST_CASE(
                                              {"signal", "USR1"}}) {
     CAPTURE(verb.front());
     const auto refused = [&](std::vector<std::string> filter, const std::string& what,
-                             int code = 65) {
+                             int code = 66) {
       filter.insert(filter.begin(), verb.begin(), verb.end());
       const RunResult result = daemon.ctl(filter);
       CHECK(result.exit_code == code);
@@ -84,10 +84,10 @@ TEST_CASE(
     refused({"--queue", "mial"}, "--queue: there is no queue \"mial\"");
     refused({"--key", "nosuch"}, "--key: no task has the key \"nosuch\"");
     refused({"--user", "nobody-there"}, "--user: there is no user \"nobody-there\"");
-    refused({"--workflow", "999"}, "--workflow: there is no workflow 999", 66);
-    refused({"--array", "999"}, "--array: there is no array whose first task is 999", 66);
+    refused({"--workflow", "999"}, "--workflow: there is no workflow 999");
+    refused({"--array", "999"}, "--array: there is no array whose first task is 999");
   }
-  CHECK(daemon.ctl({"retry", "--queue", "mial", "--dry-run"}).exit_code == 65);
+  CHECK(daemon.ctl({"retry", "--queue", "mial", "--dry-run"}).exit_code == 66);
   CHECK(daemon.state(id) == "failed");
   CHECK(ids(daemon.ctl_json({"list", "--queue", "default"})).empty());
 }

@@ -150,7 +150,7 @@ TEST_CASE("a queue is removed only once nothing of it is left") {
   CHECK(daemon.ctl({"rm", "--queue", "mail"}).exit_code == 0);
   CHECK(daemon.ctl_json({"queue", "rm", "mail"}).at("name") == "mail");
   CHECK(daemon.ctl({"queue", "show", "mail"}).exit_code == 66);
-  CHECK(daemon.ctl({"submit", "--queue", "mail", "--", "true"}).exit_code == 65);
+  CHECK(daemon.ctl({"submit", "--queue", "mail", "--", "true"}).exit_code == 66);
   CHECK(daemon.ctl({"queue", "rm", "default"}).exit_code == 73);
 }
 

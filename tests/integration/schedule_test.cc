@@ -122,7 +122,7 @@ TEST_CASE("a task that replaces another starts once that has stopped, however lo
   REQUIRE_MESSAGE(added.exit_code == 0, added.err);
   wait_for_file(started);
   CHECK(read_text(started) == "0\n");
-  CHECK(daemon.ctl_json({"show", "2"}).at("depends_on").at(0).at("task") == 1);
+  CHECK(daemon.show("2").at("depends_on").at(0).at("task") == 1);
 }
 
 TEST_CASE("a preview shows where daylight saving moves a slot") {
@@ -213,7 +213,7 @@ TEST_CASE("a schedule command that cannot be is refused with a word on what is w
       {{"add", "x", "--cron", "@daily", "--tz", "Mars", "--", "true"}, 65, "--tz: there is no"},
       {{"add", "x", "--cron", "@daily", "--overlap", "no", "--", "true"}, 65, "--overlap"},
       {{"add", "x", "--cron", "@daily", "--timeout", "1h", "--queue", "no", "--", "true"},
-       65,
+       66,
        "--queue"},
   };
   for (const Case& c : cases) {

@@ -172,7 +172,7 @@ TEST_CASE("wrong submits are refused with a sentence that names what is wrong, a
   const std::vector<Case> cases = {
       {{"--"}, 64, "command"},
       {{"--", ""}, 64, "empty"},
-      {{"--queue", "nowhere", "--", "true"}, 65, "nowhere"},
+      {{"--queue", "nowhere", "--", "true"}, 66, "nowhere"},
       {{"--priority", "99999999999", "--", "true"}, 64, "priority"},
       {{"--priority", "highest", "--", "true"}, 64, "priority"},
       {{"--timeout", "-1s", "--", "true"}, 64, "timeout"},

@@ -37,7 +37,7 @@ TEST_CASE("wait for an array or a workflow means all of it, whenever it ended") 
   CHECK(daemon.ctl({"wait", "--array", "1"}).exit_code == 1);
   const RunResult again = daemon.ctl({"wait", "--array", "1"});
   CHECK(again.exit_code == 1);
-  CHECK(contains(again.err, "task 2 failed"));
+  CHECK(contains(again.err, "task 1[2] failed"));
   for (const char* unknown : {"2", "99"}) {  // no first task of an array
     const RunResult refused = daemon.ctl({"wait", "--array", unknown});
     CHECK(refused.exit_code == 66);

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "tests/support/daemon.h"
 
 namespace taskd::test {
@@ -182,7 +184,7 @@ TEST_CASE("a wrong workflow is refused as a whole, naming what is wrong") {
   CHECK(contains(refusal(R"({"tasks":{"a":{"argv":["x"],"array":{"first":1,"last":2}}}})"),
                  "cannot be part of a workflow"));
   CHECK(contains(refusal("{\"tasks\":\n{"), "bad.json:2:2: "));
-  CHECK(contains(refusal(R"({"group":[{"argv":["x"],"queue":"nowhere"}]})"), "nowhere"));
+  CHECK(contains(refusal(R"({"group":[{"argv":["x"],"queue":"nowhere"}]})", 66), "nowhere"));
   CHECK(daemon.ctl({"workflow", "submit", daemon.dir() / "missing"}).exit_code == 65);
   CHECK(daemon.ctl({"workflow", "show", "1"}).exit_code == 66);
   CHECK(daemon.ctl({"workflow", "show", "x"}).exit_code == 64);
@@ -249,3 +251,25 @@ TEST_CASE("workflow list goes on over pages up to its limit and says when there 
 
 }  // namespace
 }  // namespace taskd::test
+
+TEST_CASE("a workflow of many steps sends the environment once") {
+  const TestDaemon daemon;
+  nlohmann::json steps = nlohmann::json::array();
+  for (int i = 0; i < 1000; ++i) steps.push_back({{"argv", {"true"}}});
+  nlohmann::json document = {{"group", steps}, {"defaults", {{"hold", true}, {"priority", 7}}}};
+  const std::string file = daemon.dir() / "w.json";
+  std::ofstream(file) << document.dump();
+  RunOptions large;
+  for (int i = 0; i < 8; ++i) large.env["LARGE_" + std::to_string(i)] = std::string(10'000, 'x');
+  const RunResult submitted = daemon.ctl({"workflow", "submit", "--queue", "default", file}, large);
+  CHECK_MESSAGE(submitted.exit_code == 0, submitted.err);
+  const nlohmann::json task = daemon.show("1000");
+  CHECK(task.at("state") == "held");
+  CHECK(task.at("priority") == 7);
+  CHECK(task.at("env").dump().find("LARGE_7") != std::string::npos);
+  document["defaults"]["hold"] = 3;
+  std::ofstream(file) << document.dump();
+  const RunResult refused = daemon.ctl({"workflow", "submit", file});
+  CHECK(refused.exit_code == 65);
+  CHECK(contains(refused.err, "defaults.hold"));
+}

@@ -77,13 +77,27 @@ SQLite::Database migrated_from(const std::string& name) {
 
 TEST_CASE("an array of before knows its queue and how many tasks it will be") {
   SQLite::Database db = migrated_from("0015_asked");
-  SQLite::Statement rows(db, "SELECT queue, count FROM arrays_to_expand ORDER BY array_id");
+  SQLite::Statement rows(db,
+                         "SELECT queue, count, made FROM arrays WHERE made < count ORDER BY id");
   REQUIRE(rows.executeStep());
   CHECK(rows.getColumn(0).getString() == "default");
   CHECK(rows.getColumn(1).getInt() == 30'000);
   REQUIRE(rows.executeStep());
   CHECK(rows.getColumn(0).getString() == "mail");
   CHECK(rows.getColumn(1).getInt() == 12'000);
+}
+
+TEST_CASE("an array of before knows its indexes and how many of its tasks have ended") {
+  SQLite::Database db = migrated_from("0021_arrays_whole");
+  SQLite::Statement rows(db,
+                         "SELECT json_array(id, uid, first_index, step, count, made, ended,"
+                         " succeeded, failed) FROM arrays WHERE id >= 820 ORDER BY id");
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(0).getString() == "[820,7,10,5,4,4,3,3,0]");
+  REQUIRE(rows.executeStep());
+  CHECK(rows.getColumn(0).getString() == "[830,7,0,1,10,2,1,1,0]");
+  CHECK(db.execAndGet("SELECT array_id FROM array_needs WHERE on_task = 2").getInt() == 830);
+  CHECK(db.execAndGet("SELECT task ->> '$.array.last' FROM array_specs").getInt() == 9);
 }
 
 TEST_CASE("the key that a workflow of before came with names it") {

@@ -133,7 +133,7 @@ std::string TestDaemon::submit(std::vector<std::string> args) const {
 }
 
 nlohmann::json TestDaemon::show(const std::string& id) const {
-  return ctl_json({"show", id});
+  return ctl_json({"show", id}).at("tasks").at(0);
 }
 
 nlohmann::json TestDaemon::wait(const std::string& id) const {

@@ -318,6 +318,7 @@ class ApiFixture {
   }
 
   std::string socket_path() const { return dir_.path() + "/taskd.sock"; }
+  std::string database() const { return dir_.path() + "/taskd.db"; }
   std::string attempts_dir() const { return dir_.path() + "/attempts"; }
   TaskStore& store() const { return *store_; }
   TaskWatch& watch() const { return *watch_; }

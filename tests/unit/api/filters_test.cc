@@ -164,7 +164,7 @@ TEST_CASE("a dry run tells what a verb would do and changes nothing") {
   for (int i = 0; i < 3; ++i) api.submit();
   const TaskId held = api.submit(R"({"argv":["a"],"hold":true})");
   CHECK(dry_run(api, "cancel", json::object()) ==
-        json::parse(R"({"dry_run":true,"count":4,"ids":[4,3,2,1],"unmade":0,"full_queue":null,
+        json::parse(R"({"dry_run":true,"count":4,"ids":[4,3,2,1],"full_queue":null,
             "counts":[{"queue":"default","state":"held","count":1},
                       {"queue":"default","state":"queued","count":3}]})"));
   CHECK(dry_run(api, "release", json::object()).at("ids") == json{held});
@@ -209,23 +209,6 @@ TEST_CASE("nothing is removed by a filter that names nothing") {
     CHECK(response.code() == "invalid_request");
   }
   CHECK(list(api, "state=succeeded").size() == 1);
-}
-
-TEST_CASE("what an array is still to make is told, by its ids and by verbs") {
-  const ApiFixture api;  // without a timekeeper, so that it stays so
-  api.submit(R"({"argv":["a"],"array":{"first":1,"last":3000}})");
-  CHECK(api.ask(get(task(3001))).code() == "no_such_task");
-  const Response unmade = api.ask(get(task(3000)));
-  CHECK(unmade.status == 503);
-  CHECK(unmade.code() == "not_made_yet");
-  CHECK(unmade.header("Retry-After") != "");
-  CHECK(api.ask(post("/v1/tasks:hold", R"({"ids":[1,3000]})")).code() == "not_made_yet");
-  const json held = api.ask(post("/v1/tasks:hold", R"({"filter":{"array":1}})")).json();
-  CHECK(held.at("changed").size() == 1000);
-  CHECK(held.at("unmade") == 2000);
-  const json cancelled = api.ask(post("/v1/tasks:cancel", R"({"filter":{"array":1}})")).json();
-  CHECK(cancelled.at("unmade") == 2000);
-  CHECK(api.ask(get(task(3000))).code() == "no_such_task");
 }
 
 TEST_CASE("more tasks than a queue ever takes cannot be moved there, and that is said") {

@@ -87,8 +87,11 @@ TEST_CASE("a list takes one value each time, and words follow freely") {
   CHECK(parsed.name == "x");
 }
 
-TEST_CASE("of an option given twice the last counts") {
-  CHECK(parse({"--name", "a", "--name=b", "-n", "c"}, false).name == "c");
+TEST_CASE("an option given twice is refused, however it is written") {
+  CHECK(complaint({"--name", "a", "--name=b"}, false) == "--name is given twice");
+  CHECK(complaint({"-n", "a", "1", "--name", "a"}, false) == "--name is given twice");
+  CHECK(complaint({"-na", "-nb"}, false) == "--name is given twice");
+  CHECK(complaint({"--name=", "--name=a"}, false) == "--name is given twice");
 }
 
 TEST_CASE("words after -- are words for verbs without a command") {

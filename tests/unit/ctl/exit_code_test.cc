@@ -87,7 +87,7 @@ TEST_CASE("every refusal has its exit code") {
   CHECK(problem_code(409, "wrong_state") == 73);
   CHECK(problem_code(413, "body_too_large") == 65);
   CHECK(problem_code(422, "invalid_task") == 65);
-  CHECK(problem_code(422, "unknown_queue") == 65);
+  CHECK(problem_code(422, "unknown_queue") == 66);
   CHECK(problem_code(422, "unknown_task") == 66);
   CHECK(problem_code(422, "unknown_dependency") == 66);
   CHECK(problem_code(422, "unknown_workflow") == 66);

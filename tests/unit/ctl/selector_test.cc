@@ -36,31 +36,34 @@ int code_of_word(const std::string& word) {
 
 }  // namespace
 
-TEST_CASE("ids, ranges, commas and last make one list without repetitions") {
-  const Selection selection = of_words({"12", "15-17,3", "16", "last", "12"});
-  CHECK(selection.ids == std::vector<TaskId>{12, 15, 16, 17, 3});
-  CHECK(selection.last);
+TEST_CASE("names, ranges, indexes, commas and last make one list without repetitions") {
+  const Selection selection = of_words({"12", "15-17,3", "16", "last", "12", "7[2],7[3-5]"});
+  CHECK(selection.words ==
+        std::vector<std::string>{"12", "15-17", "3", "16", "last", "7[2]", "7[3-5]"});
   CHECK(selection.by_id());
   CHECK_FALSE(selection.by_filter());
-  CHECK(of_words({"5-5"}).ids == std::vector<TaskId>{5});
-  CHECK(of_words({"9223372036854775806-9223372036854775807"}).ids.size() == 2);
+  CHECK(names_to_query(selection.words).starts_with("tasks=12&tasks=15-17&"));
+  CHECK(names_to_query({"7[2]"}) == "tasks=7%5B2%5D");
 }
 
-TEST_CASE("what is no id is refused with the word in question") {
-  for (const char* word :
-       {"0", "-1", "abc", "", "1,", ",", "1-", "-", "1--2", "20-15", "1e3", "01", " 1", "１",
-        "9223372036854775808", "1;2", "last-3", "1-9223372036854775807"}) {
+TEST_CASE("what is no name of a task is refused with the word in question") {
+  for (const char* word : {"0",      "-1",     "abc",   "",     "1,",
+                           ",",      "1-",     "-",     "1--2", "20-15",
+                           "1e3",    "01",     " 1",    "１",   "9223372036854775808",
+                           "1;2",    "last-3", "1[",    "1[]",  "1[2",
+                           "1[3-2]", "1-2[3]", "1[2]3", "[3]",  "last[1]",
+                           "1[-1]"}) {
     CAPTURE(word);
     CHECK(code_of_word(word) == 64);
   }
 }
 
-TEST_CASE("no more ids than a request may carry") {
-  CHECK(of_words({"1-10000"}).ids.size() == kMaxSelectedIds);
-  CHECK(code_of_word("1-10001") == 64);
-  SelectorOptions options;
-  options.words = {"1-9999", "20000-20005"};
-  CHECK(code_of(options) == 64);
+TEST_CASE("one name that is no range is one task, as far as the words tell") {
+  for (const char* word : {"12", "last", "12[0]"}) CHECK(one_task({word}) == word);
+  for (const char* word : {"1-2", "12[1-2]", "x", "1,2"})
+    CHECK_THROWS_AS(one_task({word}), UsageError);
+  CHECK_THROWS_AS(one_task({}), UsageError);
+  CHECK_THROWS_AS(one_task({"1", "2"}), UsageError);
 }
 
 TEST_CASE("a filter goes to the API in its own words") {

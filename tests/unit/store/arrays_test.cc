@@ -1,5 +1,7 @@
 // Arrays: tasks that differ in an index alone.
+#include <future>
 #include <numeric>
+#include <thread>
 
 #include "tests/unit/store/fixture.h"
 
@@ -15,6 +17,19 @@ struct ArraysFixture : Fixture {
   void expand() {
     while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
     }
+  }
+  // The daemon dies after the first of the submit's commits.
+  void crash_half_way(const NewTask& task, const std::string& key = "") {
+    after_commit = [&, once = true]() mutable {
+      if (!std::exchange(once, false)) return;
+      open_database().exec("VACUUM INTO '" + dir.file("left.db") + "'");
+    };
+    try_submit({task}, kAlice, key);
+    store.reset();
+    after_commit = nullptr;
+    for (const char* rest : {"-wal", "-shm"}) std::filesystem::remove(dir.file("taskd.db") + rest);
+    std::filesystem::rename(dir.file("left.db"), dir.file("taskd.db"));
+    start();
   }
 };
 
@@ -40,76 +55,139 @@ TEST_CASE_FIXTURE(ArraysFixture, "no more than so many of an array run at once")
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'blocked'") == 15);
 }
 
+TEST_CASE_FIXTURE(
+    ArraysFixture,
+    "an array is whole when its submit returns, made in short commits with one spec") {
+  NewTask fat = array(1, 5'500);
+  fat.spec.stdin_text = std::string(500'000, 'x');
+  const TaskId first = submit(fat);
+  CHECK(number("SELECT count(*) FROM tasks WHERE array_id = 1") == 5'500);
+  CHECK(get(first + 5'499).array == ArrayPlace{1, 5'500});
+  CHECK(get(first + 5'499).spec == fat.spec);
+  CHECK(largest_commit <= 1'001);
+  CHECK(number("SELECT count(*) FROM task_specs") == 0);
+  CHECK(number("SELECT count(*) FROM array_specs WHERE task IS NULL") == 1);
+  CHECK(number("SELECT sum(count) FROM counters") == 5'500);
+  CHECK(submit() == 5'501);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "a commit holds less of an array whose tasks write more") {
+  NewTask labelled = array(1, 2'000);
+  for (int i = 0; i < 9; ++i) labelled.spec.labels["k" + std::to_string(i)] = "v";
+  submit(labelled);
+  CHECK(largest_commit == 101);  // with the word to the timekeeper
+}
+
 TEST_CASE_FIXTURE(ArraysFixture,
-                  "a large array is completed after its submit, over a restart too") {
-  submit(array(1, 2'500));
+                  "an edited index has a spec of its own, and the others keep theirs") {
+  submit(array(1, 3));
+  EditRequest edit;
+  edit.actor = kAlice;
+  edit.task = 2;
+  edit.was = get(2).spec;
+  edit.to.spec = edit.was;
+  edit.to.spec.argv = {"/bin/false"};
+  CHECK(std::holds_alternative<Edited>(store->edit(edit)));
+  CHECK(get(2).spec.argv.at(0) == "/bin/false");
+  CHECK(get(1).spec.argv.at(0) == "/bin/true");
+  CHECK(get(3).spec.argv.at(0) == "/bin/true");
+  // The shared one is there for the last as well, when the first is gone.
+  control(Verb::cancel, {1, 2});
+  control(Verb::remove, {1, 2});
+  CHECK(get(3).spec.argv.at(0) == "/bin/true");
+  control(Verb::cancel, 3);
+  control(Verb::remove, 3);
+  CHECK(number("SELECT count(*) FROM arrays") == 0);
+  CHECK(number("SELECT count(*) FROM array_specs") == 0);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "the submits of others go on while a large array is made") {
+  std::promise<void> begun;
+  after_commit = [&, once = true]() mutable {
+    if (std::exchange(once, false)) begun.set_value();
+  };
+  std::thread large([&] { submit(array(1, 50'000)); });
+  begun.get_future().wait();
+  CHECK(submit(task(), kBob) == 50'001);
+  const auto made = number("SELECT made FROM arrays");
+  const TaskId small = submit(array(1, 3'000), kBob);  // nor does it wait for the large one's end
+  CHECK(number("SELECT count(*) FROM tasks WHERE array_id = " + std::to_string(small)) == 3'000);
+  CHECK(made < 50'000);
+  CHECK(number("SELECT made FROM arrays") < 50'000);
+  large.join();
+  CHECK(number("SELECT made FROM arrays") == 50'000);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "what a crash left of an array comes to be whole") {
+  crash_half_way(array(1, 2'500));
   CHECK(number("SELECT count(*) FROM tasks") == 1'000);
-  // Its ids are set aside.
-  CHECK(submit() == 2'501);
-  store->promote(clock.wall_now(), 10);
-  CHECK(number("SELECT count(*) FROM tasks") == 2'001);
-  restart();
+  CHECK_FALSE(store->array(kAlice, 1)->is_whole());
+  CHECK(submit() == 2'501);  // its ids are set aside
   expand();
+  CHECK(store->array(kAlice, 1)->is_whole());
   CHECK(number("SELECT count(*) FROM tasks") == 2'501);
   CHECK(get(2'500).array == ArrayPlace{1, 2'500});
-  CHECK(number("SELECT count(*) FROM arrays_to_expand") == 0);
+  CHECK(number("SELECT count(*) FROM array_specs WHERE task IS NOT NULL") == 0);
   CHECK(number("SELECT sum(count) FROM counters") == 2'501);
 }
 
-TEST_CASE_FIXTURE(ArraysFixture, "what an array came after may be removed before it is complete") {
+TEST_CASE_FIXTURE(ArraysFixture, "after a crash the same key gives the same array, whole") {
+  crash_half_way(array(1, 2'500), "key");
+  const auto repeated = std::get<Submitted>(try_submit({array(1, 2'500)}, kAlice, "key"));
+  CHECK(repeated.repeated);
+  CHECK(repeated.ids == std::vector<TaskId>{1});
+  CHECK(number("SELECT count(*) FROM tasks") == 2'500);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "what an array depends on stays until it is whole") {
   submit();
   NewTask after = array(1, 1'100);
   after.spec.flow.depends_on = {{1, DependencyOn::ok}};
-  submit(after);
+  crash_half_way(after);
   finish(claim());
-  control(Verb::remove, 1);
+  CHECK(std::get<NeededByArray>(control(Verb::remove, std::vector<TaskId>{1})).array == 2);
+  ControlRequest all;
+  all.actor = kAlice;
+  all.verb = Verb::remove;
+  all.filter.emplace();
+  CHECK(std::get<std::vector<ControlChange>>(store->control(all)).empty());
+  clock.now_ms += 40 * 24 * 3600 * 1000LL;
+  CHECK(store->prune(clock.wall_now(), 100).tasks.empty());
   expand();
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1'100);
+  CHECK(store->prune(clock.wall_now(), 100).tasks.size() == 1);
 }
 
-TEST_CASE_FIXTURE(ArraysFixture,
-                  "what succeeded and is removed has not failed, for all of an array") {
-  submit();
-  NewTask after = array(1, 1'100);
-  after.spec.flow.depends_on = {{1, DependencyOn::failed}};
-  submit(after);
-  finish(claim());
-  control(Verb::remove, 1);
-  expand();
-  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'cancelled'") == 1'100);
-}
-
-TEST_CASE_FIXTURE(ArraysFixture, "an array is there for its owner as long as any of it is") {
-  submit(array(1, 1'100));
-  const auto seen = [&] {
-    return std::vector<bool>{store->has_array(kAlice, 1), store->has_array(kRoot, 1),
-                             store->has_array(kBob, 1), store->has_array(kAlice, 2)};
-  };
-  CHECK(seen() == std::vector<bool>{true, true, false, false});
-  std::vector<TaskId> made(1'000);
-  std::iota(made.begin(), made.end(), 1);
-  control(Verb::cancel, made);
-  control(Verb::remove, made);
-  REQUIRE(number("SELECT count(*) FROM tasks") == 0);
-  CHECK(seen() == std::vector<bool>{true, true, false, false});
-}
-
-TEST_CASE_FIXTURE(ArraysFixture, "what failed before an array is complete fails all of it") {
+TEST_CASE_FIXTURE(ArraysFixture, "what failed before an array is whole fails all of it") {
   submit();
   NewTask after = array(1, 1'100);
   after.spec.flow.depends_on = {{1, DependencyOn::ok}};
-  submit(after);
+  crash_half_way(after);
   finish(claim(), OutcomeKind::exited, 1);
-  control(Verb::remove, 1);
   expand();
   CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 1'100);
 }
 
-TEST_CASE_FIXTURE(ArraysFixture, "a queue that an array is not complete in is in use") {
+TEST_CASE_FIXTURE(ArraysFixture, "an array is there for its owner as long as any of it is") {
+  submit(array(1, 3));
+  const auto seen = [&] {
+    return std::vector<bool>{store->array(kAlice, 1).has_value(),
+                             store->array(kRoot, 1).has_value(), store->array(kBob, 1).has_value(),
+                             store->array(kAlice, 2).has_value()};
+  };
+  CHECK(seen() == std::vector<bool>{true, true, false, false});
+  control(Verb::cancel, {1, 2, 3});
+  control(Verb::remove, {1, 2});
+  CHECK(seen() == std::vector<bool>{true, true, false, false});
+  control(Verb::remove, 3);
+  CHECK(seen() == std::vector<bool>{false, false, false, false});
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "a queue in which an array is being made is in use") {
   store->set_queue(kRoot, {.name = "q"}, true);
   NewTask one = array(1, 1'100);
   one.spec.queue = "q";
-  submit(one);
+  crash_half_way(one);
   std::vector<TaskId> made(1'000);
   std::iota(made.begin(), made.end(), 1);
   control(Verb::cancel, made);
@@ -126,9 +204,24 @@ TEST_CASE_FIXTURE(ArraysFixture, "a delayed and a held array stay so to the last
   NewTask held = array(1, 1'100);
   held.hold = true;
   submit(held);
-  while (number("SELECT count(*) FROM arrays_to_expand") > 0) store->promote(clock.wall_now(), 10);
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'scheduled'") == 1'100);
   CHECK(number("SELECT count(*) FROM tasks WHERE state = 'held'") == 1'100);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "an array counts its tasks that ended, also those that are gone") {
+  submit(array(1, 4));
+  finish(claim());
+  finish(claim(), OutcomeKind::exited, 1);
+  control(Verb::cancel, 3);
+  const auto counts = [&] {
+    const ArrayInfo info = store->array(kAlice, 1).value();
+    return std::vector<std::int64_t>{info.count, info.ended, info.succeeded};
+  };
+  CHECK(counts() == std::vector<std::int64_t>{4, 3, 1});
+  control(Verb::remove, 1);
+  CHECK(counts() == std::vector<std::int64_t>{4, 3, 1});
+  control(Verb::retry, 2);
+  CHECK(counts() == std::vector<std::int64_t>{4, 2, 1});
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "an array must fit into its queue as a whole") {
@@ -138,10 +231,9 @@ TEST_CASE_FIXTURE(ArraysFixture, "an array must fit into its queue as a whole") 
   submit(array(1, 10));
 }
 
-TEST_CASE_FIXTURE(ArraysFixture, "what of an array is not made yet takes its room in the queue") {
+TEST_CASE_FIXTURE(ArraysFixture, "an array that is being made takes its room in the queue") {
+  crash_half_way(array(1, 1'100));
   store->set_queue(kRoot, {.name = "default", .capacity = 1'200}, false);
-  submit(array(1, 1'100));
-  CHECK(number("SELECT count(*) FROM tasks") == 1'000);
   CHECK(std::holds_alternative<QueueFull>(try_submit({array(1, 101)})));
   submit(array(1, 100));
   CHECK(std::holds_alternative<QueueFull>(try_submit({task()})));
@@ -150,14 +242,13 @@ TEST_CASE_FIXTURE(ArraysFixture, "what of an array is not made yet takes its roo
   CHECK(std::holds_alternative<QueueFull>(try_submit({task()})));
 }
 
-TEST_CASE_FIXTURE(ArraysFixture, "many arrays of one submit share what is made with it") {
+TEST_CASE_FIXTURE(ArraysFixture, "many arrays of one submit share a commit and are all whole") {
   std::vector<NewTask> many(100, array(1, 50));
   try_submit(many);
-  CHECK(number("SELECT count(*) FROM tasks") == 1'000);
-  CHECK(submit() == 5'001);
-  expand();
-  CHECK(number("SELECT count(*) FROM tasks") == 5'001);
+  CHECK(largest_commit <= 1'100);  // with a word to the timekeeper for each
+  CHECK(number("SELECT count(*) FROM tasks") == 5'000);
   CHECK(number("SELECT max(id) FROM tasks WHERE array_id = 4951") == 5'000);
+  CHECK(submit() == 5'001);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "a repeated key gives the array's first task") {
@@ -167,79 +258,13 @@ TEST_CASE_FIXTURE(ArraysFixture, "a repeated key gives the array's first task") 
   CHECK(number("SELECT count(*) FROM tasks") == 5);
 }
 
-TEST_CASE_FIXTURE(ArraysFixture, "a hold, a move and a release reach what is not made yet") {
-  store->set_queue(kRoot, {.name = "other"}, true);
-  store->set_queue(kRoot, {.name = "small", .capacity = 1'000}, true);
-  const TaskId first = submit(array(1, 2'100));
-  ControlRequest request;
-  request.actor = kAlice;
-  request.filter.emplace();
-  request.filter->array = first;
-  const auto unmade = [&](Verb verb, const std::string& queue = "") {
-    request.verb = verb;
-    request.queue = queue;
-    request.dry_run = true;
-    const Preview preview = std::get<Preview>(store->control(request));
-    request.dry_run = false;
-    const bool is_full = std::holds_alternative<QueueFull>(store->control(request));
-    CHECK(is_full == !preview.full_queue.empty());
-    return preview.unmade;
-  };
-  CHECK(unmade(Verb::hold) == 1'100);
-  CHECK(unmade(Verb::hold) == 0);
-  CHECK(unmade(Verb::move, "other") == 1'100);
-  CHECK(unmade(Verb::move, "small") == 0);  // which has no room for these, so all stays
-  expand();
-  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'held'") == 2'100);
-  CHECK(number("SELECT count(*) FROM tasks WHERE queue = 'other'") == 2'100);
-  const TaskId second = submit(array(1, 1'100));
-  request.filter->array = second;
-  CHECK(unmade(Verb::hold) == 100);
-  CHECK(unmade(Verb::release) == 100);
-  expand();
-  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1'100);
-}
-
 TEST_CASE_FIXTURE(ArraysFixture, "another limit holds for what is not made yet, too") {
-  submit(array(1, 2'500, 3));
+  crash_half_way(array(1, 2'500, 3));
   const KeyPatch patch{.name = "#array-1", .limit = 5};
   CHECK(std::get<KeyInfo>(store->set_key(kAlice, patch)).blocked == 995);
   expand();
   CHECK(store->keys({.actor = kAlice}).at(0).limit == 5);
   CHECK(store->claim(100).claims.size() == 5);
-
-  NewTask named = array(1, 1'500);
-  named.spec.flow.key = {"k", 4, std::nullopt};
-  submit(named);
-  store->set_key(kAlice, {.name = "k", .limit = 1});
-  expand();
-  CHECK(store->keys({.actor = kAlice, .name = "k"}).at(0).limit == 1);
-  CHECK(store->claim(100).claims.size() == 1);
-}
-
-TEST_CASE_FIXTURE(ArraysFixture, "a queue tells what arrays are still to make in it") {
-  submit(array(1, 2'500));
-  CHECK(store->queue("default")->unmade == 1'500);
-  CHECK(store->queues().at(0).unmade == 1'500);
-  expand();
-  CHECK(store->queue("default")->unmade == 0);
-}
-
-TEST_CASE_FIXTURE(ArraysFixture, "a huge array does not hold up a small one") {
-  submit(array(1, 50'000));
-  store->promote(clock.wall_now(), 10);
-  store->promote(clock.wall_now(), 10);
-  const TaskId small = submit(array(1, 1'500));
-  for (int i = 0; i < 2; ++i) store->promote(clock.wall_now(), 10);  // a turn for each
-  CHECK(number("SELECT count(*) FROM tasks WHERE array_id = " + std::to_string(small)) == 1'500);
-  CHECK(number("SELECT count(*) FROM arrays_to_expand") == 1);
-  const auto made = [&] { return number("SELECT count(*) FROM tasks WHERE array_id = 1"); };
-  const auto before = made();
-  for (int i = 0; i < 4; ++i) {
-    submit(array(1, 5'000));  // nor do small ones that come again and again hold up the huge one
-    store->promote(clock.wall_now(), 10);
-  }
-  CHECK(made() > before);
 }
 
 }  // namespace

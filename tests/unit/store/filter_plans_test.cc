@@ -51,7 +51,9 @@ TEST_CASE_FIXTURE(Fixture, "no filter looks at all tasks") {
   filters["ended before"].ended_before = now;
   filters["ended since"].ended_since = now;
   filters["workflow"].workflow = 1;
-  filters["array"].array = 1;
+  filters["ids"].ids = {{1, 5}, {7, 90}};
+  filters["state and ids"].ids = {{1, 5}};
+  filters["state and ids"].states = {State::failed, State::held};
   filters["key"].key = "k";
   filters["reason"].reasons = dead_reasons();
   filters["label"].labels = {{"a", "b"}};

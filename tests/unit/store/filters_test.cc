@@ -26,7 +26,12 @@ bool is_meant(const Filter& filter, const Task& task) {
   if (is_not(filter.uid, task.uid) || is_not(filter.queue, task.spec.queue)) return false;
   if (is_not(filter.name, task.spec.name) || is_not(filter.key, task.spec.flow.key.name))
     return false;
-  if (is_not(filter.array, task.array ? task.array->array : 0)) return false;
+  const auto has_id = [&](const IdRange& ids) {
+    return ids.first <= task.id && task.id <= ids.last;
+  };
+  if (!filter.ids.empty() && std::none_of(filter.ids.begin(), filter.ids.end(), has_id)) {
+    return false;
+  }
   if (is_not(filter.workflow, task.workflow ? task.workflow->id : 0)) return false;
   for (const auto& [key, value] : filter.labels) {
     if (!task.spec.labels.contains(key) || task.spec.labels.at(key) != value) return false;
@@ -119,7 +124,7 @@ struct HistoryFixture : Fixture {
     if (chance(20)) filter.queue = one.spec.queue;
     if (chance(20)) filter.name = one.spec.name;
     if (chance(10)) filter.uid = one.uid;
-    if (chance(10)) filter.array = one.array ? one.array->array : 1;
+    if (chance(10)) filter.ids = {{2, one.id}, {one.id + 2, one.id + 9}};
     if (chance(10)) filter.workflow = one.workflow ? one.workflow->id : 1;
     if (chance(15)) filter.labels = {{"all", "yes"}};
     if (chance(5)) filter.labels.emplace_back("k", "1");
@@ -259,38 +264,6 @@ TEST_CASE_FIXTURE(Fixture, "a dry run of a retry or a move stops where the queue
   CHECK(std::get<UnknownQueue>(store->control(request)).queue == "none");
 }
 
-TEST_CASE_FIXTURE(Fixture, "what of an array is not made yet is cancelled with a filter it fits") {
-  NewTask many = task();
-  many.array = ArrayRange{.first = 1, .last = 1'500};
-  many.spec.name = "many";
-  const TaskId first = submit(many);
-  ControlRequest request;
-  request.actor = kAlice;
-  request.verb = Verb::cancel;
-  request.dry_run = true;
-  const auto unmade = [&](const Filter& filter) {
-    request.filter = filter;
-    return std::get<Preview>(store->control(request)).unmade;
-  };
-  Filter running;
-  running.array = first;
-  running.states = {State::running};
-  CHECK(unmade(running) == 0);
-  Filter other;
-  other.name = "other";
-  CHECK(unmade(other) == 0);
-  Filter name;
-  name.name = "many";
-  CHECK(unmade(name) == 500);
-  request.dry_run = false;
-  request.filter = running;
-  store->control(request);
-  CHECK(number("SELECT count(*) FROM arrays_to_expand") == 1);
-  request.filter = name;
-  CHECK(std::get<std::vector<ControlChange>>(store->control(request)).size() == 1'000);
-  CHECK(number("SELECT count(*) FROM arrays_to_expand") == 0);
-}
-
 TEST_CASE_FIXTURE(Fixture, "an array's tasks have the time of its submit, whenever they are made") {
   NewTask many = task();
   many.array = ArrayRange{.first = 1, .last = 1'001};
@@ -298,8 +271,6 @@ TEST_CASE_FIXTURE(Fixture, "an array's tasks have the time of its submit, whenev
   const WallTime at = get(first).created_at;
   clock.now_ms += 1000;
   submit();
-  while (store->promote(clock.wall_now(), 100) == clock.wall_now()) {
-  }
   CHECK(get(first + 1'000).created_at == at);
   Filter filter;
   filter.until = at + 1;

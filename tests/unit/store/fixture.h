@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -73,6 +74,7 @@ struct Fixture {
       const std::lock_guard lock(mutex);
       changes.insert(changes.end(), batch.begin(), batch.end());
       largest_commit = std::max(largest_commit, batch.size());
+      if (after_commit) after_commit();
     };
     options.idle_workers = [this](int at_most) {
       const std::lock_guard lock(mutex);
@@ -168,9 +170,10 @@ struct Fixture {
   Machine machine;  // as of the next start
   std::mutex mutex;
   std::vector<Change> changes;
-  std::size_t largest_commit = 0;  // in changes
-  int idle = 0;                    // workers that take claims with the commits
-  int promised = 0;                // commits for which there were some
+  std::size_t largest_commit = 0;      // in changes
+  std::function<void()> after_commit;  // on the writer thread
+  int idle = 0;                        // workers that take claims with the commits
+  int promised = 0;                    // commits for which there were some
   std::vector<std::optional<Claims>> handed;
   std::vector<std::string> fatal;
   std::unique_ptr<TaskStore> store;  // ends first: its writer calls into what is above

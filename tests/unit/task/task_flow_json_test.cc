@@ -45,13 +45,19 @@ TEST_CASE("what binds a start is read, and comes back as it was written") {
       {"unique", {{"key", "u"}, {"for_ms", 1000}, {"while", "queued"}}},
       {"depends_on", {{{"task", 12}, {"on", "any"}}, {{"task", 13}, {"on", "ok"}}}},
       {"on_dependency_failed", "cancel"}};
-  const TaskFlow flow = flow_of(fields);
+  TaskFlow flow = flow_of(fields);
   CHECK(flow.key.rate == RateLimit{10, 60'000});
+  CHECK(flow.named == std::vector<NamedDependency>{{"12", false, DependencyOn::any},
+                                                   {"13", false, DependencyOn::ok}});
+  flow.named.clear();
+  flow.depends_on = {{12, DependencyOn::any}, {13, DependencyOn::ok}};
   json members = members_of(flow, true);
   CHECK(members == fields);
   members.erase("depends_on");
   CHECK(members_of(flow, false) == members);
   CHECK(dependencies_to_json(flow.depends_on) == fields.at("depends_on"));
+  CHECK(dependencies_to_json({{13, DependencyOn::ok, true}}) ==
+        json::array({{{"array", 13}, {"on", "ok"}}}));
   TaskSpec spec;
   spec.argv = {"true"};
   spec.flow = flow;
@@ -61,9 +67,33 @@ TEST_CASE("what binds a start is read, and comes back as it was written") {
   CHECK(stored == spec);
 }
 
-TEST_CASE("a dependency may be a bare id") {
-  CHECK(flow_of({{"depends_on", {12}}}).depends_on ==
-        std::vector<Dependency>{{12, DependencyOn::ok}});
+TEST_CASE("a dependency is a bare id, a task, an array, one of its indexes, or a name") {
+  const auto named = [](const json& item) {
+    return flow_of({{"depends_on", json::array({item})}}).named.at(0);
+  };
+  CHECK(named(12) == NamedDependency{"12"});
+  CHECK(named({{"task", 12}}) == NamedDependency{"12"});
+  CHECK(named({{"array", 12}}) == NamedDependency{"12", true});
+  CHECK(named({{"array", 12}, {"index", 0}}) == NamedDependency{"12[0]", true});
+  CHECK(named({{"tasks", "12[3-5]"}, {"on", "any"}}) ==
+        NamedDependency{"12[3-5]", false, DependencyOn::any});
+}
+
+TEST_CASE("a dependency that names nothing, or two things, is refused") {
+  const auto error = [](const json& item) {
+    return error_of({{"depends_on", json::array({item})}});
+  };
+  for (const json& item : std::vector<json>{json::object(),
+                                            {{"on", "any"}},
+                                            {{"task", 1}, {"array", 1}},
+                                            {{"task", 1}, {"tasks", "1"}}}) {
+    CHECK(error(item) ==
+          "#/depends_on/0: exactly one of \"task\", \"array\" and \"tasks\" is needed");
+  }
+  CHECK(error({{"task", 1}, {"index", 1}}).starts_with("#/depends_on/0/index: is for an"));
+  CHECK(error({{"array", 1}, {"index", -1}}).starts_with("#/depends_on/0/index: "));
+  CHECK(error({{"tasks", "5-4"}}).starts_with("#/depends_on/0/tasks: must be a task's name"));
+  CHECK(error("12").starts_with("#/depends_on/0: "));
 }
 
 TEST_CASE("what is usual is not stored, and all of it is shown") {
@@ -95,7 +125,6 @@ TEST_CASE("every wrong field is named") {
             .starts_with("#/unique/while: must be \"queued\" or \"active\""));
   CHECK(error_of({{"depends_on", {0}}}).starts_with("#/depends_on/0: must be from 1"));
   CHECK(error_of({{"depends_on", {1, 1}}}) == "#/depends_on/1: task 1 is named twice");
-  CHECK(error_of({{"depends_on", {{{"on", "any"}}}}}) == "#/depends_on/0: \"task\" is needed");
   CHECK(error_of({{"on_dependency_failed", "x"}}).starts_with("#/on_dependency_failed: must be"));
 }
 
