@@ -63,6 +63,15 @@ std::optional<WallTime> next_prunable(Connection& db) {
   return row.time(0);
 }
 
+// Rows that go with a task whose dependencies are many take longer than the task itself.
+constexpr std::int64_t kLinksAtOnce = 5000;
+
+std::int64_t count_links(Connection& db, TaskId task) {
+  Query row = db.query("SELECT count(*) FROM dependencies WHERE task_id = ?1");
+  row.bind(task).step();
+  return row.int64(0);
+}
+
 void prune_keys(Connection& db, WallTime now, int limit) {
   db.run(
       "DELETE FROM idempotency_keys WHERE (uid, key) IN (SELECT uid, key FROM idempotency_keys"
@@ -141,7 +150,10 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     Connection& db = transaction.db();
     PruneResult result;
+    std::int64_t links = 0;
     for (const TaskId id : prunable_ids(db, now, limit)) {
+      links += count_links(db, id);
+      if (links > kLinksAtOnce && !result.tasks.empty()) break;
       const StoredTask task = must_load(db, id);
       transaction.remove(task, {.type = "pruned"});
       result.tasks.push_back({task.id, task.row.attempt});

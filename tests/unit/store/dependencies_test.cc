@@ -469,5 +469,127 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   CHECK(number("SELECT count(*) FROM events WHERE to_state = 'cancelled' AND task_id > 2") == 600);
 }
 
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "a task that was not needed is removed while its dependants lag behind") {
+  submit();
+  submit_after({{1, DependencyOn::failed}});
+  std::vector<NewTask> many(1200, task());
+  for (NewTask& one : many) one.spec.flow.depends_on = {{2, DependencyOn::failed}};
+  try_submit(many);
+  run(1);
+  const std::string cancelled = "SELECT count(*) FROM tasks WHERE state = 'cancelled' AND id > 2";
+  REQUIRE(number(cancelled) < 1200);
+  const std::int64_t reached = number("SELECT after_task FROM links_to_update");
+  largest_commit = 0;
+  control(Verb::remove, 2);
+  CHECK(reached > 2);
+  CHECK(largest_commit < 600);
+  CHECK(number(cancelled) == 1200);
+  CHECK(number("SELECT count(*) FROM events WHERE to_state = 'cancelled' AND task_id > 2") == 1200);
+  CHECK(number("SELECT count(*) FROM links_to_update") == 0);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "families take turns while they lag behind") {
+  for (int family = 0; family < 2; ++family) {
+    const TaskId parent = submit();
+    std::vector<NewTask> many(1600, task());
+    for (NewTask& one : many) one.spec.flow.depends_on = {ok(parent)};
+    try_submit(many);
+    run(parent, 1);
+  }
+  const std::string reached = "SELECT max(after_task) FROM links_to_update WHERE on_task = ";
+  const std::int64_t first = number(reached + "1");
+  const std::int64_t second = number(reached + "1602");
+  store->promote(clock.wall_now(), 10);
+  CHECK(number(reached + "1") > first);
+  store->promote(clock.wall_now(), 10);
+  CHECK(number(reached + "1602") > second);
+  tell_all();
+  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 3200);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "of two ends in one commit a failure counts for more, whichever task is older") {
+  for (const TaskId fails : {1, 2}) {
+    const TaskId first = submit();
+    const TaskId second = submit();
+    const TaskId wanted = fails == 1 ? first : second;
+    const TaskId other = fails == 1 ? second : first;
+    const TaskId after = submit_after({ok(wanted), {other, DependencyOn::failed}});
+    std::vector<Finish> finishes;
+    for (const Claim& claim : store->claim(2).claims) {
+      finishes.push_back(end_of(claim, OutcomeKind::exited, claim.task == wanted ? 1 : 0));
+    }
+    store->finish(finishes, 0);
+    CHECK(state(after) == State::failed);
+    CHECK(events_of(after) == std::vector<std::string>{"submitted", "dependency_failed"});
+  }
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "what was not needed stays so when its cause is removed") {
+  submit();
+  submit_after({{1, DependencyOn::failed}});
+  submit_after({ok(2)});
+  run(1);
+  control(Verb::remove, 1);
+  control(Verb::remove, 2);
+  ControlRequest request;
+  request.actor = kAlice;
+  request.verb = Verb::retry;
+  request.filter.emplace();
+  CHECK(std::get<std::vector<ControlChange>>(store->control(request)).empty());
+  CHECK(state(3) == State::cancelled);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "many new dependants of a failed task wake no older one") {
+  submit_family(1200);
+  run(1, 1);
+  tell_all();
+  largest_commit = 0;
+  CHECK(state(submit_after({ok(1)})) == State::failed);
+  CHECK(largest_commit < 5);
+  CHECK(number("SELECT count(*) FROM links_to_update") == 0);
+  std::vector<NewTask> many(1200, task());
+  for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+  try_submit(many);
+  tell_all();
+  CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 2401);
+  CHECK(number("SELECT count(*) FROM events WHERE type = 'dependency_failed'") == 2401);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture,
+                  "dependencies are kept in their table alone, in the order they were named") {
+  submit();
+  submit();
+  const std::vector<Dependency> on = {{2, DependencyOn::any}, {1, DependencyOn::ok}};
+  submit_after(on, OnDependencyFailed::run);
+  CHECK(get(3).spec.flow.depends_on == on);
+  CHECK(store->dependencies(3) == on);
+  CHECK(number("SELECT count(*) FROM task_specs WHERE spec LIKE '%depends_on%'") == 0);
+  CHECK(number("SELECT on_dependency_failed = 'run' FROM tasks WHERE id = 3") == 1);
+  CHECK(number("SELECT count(*) FROM tasks WHERE on_dependency_failed IS NULL") == 2);
+}
+
+TEST_CASE_FIXTURE(DependenciesFixture, "a prune of tasks with many dependencies is bounded") {
+  std::vector<NewTask> heads(500, task());
+  try_submit(heads);
+  NewTask join = task();
+  join.spec.keep_ms = 0;
+  for (TaskId id = 1; id <= 500; ++id) join.spec.flow.depends_on.push_back(ok(id));
+  const auto joins = std::get<Submitted>(try_submit(std::vector<NewTask>(30, join))).ids;
+  control(Verb::cancel, joins);
+  clock.now_ms += 10'000;
+  std::size_t pruned = 0;
+  int commits = 0;
+  for (bool more = true; more; ++commits) {
+    const auto result = store->prune(clock.wall_now(), 500);
+    CHECK(result.tasks.size() <= 10);
+    pruned += result.tasks.size();
+    more = result.next && *result.next <= clock.wall_now();
+  }
+  CHECK(pruned == 30);
+  CHECK(commits == 3);
+}
+
 }  // namespace
 }  // namespace taskd
