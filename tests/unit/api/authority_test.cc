@@ -224,6 +224,7 @@ std::map<std::string, Rule> rules() {
       {"POST /v1/tasks:release", {send_ids(&Rows::held), 200, 404, 200}},
       {"POST /v1/tasks:delete", {send_ids(&Rows::ended), 200, 404, 200}},
       {"POST /v1/tasks:move", {send_ids(&Rows::held, R"(,"queue":"side")"), 200, 404, 200}},
+      {"POST /v1/tasks:wait", {send_ids(&Rows::held, R"(,"timeout_ms":0)"), 200, 404, 200}},
       {"GET /v1/tasks/{id}", {look(), 200, 404, 200}},
       {"PATCH /v1/tasks/{id}", {send("PATCH", R"({"env":{"A":"1"}})"), 200, 404, 200}},
       {"DELETE /v1/tasks/{id}",
