@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <climits>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "daemon/base/errors.h"
@@ -32,6 +34,10 @@ std::string reason_to_give_up(const Hook& hook, const Delivery& delivery, const 
   return now - delivery.at >= hook.max_age_ms ? "too old" : "";
 }
 
+std::optional<std::int64_t> earlier(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
+  return a && b ? std::min(a, b) : a ? a : b;
+}
+
 }  // namespace
 
 std::int64_t redelivery_delay_ms(int tries, double unit) {
@@ -45,8 +51,15 @@ struct Notifier::Teller {
   const Hook& hook;
   const HookSender sender;
   EventFd wake;
-  int refusals = 0;                    // in a row, whatever it was told
-  std::optional<BootTime> not_before;  // it is left alone until then
+  // To whom it was down at the last try.
+  struct Rest {
+    int failures = 0;  // in a row
+    BootTime until;
+  };
+  std::map<std::uint32_t, Rest> resting;   // by uid
+  std::set<std::uint32_t> refused;         // whose latest delivery it did not take
+  std::optional<std::uint32_t> last_user;  // who had the latest turn
+  std::optional<BootTime> not_before;      // nothing can be recorded until then
   std::thread thread;
 };
 
@@ -104,24 +117,51 @@ HookTest Notifier::test(const Hook& hook) {
   return test;
 }
 
-std::optional<std::int64_t> Notifier::tell_next(Teller& teller) {
-  const WallTime now = clock_.wall_now();
-  const DueDelivery due = store_.due_delivery(teller.hook.name, now);
-  if (teller.not_before && due.oldest) {
-    // Left alone; what grows too old meanwhile is given up without being tried.
-    const WallTime before = now + -teller.hook.max_age_ms;
-    if (*due.oldest <= before) {
-      const int count = store_.give_up_deliveries(teller.hook.name, before, kGiveUpAtOnce);
-      log::warn("deliveries are given up", {{"hook", teller.hook.name}, {"count", count}});
+// Gives up what has grown too old while the hook was left alone, without trying it. In how many ms
+// there is something to do for those who rest; 0: there was.
+std::optional<std::int64_t> Notifier::look_at_resting(Teller& teller, WallTime now) {
+  std::optional<std::int64_t> wait_ms;
+  const WallTime before = now + -teller.hook.max_age_ms;
+  for (auto user = teller.resting.begin(); user != teller.resting.end();) {
+    const auto& [uid, rest] = *user;
+    const auto oldest = store_.oldest_delivery(teller.hook.name, uid);
+    if (!oldest) {  // nothing of his waits any more
+      user = teller.resting.erase(user);
+      continue;
+    }
+    const std::int64_t left_ms = rest.until - clock_.boot_now();
+    if (left_ms > 0 && *oldest <= before) {
+      const int count = store_.give_up_deliveries(teller.hook.name, uid, before, kGiveUpAtOnce);
+      log::warn("deliveries are given up",
+                {{"hook", teller.hook.name}, {"uid", uid}, {"count", count}});
       return 0;
     }
+    if (left_ms > 0) wait_ms = earlier(wait_ms, std::min(left_ms, *oldest - before));
+    ++user;
+  }
+  return wait_ms;
+}
+
+std::optional<std::int64_t> Notifier::tell_next(Teller& teller) {
+  const WallTime now = clock_.wall_now();
+  if (teller.not_before) {
     const std::int64_t left_ms = *teller.not_before - clock_.boot_now();
-    if (left_ms > 0) return std::min(left_ms, *due.oldest - before);
+    if (left_ms > 0) return left_ms;
+    teller.not_before.reset();
   }
+  const auto resting_ms = look_at_resting(teller, now);
+  if (resting_ms == 0) return 0;
+  DeliveryTurn turn{teller.last_user, {}};
+  for (const auto& [uid, rest] : teller.resting) {
+    if (rest.until > clock_.boot_now()) turn.resting.push_back(uid);
+  }
+  const DueDelivery due = store_.due_delivery(teller.hook.name, now, turn);
   if (!due.delivery) {
-    if (!due.next) return std::nullopt;
-    return std::max<std::int64_t>(*due.next - now, 0);
+    const auto next_ms =
+        due.next ? std::optional(std::max<std::int64_t>(*due.next - now, 0)) : std::nullopt;
+    return earlier(next_ms, resting_ms);
   }
+  teller.last_user = due.delivery->uid;
   const Delivery& delivery = *due.delivery;
   const HookMessage message{delivery.id, delivery.hook, std::string(to_string(delivery.event)),
                             delivery.at, due.task};
@@ -135,17 +175,25 @@ void Notifier::settle(Teller& teller, const Delivery& delivery, const SendResult
   const WallTime now = clock_.wall_now();
   DeliveryTry record{delivery, DeliveryState::delivered, {}, {}};
   if (result.outcome == SendOutcome::delivered) {
-    if (teller.refusals > 0) log::info("a hook takes deliveries again", {{"hook", delivery.hook}});
-    teller.refusals = 0;
-    teller.not_before.reset();
+    teller.refused.erase(delivery.uid);
+    if (teller.resting.erase(delivery.uid) > 0) {
+      log::info("a hook takes deliveries again", {{"hook", delivery.hook}, {"uid", delivery.uid}});
+    }
   } else {
     const std::string why = reason_to_give_up(teller.hook, delivery, result, now);
     record.state = why.empty() ? DeliveryState::pending : DeliveryState::failed;
     record.next_at = now + redelivery_delay_ms(delivery.tries + 1, random_unit());
     record.error = result.error + (why.empty() ? "" : "; given up: " + why);
-    ++teller.refusals;
-    teller.not_before = clock_.boot_now() + redelivery_delay_ms(teller.refusals, random_unit());
-    if (teller.refusals == 1 || !why.empty()) {
+    // Of a user whose deliveries it keeps refusing it is told once.
+    bool first = teller.refused.insert(delivery.uid).second;
+    if (result.outcome == SendOutcome::down) {
+      Teller::Rest& rest = teller.resting[delivery.uid];
+      first = ++rest.failures == 1;
+      rest.until = clock_.boot_now() + redelivery_delay_ms(rest.failures, random_unit());
+    } else {
+      teller.resting.erase(delivery.uid);  // it is there
+    }
+    if (first || !why.empty()) {
       log::warn(why.empty() ? "a hook refused a delivery" : "a delivery is given up",
                 {{"hook", delivery.hook},
                  {"task", delivery.task},

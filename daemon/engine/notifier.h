@@ -2,9 +2,11 @@
 // hangs holds up nobody but itself. Woken by commits and by the next try's time; nothing polls.
 //
 // At least once: a delivery counts when its try is recorded, so what was cut off between the two is
-// sent again, with the same id. Deliveries about one task come in the order of its changes. A
-// refused one is tried again after 1 s, 2 s, 4 s … up to 1 h, and meanwhile its hook is left alone
-// as long, since most refusals are about the hook and not about what it was told.
+// sent again, with the same id. Deliveries about one task come in the order of its changes; those
+// of different users take turns. A refused one is tried again after 1 s, 2 s, 4 s … up to 1 h, and
+// others go on meanwhile. When the hook is down (SendOutcome), it is left alone as long for the
+// user whose delivery it did not take: what one user's tasks make of a hook is never another's
+// trouble.
 //
 // Threading: start() and stop() from one thread; publish() from the store's writer; the rest from
 // any thread.
@@ -61,6 +63,7 @@ class Notifier {
   struct Teller;
   void run(Teller& teller);
   std::optional<std::int64_t> tell_next(Teller& teller);
+  std::optional<std::int64_t> look_at_resting(Teller& teller, WallTime now);
   void settle(Teller& teller, const Delivery& delivery, const SendResult& result);
 
   TaskStore& store_;

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -197,7 +198,8 @@ bool read_said(int fd, std::string& said) {
 
 void judge(int status, SendResult& result) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-  result.outcome = SendOutcome::refused;
+  const bool down = WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL;
+  result.outcome = down ? SendOutcome::down : SendOutcome::refused;
   result.error = WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))
                                    : "killed by signal " + std::to_string(WTERMSIG(status));
 }
@@ -217,7 +219,7 @@ SendResult run(const Hook& hook, const std::string& document, const std::vector<
     if (err.read_end && !read_said(err.read_end.get(), result.said)) err.read_end.reset();
     if (wait == Wait::ready) continue;
     process.kill();
-    result.outcome = wait == Wait::stopped ? SendOutcome::interrupted : SendOutcome::refused;
+    result.outcome = wait == Wait::stopped ? SendOutcome::interrupted : SendOutcome::down;
     result.error =
         wait == Wait::stopped
             ? "the daemon stopped"
@@ -236,7 +238,7 @@ SendResult run_hook_command(const Hook& hook, const std::string& document,
   try {
     return run(hook, document, extra, stop_fd);
   } catch (const std::exception& e) {
-    return {SendOutcome::refused, std::string("cannot be started: ") + e.what(), ""};
+    return {SendOutcome::down, std::string("cannot be started: ") + e.what(), ""};
   }
 }
 

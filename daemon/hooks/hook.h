@@ -43,7 +43,8 @@ std::vector<std::string> environment_of(const HookMessage& message, const std::s
 
 enum class SendOutcome {
   delivered,
-  refused,      // to be tried again
+  refused,      // it does not take this one, which is to be tried again
+  down,         // it takes nothing now: it cannot be reached, answers too late or that it cannot
   gone,         // it says that it wants nothing any more
   interrupted,  // the daemon stops; nobody knows how far it came
 };

@@ -14,7 +14,7 @@ SendResult HookSender::send(const HookMessage& message, WallTime now, int stop_f
   try {
     return run_hook_command(hook_, document_of(message), environment_of(message, socket_), stop_fd);
   } catch (const std::exception& e) {
-    return {SendOutcome::refused, e.what(), ""};
+    return {SendOutcome::down, e.what(), ""};
   }
 }
 

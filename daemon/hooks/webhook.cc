@@ -87,7 +87,8 @@ SendResult result_of(int status) {
   if (status >= 200 && status <= 299) return {};
   if (status == 410) return {SendOutcome::gone, "410: it says that it is gone for good", ""};
   const bool redirect = status >= 300 && status <= 399;
-  return {SendOutcome::refused,
+  const bool down = status == 429 || status >= 500;
+  return {down ? SendOutcome::down : SendOutcome::refused,
           "it answered " + std::to_string(status) +
               (redirect ? ", and redirects are not followed" : ""),
           ""};
@@ -139,7 +140,7 @@ SendResult Webhook::post(const HookMessage& message, WallTime now, int stop_fd) 
   } catch (const HookInterrupted& e) {
     return {SendOutcome::interrupted, e.what(), ""};
   } catch (const std::exception& e) {
-    return {SendOutcome::refused, e.what(), ""};
+    return {SendOutcome::down, e.what(), ""};
   }
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/process/launch_spec.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -59,6 +61,13 @@ class Strings {
   bool has_nul_ = false;
 };
 
+// Service accounts often have a home that is not there.
+std::string start_folder(const User& user) {
+  struct stat info {};
+  const bool is_there = ::stat(user.home.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  return is_there && user.home.front() == '/' ? user.home : "/";
+}
+
 }  // namespace
 
 EncodedSpec encode_spec(const Launch& launch, const User& user, const LaunchSettings& settings,
@@ -71,7 +80,7 @@ EncodedSpec encode_spec(const Launch& launch, const User& user, const LaunchSett
   Strings strings;
   strings.add(launch.token);
   strings.add(settings.boot_id);
-  strings.add(spec.cwd.empty() ? user.home : spec.cwd);
+  strings.add(spec.cwd.empty() ? start_folder(user) : spec.cwd);
   strings.add(cgroup);
   strings.add(stdin_of(spec, settings));
   strings.add(place_of(shim::kResultPipe, settings));

@@ -9,7 +9,7 @@ namespace {
 // As read_delivery() reads them. A macro, since statements are literals.
 #define DELIVERY_COLUMNS                                                                  \
   "seq, delivery_id, task_id, hook, event, at_ms, state, tries, tried_at_ms, next_at_ms," \
-  " done_at_ms, error"
+  " done_at_ms, error, uid"
 
 Delivery read_delivery(const Query& row) {
   Delivery delivery;
@@ -25,6 +25,7 @@ Delivery read_delivery(const Query& row) {
   delivery.next_at = row.optional_time(9);
   delivery.done_at = row.optional_time(10);
   delivery.error = row.text(11);
+  delivery.uid = static_cast<std::uint32_t>(row.int64(12));
   return delivery;
 }
 
@@ -50,38 +51,55 @@ bool is_declared(const std::vector<HookRule>& hooks, const std::string& name) {
 
 std::optional<Delivery> first_due(Query& row, std::string& task) {
   if (!row.step()) return std::nullopt;
-  task = row.text(12);
+  task = row.text(13);
   return read_delivery(row);
 }
 
-// The earliest that may be tried now. A try that is farther off than any back-off reaches was set
-// by a clock that has been put back since.
-std::optional<Delivery> find_due(Connection& db, const std::string& hook, WallTime now,
-                                 std::string& task) {
+// Of the users that something waits for the hook of, the next after this one. At first: -1.
+std::optional<std::uint32_t> next_user(Connection& db, const std::string& hook,
+                                       std::int64_t after) {
+  Query row = db.query(
+      "SELECT uid FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1 AND uid > ?2"
+      " AND next_at_ms IS NOT NULL ORDER BY uid LIMIT 1");
+  if (!row.bind(hook, after).step()) return std::nullopt;
+  return static_cast<std::uint32_t>(row.int64(0));
+}
+
+// The user's earliest that may be tried now. A try that is farther off than any back-off reaches
+// was set by a clock that has been put back since.
+std::optional<Delivery> find_due(Connection& db, const std::string& hook, std::uint32_t uid,
+                                 WallTime now, std::string& task) {
   Query due = db.query("SELECT " DELIVERY_COLUMNS
-                       ", task FROM deliveries INDEXED BY deliveries_due"
-                       " WHERE hook = ?1 AND next_at_ms <= ?2 ORDER BY next_at_ms, seq LIMIT 1");
-  if (auto delivery = first_due(due.bind(hook, now), task)) return delivery;
+                       ", task FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
+                       " AND uid = ?2 AND next_at_ms <= ?3 ORDER BY next_at_ms, seq LIMIT 1");
+  if (auto delivery = first_due(due.bind(hook, uid, now), task)) return delivery;
   Query stray = db.query("SELECT " DELIVERY_COLUMNS
-                         ", task FROM deliveries INDEXED BY deliveries_due"
-                         " WHERE hook = ?1 AND next_at_ms > ?2 ORDER BY next_at_ms, seq LIMIT 1");
-  return first_due(stray.bind(hook, now + kMaxDeliveryDelayMs), task);
+                         ", task FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
+                         " AND uid = ?2 AND next_at_ms > ?3 ORDER BY next_at_ms, seq LIMIT 1");
+  return first_due(stray.bind(hook, uid, now + kMaxDeliveryDelayMs), task);
 }
 
-std::optional<WallTime> next_due(Connection& db, const std::string& hook) {
+std::optional<WallTime> next_due(Connection& db, const std::string& hook, std::uint32_t uid) {
   Query row = db.query(
-      "SELECT next_at_ms FROM deliveries INDEXED BY deliveries_due"
-      " WHERE hook = ?1 AND next_at_ms IS NOT NULL ORDER BY next_at_ms, seq LIMIT 1");
-  if (!row.bind(hook).step()) return std::nullopt;
+      "SELECT next_at_ms FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1 AND uid = ?2"
+      " AND next_at_ms IS NOT NULL ORDER BY next_at_ms, seq LIMIT 1");
+  if (!row.bind(hook, uid).step()) return std::nullopt;
   return row.time(0);
 }
 
-std::optional<WallTime> oldest_pending(Connection& db, const std::string& hook) {
-  Query row = db.query(
-      "SELECT at_ms FROM deliveries INDEXED BY deliveries_age"
-      " WHERE hook = ?1 AND state = 'pending' ORDER BY at_ms, seq LIMIT 1");
-  if (!row.bind(hook).step()) return std::nullopt;
-  return row.time(0);
+// Those whom something waits for the hook of, in the order of their turns. Users are few.
+std::vector<std::uint32_t> users_in_turn(Connection& db, const std::string& hook,
+                                         const DeliveryTurn& turn) {
+  std::vector<std::uint32_t> users;
+  for (auto uid = next_user(db, hook, -1); uid; uid = next_user(db, hook, *uid)) {
+    const bool rests =
+        std::find(turn.resting.begin(), turn.resting.end(), *uid) != turn.resting.end();
+    if (!rests) users.push_back(*uid);
+  }
+  const auto first =
+      turn.after ? std::upper_bound(users.begin(), users.end(), *turn.after) : users.begin();
+  std::rotate(users.begin(), first, users.end());
+  return users;
 }
 
 struct Waiting {
@@ -89,12 +107,13 @@ struct Waiting {
   TaskId task;
 };
 
-std::vector<Waiting> waiting_since(Connection& db, const std::string& hook, WallTime before,
-                                   int limit) {
+std::vector<Waiting> waiting_since(Connection& db, const std::string& hook, std::uint32_t uid,
+                                   WallTime before, int limit) {
   Query rows = db.query(
       "SELECT seq, task_id FROM deliveries INDEXED BY deliveries_age"
-      " WHERE hook = ?1 AND state = 'pending' AND at_ms <= ?2 ORDER BY at_ms, seq LIMIT ?3");
-  rows.bind(hook, before, limit);
+      " WHERE hook = ?1 AND uid = ?2 AND state = 'pending' AND at_ms <= ?3"
+      " ORDER BY at_ms, seq LIMIT ?4");
+  rows.bind(hook, uid, before, limit);
   std::vector<Waiting> waiting;
   while (rows.step()) waiting.push_back({rows.int64(0), rows.int64(1)});
   return waiting;
@@ -143,13 +162,27 @@ std::int64_t TaskStore::resume_deliveries() {
   });
 }
 
-DueDelivery TaskStore::due_delivery(const std::string& hook, WallTime now) {
+DueDelivery TaskStore::due_delivery(const std::string& hook, WallTime now,
+                                    const DeliveryTurn& turn) {
   return impl_->read([&](Connection& db) {
     DueDelivery due;
-    due.delivery = find_due(db, hook, now, due.task);
-    if (!due.delivery) due.next = next_due(db, hook);
-    due.oldest = oldest_pending(db, hook);
+    for (const std::uint32_t uid : users_in_turn(db, hook, turn)) {
+      due.delivery = find_due(db, hook, uid, now, due.task);
+      if (due.delivery) return due;
+      const auto next = next_due(db, hook, uid);
+      if (next && (!due.next || *next < *due.next)) due.next = next;
+    }
     return due;
+  });
+}
+
+std::optional<WallTime> TaskStore::oldest_delivery(const std::string& hook, std::uint32_t uid) {
+  return impl_->read([&](Connection& db) -> std::optional<WallTime> {
+    Query row = db.query(
+        "SELECT at_ms FROM deliveries INDEXED BY deliveries_age"
+        " WHERE hook = ?1 AND uid = ?2 AND state = 'pending' ORDER BY at_ms, seq LIMIT 1");
+    if (!row.bind(hook, uid).step()) return std::nullopt;
+    return row.time(0);
   });
 }
 
@@ -174,10 +207,11 @@ bool TaskStore::record_try(const DeliveryTry& result) {
   });
 }
 
-int TaskStore::give_up_deliveries(const std::string& hook, WallTime before, int limit) {
+int TaskStore::give_up_deliveries(const std::string& hook, std::uint32_t uid, WallTime before,
+                                  int limit) {
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     Connection& db = transaction.db();
-    const std::vector<Waiting> old = waiting_since(db, hook, before, limit);
+    const std::vector<Waiting> old = waiting_since(db, hook, uid, before, limit);
     for (const Waiting& delivery : old) {
       const int changed = db.run(
           "UPDATE deliveries SET state = 'failed', done_at_ms = ?2, next_at_ms = NULL, task = NULL,"

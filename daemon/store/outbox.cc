@@ -58,17 +58,17 @@ std::uint64_t Outbox::tell(Connection& db, WallTime now, const StoredTask& task,
     if (!one.index) {
       db.run(
           "INSERT INTO deliveries (delivery_id, task_id, hook, event, at_ms, state, done_at_ms,"
-          " tried_at_ms, error) VALUES (?1, ?2, ?3, ?4, ?5, 'failed', ?5, ?5, ?6)",
-          random_token(), task.id, one.hook, to_string(event), now, kUndeclared);
+          " tried_at_ms, error, uid) VALUES (?1, ?2, ?3, ?4, ?5, 'failed', ?5, ?5, ?6, ?7)",
+          random_token(), task.id, one.hook, to_string(event), now, kUndeclared, task.uid);
       continue;
     }
     if (!description) description = describe_task_(to_task(db, task));
     const bool waits = must_wait(db, one.hook, task.id);
     db.run(
-        "INSERT INTO deliveries (delivery_id, task_id, hook, event, at_ms, task, state, next_at_ms)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7)",
+        "INSERT INTO deliveries (delivery_id, task_id, hook, event, at_ms, task, state, next_at_ms,"
+        " uid) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8)",
         random_token(), task.id, one.hook, to_string(event), now, *description,
-        waits ? std::nullopt : std::optional(now));
+        waits ? std::nullopt : std::optional(now), task.uid);
     if (!waits) hooks |= std::uint64_t{1} << *one.index;
   }
   return hooks;

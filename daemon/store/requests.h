@@ -37,9 +37,10 @@ struct StepOf {
 };
 struct SubmitRequest {
   Actor actor;
-  std::vector<NewTask> tasks;   // all or none
-  std::string idempotency_key;  // "" = none
-  std::string body_digest;      // of the request's body, compared under the same key
+  std::vector<NewTask> tasks;     // all or none
+  std::string idempotency_key;    // "" = none
+  std::string body_digest;        // of what is asked for, compared under the same key
+  std::string bytes_digest = {};  // what earlier versions compared: of the body as it was sent
   // The tasks are a workflow of this name, and its steps are theirs, one for each.
   std::optional<std::string> workflow = {};
   std::vector<StepOf> steps = {};
@@ -268,11 +269,15 @@ struct Firing {
 // No back-off between two tries of a delivery is longer.
 inline constexpr std::int64_t kMaxDeliveryDelayMs = 2LL * 3600 * 1000;
 
+// Whose turn at a hook it is.
+struct DeliveryTurn {
+  std::optional<std::uint32_t> after = {};  // who had the last one; by uid, round and round
+  std::vector<std::uint32_t> resting = {};  // to whom the hook was down lately: they have none
+};
 struct DueDelivery {
   std::optional<Delivery> delivery;  // may be tried now
   std::string task;                  // with it: the task as it was at the change, as JSON
-  std::optional<WallTime> next;      // else when one may be
-  std::optional<WallTime> oldest;    // the change that has waited longest, due or not
+  std::optional<WallTime> next;      // else when one may be, of who does not rest
 };
 struct DeliveryTry {
   const Delivery& delivery;  // as due_delivery() gave it

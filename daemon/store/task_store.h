@@ -212,14 +212,17 @@ class TaskStore {
   // A new daemon has come: what waits for a hook may be tried at once, and what waits for one that
   // is not declared any more is given up. Returns how many were.
   std::int64_t resume_deliveries();
-  // The first delivery to the hook that may be tried. Those about one task come one after the
-  // other, each once the one before is through; others do not wait for it.
-  DueDelivery due_delivery(const std::string& hook, WallTime now);
+  // The delivery to the hook that may be tried now: the first of the user whose turn it is. Those
+  // about one task come one after the other, each once the one before is through; others do not
+  // wait for it.
+  DueDelivery due_delivery(const std::string& hook, WallTime now, const DeliveryTurn& turn = {});
+  // The change that has waited for the hook the longest among this user's, due or not.
+  std::optional<WallTime> oldest_delivery(const std::string& hook, std::uint32_t uid);
   // Records a try, guarded by the number of tries before it. False: somebody else did meanwhile.
   bool record_try(const DeliveryTry& result);
-  // Gives up what has waited for the hook since `before` or longer, at most `limit`. Returns how
-  // many.
-  int give_up_deliveries(const std::string& hook, WallTime before, int limit);
+  // Gives up what this user's changes have waited for the hook since `before` or longer, at most
+  // `limit`. Returns how many.
+  int give_up_deliveries(const std::string& hook, std::uint32_t uid, WallTime before, int limit);
   // Up to `limit` of the task's deliveries after `after` (a seq), in order.
   std::vector<Delivery> deliveries(TaskId task, std::int64_t after, int limit);
   HookCounts hook_counts(const std::string& hook);
@@ -242,6 +245,9 @@ class TaskStore {
   std::vector<Workflow> workflows(const Actor& actor, std::optional<WorkflowId> before, int limit);
   // Nothing for a task that the actor does not see.
   std::optional<Why> why(const Actor& actor, TaskId id);
+  // In how long the queue will have started `count` of the tasks that wait in it, if they take as
+  // long as the latest. Nothing where that cannot be told.
+  std::optional<std::int64_t> room_in_ms(const std::string& queue, std::int64_t count);
   // What the running tasks have of the machine.
   MachineUse machine_use();
   // What the actor's own user submitted last, be it a task or an array: not what a schedule did,
@@ -263,6 +269,7 @@ class TaskStore {
   std::vector<Attempt> attempts(TaskId id, int after = 0, int limit = 1000);
 
  private:
+  friend class KeyedRequest;
   struct Impl;
   void load_queue_defaults();
   void load_users();

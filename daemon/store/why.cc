@@ -356,6 +356,28 @@ class Inquiry {
 
 }  // namespace
 
+std::optional<std::int64_t> TaskStore::room_in_ms(const std::string& queue, std::int64_t count) {
+  const auto info = this->queue(queue);
+  if (!info || info->paused || count < 1) return std::nullopt;
+  const WallTime now = impl_->options.clock->wall_now();
+  const auto& concurrency = info->settings.concurrency;
+  const auto start_in = impl_->read([&](Connection& db) -> std::optional<std::int64_t> {
+    const auto each_ms = usual_ms(db, queue);
+    if (!each_ms) return std::nullopt;
+    std::vector<std::int64_t> elapsed_ms;
+    for (const Running& one : running_tasks(db)) {
+      if (!concurrency || one.queue == queue) elapsed_ms.push_back(now - one.started_at);
+    }
+    const std::int64_t places =
+        concurrency.value_or(static_cast<int>(impl_->options.machine.slots));
+    return start_in_ms(count - 1, static_cast<int>(places), elapsed_ms, *each_ms);
+  });
+  const auto& rate = info->settings.rate;
+  if (!rate) return start_in;
+  const std::int64_t by_rate_ms = (count * rate->per_ms + rate->count - 1) / rate->count;
+  return std::max(by_rate_ms, start_in.value_or(0));
+}
+
 std::optional<Why> TaskStore::why(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Why> {
     const std::optional<StoredTask> task = load_task(db, id);

@@ -17,9 +17,10 @@ namespace taskd {
 enum class DeliveryState { pending, delivered, failed };
 
 struct Delivery {
-  std::int64_t seq = 0;  // in the order of the changes
-  std::string id;        // told to the hook, the same at each try
-  TaskId task = 0;       // may have been removed since
+  std::int64_t seq = 0;   // in the order of the changes
+  std::string id;         // told to the hook, the same at each try
+  TaskId task = 0;        // may have been removed since
+  std::uint32_t uid = 0;  // whose task it is
   std::string hook;
   HookEvent event = HookEvent::failed;
   WallTime at;  // of the change

@@ -251,5 +251,21 @@ TEST_CASE("the secrets of attempts are gone, and what is left still names the on
   CHECK(db.execAndGet("SELECT token FROM attempts WHERE number = 1").getString().empty());
 }
 
+TEST_CASE("what waits for a hook knows whose it is, and keys of earlier submits are kept") {
+  SQLite::Database db = migrated_from("0021_turns_of_users");
+  std::vector<std::int64_t> uids;
+  SQLite::Statement rows(db, "SELECT uid FROM deliveries WHERE state = 'pending' ORDER BY seq");
+  while (rows.executeStep()) uids.push_back(rows.getColumn(0).getInt64());
+  CHECK(uids == std::vector<std::int64_t>{1001, 1001, 4'000'000'000});
+  SQLite::Statement keys(
+      db, "SELECT task_ids, workflow_id, finished FROM idempotency_keys ORDER BY key");
+  REQUIRE(keys.executeStep());
+  CHECK(keys.getColumn(0).isNull());
+  REQUIRE(keys.executeStep());
+  CHECK(keys.getColumn(0).getString() == "1 7");
+  CHECK(keys.getColumn(1).getInt() == 3);
+  CHECK(keys.getColumn(2).getInt() == 1);
+}
+
 }  // namespace
 }  // namespace taskd

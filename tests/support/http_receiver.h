@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <functional>
@@ -70,10 +71,12 @@ class HttpReceiver {
     return "http://127.0.0.1:" + std::to_string(port_) + target;
   }
 
-  // All that came, once it is `count` requests.
+  // All that came, once it is `count` requests. Fails the test where they do not come.
   std::vector<Received> wait_for(std::size_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return received_.size() >= count; });
+    const bool came = changed_.wait_for(lock, std::chrono::seconds(60),
+                                        [&] { return received_.size() >= count; });
+    REQUIRE_MESSAGE(came, "only ", received_.size(), " of ", count, " requests came in a minute");
     return received_;
   }
   std::vector<Received> received() {

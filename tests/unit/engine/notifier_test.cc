@@ -60,6 +60,18 @@ struct NotifierFixture : StoreFixture {
     task.spec.notify = std::move(notify);
     return submit(task);
   }
+  TaskId submit_told_as(std::uint32_t uid, std::vector<Notify> notify) {
+    SubmitRequest request;
+    request.actor = {uid, false};
+    request.tasks.emplace_back();
+    request.tasks[0].spec.notify = std::move(notify);
+    return std::get<Submitted>(store->submit(request)).ids.front();
+  }
+  void pass(std::int64_t ms) {
+    clock.wall_ms += ms;
+    clock.boot_ms += ms;
+  }
+  bool is_delivered(TaskId id) { return deliveries(id).at(0).state == DeliveryState::delivered; }
   // All changes of a task's usual life after its submit.
   void run_task() {
     const Claim claim = store->claim(1).claims.at(0);
@@ -259,6 +271,72 @@ TEST_CASE("one delivery that a hook never takes does not keep the others from it
     CHECK(f.deliveries(id).at(0).state == DeliveryState::delivered);
   }
   CHECK(f.deliveries(1).at(0).state == DeliveryState::pending);
+}
+
+// Tasks up to `last` are refused with this status, others are taken.
+auto refuse_up_to(int last, int status) {
+  return [=](const auto& request, std::size_t) {
+    const json document = json::parse(request.body);
+    return HttpReceiver::status(document.at("task").at("id").template get<int>() <= last ? status
+                                                                                         : 200);
+  };
+}
+
+TEST_CASE("deliveries that a hook refuses hold up no other, be there ever so many") {
+  HttpReceiver server(refuse_up_to(30, 400));
+  NotifierFixture f({web("chat", server.url())});
+  const std::vector<Notify> told = {{"chat", {HookEvent::submitted}}};
+  for (int i = 0; i < 30; ++i) f.submit_told_as(1001, told);
+  const TaskId another = f.submit_told_as(1002, told);
+  const TaskId own = f.submit_told_as(1001, told);
+  // No time passes: each is tried once, and what is taken is delivered.
+  while (f.notifier->run_once(0) == 0) {
+  }
+  CHECK(server.received().size() == 32);
+  CHECK(f.is_delivered(another));
+  CHECK(f.is_delivered(own));
+  // Each has a back-off of its own, and the other user has the second turn at the latest.
+  f.pass(1200);
+  const TaskId later = f.submit_told_as(1002, told);
+  f.notifier->run_once(0);
+  f.notifier->run_once(0);
+  CHECK(f.is_delivered(later));
+}
+
+TEST_CASE("a hook that is down for one user's deliveries is asked at once for another's") {
+  for (const int status : {429, 500, 503}) {
+    CAPTURE(status);
+    HttpReceiver server(refuse_up_to(30, status));
+    NotifierFixture f({web("chat", server.url())});
+    const std::vector<Notify> told = {{"chat", {HookEvent::submitted}}};
+    for (int i = 0; i < 30; ++i) f.submit_told_as(1001, told);
+    for (int i = 0; i < 10; ++i) {
+      f.notifier->run_once(0);
+      f.pass(5'000);
+    }
+    CHECK(server.received().size() <= 6);  // it is left alone, ever longer
+    const TaskId another = f.submit_told_as(1002, told);
+    f.notifier->run_once(0);
+    f.notifier->run_once(0);
+    CHECK(f.is_delivered(another));
+  }
+}
+
+TEST_CASE("a hook that cannot be reached is not asked once for every task") {
+  std::string url;
+  {
+    const HttpReceiver gone;
+    url = gone.url();
+  }
+  NotifierFixture f({web("chat", url)});
+  for (int i = 0; i < 30; ++i) f.submit_told({{"chat", {HookEvent::submitted}}});
+  int tries = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (f.notifier->run_once(0) == 0) ++tries;
+    f.pass(100);
+  }
+  CHECK(tries >= 3);
+  CHECK(tries <= 5);
 }
 
 TEST_CASE("a test tells the hook at once and keeps nothing") {

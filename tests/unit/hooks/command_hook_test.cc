@@ -106,14 +106,22 @@ TEST_CASE("a command that fails is refused, with its exit code and its last word
   CHECK(result.said.ends_with("xxxbye\n"));
   CHECK(result.said.size() == 2048);
   CHECK(f.run("kill -9 $$").error == "killed by signal 9");
+  CHECK(f.run("kill -9 $$").outcome == SendOutcome::refused);
 }
 
-TEST_CASE("a command that is not there is refused") {
+TEST_CASE("a command that ends with 75 says that it can take nothing now") {
+  CommandFixture f;
+  const SendResult result = f.run("exit 75");
+  CHECK(result.outcome == SendOutcome::down);
+  CHECK(result.error == "exit code 75");
+}
+
+TEST_CASE("a command that is not there counts as down") {
   Hook hook;
   hook.command = {"/nonexistent/notify"};
   const EventFd stop;
   const SendResult result = run_hook_command(hook, "", {}, stop.get());
-  CHECK(result.outcome == SendOutcome::refused);
+  CHECK(result.outcome == SendOutcome::down);
   CHECK(result.error == "cannot be started: /nonexistent/notify: No such file or directory");
 }
 
@@ -122,7 +130,7 @@ TEST_CASE("at its timeout a command is killed with its group, however it holds o
   const SendResult result = f.run(
       "trap '' TERM HUP INT; sleep 1000 & echo $! > " + f.file("child") + "; wait; sleep 1000",
       300);
-  CHECK(result.outcome == SendOutcome::refused);
+  CHECK(result.outcome == SendOutcome::down);
   CHECK(result.error == "it took longer than 300ms and was killed");
   const auto child = static_cast<pid_t>(std::stoi(f.text("child")));
   for (int i = 0; i < 1000 && !is_gone(child); ++i) std::this_thread::yield();

@@ -123,9 +123,10 @@ TEST_CASE("what a webhook answers decides what becomes of the delivery") {
     CHECK(post_to(HttpReceiver::status(status)).outcome == SendOutcome::delivered);
   }
   CHECK(post_to(HttpReceiver::status(410)).outcome == SendOutcome::gone);
-  for (const int status : {400, 404, 408, 429, 500, 503}) {
+  for (const int status : {400, 404, 408, 429, 500, 503, 599}) {
     const SendResult result = post_to(HttpReceiver::status(status));
-    CHECK(result.outcome == SendOutcome::refused);
+    const bool is_down = status == 429 || status >= 500;
+    CHECK(result.outcome == (is_down ? SendOutcome::down : SendOutcome::refused));
     CHECK(result.error == "it answered " + std::to_string(status));
   }
 }
@@ -140,6 +141,7 @@ TEST_CASE("a redirect is not followed") {
 }
 
 TEST_CASE("a webhook that is silent, or drips its answer, is given its timeout and no more") {
+  CHECK(post_to({.bytes = "", .hang = true}, 200).outcome == SendOutcome::down);
   CHECK(post_to({.bytes = "", .hang = true}, 200).error ==
         "no answer in time (while waiting for its answer)");
   const std::string endless = "HTTP/1.1 200 OK\r\nX: " + std::string(10'000, 'x');
@@ -155,7 +157,7 @@ TEST_CASE("a webhook whose answer is no HTTP, is cut off or is endless is refuse
   CHECK(post_to({.bytes = ""}).error == "its answer is not HTTP, or was cut off");
   std::string endless = "HTTP/1.1 200 OK\r\n";
   for (int i = 0; i < 10'000; ++i) endless += "X-" + std::to_string(i) + ": y\r\n";
-  CHECK(post_to({.bytes = endless, .hang = true}).outcome == SendOutcome::refused);
+  CHECK(post_to({.bytes = endless, .hang = true}).outcome == SendOutcome::down);
 }
 
 TEST_CASE("of an answer's body nothing is waited for") {
@@ -172,7 +174,7 @@ TEST_CASE("where nobody listens, or a name has no address, a delivery is refused
   CHECK(post("http://127.0.0.1:" + std::to_string(port)).error ==
         "cannot connect: Connection refused");
   CHECK(post("unix:/nonexistent/sock").error == "cannot connect: No such file or directory");
-  CHECK(post("http://no-such-host.invalid/").outcome == SendOutcome::refused);
+  CHECK(post("http://no-such-host.invalid/").outcome == SendOutcome::down);
 }
 
 TEST_CASE("a webhook may listen on a Unix socket") {

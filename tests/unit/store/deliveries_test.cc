@@ -235,14 +235,48 @@ TEST_CASE("what waits for too long is given up, and what came later goes on") {
   f.submit(told({{"audit", {}}}));
   f.clock.now_ms += 1000;
   f.claim();
-  CHECK(due(f, "audit").oldest == f.clock.wall_now() + -1000);
-  CHECK(f.store->give_up_deliveries("audit", f.clock.wall_now() + -1001, 10) == 0);
-  CHECK(f.store->give_up_deliveries("audit", f.clock.wall_now() + -1000, 10) == 1);
+  const std::uint32_t uid = must_be_due(f, "audit").uid;
+  CHECK(f.store->oldest_delivery("audit", uid) == f.clock.wall_now() + -1000);
+  CHECK(f.store->give_up_deliveries("audit", uid + 1, f.clock.wall_now(), 10) == 0);
+  CHECK(f.store->give_up_deliveries("audit", uid, f.clock.wall_now() + -1001, 10) == 0);
+  CHECK(f.store->give_up_deliveries("audit", uid, f.clock.wall_now() + -1000, 10) == 1);
   const Delivery old = f.store->deliveries(1, 0, 10).at(0);
   CHECK(old.state == DeliveryState::failed);
   CHECK(old.error == "the hook took nothing; given up: too old");
   CHECK(must_be_due(f, "audit").event == HookEvent::started);
   CHECK(f.store->hook_counts("audit").failed == 1);
+}
+
+TEST_CASE("users take turns at a hook, however much one of them has it told") {
+  Fixture f(kHooks);
+  const auto submit_as = [&](std::uint32_t uid) {
+    SubmitRequest request;
+    request.actor = {uid, false};
+    request.tasks = {told({{"audit", {}}})};
+    return std::get<Submitted>(f.store->submit(request)).ids.front();
+  };
+  for (int i = 0; i < 5; ++i) submit_as(1001);
+  for (const std::uint32_t uid : {1002u, 0u, 4'000'000'000u}) submit_as(uid);
+  std::vector<std::uint32_t> order;
+  DeliveryTurn turn;
+  for (int i = 0; i < 8; ++i) {
+    const DueDelivery one = f.store->due_delivery("audit", f.clock.wall_now(), turn);
+    REQUIRE(one.delivery.has_value());
+    order.push_back(one.delivery->uid);
+    turn.after = one.delivery->uid;
+    CHECK(deliver(f, *one.delivery));
+  }
+  CHECK(order == std::vector<std::uint32_t>{0, 1001, 1002, 4'000'000'000, 1001, 1001, 1001, 1001});
+
+  // Who rests has no turn, and the next moment is that of the others.
+  submit_as(1001);
+  submit_as(1002);
+  turn.resting = {1002};
+  CHECK(f.store->due_delivery("audit", f.clock.wall_now(), turn).delivery->uid == 1001);
+  turn.resting = {1001, 1002};
+  const DueDelivery none = f.store->due_delivery("audit", f.clock.wall_now(), turn);
+  CHECK_FALSE(none.delivery.has_value());
+  CHECK_FALSE(none.next.has_value());
 }
 
 TEST_CASE("a clock that is put back holds nothing up") {
@@ -289,7 +323,8 @@ TEST_CASE("looks for what is due go through an index, whatever waits") {
   Fixture f(kHooks);
   SQLite::Database db = f.open_database();
   for (const char* sql :
-       {"SELECT seq FROM deliveries WHERE hook = 'a' AND next_at_ms <= 5 ORDER BY next_at_ms, seq",
+       {"SELECT seq FROM deliveries WHERE hook = 'a' AND uid = 7 AND next_at_ms <= 5 "
+        "ORDER BY next_at_ms, seq",
         "SELECT seq FROM deliveries WHERE hook = 'a' AND task_id = 1 AND state = 'pending' ORDER "
         "BY "
         "seq",
