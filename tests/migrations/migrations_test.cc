@@ -252,7 +252,7 @@ TEST_CASE("the secrets of attempts are gone, and what is left still names the on
 }
 
 TEST_CASE("what waits for a hook knows whose it is, and keys of earlier submits are kept") {
-  SQLite::Database db = migrated_from("0021_turns_of_users");
+  SQLite::Database db = migrated_from("0022_turns_of_users");
   std::vector<std::int64_t> uids;
   SQLite::Statement rows(db, "SELECT uid FROM deliveries WHERE state = 'pending' ORDER BY seq");
   while (rows.executeStep()) uids.push_back(rows.getColumn(0).getInt64());
