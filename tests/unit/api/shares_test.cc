@@ -51,7 +51,7 @@ class WriteLock {
   sqlite3* db_ = nullptr;
 };
 
-const std::string kTask = R"({"argv":["true"]})";
+const std::string kSharesTask = R"({"argv":["true"]})";
 
 std::string half_sent(std::size_t body_bytes) {
   return "POST /v1/tasks HTTP/1.1\r\nHost: t\r\nContent-Type: "
@@ -84,7 +84,7 @@ TEST_CASE("half-sent bodies of one user are refused beyond his share; another's 
   // Who is within his share goes on as well, and what he gives back is his again.
   half[0].send("[\"true\"]}" + std::string((1 << 20) - 17, ' '));
   CHECK(half[0].receive().status == 201);
-  CHECK(ask_as(api, kAnna, post("/v1/tasks", kTask)).status == 201);
+  CHECK(ask_as(api, kAnna, post("/v1/tasks", kSharesTask)).status == 201);
 }
 
 TEST_CASE("where all users' half-sent bodies take all there is, the largest holder makes way") {
@@ -154,7 +154,7 @@ TEST_CASE("a user whose requests all wait for a commit leaves threads to others"
     const WriteLock lock(api);
     for (int i = 0; i < 100; ++i) {
       stuck.push_back(connect_as(api, kAnna));
-      stuck.back().send(post("/v1/tasks", kTask));
+      stuck.back().send(post("/v1/tasks", kSharesTask));
     }
     CHECK(stuck.front().receive(100).status == 0);
     const auto start = std::chrono::steady_clock::now();
@@ -177,7 +177,7 @@ TEST_CASE("two users who take all turns leave some to administrators, and health
     const WriteLock lock(api);
     for (int i = 0; i < 60; ++i) {
       stuck.push_back(connect_as(api, i % 2 == 0 ? kAnna : kBert));
-      stuck.back().send(post("/v1/tasks", kTask));
+      stuck.back().send(post("/v1/tasks", kSharesTask));
     }
     CHECK(stuck.front().receive(100).status == 0);
     CHECK(api.ask(get("/v1/tasks")).status == 200);
@@ -198,7 +198,7 @@ TEST_CASE("a request that gets no turn for too long is refused, and nothing of i
     const WriteLock lock(api);
     for (int i = 0; i < 10; ++i) {
       clients.push_back(connect_as(api, kAnna));
-      clients.back().send(post("/v1/tasks", kTask));
+      clients.back().send(post("/v1/tasks", kSharesTask));
     }
     for (RawClient& client : clients) {
       const Response response = client.receive(1'000);
@@ -224,14 +224,14 @@ TEST_CASE("a client that goes away while it waits for its turn leaves nothing be
     std::vector<RawClient> clients;
     for (int i = 0; i < 10; ++i) {
       clients.push_back(connect_as(api, kAnna));
-      clients.back().send(post("/v1/tasks", kTask));
+      clients.back().send(post("/v1/tasks", kSharesTask));
     }
     CHECK(clients.back().receive(100).status == 0);
     clients.clear();
     CHECK(api.ask(get("/v1/healthz")).status == 200);
   }
   // Those that had their turn were done.
-  CHECK(ask_as(api, kAnna, post("/v1/tasks", kTask)).status == 201);
+  CHECK(ask_as(api, kAnna, post("/v1/tasks", kSharesTask)).status == 201);
   CHECK(api.rows() <= 4);
 }
 
@@ -286,7 +286,7 @@ std::size_t threads_of_server() {
 TEST_CASE("hundreds of requests of one user wait for a task without a thread each") {
   if (!is_root()) return;
   const ApiFixture api;
-  const TaskId id = ask_as(api, kAnna, post("/v1/tasks", kTask)).json().at("id");
+  const TaskId id = ask_as(api, kAnna, post("/v1/tasks", kSharesTask)).json().at("id");
   std::vector<RawClient> waiting;
   for (int i = 0; i < 300; ++i) {
     waiting.push_back(connect_as(api, kAnna));
@@ -294,7 +294,7 @@ TEST_CASE("hundreds of requests of one user wait for a task without a thread eac
   }
   // Another who waits is not refused, and all are woken by the one change.
   RawClient other = connect_as(api, kBert);
-  const TaskId his = ask_as(api, kBert, post("/v1/tasks", kTask)).json().at("id");
+  const TaskId his = ask_as(api, kBert, post("/v1/tasks", kSharesTask)).json().at("id");
   other.send(get(task(his, "/wait?timeout_ms=50")));
   CHECK(other.receive().json().at("state") == "queued");
   CHECK(threads_of_server() < 60);
@@ -310,8 +310,8 @@ TEST_CASE("a user may have half of all waits, and keeps nobody else from waiting
   ServerLimits limits;
   limits.max_waits = 8;
   const ApiFixture api(limits);
-  const TaskId id = ask_as(api, kAnna, post("/v1/tasks", kTask)).json().at("id");
-  const TaskId his = ask_as(api, kBert, post("/v1/tasks", kTask)).json().at("id");
+  const TaskId id = ask_as(api, kAnna, post("/v1/tasks", kSharesTask)).json().at("id");
+  const TaskId his = ask_as(api, kBert, post("/v1/tasks", kSharesTask)).json().at("id");
   std::vector<RawClient> waiting;
   for (int i = 0; i < 4; ++i) {
     waiting.push_back(connect_as(api, kAnna));
