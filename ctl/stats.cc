@@ -70,6 +70,12 @@ Stats read_stats(const nlohmann::json& json) {
       stats.disk = {.free_bytes = disk->at("free_bytes").get<std::int64_t>(),
                     .needed_bytes = disk->value("needed_bytes", std::int64_t{0}),
                     .writable = disk->at("writable").get<bool>()};
+    stats.events_of_removed_tasks = json.value("events_of_removed_tasks", std::int64_t{-1});
+    if (const auto clock = json.find("clock"); clock != json.end() && !clock->is_null()) {
+      stats.clock = {.ahead_ms = clock->at("ahead_ms").get<std::int64_t>(),
+                     .believed_at = parse_rfc3339(clock->at("believed_at").get<std::string>())
+                                        .value_or(WallTime{})};
+    }
     if (const auto slots = json.find("slots"); slots != json.end())
       stats.slots_total = slots->at("total").get<int>();
   } catch (const nlohmann::json::exception&) {

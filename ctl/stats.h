@@ -44,6 +44,12 @@ struct ResourceUse {
   std::vector<std::string> used_units;  // of an indexed one
 };
 
+// A wall clock that jumped ahead, until it is believed.
+struct DoubtedClock {
+  std::int64_t ahead_ms = 0;
+  WallTime believed_at;
+};
+
 struct Stats {
   std::string daemon_version;
   std::optional<WallTime> started_at;
@@ -52,6 +58,8 @@ struct Stats {
   std::vector<QueueCounts> queues;
   std::vector<ResourceUse> resources;
   std::optional<DiskRoom> disk;  // an older daemon does not tell
+  std::optional<DoubtedClock> clock;
+  std::int64_t events_of_removed_tasks = -1;  // -1: not counted yet
   int slots_total = Machine::kUnlimitedSlots;
   std::int64_t total(State state) const;
   // What it has for tasks, without the units.

@@ -186,7 +186,9 @@ class Daemon {
         handlers_(config.handlers),
         progress_(*store_, clock_, die),
         pool_(*store_, launcher_, running_, clock_, progress_, handlers_, config.workers, die),
-        timekeeper_(*store_, launcher_, clock_, handlers_, die),
+        age_clock_(clock_, store_->clock_point(),
+                   [this](const TrustedClock::Point& point) { keep_clock_point(point); }),
+        timekeeper_(*store_, launcher_, clock_, age_clock_, handlers_, die),
         notifier_(*store_, clock_, config.hooks, config.socket, die),
         server_(ApiContext{.store = *store_,
                            .watch = watch_,
@@ -203,7 +205,8 @@ class Daemon {
                                },
                            .notifier = &notifier_,
                            .machine = machine_of(config),
-                           .handlers = &handlers_},
+                           .handlers = &handlers_,
+                           .age_clock = &age_clock_},
                 server_limits(config.workers)) {
     store_->configure_queues(config.queues);
     name_owners();
@@ -265,6 +268,13 @@ class Daemon {
     }
   }
 
+  void keep_clock_point(const TrustedClock::Point& point) {
+    store_->keep_clock_point(point);
+    if (!point.ahead_since) return;
+    log::warn("the clock jumped ahead: nothing is removed for its age before it has gone on for a day",
+              {{"ahead_ms", clock_.wall_now() - (point.wall + (clock_.boot_now() - point.boot))}});
+  }
+
   void serve() {
     try {
       server_.serve(listener_.get());
@@ -295,6 +305,7 @@ class Daemon {
   const Handlers handlers_;
   ProgressBoard progress_;
   WorkerPool pool_;
+  const TrustedClock age_clock_;
   Timekeeper timekeeper_;
   Notifier notifier_;
   ApiServer server_;

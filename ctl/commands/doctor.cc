@@ -12,6 +12,7 @@
 #include "ctl/stats.h"
 #include "ctl/users.h"
 #include "ctl/verbs.h"
+#include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/flow/needs.h"
@@ -131,6 +132,10 @@ class Doctor {
     const Stats stats = read_stats(client_.get("/v1/stats"));
     look_at_version(stats);
     if (stats.disk) look_at_disk(*stats.disk);
+    if (stats.clock) look_at_clock(*stats.clock);
+    if (stats.events_of_removed_tasks >= 0)
+      add("ok", "history",
+          "keeps the newest events of removed tasks: " + format_count(stats.events_of_removed_tasks));
     look_at_queues(stats);
     look_at_workers(stats);
     look_at_needs(stats.machine());
@@ -159,6 +164,15 @@ class Doctor {
       add("warn", "disk", room, "make room, for instance with taskctl rm");
     else
       add("ok", "disk", room);
+  }
+
+  void look_at_clock(const DoubtedClock& clock) {
+    add("warn", "clock",
+        "it jumped ahead by " + format_duration_ms(clock.ahead_ms) +
+            ": nothing is removed for its age before " +
+            format_local(clock.believed_at) + " (" +
+            format_relative(clock.believed_at, context_.clock.wall_now()) + ")",
+        "set the clock right; if it is right, wait, or remove old tasks now with taskctl prune");
   }
 
   void look_at_queues(const Stats& stats) {

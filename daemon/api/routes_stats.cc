@@ -44,6 +44,13 @@ json resources_to_json(const Machine& machine, const MachineUse& use) {
   return list;
 }
 
+// While the wall clock is doubted: by how much it is ahead, and when it will be believed.
+json clock_to_json(const ApiContext& context) {
+  const auto ahead = context.age_clock != nullptr ? context.age_clock->ahead() : std::nullopt;
+  if (!ahead) return nullptr;
+  return {{"ahead_ms", ahead->by_ms}, {"believed_at", format_rfc3339(ahead->believed_at)}};
+}
+
 }  // namespace
 
 Reply show_stats(const ApiContext& context, const Call& call) {
@@ -63,7 +70,9 @@ Reply show_stats(const ApiContext& context, const Call& call) {
                           {"resources", resources_to_json(context.machine, use)},
                           {"counts", counts_to_json(total)},
                           {"queues", std::move(queues)},
-                          {"disk", disk_to_json(context)}});
+                          {"disk", disk_to_json(context)},
+                          {"clock", clock_to_json(context)},
+                          {"events_of_removed_tasks", context.store.kept_events()}});
 }
 
 Reply show_health(const ApiContext& context, const Call& call) {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/trusted_clock.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/engine/progress_board.h"
 #include "daemon/engine/running_set.h"
@@ -47,6 +48,7 @@ struct ApiContext {
   Machine machine = {};                // what tasks may ask for
   const Handlers* handlers = nullptr;  // null: none are declared
   std::shared_ptr<UserNames> user_names = std::make_shared<UserNames>(clock);
+  const TrustedClock* age_clock = nullptr;  // null: the wall clock is believed
 };
 
 struct ServerLimits {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kBatch = 500;  // small enough not to hold up submits behind one command
 constexpr std::int64_t kUpkeepDiskFullPauseMs = 5000;
+constexpr std::int64_t kDoubtedClockPauseMs = 60'000;
 constexpr WallTime kNever{std::numeric_limits<std::int64_t>::max()};
 
 // Empties a timerfd. ECANCELED is how it reports a jump of the clock.
@@ -25,10 +26,12 @@ void drain(int fd) {
 }  // namespace
 
 Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
-                       const Handlers& handlers, std::function<void(const std::string&)> on_fatal)
+                       const Clock& age_clock, const Handlers& handlers,
+                       std::function<void(const std::string&)> on_fatal)
     : store_(store),
       launcher_(launcher),
       clock_(clock),
+      age_clock_(age_clock),
       on_fatal_(std::move(on_fatal)),
       timer_(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
       scheduler_(store, handlers),
@@ -64,11 +67,15 @@ void Timekeeper::publish(std::span<const Change> changes) {
 std::optional<WallTime> Timekeeper::run_once() {
   const WallTime now = clock_.wall_now();
   const std::optional<WallTime> due = store_.promote(now, kBatch);
-  const TaskStore::PruneResult pruned = store_.prune(now, kBatch);
+  const WallTime trusted = age_clock_.wall_now();
+  const TaskStore::PruneResult pruned = store_.prune(trusted, kBatch);
   for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
   if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
+  // While a jump of the clock is doubted, a day at most, it is looked at again and again.
+  std::optional<WallTime> prune_at = pruned.next;
+  if (prune_at && trusted < now) prune_at = std::max(*prune_at, now + kDoubtedClockPauseMs);
   // Last, since on a full disk it may not submit, and what prunes must go on all the same.
-  return earlier(earlier(due, pruned.next), scheduler_.run_once(now));
+  return earlier(earlier(due, prune_at), scheduler_.run_once(now));
 }
 
 void Timekeeper::run() {

@@ -26,8 +26,10 @@ namespace taskd {
 
 class Timekeeper {
  public:
-  // `on_fatal` is told of an exception it cannot go on after; it must not return.
-  Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock, const Handlers& handlers,
+  // What is too old goes by `age_clock` (base/trusted_clock.h). `on_fatal` is told of an exception
+  // it cannot go on after; it must not return.
+  Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock, const Clock& age_clock,
+             const Handlers& handlers,
              std::function<void(const std::string&)> on_fatal);
   ~Timekeeper();
 
@@ -48,6 +50,7 @@ class Timekeeper {
   TaskStore& store_;
   Launcher& launcher_;
   const Clock& clock_;
+  const Clock& age_clock_;
   const std::function<void(const std::string&)> on_fatal_;
   UniqueFd timer_;  // CLOCK_REALTIME
   EventFd wake_;

@@ -10,6 +10,7 @@
 
 #include "daemon/base/mutex.h"
 #include "daemon/store/arrays.h"
+#include "daemon/store/event_sweep.h"
 #include "daemon/store/reader_pool.h"
 #include "daemon/store/task_store.h"
 #include "daemon/store/transaction.h"
@@ -51,6 +52,7 @@ struct TaskStore::Impl {
       : options(store_options),
         generation(daemon_generation),
         writer(std::move(db), store_options, daemon_generation),
+        event_sweep(store_options.keep_events),
         readers(store_options.path) {}
 
   // Runs `command(Transaction&)` on the writer thread and returns what it returned, committed.
@@ -86,6 +88,7 @@ struct TaskStore::Impl {
   std::map<std::uint32_t, KnownUser> users TASKD_GUARDED_BY(users_mutex);  // by owner
   Turns array_turns;  // of all large arrays one piece at a time, so that no commit holds many
   TaskId latest_upstream = 0;  // of the writer: whose dependants update_dependants() looked at
+  EventSweep event_sweep;
   ReaderPool readers;          // closed before the writer, whose connection must be the last
 };
 

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/trusted_clock.h"
 #include "daemon/store/requests.h"
 #include "daemon/task/authority.h"
 #include "daemon/task/why.h"
@@ -65,6 +66,7 @@ struct StoreOptions {
   std::string boot_id;
   std::int64_t ballast_bytes = 16 << 20;  // kept beside the database, freed when the disk is full
   int max_batch = 256;                    // commands per COMMIT
+  std::int64_t keep_events = 100'000;     // the newest, of tasks that were removed
   Machine machine = {};                   // what running tasks share
   const Clock* clock = nullptr;           // outlives the store
   std::vector<HookRule> hooks = {};       // at most kMaxHooks
@@ -193,8 +195,8 @@ class TaskStore {
   // at most `limit` of each; returns when the next one is.
   std::optional<WallTime> promote(WallTime now, int limit);
   // Deletes ended tasks whose keep time (at least ten seconds) is over, at most `limit`, old keys,
-  // slots, deliveries and events; the deleted ones come back with their number of attempts so that
-  // their files can be removed.
+  // slots, deliveries and events, and events of removed tasks but for the newest; the deleted tasks
+  // come back with their number of attempts so that their files can be removed. From one thread.
   struct Pruned {
     TaskId id = 0;
     int attempts = 0;
@@ -204,6 +206,12 @@ class TaskStore {
     std::optional<WallTime> next;  // when the next task's keep time is over
   };
   PruneResult prune(WallTime now, int limit);
+  // How many events of removed tasks there are, as of some time ago; -1: not known yet.
+  std::int64_t kept_events() const;
+  // Where the trusted clock goes on: what was kept in this boot, else what the clocks show, which is
+  // doubted where an earlier daemon was seen too long ago.
+  TrustedClock::Point clock_point();
+  void keep_clock_point(const TrustedClock::Point& point);
   // The highest id ever given out, 0 before the first; and the ids in [first, last] of the tasks
   // that exist. For finding files of tasks that do not exist any more.
   TaskId newest_id();

@@ -108,6 +108,10 @@ void prune_events(Connection& db, WallTime now, int limit) {
       now + -kKeepEventsMs, limit);
 }
 
+void delete_events(Connection& db, const std::vector<std::int64_t>& seqs) {
+  for (const std::int64_t seq : seqs) db.run("DELETE FROM events WHERE seq = ?1", seq);
+}
+
 }  // namespace
 
 std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
@@ -146,7 +150,13 @@ std::vector<TaskId> TaskStore::ids_between(TaskId first, TaskId last) {
   });
 }
 
+std::int64_t TaskStore::kept_events() const {
+  return impl_->event_sweep.kept();
+}
+
 TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
+  const EventSweep::Step sweep =
+      impl_->read([&](Connection& db) { return impl_->event_sweep.look(db); });
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     Connection& db = transaction.db();
     PruneResult result;
@@ -162,8 +172,9 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
     prune_slots(db, now, limit);
     prune_deliveries(db, now, limit);
     prune_events(db, now, limit * kEventsPerTask);
+    delete_events(db, sweep.seqs);
     forget_clock_steps(db);
-    result.next = next_prunable(db);
+    result.next = sweep.more ? std::optional(now) : next_prunable(db);
     return result;
   });
 }

@@ -13,7 +13,8 @@ namespace {
 
 struct TimekeeperFixture : StoreFixture {
   TimekeeperFixture()
-      : timekeeper(*store, launcher, clock, handlers, [](const std::string&) { std::abort(); }) {}
+      : timekeeper(*store, launcher, clock, clock, handlers,
+                   [](const std::string&) { std::abort(); }) {}
   FakeLauncher launcher;
   Handlers handlers;
   Timekeeper timekeeper;
@@ -84,4 +85,78 @@ TEST_CASE("more due tasks than one batch take several rounds that follow at once
   CHECK(f.timekeeper.run_once() == f.clock.wall_now());
   CHECK_FALSE(f.timekeeper.run_once().has_value());
   CHECK(f.get(1201).state == State::queued);
+}
+
+namespace {
+
+struct JumpFixture : StoreFixture {
+  JumpFixture()
+      : age_clock(clock, store->clock_point(),
+                  [this](const TrustedClock::Point& point) { store->keep_clock_point(point); }),
+        timekeeper(*store, launcher, clock, age_clock, handlers,
+                   [](const std::string&) { std::abort(); }) {}
+  void end_one() {
+    NewTask task;
+    task.spec.keep_ms = 30 * kDayMs;
+    submit(task);
+    const Claim claim = store->claim(1).claims.front();
+    AttemptEnd end;
+    end.outcome = {OutcomeKind::exited, 0, ""};
+    const Finish finishes[] = {{claim.task, claim.attempt, claim.token, end}};
+    store->finish(finishes, 0);
+  }
+  void pass(std::int64_t ms) {
+    clock.wall_ms += ms;
+    clock.boot_ms += ms;
+  }
+  static constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+  FakeLauncher launcher;
+  Handlers handlers;
+  TrustedClock age_clock;
+  Timekeeper timekeeper;
+};
+
+}  // namespace
+
+TEST_CASE("a clock that jumps ahead by months prunes nothing until the jump has lasted for a day") {
+  JumpFixture f;
+  f.end_one();
+  f.clock.wall_ms += 60 * JumpFixture::kDayMs;
+  const auto next = f.timekeeper.run_once();
+  CHECK(f.launcher.removed().empty());
+  CHECK(next > f.clock.wall_now());  // no busy loop meanwhile
+  f.pass(JumpFixture::kDayMs - 1);
+  f.timekeeper.run_once();
+  CHECK(f.launcher.removed().empty());
+  f.pass(1);
+  f.timekeeper.run_once();
+  CHECK(f.launcher.removed() == std::vector<TaskId>{1});
+}
+
+TEST_CASE("a jump that is put right within a day has removed nothing, and time goes on") {
+  JumpFixture f;
+  f.end_one();
+  f.clock.wall_ms += 60 * JumpFixture::kDayMs;
+  f.timekeeper.run_once();
+  f.pass(3'600'000);
+  f.clock.wall_ms -= 60 * JumpFixture::kDayMs;
+  f.timekeeper.run_once();
+  CHECK_FALSE(f.age_clock.ahead());
+  f.pass(2 * JumpFixture::kDayMs);
+  f.timekeeper.run_once();
+  CHECK(f.launcher.removed().empty());
+  f.pass(28 * JumpFixture::kDayMs);
+  f.timekeeper.run_once();
+  CHECK(f.launcher.removed() == std::vector<TaskId>{1});
+}
+
+TEST_CASE("a restart in the same boot forgets neither the jump nor for how long it has lasted") {
+  JumpFixture f;
+  f.clock.wall_ms += 60 * JumpFixture::kDayMs;
+  f.age_clock.wall_now();
+  f.pass(JumpFixture::kDayMs / 2);
+  const TrustedClock again(f.clock, f.store->clock_point(), [](const TrustedClock::Point&) {});
+  REQUIRE(again.ahead());
+  CHECK(again.ahead()->by_ms == 60 * JumpFixture::kDayMs);
+  CHECK(again.ahead()->believed_at == f.clock.wall_now() + JumpFixture::kDayMs / 2);
 }

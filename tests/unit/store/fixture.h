@@ -51,6 +51,7 @@ inline constexpr Actor kAlice{1000, false};
 inline constexpr Actor kBob{1001, false};
 
 struct Fixture {
+  std::int64_t keep_events = 100'000;  // from the next start on
   explicit Fixture(std::vector<HookRule> declared = {},
                    const std::filesystem::path& parent = std::filesystem::temp_directory_path())
       : hooks(std::move(declared)), dir(parent) {
@@ -62,6 +63,7 @@ struct Fixture {
     options.path = dir.file("taskd.db");
     options.boot_id = "boot-1";
     options.ballast_bytes = 1 << 20;
+    options.keep_events = keep_events;
     options.clock = &clock;
     options.hooks = hooks;
     options.describe_task = [](const Task& task) {

@@ -191,5 +191,30 @@ TEST_CASE_FIXTURE(UpkeepFixture, "a start that a person gave after a failed try 
   CHECK(get(failed).due_at == start);
 }
 
+TEST_CASE_FIXTURE(UpkeepFixture,
+                  "the history does not grow with tasks that are gone, and stays of those there") {
+  keep_events = 20;
+  restart();
+  const TaskId stays = submit();
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 40; ++i) {
+      const TaskId id = submit(task(10));
+      finish(claim());
+      control(Verb::remove, id);
+    }
+    while (store->prune(clock.wall_now(), 10).next == clock.wall_now()) continue;
+    const std::int64_t of_removed = number(
+        "SELECT count(*) FROM events WHERE task_id IS NOT NULL AND task_id NOT IN (SELECT id FROM"
+        " tasks)");
+    CHECK(of_removed <= 20 + 10);
+    CHECK(of_removed >= 10);
+    CHECK(store->kept_events() == of_removed);
+  }
+  CHECK(number("SELECT count(*) FROM events WHERE task_id = " + std::to_string(stays)) == 1);
+  CHECK(number("SELECT count(*) FROM events WHERE task_id IS NULL") > 0);
+  // What was removed last is still told of.
+  CHECK(number("SELECT count(*) FROM events WHERE type = 'removed'") > 0);
+}
+
 }  // namespace
 }  // namespace taskd
