@@ -74,7 +74,7 @@ TEST_CASE_FIXTURE(UsersFixture, "what the former owner of a uid left is not the 
   CHECK_FALSE(store->get(kAlice, first));
   CHECK_FALSE(store->has_key(kAlice, "k"));
   CHECK_FALSE(store->has_workflow(kAlice, workflow));
-  CHECK_FALSE(store->has_array(kAlice, array));
+  CHECK_FALSE(store->array(kAlice, array));
   CHECK_FALSE(store->workflow(kAlice, workflow));
   CHECK_FALSE(store->last(kAlice));
   CHECK(store->schedules(kAlice).empty());
