@@ -41,7 +41,7 @@ std::uint32_t begin_to_set_aside(Transaction& transaction, std::uint32_t uid,
       " paused_at_ms = coalesce(paused_at_ms, ?3), paused_by = coalesce(paused_by, 0),"
       " paused_why = CASE WHEN paused_at_ms IS NULL THEN ?4 ELSE paused_why END WHERE uid = ?1",
       uid, owner, transaction.now(), uid_was_given_away(before, name));
-  db.run("UPDATE arrays_to_expand SET uid = ?2 WHERE uid = ?1", uid, owner);
+  db.run("UPDATE arrays SET uid = ?2 WHERE uid = ?1", uid, owner);
   db.run("UPDATE workflows SET uid = ?2 WHERE uid = ?1", uid, owner);
   db.run("UPDATE keys SET uid = ?2 WHERE uid = ?1", uid, owner);
   db.run("DELETE FROM idempotency_keys WHERE uid = ?1", uid);
