@@ -112,34 +112,6 @@ TEST_CASE_FIXTURE(FaultFixture, "an end is recorded from the ballast, which then
   CHECK(std::filesystem::exists(ballast));
 }
 
-TEST_CASE_FIXTURE(FaultFixture, "what is left to make of an array takes nothing from the ballast") {
-  NewTask many = Fixture::task();
-  many.array = ArrayRange{.first = 1, .last = 2'000};
-  store.submit(many);
-  const Claim claimed = store.claim();
-  const std::string ballast = store.dir.file("taskd.db.ballast");
-  FaultVfs::full = true;
-  std::thread room([&] {
-    while (std::filesystem::exists(ballast)) std::this_thread::yield();
-    FaultVfs::full = false;  // to what the ballast leaves
-  });
-  std::optional<WallTime> again;
-  while (!again) {
-    try {
-      again = store.store->promote(store.clock.wall_now(), 10);
-    } catch (const DiskFull&) {
-    }
-  }
-  room.join();
-  if (store.number("SELECT count(*) FROM tasks") == 1'000) {
-    CHECK(*again > store.clock.wall_now());
-  } else {
-    CHECK(std::filesystem::exists(ballast));  // it was back already
-  }
-  CHECK(store.finish(claimed));
-  CHECK(store.fatal.empty());
-}
-
 TEST_CASE_FIXTURE(FaultFixture, "without ballast an end waits until there is room") {
   store.submit();
   NewTask delayed = Fixture::task();
