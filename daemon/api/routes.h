@@ -102,7 +102,7 @@ std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Ac
 void check_user(const ApiContext& context, const Actor& actor, std::uint32_t owner,
                 const std::string& pointer, TaskSpec& spec);
 // Before every route: remembers who has the uid. If it was another's before, what that one left is
-// set aside first, so that nothing of it is seen. unknown_user, not_allowed.
+// set aside first, so that nothing of it is seen. uid_without_user, no_user_database, not_allowed.
 void admit(const ApiContext& context, const Call& call);
 // The same for the owner of what an admin makes for somebody else.
 void know_owner(const ApiContext& context, std::uint32_t uid);

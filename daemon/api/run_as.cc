@@ -87,7 +87,7 @@ void admit(const ApiContext& context, const Call& call) {
   if (!known || (known->name.empty() && !name.empty())) {
     if (!reads) context.store.know_user(uid, name);
   } else if (name.empty() && !known->name.empty()) {
-    throw ProblemError(403, "unknown_user", user_is_gone(*known));
+    throw ProblemError(403, "uid_without_user", user_is_gone(*known));
   } else if (known->name != name) {
     log::warn("a uid is another user's now; what the former one left is set aside",
               {{"uid", uid}, {"was", known->name}, {"is", name}});

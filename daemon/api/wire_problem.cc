@@ -65,6 +65,8 @@ constexpr Title kTitles[] = {
     {"shutting_down", "The daemon is stopping"},
     {"too_many_requests", "The daemon is answering too many requests"},
     {"disk_full", "The disk is full"},
+    {"uid_without_user", "Your uid is no user's"},
+    {"no_user_database", "The user database cannot be read"},
 };
 
 std::string_view title_of(std::string_view code) {

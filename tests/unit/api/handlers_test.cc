@@ -148,15 +148,22 @@ TEST_CASE("a daemon for handlers only refuses commands, whichever way they come"
   CHECK(api.send("POST", target + "/retry", json::object()).status == 200);
 }
 
-TEST_CASE("with handlers only, commands that are there already are run again but not triggered") {
+TEST_CASE("with handlers only, commands that are there already are not run again, by no verb") {
   const HandlerApi api(true);
   NewTask task;
   task.spec.shell = "true";
   const auto submitted = api.store().submit({{::geteuid(), true}, {task}, "", ""});
   const TaskId id = std::get<Submitted>(submitted).ids.at(0);
   api.finish(api.claim(), 1);
-  CHECK(api.send("POST", "/v1/tasks/" + std::to_string(id) + "/retry", json::object()).status ==
-        200);
+  const std::string target = "/v1/tasks/" + std::to_string(id);
+  CHECK(api.send("POST", target + "/retry", json::object()).code() == "handlers_only");
+  CHECK(api.send("POST", target + "/retry", {{"edit", {{"priority", 1}}}}).code() ==
+        "handlers_only");
+  CHECK(api.send("POST", target + "/release", json::object()).code() == "handlers_only");
+  for (const char* verb : {"retry", "release"}) {
+    CHECK(api.send("POST", std::string("/v1/tasks:") + verb, {{"ids", {id}}}).code() ==
+          "handlers_only");
+  }
   CHECK(api.send("POST", "/v1/tasks", {{"like", id}}).code() == "handlers_only");
   ScheduleSettings schedule;
   schedule.name = "old";

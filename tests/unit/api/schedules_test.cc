@@ -280,7 +280,7 @@ TEST_CASE("a removed schedule is gone, and every verb of one that is not there a
     const Response missing = api.ask(request);
     CHECK(missing.status == 404);
     CHECK(missing.code() == "no_such_schedule");
-    CHECK(missing.json().at("detail") == "there is no schedule \"backup\"");
+    CHECK(missing.json().at("detail") == "there is no schedule \"backup\" of yours");
   }
   CHECK(api.ask(post(kBackup, "{}")).header("Allow") == "GET, HEAD, PUT, DELETE");
   CHECK(api.ask(get("/v1/schedules?limit=3")).code() == "bad_query");
