@@ -110,7 +110,10 @@ int wait_command(Context& context, const Words& argv) {
 
   const Client client = connect(context, common);
   // What has a beginning and an end of its own is waited for as a whole.
-  if (selection.array) selection.words = {std::to_string(*selection.array)};
+  if (selection.array) {
+    client.get("/v1/tasks?limit=1&" + filter_to_query(selection));  // there must be such an array
+    selection.words = {std::to_string(*selection.array)};
+  }
   if (selection.by_id()) return wait_for_named(context, client, selection.words, options, json);
   const BootTime begin = context.clock.boot_now();
   const std::vector<TaskId> ids = select_ids(

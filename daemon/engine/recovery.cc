@@ -1,7 +1,8 @@
 #include "daemon/engine/recovery.h"
 
+#include <poll.h>
+
 #include <chrono>
-#include <thread>
 
 #include "daemon/base/log.h"
 
@@ -37,7 +38,7 @@ std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> find(Launcher& launcher,
     } catch (const std::system_error& e) {
       if (!is_shortage(e) || i == kTries) throw;
     }
-    std::this_thread::sleep_for(kPause);
+    ::poll(nullptr, 0, static_cast<int>(kPause.count()));  // nothing tells when there is room
   }
 }
 

@@ -95,7 +95,7 @@ TEST_CASE("what was edited badly is refused, and the text is kept") {
   CHECK(contains(broken.err, "nothing was changed, and your text is in " + daemon.dir().path()));
   const RunResult refused =
       daemon.ctl({"edit", id}, with_editor(daemon, "sed -i 's/\"default\"/\"none\"/' \"$1\""));
-  CHECK(refused.exit_code == 65);
+  CHECK(refused.exit_code == 66);
   CHECK(contains(refused.err, "there is no queue \"none\""));
   CHECK(daemon.ctl({"edit", id}, with_editor(daemon, "exit 3")).exit_code == 74);
   CHECK(daemon
@@ -174,10 +174,12 @@ TEST_CASE("of several ids none is edited when one is not there or does not wait"
   const std::string done = daemon.submit({"--", "true"});
   daemon.wait(done);
   const RunResult result = daemon.ctl({"edit", waits, done, "99", "--priority", "high"});
-  CHECK(result.exit_code == 73);
-  CHECK(contains(result.err, "cannot edit task " + done + ": it is succeeded"));
+  CHECK(result.exit_code == 66);
   CHECK(contains(result.err, "there is no task 99"));
-  CHECK(contains(result.err, "nothing was changed"));
+  const RunResult ended = daemon.ctl({"edit", waits, done, "--priority", "high"});
+  CHECK(ended.exit_code == 73);
+  CHECK(contains(ended.err, "cannot edit task " + done + ": it is succeeded"));
+  CHECK(contains(ended.err, "nothing was changed"));
   CHECK(daemon.ctl({"edit", waits, "99", "--priority", "high"}).exit_code == 66);
   const RunResult wrong = daemon.ctl({"edit", waits, waits + "-" + waits, "98-99", "--name", "x"});
   CHECK(wrong.exit_code == 66);

@@ -4,7 +4,7 @@
 
 using namespace taskd::test;
 
-TEST_CASE("a range may have holes for the verbs that only look, and for no other") {
+TEST_CASE("a range means the tasks of it that are there, and an id must be there") {
   const TestDaemon daemon;
   for (int i = 0; i < 4; ++i) daemon.wait(daemon.submit({"--", "echo", std::to_string(i)}));
   REQUIRE(daemon.ctl({"rm", "2"}).exit_code == 0);
@@ -23,9 +23,14 @@ TEST_CASE("a range may have holes for the verbs that only look, and for no other
   CHECK(daemon.ctl({"logs", "1-3"}).out == "0\n2\n");
   for (const char* verb : {"retry", "rm", "wait"}) {
     CAPTURE(verb);
-    CHECK(daemon.ctl({verb, "1-3"}).exit_code == 66);
+    CHECK(daemon.ctl({verb, "1-3", "2"}).exit_code == 66);
+    CHECK(daemon.state("3") == "succeeded");
   }
-  CHECK(daemon.state("3") == "succeeded");
+  for (const char* verb : {"wait", "rm"}) {
+    CAPTURE(verb);
+    CHECK(daemon.ctl({verb, "1-3"}).exit_code == 0);
+  }
+  CHECK(daemon.ctl({"show", "3"}).exit_code == 66);
 }
 
 TEST_CASE("show tells the state, the attempts, what they used and the last words on stderr") {

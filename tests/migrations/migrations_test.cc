@@ -111,7 +111,9 @@ TEST_CASE("the key that a workflow of before came with names it") {
 
 std::string columns_of(SQLite::Database& db, const std::string& table) {
   std::string columns;
-  SQLite::Statement names(db, "SELECT name FROM pragma_table_info('" + table + "') ORDER BY name");
+  // A later migration keeps digests of the tokens.
+  SQLite::Statement names(db, "SELECT name FROM pragma_table_info('" + table +
+                                  "') WHERE name <> 'token' ORDER BY name");
   while (names.executeStep()) {
     columns += (columns.empty() ? "" : ", ") + names.getColumn(0).getString();
   }

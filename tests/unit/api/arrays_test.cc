@@ -10,9 +10,8 @@ using nlohmann::json;
 
 json listed(const ApiFixture& api, const std::string& query) {
   json ids = json::array();
-  for (const json& one : api.ask(get("/v1/tasks?order=oldest&" + query)).json().at("tasks")) {
-    ids.push_back(one.at("id"));
-  }
+  const json answer = api.ask(get("/v1/tasks?order=oldest&" + query)).json();
+  for (const json& one : answer.at("tasks")) ids.push_back(one.at("id"));
   return ids;
 }
 
@@ -48,7 +47,7 @@ TEST_CASE("tasks are listed by names, each once, in the order of ids") {
     CHECK(api.ask(get("/v1/tasks?tasks=" + std::string(none))).code() == "no_such_task");
   }
   CHECK(api.ask(get("/v1/tasks?tasks=x")).code() == "bad_query");
-  CHECK(api.ask(get("/v1/tasks?tasks=1&array=1")).status == 422);
+  CHECK(api.ask(get("/v1/tasks?tasks=1&array=1")).code() == "bad_query");
 }
 
 TEST_CASE("of ids, names and a filter a verb takes exactly one, and refuses before it changes") {

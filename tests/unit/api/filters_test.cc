@@ -32,7 +32,7 @@ TEST_CASE("a list and a bulk verb know the same words") {
   api.ask(post("/v1/tasks", R"({"argv":["a"],"array":{"first":1,"last":2}})"));    // 1 and 2
   api.submit(R"({"argv":["a"],"key":{"name":"k","limit":5}})");                    // 3
   api.ask(post("/v1/workflows", R"({"chain":[{"argv":["a"]},{"argv":["a"]}]})"));  // 4 and 5
-  api.submit(R"({"argv":["a"],"depends_on":[1]})");                                // 6
+  api.submit(R"({"argv":["a"],"depends_on":[{"array":1,"index":1}]})");            // 6
   api.finish(api.claim(), 3);                                                      // 1, and so 6
   const std::map<std::string, std::pair<json, Ids>> words = {
       {"array=1", {{{"array", 1}}, {1, 2}}},
@@ -164,7 +164,7 @@ TEST_CASE("a dry run tells what a verb would do and changes nothing") {
   for (int i = 0; i < 3; ++i) api.submit();
   const TaskId held = api.submit(R"({"argv":["a"],"hold":true})");
   CHECK(dry_run(api, "cancel", json::object()) ==
-        json::parse(R"({"dry_run":true,"count":4,"ids":[4,3,2,1],"full_queue":null,
+        json::parse(R"({"dry_run":true,"count":4,"ids":[4,3,2,1],"full_queue":null,"unchanged":[],
             "counts":[{"queue":"default","state":"held","count":1},
                       {"queue":"default","state":"queued","count":3}]})"));
   CHECK(dry_run(api, "release", json::object()).at("ids") == json{held});
