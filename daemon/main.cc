@@ -189,7 +189,7 @@ class Daemon {
         age_clock_(clock_, store_->clock_point(),
                    [this](const TrustedClock::Point& point) { keep_clock_point(point); }),
         timekeeper_(*store_, launcher_, clock_, age_clock_, handlers_, die),
-        notifier_(*store_, clock_, config.hooks, config.socket, die),
+        notifier_(*store_, clock_, age_clock_, config.hooks, config.socket, die),
         server_(ApiContext{.store = *store_,
                            .watch = watch_,
                            .launcher = launcher_,

@@ -63,9 +63,14 @@ struct Notifier::Teller {
   std::thread thread;
 };
 
-Notifier::Notifier(TaskStore& store, const Clock& clock, std::vector<Hook> hooks,
-                   std::string socket, std::function<void(const std::string&)> on_fatal)
-    : store_(store), clock_(clock), hooks_(std::move(hooks)), on_fatal_(std::move(on_fatal)) {
+Notifier::Notifier(TaskStore& store, const Clock& clock, const Clock& age_clock,
+                   std::vector<Hook> hooks, std::string socket,
+                   std::function<void(const std::string&)> on_fatal)
+    : store_(store),
+      clock_(clock),
+      age_clock_(age_clock),
+      hooks_(std::move(hooks)),
+      on_fatal_(std::move(on_fatal)) {
   for (const Hook& hook : hooks_) tellers_.push_back(std::make_unique<Teller>(hook, socket));
 }
 
@@ -119,9 +124,9 @@ HookTest Notifier::test(const Hook& hook) {
 
 // Gives up what has grown too old while the hook was left alone, without trying it. In how many ms
 // there is something to do for those who rest; 0: there was.
-std::optional<std::int64_t> Notifier::look_at_resting(Teller& teller, WallTime now) {
+std::optional<std::int64_t> Notifier::look_at_resting(Teller& teller) {
   std::optional<std::int64_t> wait_ms;
-  const WallTime before = now + -teller.hook.max_age_ms;
+  const WallTime before = age_clock_.wall_now() + -teller.hook.max_age_ms;
   for (auto user = teller.resting.begin(); user != teller.resting.end();) {
     const auto& [uid, rest] = *user;
     const auto oldest = store_.oldest_delivery(teller.hook.name, uid);
@@ -149,7 +154,7 @@ std::optional<std::int64_t> Notifier::tell_next(Teller& teller) {
     if (left_ms > 0) return left_ms;
     teller.not_before.reset();
   }
-  const auto resting_ms = look_at_resting(teller, now);
+  const auto resting_ms = look_at_resting(teller);
   if (resting_ms == 0) return 0;
   DeliveryTurn turn{teller.last_user, {}};
   for (const auto& [uid, rest] : teller.resting) {
@@ -180,7 +185,7 @@ void Notifier::settle(Teller& teller, const Delivery& delivery, const SendResult
       log::info("a hook takes deliveries again", {{"hook", delivery.hook}, {"uid", delivery.uid}});
     }
   } else {
-    const std::string why = reason_to_give_up(teller.hook, delivery, result, now);
+    const std::string why = reason_to_give_up(teller.hook, delivery, result, age_clock_.wall_now());
     record.state = why.empty() ? DeliveryState::pending : DeliveryState::failed;
     record.next_at = now + redelivery_delay_ms(delivery.tries + 1, random_unit());
     record.error = result.error + (why.empty() ? "" : "; given up: " + why);

@@ -34,11 +34,11 @@ struct HookTest {
 
 class Notifier {
  public:
-  // `hooks` are those of the store's options, in the same order. `socket` is told to commands.
-  // `on_fatal` is told of an exception it cannot go on after; it must not return. Throws
+  // `hooks` are those of the store's options, in the same order. What is too old to be told goes by
+  // `age_clock` (base/trusted_clock.h). `socket` is told to commands. `on_fatal` is told of an exception it cannot go on after; it must not return. Throws
   // std::runtime_error when a hook cannot be set up.
-  Notifier(TaskStore& store, const Clock& clock, std::vector<Hook> hooks, std::string socket,
-           std::function<void(const std::string&)> on_fatal);
+  Notifier(TaskStore& store, const Clock& clock, const Clock& age_clock, std::vector<Hook> hooks,
+           std::string socket, std::function<void(const std::string&)> on_fatal);
   ~Notifier();
 
   // Gives up what waits for hooks that are not declared any more, and starts a thread for each
@@ -63,11 +63,12 @@ class Notifier {
   struct Teller;
   void run(Teller& teller);
   std::optional<std::int64_t> tell_next(Teller& teller);
-  std::optional<std::int64_t> look_at_resting(Teller& teller, WallTime now);
+  std::optional<std::int64_t> look_at_resting(Teller& teller);
   void settle(Teller& teller, const Delivery& delivery, const SendResult& result);
 
   TaskStore& store_;
   const Clock& clock_;
+  const Clock& age_clock_;
   const std::vector<Hook> hooks_;
   const std::function<void(const std::string&)> on_fatal_;
   EventFd stop_;  // raised for good

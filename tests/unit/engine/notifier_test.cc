@@ -43,7 +43,7 @@ struct NotifierFixture : StoreFixture {
     };
     options.on_fatal = [](const std::string&) { std::abort(); };
     store = TaskStore::open(options);
-    notifier = std::make_unique<Notifier>(*store, clock, hooks_, "/run/sock",
+    notifier = std::make_unique<Notifier>(*store, clock, clock, hooks_, "/run/sock",
                                           [](const std::string&) { std::abort(); });
   }
   void start() {
@@ -233,7 +233,7 @@ TEST_CASE("what grows too old while its hook is left alone is given up without b
   HttpReceiver server([](const auto&, std::size_t) { return HttpReceiver::status(500); });
   NotifierFixture f({web("chat", server.url())});
   f.hooks_[0].max_age_ms = 600'000;
-  f.notifier = std::make_unique<Notifier>(*f.store, f.clock, f.hooks_, "/run/sock",
+  f.notifier = std::make_unique<Notifier>(*f.store, f.clock, f.clock, f.hooks_, "/run/sock",
                                           [](const std::string&) { std::abort(); });
   for (int i = 0; i < 3; ++i) f.submit_told({{"chat", {}}});
   f.run_task();
@@ -253,6 +253,30 @@ TEST_CASE("what grows too old while its hook is left alone is given up without b
       CHECK(delivery.error.ends_with("; given up: too old"));
     }
   }
+}
+
+TEST_CASE("a clock that jumps ahead gives up no delivery until the jump is believed") {
+  HttpReceiver server([](const auto&, std::size_t) { return HttpReceiver::status(500); });
+  NotifierFixture f({web("chat", server.url())});
+  f.hooks_[0].max_age_ms = 3'600'000;
+  const TrustedClock age_clock(f.clock, f.store->clock_point(), [](const TrustedClock::Point&) {});
+  f.notifier = std::make_unique<Notifier>(*f.store, f.clock, age_clock, f.hooks_, "/run/sock",
+                                          [](const std::string&) { std::abort(); });
+  const TaskId id = f.submit_told({{"chat", {}}});
+  const auto state = [&] { return f.deliveries(id).at(0).state; };
+  f.notifier->run_once(0);
+  f.clock.wall_ms += 60 * 24 * 3'600'000LL;
+  f.notifier->run_once(0);  // while the hook is left alone
+  CHECK(state() == DeliveryState::pending);
+  f.clock.boot_ms += 20'000;
+  f.clock.wall_ms += 20'000;
+  f.notifier->run_once(0);  // and by another try
+  CHECK(server.received().size() == 2);
+  CHECK(state() == DeliveryState::pending);
+  f.clock.boot_ms += TrustedClock::kDoubtMs;
+  f.clock.wall_ms += TrustedClock::kDoubtMs;
+  f.notifier->run_once(0);
+  CHECK(state() == DeliveryState::failed);
 }
 
 TEST_CASE("one delivery that a hook never takes does not keep the others from it") {
