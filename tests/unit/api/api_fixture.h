@@ -256,7 +256,7 @@ class ApiFixture {
 
   void start() {
     watch_ = std::make_unique<TaskWatch>();
-    notifier_ = std::make_unique<Notifier>(*store_, clock_, hooks_, socket_path(),
+    notifier_ = std::make_unique<Notifier>(*store_, clock_, clock_, hooks_, socket_path(),
                                            [](const std::string&) { std::abort(); });
     progress_ =
         std::make_unique<ProgressBoard>(*store_, clock_, [](const std::string&) { std::abort(); });

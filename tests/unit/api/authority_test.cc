@@ -1,12 +1,10 @@
 // Who may see and do what, and as whom things run: every route, asked by the owner of a row, by
 // another user and by an administrator.
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <functional>
 
 #include "daemon/api/routes.h"
-#include "tests/unit/api/api_fixture.h"
+#include "tests/unit/api/as_user.h"
 
 namespace taskd::test {
 namespace {
@@ -17,27 +15,6 @@ using nlohmann::json;
 constexpr std::uint32_t kAlice = 1;
 constexpr std::uint32_t kBob = 2;
 constexpr std::uint32_t kRoot = 0;
-
-bool can_be_others() {
-  if (::geteuid() == 0) return true;
-  MESSAGE("skipped: only root can ask as another user");
-  return false;
-}
-
-// The kernel notes who connects. The raw call changes this thread alone, unlike the C library's.
-RawClient connect_as(const ApiFixture& api, std::uint32_t uid) {
-  constexpr auto kSame = static_cast<uid_t>(-1);
-  REQUIRE(::syscall(SYS_setresuid, kSame, uid, kSame) == 0);
-  RawClient client = api.connect();
-  REQUIRE(::syscall(SYS_setresuid, kSame, 0, kSame) == 0);
-  return client;
-}
-
-Response ask_as(const ApiFixture& api, std::uint32_t uid, const std::string& request) {
-  RawClient client = connect_as(api, uid);
-  CHECK(client.send(request));
-  return client.receive();
-}
 
 std::vector<Hook> one_hook() {
   Hook hook;

@@ -5,36 +5,13 @@
 
 #include <chrono>
 
-#include "tests/unit/api/api_fixture.h"
+#include "tests/unit/api/as_user.h"
 
 namespace taskd::test {
 namespace {
 
 constexpr std::uint32_t kAnna = 54'321;  // who does too much
 constexpr std::uint32_t kBert = 54'322;
-
-bool is_root() {
-  if (::geteuid() == 0) return true;
-  MESSAGE("skipped: needs root, to be several users");
-  return false;
-}
-
-// A connection of that user: the kernel notes who connects, by thread.
-RawClient connect_as(const ApiFixture& api, std::uint32_t uid) {
-  std::optional<RawClient> client;
-  std::thread([&] {
-    REQUIRE(::syscall(SYS_setresgid, uid, uid, uid) == 0);
-    REQUIRE(::syscall(SYS_setresuid, uid, uid, uid) == 0);
-    client.emplace(api.connect());
-  }).join();
-  return *std::move(client);
-}
-
-Response ask_as(const ApiFixture& api, std::uint32_t uid, const std::string& request) {
-  RawClient client = connect_as(api, uid);
-  client.send(request);
-  return client.receive();
-}
 
 // Holds the database's write lock, so that no change is answered meanwhile.
 class WriteLock {
@@ -60,7 +37,7 @@ std::string half_sent(std::size_t body_bytes) {
 }
 
 TEST_CASE("half-sent bodies of one user are refused beyond his share; another's are taken") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.max_request_bytes = 16 << 20;
   const ApiFixture api(limits);
@@ -88,7 +65,7 @@ TEST_CASE("half-sent bodies of one user are refused beyond his share; another's 
 }
 
 TEST_CASE("where all users' half-sent bodies take all there is, the largest holder makes way") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.max_request_bytes = 16 << 20;
   const ApiFixture api(limits);
@@ -120,7 +97,7 @@ std::string list_of(const ApiFixture& api, std::uint32_t uid) {
 }
 
 TEST_CASE("slow readers of one user cost no other his answer") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.max_output_bytes = 4 << 20;
   const ApiFixture api(limits);
@@ -147,7 +124,7 @@ TEST_CASE("slow readers of one user cost no other his answer") {
 }
 
 TEST_CASE("a user whose requests all wait for a commit leaves threads to others") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   const ApiFixture api;
   std::vector<RawClient> stuck;
   {
@@ -170,7 +147,7 @@ TEST_CASE("a user whose requests all wait for a commit leaves threads to others"
 }
 
 TEST_CASE("two users who take all turns leave some to administrators, and healthz to all") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   const ApiFixture api;
   std::vector<RawClient> stuck;
   {
@@ -187,7 +164,7 @@ TEST_CASE("two users who take all turns leave some to administrators, and health
 }
 
 TEST_CASE("a request that gets no turn for too long is refused, and nothing of it is done") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.turn_time_ms = 200;
   limits.threads = 4;
@@ -215,7 +192,7 @@ TEST_CASE("a request that gets no turn for too long is refused, and nothing of i
 }
 
 TEST_CASE("a client that goes away while it waits for its turn leaves nothing behind") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.threads = 4;
   const ApiFixture api(limits);
@@ -236,7 +213,7 @@ TEST_CASE("a client that goes away while it waits for its turn leaves nothing be
 }
 
 TEST_CASE("whoever opens many connections loses his own, not another's") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.max_connections = 16;
   const ApiFixture api(limits);
@@ -257,7 +234,7 @@ TEST_CASE("whoever opens many connections loses his own, not another's") {
 }
 
 TEST_CASE("bodies that take much memory once they are parsed are parsed a few at a time") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.max_work_bytes = 64 << 20;
   const ApiFixture api(limits);
@@ -284,7 +261,7 @@ std::size_t threads_of_server() {
 }
 
 TEST_CASE("hundreds of requests of one user wait for a task without a thread each") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   const ApiFixture api;
   const TaskId id = ask_as(api, kAnna, post("/v1/tasks", kSharesTask)).json().at("id");
   std::vector<RawClient> waiting;
@@ -306,7 +283,7 @@ TEST_CASE("hundreds of requests of one user wait for a task without a thread eac
 }
 
 TEST_CASE("a user may have half of all waits, and keeps nobody else from waiting") {
-  if (!is_root()) return;
+  if (!can_be_others()) return;
   ServerLimits limits;
   limits.max_waits = 8;
   const ApiFixture api(limits);
