@@ -10,12 +10,6 @@ using namespace taskd::test;
 
 namespace {
 
-std::vector<int> ids(const nlohmann::json& list) {
-  std::vector<int> result;
-  for (const auto& task : list.at("tasks")) result.push_back(task.at("id"));
-  return result;
-}
-
 bool says(const RunResult& result, const std::string& what, int exit_code = 0) {
   CHECK_MESSAGE(result.exit_code == exit_code, result.err);
   CHECK_MESSAGE(contains(result.err, what), result.err);
@@ -30,10 +24,10 @@ TEST_CASE("the id of an array means all of it to every verb, and an index one of
   const std::string id =
       daemon.submit({"--hold", "--array", "10-16:2", "--shell", "echo $TASKD_ARRAY_INDEX"});
   CHECK(id == "2");
-  CHECK(ids(daemon.ctl_json({"list", id})) == std::vector{2, 3, 4, 5});
-  CHECK(ids(daemon.ctl_json({"show", "2[14]"})) == std::vector{4});
-  CHECK(ids(daemon.ctl_json({"show", "2[11-15]", "1"})) == std::vector{3, 4, 1});
-  CHECK(ids(daemon.ctl_json({"show", "last"})) == std::vector{2, 3, 4, 5});
+  CHECK(listed_ids(daemon.ctl_json({"list", id})) == std::vector{2, 3, 4, 5});
+  CHECK(listed_ids(daemon.ctl_json({"show", "2[14]"})) == std::vector{4});
+  CHECK(listed_ids(daemon.ctl_json({"show", "2[11-15]", "1"})) == std::vector{3, 4, 1});
+  CHECK(listed_ids(daemon.ctl_json({"show", "last"})) == std::vector{2, 3, 4, 5});
   CHECK(daemon.ctl_json({"why", id}).at("tasks").size() == 4);
   CHECK(contains(daemon.ctl({"list", id}).out, "2[16]"));
   says(daemon.ctl({"show", "2[11]"}), "there is no index 11 in array 2", 66);
@@ -107,8 +101,8 @@ TEST_CASE("last is what a person submitted, not what a schedule did") {
   daemon.submit({"--hold", "--name", "mine", "--", "true"});
   REQUIRE(daemon.ctl({"schedule", "add", "s", "--every", "1h", "--", "true"}).exit_code == 0);
   REQUIRE(daemon.ctl({"schedule", "trigger", "s"}).exit_code == 0);
-  REQUIRE(ids(daemon.ctl_json({"list"})).size() == 2);
-  CHECK(ids(daemon.ctl_json({"show", "last"})) == std::vector{1});
+  REQUIRE(listed_ids(daemon.ctl_json({"list"})).size() == 2);
+  CHECK(listed_ids(daemon.ctl_json({"show", "last"})) == std::vector{1});
   says(daemon.ctl({"cancel", "last"}), "cancelled 1 task");
   CHECK(daemon.state("1") == "cancelled");
 }

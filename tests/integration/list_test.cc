@@ -9,12 +9,6 @@ using namespace taskd::test;
 
 namespace {
 
-std::vector<int> ids(const nlohmann::json& list) {
-  std::vector<int> result;
-  for (const auto& task : list.at("tasks")) result.push_back(task.at("id"));
-  return result;
-}
-
 bool is_first_byte_of_character(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
 }
@@ -26,13 +20,13 @@ TEST_CASE("list shows the newest first and filters by state, queue, name and lab
   daemon.submit({"--hold", "--name", "one", "--label", "team=red", "--", "true"});
   daemon.submit({"--hold", "--queue", "mail", "--label", "team=blue", "--", "true"});
   daemon.wait(daemon.submit({"--name", "three", "--", "false"}));
-  CHECK(ids(daemon.ctl_json({"list"})) == std::vector{3, 2, 1});
-  CHECK(ids(daemon.ctl_json({"list", "--state", "held"})) == std::vector{2, 1});
-  CHECK(ids(daemon.ctl_json({"list", "--state", "held,failed"})) == std::vector{3, 2, 1});
-  CHECK(ids(daemon.ctl_json({"list", "--queue", "mail"})) == std::vector{2});
-  CHECK(ids(daemon.ctl_json({"list", "--label", "team=red"})) == std::vector{1});
-  CHECK(ids(daemon.ctl_json({"list", "--name", "three"})) == std::vector{3});
-  CHECK(ids(daemon.ctl_json({"list", "--state", "running"})).empty());
+  CHECK(listed_ids(daemon.ctl_json({"list"})) == std::vector{3, 2, 1});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--state", "held"})) == std::vector{2, 1});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--state", "held,failed"})) == std::vector{3, 2, 1});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--queue", "mail"})) == std::vector{2});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--label", "team=red"})) == std::vector{1});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--name", "three"})) == std::vector{3});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--state", "running"})).empty());
 }
 
 TEST_CASE("list filters by array, workflow, key, reason and times") {
@@ -40,15 +34,15 @@ TEST_CASE("list filters by array, workflow, key, reason and times") {
   daemon.submit({"--hold", "--array", "1-3", "--", "true"});
   daemon.submit({"--hold", "--key", "customer", "--", "true"});
   daemon.wait(daemon.submit({"--", "false"}));
-  CHECK(ids(daemon.ctl_json({"list", "--array", "1"})) == std::vector{3, 2, 1});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--array", "1"})) == std::vector{3, 2, 1});
   CHECK(daemon.ctl({"list", "--array", "2"}).exit_code == 66);  // not the first of it
-  CHECK(ids(daemon.ctl_json({"list", "--key", "customer"})) == std::vector{4});
-  CHECK(ids(daemon.ctl_json({"list", "--reason", "exit"})) == std::vector{5});
-  CHECK(ids(daemon.ctl_json({"list", "--dead"})) == std::vector{5});
-  CHECK(ids(daemon.ctl_json({"list", "--ended-since", "1h"})) == std::vector{5});
-  CHECK(ids(daemon.ctl_json({"list", "--ended-before", "1h"})).empty());
-  CHECK(ids(daemon.ctl_json({"list", "--until", "1h"})).empty());
-  CHECK(ids(daemon.ctl_json({"list", "--since", "1h"})).size() == 5);
+  CHECK(listed_ids(daemon.ctl_json({"list", "--key", "customer"})) == std::vector{4});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--reason", "exit"})) == std::vector{5});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--dead"})) == std::vector{5});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--ended-since", "1h"})) == std::vector{5});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--ended-before", "1h"})).empty());
+  CHECK(listed_ids(daemon.ctl_json({"list", "--until", "1h"})).empty());
+  CHECK(listed_ids(daemon.ctl_json({"list", "--since", "1h"})).size() == 5);
   CHECK(daemon.ctl({"list", "--since", "1h", "--until", "2h"}).exit_code == 64);
   CHECK(daemon.ctl({"list", "--reason", "bored"}).exit_code == 64);
   CHECK(daemon.ctl({"wait", "--dead"}).exit_code == 64);
@@ -89,14 +83,14 @@ TEST_CASE(
   }
   CHECK(daemon.ctl({"retry", "--queue", "mial", "--dry-run"}).exit_code == 66);
   CHECK(daemon.state(id) == "failed");
-  CHECK(ids(daemon.ctl_json({"list", "--queue", "default"})).empty());
+  CHECK(listed_ids(daemon.ctl_json({"list", "--queue", "default"})).empty());
 }
 
 TEST_CASE("list goes on over pages and stops at its limit") {
   const TestDaemon daemon;
   for (int i = 0; i < 7; ++i) daemon.submit({"--hold", "--", "true"});
-  CHECK(ids(daemon.ctl_json({"list", "--limit", "3"})) == std::vector{7, 6, 5});
-  CHECK(ids(daemon.ctl_json({"list", "--limit", "50"})).size() == 7);
+  CHECK(listed_ids(daemon.ctl_json({"list", "--limit", "3"})) == std::vector{7, 6, 5});
+  CHECK(listed_ids(daemon.ctl_json({"list", "--limit", "50"})).size() == 7);
 }
 
 TEST_CASE("on a terminal list shows the newest that fit and says how many more there are") {

@@ -32,6 +32,12 @@ UniqueFd listen_for_notifications(const std::string& path) {
 
 }  // namespace
 
+std::vector<int> listed_ids(const nlohmann::json& list) {
+  std::vector<int> result;
+  for (const auto& task : list.at("tasks")) result.push_back(task.at("id"));
+  return result;
+}
+
 std::string taskd_path() {
   return TASKD_BINARY_DIR "/taskd";
 }

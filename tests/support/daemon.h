@@ -63,6 +63,9 @@ class TestDaemon {
   std::unique_ptr<Child> child_;
 };
 
+// The ids of the tasks in what `taskctl list --json` printed.
+std::vector<int> listed_ids(const nlohmann::json& list);
+
 std::string taskd_path();
 std::string taskctl_path();
 
