@@ -86,7 +86,9 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   if (outcome.kind == OutcomeKind::cancelled && task.row.cancel_requested_at) {
     outcome.detail.clear();
   }
-  const WallTime ended_at = finish.end.ended_at.value_or(transaction.now());
+  // At the latest now: a later moment is of a clock that was ahead and has been put right.
+  const WallTime ended_at = std::min(finish.end.ended_at.value_or(transaction.now()),
+                                     transaction.now());
   const EndDecision decision = decide_end(
       task.spec, {task.row.tries, task.row.lost, task.row.refusals},
       task.row.cancel_requested_at.has_value(), outcome, random_unit(), finish.end.planned_stop);
@@ -106,7 +108,10 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   after.refusals = decision.counts_refusal ? after.refusals + 1 : 0;
   after.due_at = std::nullopt;
   const Event event = decision.event;
-  if (event == Event::retry_later) after.due_at = transaction.now() + decision.delay_ms;
+  // A back-off runs from the end, however much later that is recorded: so rewind.cc can tell it.
+  if (event == Event::retry_later) {
+    after.due_at = (decision.counts_refusal ? transaction.now() : ended_at) + decision.delay_ms;
+  }
   if (event != Event::retry_later && event != Event::rerun) {
     end_row(after, task, ended_at, transaction.now());
   }

@@ -55,6 +55,10 @@ void rewind_retry(Transaction& transaction, const Retry& retry, WallTime now) {
   if (!waits || !backs_off || due <= now + longest_ms) return;
   TaskRow after = task.row;
   after.due_at = now + longest_ms;
+  // So that the back-off is told from a start by a person also the next time.
+  transaction.db().run(
+      "UPDATE attempts SET ended_at_ms = ?3 WHERE task_id = ?1 AND number = ?2", task.id,
+      task.row.attempt, now);
   transaction.amend(task, after, {.type = "clock_put_back"});
 }
 

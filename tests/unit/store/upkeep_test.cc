@@ -124,15 +124,21 @@ struct UpkeepFixture : Fixture {
     REQUIRE(store->fire({schedule, was, {was + 1}, was + 1, std::nullopt}).size() == 1);
   }
   std::int64_t slots() { return number("SELECT count(*) FROM schedule_slots"); }
-  // A task whose first of two tries has failed, and that is tried again after 10 s.
-  TaskId fail_once() {
+  // The first of two tries, with a back-off of 10 s.
+  Claim begin_try() {
     NewTask flaky = task();
     flaky.spec.max_attempts = 2;
     flaky.spec.backoff = {BackoffKind::constant, 10'000, 10'000, 0.1};
-    const TaskId id = submit(flaky);
-    finish(claim(), OutcomeKind::exited, 1);
-    return id;
+    submit(flaky);
+    return claim();
   }
+  TaskId fail(const Claim& claim, WallTime ended_at) {
+    Finish end = end_of(claim, OutcomeKind::exited, 1);
+    end.end.ended_at = ended_at;
+    REQUIRE(store->finish({&end, 1}, 0).at(0).accepted);
+    return claim.task;
+  }
+  TaskId fail_once() { return fail(begin_try(), clock.wall_now()); }
 };
 
 TEST_CASE_FIXTURE(UpkeepFixture, "slots go after thirty days, but for the latest of a schedule") {
@@ -172,6 +178,29 @@ TEST_CASE_FIXTURE(UpkeepFixture,
   CHECK(get(delayed_by_hand).due_at == right + 365 * kDayMs + 10'000);
   store->rewind_clock(clock.wall_now() + 5000);  // as at each start
   CHECK(get(failed).due_at == clock.wall_now() + 11'000);
+}
+
+TEST_CASE_FIXTURE(UpkeepFixture,
+                  "a back-off ends when the clock is put right, whenever the end was recorded") {
+  // Recorded a day later, by a daemon that was not there at the end.
+  const WallTime end = clock.wall_now();
+  const Claim unseen = begin_try();
+  clock.now_ms += kDayMs;
+  CHECK(get(fail(unseen, end)).due_at <= end + 11'000);
+  // Ended by a clock that was ahead; recorded a second later, or once that was put right.
+  clock.now_ms += 2 * kDayMs;
+  const Claim claims[] = {begin_try(), begin_try()};
+  const WallTime ahead = clock.wall_now();
+  clock.now_ms += 1000;
+  const TaskId before = fail(claims[0], ahead);
+  clock.now_ms -= 2 * kDayMs;
+  store->rewind_clock(clock.wall_now());
+  const TaskId after = fail(claims[1], ahead);
+  for (const TaskId id : {before, after}) CHECK(get(id).due_at <= clock.wall_now() + 11'000);
+  // It is put back once more.
+  clock.now_ms -= kDayMs;
+  store->rewind_clock(clock.wall_now());
+  for (const TaskId id : {before, after}) CHECK(get(id).due_at == clock.wall_now() + 11'000);
 }
 
 TEST_CASE_FIXTURE(UpkeepFixture, "a start that a person gave after a failed try stays") {
