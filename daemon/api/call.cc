@@ -20,10 +20,10 @@ Reply written_reply(int status, std::string json) {
   return reply;
 }
 
-Reply problem_reply(const Problem& problem, bool passes_by_itself) {
+Reply problem_reply(const Problem& problem, std::optional<std::int64_t> retry_after_s) {
   Reply reply = json_reply(problem.status, problem_to_json(problem));
   reply.content_type = "application/problem+json";
-  if (problem.status == 503 && passes_by_itself) reply.headers.emplace_back("Retry-After", "1");
+  if (retry_after_s) reply.headers.emplace_back("Retry-After", std::to_string(*retry_after_s));
   return reply;
 }
 

@@ -53,8 +53,8 @@ std::string dump(const nlohmann::json& json);
 
 Reply json_reply(int status, const nlohmann::json& body);
 Reply written_reply(int status, std::string json);  // JSON that is written out already
-// A 503 has a Retry-After, unless waiting does not help.
-Reply problem_reply(const Problem& problem, bool passes_by_itself = true);
+Reply problem_reply(const Problem& problem,
+                    std::optional<std::int64_t> retry_after_s = std::nullopt);
 
 using Route = Reply (*)(const ApiContext&, const Call&);
 

@@ -18,7 +18,7 @@ using nlohmann::json;
 
 enum class Place { query, body };
 
-constexpr char kWrong[] = "invalid_request";  // in a query: bad_query
+constexpr char kWrong[] = "invalid_request";
 
 class FilterReader {
  public:

@@ -10,11 +10,11 @@
 namespace taskd {
 
 // Takes the filter's words out of a query, as the object that a body has. Equal filters that are
-// written alike give equal objects. bad_query.
+// written alike give equal objects. invalid_request.
 nlohmann::json take_filter(HttpQuery& query);
 // What such an object means. A queue, a user, a key or a workflow that is not there is refused,
-// since it is more likely misspelt than meant. bad_query, unknown_queue, unknown_user, unknown_key,
-// unknown_workflow, unknown_array.
+// since it is more likely misspelt than meant. invalid_request, unknown_queue, unknown_user,
+// unknown_key, unknown_workflow, unknown_array.
 Filter filter_of_query(const ApiContext& context, const Actor& actor, const nlohmann::json& words);
 
 // The `filter` of a body. invalid_request, unknown_queue, unknown_user, unknown_key,

@@ -2,7 +2,9 @@
 // answers its problem document.
 #pragma once
 
+#include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 
 #include "daemon/api/wire.h"
@@ -15,8 +17,8 @@ struct ProblemError : std::exception {
   const char* what() const noexcept override { return problem.detail.c_str(); }
 
   Problem problem;
-  std::string allow;             // the methods of a 405
-  bool passes_by_itself = true;  // a 503 then has a Retry-After
+  std::string allow;                          // the methods of a 405
+  std::optional<std::int64_t> retry_after_s;  // where somebody knows
 };
 
 }  // namespace taskd

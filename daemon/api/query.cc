@@ -42,16 +42,18 @@ std::string cursor_digest(std::string_view id, std::string_view list) {
 }  // namespace
 
 void bad_query(const std::string& name, const std::string& detail) {
-  throw ProblemError(400, "bad_query", in_quotes(name) + " " + detail);
+  throw ProblemError(422, "invalid_request", in_quotes(name) + " " + detail, {{name, detail}});
 }
 
-HttpQuery::HttpQuery(std::string_view text) {
+HttpQuery::HttpQuery(std::string_view text) : text_(text) {
   while (!text.empty()) {
     const auto ampersand = text.find('&');
     const auto pair = text.substr(0, ampersand);
     const auto equals = pair.find('=');
     const std::string name = decode(pair.substr(0, equals));
-    if (equals == pair.npos) bad_query(name, "has no value");
+    if (equals == pair.npos) {
+      throw ProblemError(400, "bad_query", "the parameter " + in_quotes(name) + " has no value");
+    }
     parameters_[name].push_back(decode(pair.substr(equals + 1)));
     text = ampersand == text.npos ? std::string_view{} : text.substr(ampersand + 1);
   }
@@ -109,7 +111,10 @@ TaskId parse_cursor(std::string_view cursor, std::string_view list) {
   const auto id = parse_int(cursor.substr(0, dash));
   const bool good = dash != cursor.npos && id && *id > 0 &&
                     cursor.substr(dash + 1) == cursor_digest(cursor.substr(0, dash), list);
-  if (!good) throw ProblemError(400, "bad_cursor", "the cursor is not one this list gave");
+  if (!good) {
+    const std::string detail = "is not one this list gave";
+    throw ProblemError(422, "bad_cursor", "the cursor " + detail, {{"cursor", detail}});
+  }
   return *id;
 }
 

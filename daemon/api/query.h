@@ -20,20 +20,25 @@ class HttpQuery {
   // text that is not UTF-8, a parameter without '='.
   explicit HttpQuery(std::string_view text);
 
-  // bad_query when it is given twice.
+  // As it was sent, whatever was taken.
+  const std::string& text() const { return text_; }
+
+  // invalid_request when it is given twice.
   std::optional<std::string> take(const std::string& name);
   std::vector<std::string> take_all(const std::string& name);
   // A decimal from `min` to `max`, or `fallback` when it is absent.
   std::int64_t take_int(const std::string& name, std::int64_t min, std::int64_t max,
                         std::int64_t fallback);
   bool take_bool(const std::string& name);  // absent: false
-  // bad_query when a parameter was not taken.
+  // invalid_request when a parameter was not taken.
   void finish() const;
 
  private:
+  std::string text_;
   std::map<std::string, std::vector<std::string>> parameters_;
 };
 
+// 422 invalid_request, whose errors name the parameter.
 [[noreturn]] void bad_query(const std::string& name, const std::string& detail);
 
 // A canonical decimal from 1 to 2^63 - 1, else bad_id.

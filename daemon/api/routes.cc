@@ -1,5 +1,6 @@
 #include "daemon/api/routes.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/names.h"
@@ -8,6 +9,8 @@
 
 namespace taskd {
 namespace {
+
+constexpr std::int64_t kMaxRetryAfterS = 3600;  // nobody can tell what comes after that
 
 struct Entry {
   std::string_view method;
@@ -114,6 +117,9 @@ Reply dispatch(const ApiContext& context, const Call& call) {
       admit(context, call);
       Call routed = call;
       routed.parameter = *parameter;
+      if (method == "POST" && call.idempotency_key) {
+        return answer_once(context, routed, entry.pattern, entry.route);
+      }
       return entry.route(context, routed);
     }
     if (!allow.empty()) allow += ", ";
@@ -123,7 +129,7 @@ Reply dispatch(const ApiContext& context, const Call& call) {
   throw ProblemError(404, "no_such_path", "there is nothing at " + in_quotes(call.path));
 }
 
-void queue_full(const QueueFull& full) {
+void queue_full(const ApiContext& context, const QueueFull& full) {
   const std::string queue = "queue " + in_quotes(full.queue);
   const std::string capacity =
       std::to_string(full.capacity) + (full.capacity == 1 ? " waiting task" : " waiting tasks");
@@ -137,10 +143,10 @@ void queue_full(const QueueFull& full) {
   if (full.draining) {
     error.problem.code = "queue_draining";
     error.problem.detail = queue + " takes nothing more: it is drained";
-    error.passes_by_itself = false;
   } else if (full.capacity == 0) {
     error.problem.detail = queue + " takes nothing: its capacity is 0";
-    error.passes_by_itself = false;
+  } else if (const auto room_in_ms = context.store.room_in_ms(full.queue, full.asked)) {
+    error.retry_after_s = std::clamp<std::int64_t>((*room_in_ms + 999) / 1000, 1, kMaxRetryAfterS);
   }
   if (full.changed > 0) {
     error.problem.detail += "; " + std::to_string(full.changed) +

@@ -7,6 +7,11 @@ namespace taskd {
 
 // Finds the route and answers. no_such_path, method_not_allowed; what admit() refuses.
 Reply dispatch(const ApiContext& context, const Call& call);
+// Answers a POST that has an Idempotency-Key: it is done at most once, and repeated is answered as
+// before. `pattern` is the route's. bad_idempotency_key, idempotency_key_reused,
+// request_in_progress, and what the route throws.
+Reply answer_once(const ApiContext& context, const Call& call, std::string_view pattern,
+                  Route route);
 
 struct RouteName {
   std::string_view method;
@@ -70,7 +75,8 @@ Reply show_health(const ApiContext& context, const Call& call);
 [[noreturn]] void no_such_task(TaskId id);
 // array_being_submitted. Not all of its tasks are there yet, so it cannot be named; `why` follows.
 [[noreturn]] void being_submitted(TaskId array, const std::string& why = "");
-[[noreturn]] void queue_full(const QueueFull& full);
+// Says when there will be room, where that can be told.
+[[noreturn]] void queue_full(const ApiContext& context, const QueueFull& full);
 [[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail);
 [[noreturn]] void unknown_queue(const std::string& queue, const std::vector<std::string>& pointers);
 [[noreturn]] void wrong_state(std::string_view verb, const WrongState& wrong);
@@ -113,8 +119,13 @@ std::optional<std::uint32_t> take_named_owner(const Call& call);
 // object around it.
 void check_notify(const ApiContext& context, const std::string& pointer,
                   const std::vector<Notify>& list, FieldErrors& errors);
+// The call's key, once it is known to be one. 400.
+const std::string& checked_key(const Call& call);
+// What the call asks for: where, and its body by what it means, so that neither the order of fields
+// nor blanks count.
+std::string meaning_of(const Call& call, const nlohmann::json& body);
 // From the call's header. 400.
-void set_idempotency_key(const Call& call, SubmitRequest& request);
+void set_idempotency_key(const Call& call, const nlohmann::json& body, SubmitRequest& request);
 // `pointer_to` tells where the task of that index stands in the body. Every way a submit can fail.
 Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& request,
                            const std::function<std::string(std::size_t)>& pointer_to);

@@ -63,7 +63,7 @@ ControlResult control_or_refuse(const ApiContext& context, const ControlRequest&
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
     unknown_queue(unknown->queue, {"#/queue"});
   }
-  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(context, *full);
   return result;
 }
 

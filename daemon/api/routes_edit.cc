@@ -72,7 +72,7 @@ bool try_edit(const ApiContext& context, const EditRequest& request, const std::
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
     unknown_queue(unknown->queue, {pointer + "/queue"});
   }
-  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(context, *full);
   return std::holds_alternative<Edited>(result);
 }
 

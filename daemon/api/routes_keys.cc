@@ -18,7 +18,8 @@ std::optional<std::uint32_t> take_user(const Call& call) {
   if (!name) return std::nullopt;
   const auto uid = find_uid(*name);
   if (uid) return uid;
-  throw ProblemError(422, "unknown_user", "there is no user " + in_quotes(*name));
+  const std::string detail = "there is no user " + in_quotes(*name);
+  throw ProblemError(422, "unknown_user", detail, {{"user", detail}});
 }
 
 [[noreturn]] void ambiguous_key(const std::string& name, const AmbiguousKey& several) {

@@ -179,7 +179,7 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
   const auto schedule = context.store.schedule(call.actor, id);
   if (schedule) check_command(context, schedule->settings.task);
   TriggerResult result = context.store.trigger_schedule(call.actor, id);
-  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(context, *full);
   if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
     throw ProblemError(422, "unknown_queue",
                        "there is no queue " + in_quotes(unknown->queue) + " any more");

@@ -17,16 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxBatch = 10'000;
-constexpr std::size_t kMaxKeyBytes = 255;
 constexpr int kReadBackPage = 1'000;
-
-void check_idempotency_key(const std::string& key) {
-  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
-  if (key.empty() || key.size() > kMaxKeyBytes || !std::all_of(key.begin(), key.end(), printable)) {
-    throw ProblemError(400, "bad_idempotency_key",
-                       "an Idempotency-Key has 1 to 255 printable ASCII bytes without blanks");
-  }
-}
 
 // Where the fields of task number `index` stand in the body.
 std::string pointer_to(bool batch, std::size_t index) {
@@ -208,11 +199,11 @@ void check_needs(const Machine& machine, const std::string& pointer, const TaskS
   throw ProblemError(422, "does_not_fit", at + ": " + detail, {{at, detail}});
 }
 
-void set_idempotency_key(const Call& call, SubmitRequest& request) {
+void set_idempotency_key(const Call& call, const json& body, SubmitRequest& request) {
   if (!call.idempotency_key) return;
-  check_idempotency_key(*call.idempotency_key);
-  request.idempotency_key = *call.idempotency_key;
-  request.body_digest = sha256_hex(call.body);
+  request.idempotency_key = checked_key(call);
+  request.body_digest = meaning_of(call, body);
+  request.bytes_digest = sha256_hex(call.body);
 }
 
 Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& request,
@@ -222,13 +213,13 @@ Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& reque
     refuse_queue(*unknown, request, pointer_to);
   }
   if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, pointer_to);
-  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(*full);
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(context, *full);
   if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
     refuse_dependency(*gone, pointer_to);
   }
   if (std::holds_alternative<KeyReused>(result)) {
     throw ProblemError(422, "idempotency_key_reused",
-                       "this Idempotency-Key was used with another body");
+                       "this Idempotency-Key was used for another request");
   }
   return std::get<Submitted>(std::move(result));
 }
@@ -237,8 +228,8 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   call.query.finish();
   SubmitRequest request;
   request.actor = call.actor;
-  set_idempotency_key(call, request);
   json body = parse_body(call.body);
+  set_idempotency_key(call, body, request);
   const bool batch = body.contains("tasks");
   request.tasks = read_tasks(context, call, std::move(body), batch);
   BatchSize size("batch", "invalid_request", [](std::int64_t) {});

@@ -60,8 +60,8 @@ void complete_tasks(const ApiContext& context, const Call& call, json& body) {
   if (const auto then = body.find("then"); then != body.end()) complete(*then, "#/then");
 }
 
-SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflow& workflow) {
-  SubmitRequest request;
+SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflow& workflow,
+                         SubmitRequest request) {
   request.actor = call.actor;
   request.workflow = workflow.name;
   for (WorkflowStep& step : workflow.steps) {
@@ -96,14 +96,15 @@ Reply control_all(const ApiContext& context, const Call& call, Verb verb,
 Reply submit_workflow(const ApiContext& context, const Call& call) {
   call.query.finish();
   json body = parse_body(call.body);
+  SubmitRequest keyed;
+  set_idempotency_key(call, body, keyed);
   complete_tasks(context, call, body);
   auto parsed = workflow_from_body(body);
   if (auto* errors = std::get_if<FieldErrors>(&parsed)) {
     invalid_fields("invalid_workflow", std::move(*errors));
   }
   auto& asked = std::get<NewWorkflow>(parsed);
-  SubmitRequest request = request_of(context, call, asked);
-  set_idempotency_key(call, request);
+  SubmitRequest request = request_of(context, call, asked, std::move(keyed));
   const Submitted submitted =
       submit_or_refuse(context, request, [&](std::size_t i) { return asked.steps[i].pointer; });
   const auto workflow = context.store.workflow(call.actor, submitted.workflow);

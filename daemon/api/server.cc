@@ -127,7 +127,7 @@ class HttpLibrary final : private httplib::Server {
 };
 
 Reply reply_to(const ProblemError& error) {
-  Reply reply = problem_reply(error.problem, error.passes_by_itself);
+  Reply reply = problem_reply(error.problem, error.retry_after_s);
   if (!error.allow.empty()) reply.headers.emplace_back("Allow", error.allow);
   return reply;
 }

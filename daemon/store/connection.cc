@@ -202,6 +202,10 @@ Query Connection::query(Sql sql) {
   return {prepared->statement, prepared->in_use};
 }
 
+std::int64_t Connection::rows_changed() const {
+  return database_->getTotalChanges();
+}
+
 std::int64_t Connection::last_id() const {
   return database_->getLastInsertRowid();
 }

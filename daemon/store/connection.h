@@ -110,6 +110,9 @@ class Connection {
   // Of the row that the latest INSERT added. RETURNING says the same for a fifth more time.
   std::int64_t last_id() const;
 
+  // Rows inserted, updated and deleted since it was opened, those that were rolled back too.
+  std::int64_t rows_changed() const;
+
   SQLite::Database& database() { return *database_; }
   // False also after an error at which SQLite rolled the transaction back by itself.
   bool in_transaction() const;

@@ -5,12 +5,14 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "daemon/base/mutex.h"
 #include "daemon/store/arrays.h"
 #include "daemon/store/event_sweep.h"
+#include "daemon/store/keyed_request.h"
 #include "daemon/store/reader_pool.h"
 #include "daemon/store/task_store.h"
 #include "daemon/store/transaction.h"
@@ -59,7 +61,15 @@ struct TaskStore::Impl {
   template <class F>
   auto write(WhenFull when_full, F command) {
     std::optional<decltype(command(std::declval<Transaction&>()))> result;
-    writer.run(when_full, [&](Transaction& transaction) { result = command(transaction); });
+    KeyedRequest* const request = KeyedRequest::current();
+    writer.run(when_full, [&](Transaction& transaction) {
+      const std::int64_t rows = transaction.db().rows_changed();
+      const std::size_t changes = transaction.changes().size();
+      result = command(transaction);
+      const bool did_something = transaction.db().rows_changed() != rows;
+      if (request != nullptr && did_something) request->record(transaction, changes);
+    });
+    if (request != nullptr) request->committed();
     return std::move(*result);
   }
 
@@ -89,7 +99,10 @@ struct TaskStore::Impl {
   Turns array_turns;  // of all large arrays one piece at a time, so that no commit holds many
   TaskId latest_upstream = 0;  // of the writer: whose dependants update_dependants() looked at
   EventSweep event_sweep;
-  ReaderPool readers;          // closed before the writer, whose connection must be the last
+  Mutex keyed_mutex;
+  std::set<std::pair<std::uint32_t, std::string>> keyed
+      TASKD_GUARDED_BY(keyed_mutex);  // requests with keys that are being worked on, by uid and key
+  ReaderPool readers;                 // closed before the writer, whose connection must be the last
 };
 
 // Whether the actor may see the task.

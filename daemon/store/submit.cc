@@ -44,7 +44,10 @@ std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& r
       "SELECT body_digest, first_task_id, task_count, task_ids, workflow_id FROM idempotency_keys"
       " WHERE uid = ?1 AND key = ?2");
   if (!row.bind(request.actor.uid, request.idempotency_key).step()) return std::nullopt;
-  if (row.text(0) != request.body_digest) return KeyReused{};
+  const std::string digest = row.text(0);
+  if (row.is_null(1) || (digest != request.body_digest && digest != request.bytes_digest)) {
+    return KeyReused{};
+  }
   Submitted earlier;
   earlier.repeated = true;
   earlier.workflow = row.is_null(4) ? 0 : row.int64(4);

@@ -422,7 +422,7 @@ TEST_CASE("schedules of one name belong to two users, and each touches their own
   CHECK(api.ask(get("/v1/schedules")).json().at("schedules").size() == 3);
   CHECK(api.ask(get("/v1/schedules?user=1")).json().at("schedules").size() == 1);
   CHECK(api.ask(get("/v1/schedules?user=no-such-user")).code() == "unknown_user");
-  CHECK(api.ask(get(backup + "?user=1&user=2")).code() == "bad_query");
+  CHECK(api.ask(get(backup + "?user=1&user=2")).code() == "invalid_request");
   CHECK(api.ask(remove(of_alice)).status == 200);
   CHECK(api.ask(get(backup)).status == 200);
   CHECK(ask_as(api, kAlice, get(backup)).status == 404);

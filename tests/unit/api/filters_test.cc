@@ -94,8 +94,8 @@ TEST_CASE("wrong words of a filter are named, in a query and in a body") {
             crossed_ends.c_str(), "ended_since", "#/filter/ended_since"}}) {
     CAPTURE(wrong.query);
     const Response query = api.ask(get("/v1/tasks?" + std::string(wrong.query)));
-    CHECK(query.status == 400);
-    CHECK(query.code() == "bad_query");
+    CHECK(query.status == 422);
+    CHECK(query.code() == "invalid_request");
     const json problem = query.json();
     CHECK(problem.at("detail").get<std::string>().find('"' + std::string(wrong.word) + '"') !=
           std::string::npos);
@@ -105,7 +105,7 @@ TEST_CASE("wrong words of a filter are named, in a query and in a body") {
     CHECK(body.code() == "invalid_request");
     CHECK(body.json().at("errors").at(0).at("pointer") == wrong.pointer);
   }
-  CHECK(api.ask(get("/v1/tasks?label=a%3Db&label=a%3Dc")).code() == "bad_query");
+  CHECK(api.ask(get("/v1/tasks?label=a%3Db&label=a%3Dc")).code() == "invalid_request");
 }
 
 TEST_CASE("a name in a filter that nothing has is refused, in a query and in each verb") {

@@ -69,8 +69,8 @@ TEST_CASE("a wrong change of a key is named and changes nothing") {
     const Response response = api.ask(patch("/v1/keys" + query, body));
     return std::to_string(response.status) + " " + response.code();
   };
-  CHECK(refusal("", "{}") == "400 bad_query");
-  CHECK(refusal("?name=k&what=1", "{}") == "400 bad_query");
+  CHECK(refusal("", "{}") == "422 invalid_request");
+  CHECK(refusal("?name=k&what=1", "{}") == "422 invalid_request");
   CHECK(refusal("?name=K", R"({"limit":1})") == "404 no_such_key");
   CHECK(refusal("?name=k&user=no-such-user", R"({"limit":1})") == "422 unknown_user");
   for (const char* body :

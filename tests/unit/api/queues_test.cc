@@ -21,7 +21,7 @@ TEST_CASE("a fresh daemon has the queue default, which looks as documented") {
     "notify": [], "defaults": {}, "paused": null, "draining": false, "counts": {"scheduled": 0, "blocked": 0, "held": 0,
     "queued": 0, "running": 0, "succeeded": 0, "failed": 0, "cancelled": 0}}]})"));
   CHECK(api.ask(get("/v1/queues/default")).json() == list.json().at("queues").at(0));
-  CHECK(api.ask(get("/v1/queues?limit=3")).code() == "bad_query");
+  CHECK(api.ask(get("/v1/queues?limit=3")).code() == "invalid_request");
 }
 
 TEST_CASE("a PUT makes a queue with what it names, and sets one with everything") {

@@ -227,7 +227,7 @@ TEST_CASE("a preview tells daylight-saving oddities and takes only sensible limi
   CHECK(preview("").json().at("slots").size() == 10);
   CHECK(preview("?limit=1000").json().at("slots").size() == 1000);
   for (const char* wrong : {"?limit=0", "?limit=1001", "?limit=x", "?from=tomorrow", "?to=x"}) {
-    CHECK(preview(wrong).code() == "bad_query");
+    CHECK(preview(wrong).code() == "invalid_request");
   }
   CHECK(api.ask(put("/v1/schedules/often", every_10m().dump())).status == 201);
   const json often = api.ask(get("/v1/schedules/often")).json();
@@ -283,7 +283,7 @@ TEST_CASE("a removed schedule is gone, and every verb of one that is not there a
     CHECK(missing.json().at("detail") == "there is no schedule \"backup\" of yours");
   }
   CHECK(api.ask(post(kBackup, "{}")).header("Allow") == "GET, HEAD, PUT, DELETE");
-  CHECK(api.ask(get("/v1/schedules?limit=3")).code() == "bad_query");
+  CHECK(api.ask(get("/v1/schedules?limit=3")).code() == "invalid_request");
 }
 
 TEST_CASE("people see and change only their own schedules, and name nobody else as the user" *
