@@ -272,5 +272,45 @@ TEST_CASE("waiting for keys and others survives a killed daemon") {
   CHECK(daemon.wait(third).at("state") == "succeeded");
 }
 
+TEST_CASE("a daemon killed while it tells thousands of dependants of an end goes on, and tells all") {
+  constexpr int kDependants = 6000;
+  TestDaemon daemon({.workers = 1});
+  const std::string gate = daemon.dir() / "gate";
+  const std::string cause = daemon.submit({"--shell", waits_for(gate) + "; rm " + gate + "; false"});
+  std::string lines;
+  for (int i = 0; i < kDependants; ++i) {
+    lines += R"({"argv":["true"],"on_dependency_failed":"cancel","depends_on":[)" + cause + "]}\n";
+  }
+  const std::string file = daemon.dir() / "dependants";
+  write_text(file, lines);
+  REQUIRE(daemon.ctl({"submit", "--from", file}).exit_code == 0);
+  const auto count = [&](const std::string& state) {
+    return daemon.ctl_json({"stats"}).at("counts").value(state, 0);
+  };
+  int killed_amid = 0;
+  for (int round = 0; round < 2; ++round) {
+    write_text(gate, "");
+    int cancelled = 0;
+    while (cancelled == 0) cancelled = count("cancelled");
+    daemon.kill9();
+    killed_amid += cancelled < kDependants ? 1 : 0;
+    daemon.start();
+    while (count("blocked") != 0) {
+    }
+    CHECK(count("cancelled") == kDependants);
+    // The other way round: all of them wait again.
+    REQUIRE(daemon.ctl({"retry", cause}).exit_code == 0);
+    int blocked = 0;
+    while (blocked == 0) blocked = count("blocked");
+    daemon.kill9();
+    killed_amid += blocked < kDependants ? 1 : 0;
+    daemon.start();
+    while (count("blocked") != kDependants) {
+    }
+    CHECK(count("cancelled") == 0);
+  }
+  CHECK(killed_amid > 0);
+}
+
 }  // namespace
 }  // namespace taskd::test
