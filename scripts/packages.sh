@@ -4,6 +4,7 @@ BUILD_PACKAGES="g++ cmake ninja-build pkg-config
   libsqlitecpp-dev libsqlite3-dev libcpp-httplib-dev nlohmann-json3-dev libspdlog-dev doctest-dev
   libcli11-dev libtomlplusplus-dev libsystemd-dev libssl-dev libabsl-dev libgoogle-perftools-dev
   librapidcheck-dev tzdata curl openssl"
+CHECK_PACKAGES="clang-14"  # for scripts/check beside them
 
 # install_packages NAME... : installs what is missing; needs root or sudo only then.
 install_packages() {
