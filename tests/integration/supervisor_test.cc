@@ -28,7 +28,9 @@ bool is_alive(const std::string& pid) {
 
 std::string parent_of(const std::string& pid) {
   const std::string stat = comm_and_state(pid);
-  const std::size_t at = stat.rfind(')') + 4;
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return "";  // it has ended meanwhile
+  const std::size_t at = name_end + 4;
   return stat.substr(at, stat.find(' ', at) - at);
 }
 
