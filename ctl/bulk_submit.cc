@@ -31,9 +31,10 @@ class BulkSubmitter {
       : context_(context),
         client_(client),
         bulk_(bulk),
-        source_(bulk.path, interrupts_),
+        source_(bulk.path, interrupts_, bulk.ends),
         lines_(source_, bulk.command),
         defaults_(bulk.defaults.dump()),
+        part_defaults_(defaults_of_part(bulk.defaults)),
         bar_(context, !bulk.quiet) {
     content_.add(bulk.identity);
   }
@@ -57,44 +58,88 @@ class BulkSubmitter {
   }
 
  private:
-  // Submits it, however long the daemon is restarting or the queue may stay full.
   void submit(const Chunk& chunk) {
-    const HttpRequest request = make_request(chunk);
+    for (const std::string& task : chunk.tasks) content_.add(task);
+    const std::string key = bulk_.key ? *bulk_.key + ":" + std::to_string(chunk.lines.front())
+                                      : "lines:" + content_.hex();
+    submit_part(chunk, 0, chunk.tasks.size(), key);
+  }
+
+  // The tasks [begin, end) of the chunk. Where a queue never holds as many at once, its first half,
+  // under the same key, and then the rest under a key of its own: so a repeated command finds, by
+  // the key that is taken, that and where the chunk was parted, whatever the queue's capacity is by
+  // then.
+  void submit_part(const Chunk& chunk, std::size_t begin, std::size_t end, const std::string& key) {
+    const std::string own_key = begin == 0 ? key : key + ":" + std::to_string(begin);
+    const Chunk part = part_of(chunk, begin, end);
+    if (try_submit(part, own_key, chunk)) return;
+    const std::size_t middle = begin + (end - begin) / 2;
+    submit_part(chunk, begin, middle, key);
+    submit_part(chunk, middle, end, key);
+  }
+
+  // Those of a part: they mean the same, but never are the same request. Else a chunk that was
+  // submitted whole, of a file that has grown since, might be taken for a half of the present one.
+  static std::string defaults_of_part(nlohmann::json defaults) {
+    for (const char* field : {"array", "key", "unique"}) {
+      if (defaults.contains(field)) continue;
+      defaults[field] = nullptr;
+      break;
+    }
+    return defaults.dump();
+  }
+
+  static Chunk part_of(const Chunk& chunk, std::size_t begin, std::size_t end) {
+    const auto from = static_cast<std::ptrdiff_t>(begin);
+    const auto to = static_cast<std::ptrdiff_t>(end);
+    return {{chunk.tasks.begin() + from, chunk.tasks.begin() + to},
+            {chunk.lines.begin() + from, chunk.lines.begin() + to}};
+  }
+
+  // Submits it, however long the daemon is restarting or the queue may stay full. False: not as a
+  // whole. `whole` is the chunk of which this is a part.
+  bool try_submit(const Chunk& chunk, const std::string& key, const Chunk& whole) {
+    const HttpRequest request = make_request(
+        chunk, key, chunk.tasks.size() < whole.tasks.size() ? part_defaults_ : defaults_);
     Patience patience(context_);
     std::optional<BootTime> full_since;
     while (true) {
       bar_.show(source_.part_read(), format_count(all()) + " tasks");
       try {
         take_answer(ask(request), chunk);
-        return;
+        return true;
       } catch (const DaemonAway& away) {
         bar_.clear();
         patience.after(away);  // the key makes asking again safe
       } catch (const Refused& refused) {
         if (refused.problem.code == "queue_full") {
           wait_for_room(refused, full_since);
+        } else if (chunk.tasks.size() > 1 && may_be_parted(refused.problem)) {
+          return false;
         } else {
-          throw Failure(refused.exit_code, explain(refused, chunk));
+          const bool is_taken = refused.problem.code == "idempotency_key_reused";
+          throw Failure(refused.exit_code, explain(refused, is_taken ? whole : chunk));
         }
       }
     }
   }
 
-  HttpRequest make_request(const Chunk& chunk) {
+  bool may_be_parted(const Problem& problem) const {
+    if (problem.code == "idempotency_key_reused") return true;  // perhaps it was
+    return problem.code == "does_not_fit" && problem.errors.empty() && bulk_.wait_for_room_ms > 0;
+  }
+
+  HttpRequest make_request(const Chunk& chunk, const std::string& key,
+                           const std::string& defaults) const {
     HttpRequest request{.method = "POST", .target = "/v1/tasks", .headers = {}, .body = {}};
-    request.body = "{\"defaults\":" + defaults_ + ",\"tasks\":[";
-    for (const std::string& task : chunk.tasks) {
-      content_.add(task);
-      request.body.append(task).push_back(',');
-    }
+    request.body = "{\"defaults\":" + defaults + ",\"tasks\":[";
+    for (const std::string& task : chunk.tasks) request.body.append(task).push_back(',');
     request.body.back() = ']';
     request.body.push_back('}');
     if (request.body.size() > kMaxBodyBytes)
       throw Failure(kExitBadData, where(chunk) + ": with the options it is larger than the " +
                                       format_count(kMaxBodyBytes) + " bytes that the daemon takes");
-    request.headers.emplace_back("Idempotency-Key",
-                                 bulk_.key ? *bulk_.key + ":" + std::to_string(chunk.lines.front())
-                                           : "lines:" + content_.hex());
+    request.headers.emplace_back("Idempotency-Key", key);
     return request;
   }
 
@@ -139,6 +184,8 @@ class BulkSubmitter {
   void print(nlohmann::json& task, std::optional<std::int64_t> array_size) {
     const auto first = task.at("id").get<std::int64_t>();
     const std::int64_t last = first + array_size.value_or(1) - 1;
+    for (TaskId id = first; bulk_.ids != nullptr && id <= last; ++id) bulk_.ids->push_back(id);
+    if (!bulk_.prints) return;
     if (bulk_.json) {
       task["version"] = 1;
       if (array_size) task["last_id"] = last;
@@ -181,7 +228,7 @@ class BulkSubmitter {
     }
     if (!since) since = now;
     const std::int64_t left = bulk_.wait_for_room_ms - (now - *since);
-    if (left <= 0) throw Failure(refused.exit_code, escape_for_humans(refused.problem.detail));
+    if (left <= 0) throw Failure(refused.exit_code, escape_for_table(refused.problem.detail));
     bar_.show(source_.part_read(), format_count(all()) + " tasks; waiting for room", true);
     if (interrupts_.wait(static_cast<int>(std::min(left, kLongestPauseMs))))
       throw Interrupted{interrupts_.take()};
@@ -214,7 +261,7 @@ class BulkSubmitter {
   // "#/tasks/16/argv" -> "FILE:17: argv: …".
   std::string describe(const FieldError& error, const Chunk& chunk) const {
     constexpr std::string_view kTasks = "#/tasks/";
-    const std::string detail = escape_for_humans(error.detail);
+    const std::string detail = escape_for_table(error.detail);
     if (!error.pointer.starts_with(kTasks))
       return escape_for_humans(flag_of_pointer(error.pointer)) + ": " + detail;
     const std::string_view step = std::string_view(error.pointer).substr(kTasks.size());
@@ -261,6 +308,7 @@ class BulkSubmitter {
   LineSource source_;
   TaskLines lines_;
   const std::string defaults_;
+  const std::string part_defaults_;
   ProgressBar bar_;
   Digest content_;  // so far
   std::size_t tasks_ = 0;

@@ -12,11 +12,14 @@
 
 #include "ctl/client.h"
 #include "ctl/context.h"
+#include "ctl/line_source.h"
+#include "daemon/task/task.h"
 
 namespace taskd::ctl {
 
 struct BulkSubmit {
   std::string path;                  // "-" = stdin
+  LineSource::End ends = LineSource::End::line;
   std::vector<std::string> command;  // for --each-line; empty: the lines are tasks in JSON
   nlohmann::json defaults;           // the fields of those that leave them out
   // What makes the tasks those that they are, beside the lines: part of each key.
@@ -25,6 +28,8 @@ struct BulkSubmit {
   std::int64_t wait_for_room_ms = 0;  // when a queue is full
   bool json = false;
   bool quiet = false;
+  std::vector<TaskId>* ids = nullptr;  // all of them are added here
+  bool prints = true;                  // the ids, or the tasks
 };
 
 // Prints the ids, or the tasks in JSON, chunk by chunk. Returns the exit code.

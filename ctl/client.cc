@@ -17,7 +17,6 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr char kSystemSocket[] = "/run/taskd/taskd.sock";
 constexpr int kMaxDepth = 64;
 constexpr std::int64_t kFirstPauseMs = 50;
 constexpr std::int64_t kMostPauseMs = 1000;
@@ -41,6 +40,21 @@ std::string_view not_a_socket(const std::string& path) {
   return S_ISREG(info.st_mode) ? "an ordinary file, " : "a special file, ";
 }
 
+}  // namespace
+
+std::string how_to_be_let_in(const std::string& socket) {
+  struct stat info;
+  if (::stat(socket.c_str(), &info) != 0)
+    return "its folder is closed to you; ask whoever runs the daemon";
+  const bool is_for_group = (info.st_mode & S_IWGRP) != 0 && info.st_gid != 0;
+  if (is_for_group)
+    return "become a member of the group " + short_group(info.st_gid) + " and log in again";
+  return "it is for " + describe_user(info.st_uid) +
+         " alone; its owner may open it to a group (socket_mode, or SocketGroup= of its unit)";
+}
+
+namespace {
+
 DaemonAway explain(const ConnectFailed& e) {
   const std::string at = "no daemon at " + escape_for_humans(e.what()) + ": ";
   const std::string remedy =
@@ -51,8 +65,8 @@ DaemonAway explain(const ConnectFailed& e) {
   switch (e.error) {
     case EACCES:
     case EPERM:
-      return {kExitNotAllowed, "you may not use " + escape_for_humans(e.what()) +
-                                   ": ask for membership in the group that owns it"};
+      return {kExitNotAllowed,
+              "you may not use " + escape_for_humans(e.what()) + ": " + how_to_be_let_in(e.what())};
     case ENOENT:
       return {kExitNoDaemon, at + "there is no such socket" + remedy};
     case ECONNREFUSED:

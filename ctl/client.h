@@ -32,6 +32,8 @@ struct Refused : Failure {
   Problem problem;
 };
 
+inline constexpr char kSystemSocket[] = "/run/taskd/taskd.sock";
+
 // Where the daemon's socket should be: the option, TASKD_SOCKET, the user's runtime directory if
 // there is a socket in it, /run/taskd/taskd.sock. Throws UsageError for a path no socket can have.
 std::string find_socket(const std::optional<std::string>& option, const Environment& env);
@@ -40,6 +42,9 @@ std::string find_socket(const std::optional<std::string>& option, const Environm
 // nobody. Throws UsageError for one that does not exist.
 std::optional<std::uint32_t> find_daemon_user(const std::optional<std::string>& option,
                                               const Environment& env);
+
+// What somebody does who may not use this socket.
+std::string how_to_be_let_in(const std::string& socket);
 
 // The exit code that stands for a problem document.
 int exit_code_of(const Problem& problem);

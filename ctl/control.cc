@@ -49,8 +49,12 @@ std::string describe(const ControlVerb& verb, const Changed& changed) {
   const std::string rest = changed.unchanged.empty() ? "" : "; left alone: " + changed.unchanged;
   if (changed.count == 0) return "no task matches; nothing was changed" + rest;
   std::string out = std::string(verb.done) + " " + count_tasks(changed.count);
-  if (changed.stopping > 0 && verb.path == "cancel")
-    out += ", of which " + format_count(changed.stopping) + " still being stopped";
+  if (changed.stopping > 0 && verb.path == "cancel") {
+    const std::size_t waiting = changed.count - changed.stopping;
+    out = "cancelling " + format_count(changed.stopping) + " running " +
+          (changed.stopping == 1 ? "task" : "tasks");
+    if (waiting > 0) out = std::string(verb.done) + " " + count_tasks(waiting) + ", " + out;
+  }
   if (changed.freed_bytes > 0) out += "; " + format_bytes(changed.freed_bytes) + " of output freed";
   return out + rest;
 }

@@ -12,8 +12,8 @@
 
 #include "ctl/failure.h"
 #include "ctl/output.h"
+#include "ctl/text_input.h"
 #include "daemon/base/errors.h"
-#include "daemon/base/files.h"
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
 
@@ -61,7 +61,7 @@ EditedFile::EditedFile(const Context& context, const std::string& text) {
   const UniqueFd fd(::mkostemps(path_.data(), kSuffix.size(), O_CLOEXEC));
   const int error = fd ? write_all(fd.get(), text) : errno;
   if (error != 0)
-    throw Failure(kExitOutput,
+    throw Failure(exit_code_of_errno(error, kExitOutput),
                   "cannot write " + escape_for_humans(path_) + ": " + std::strerror(error));
 }
 
@@ -87,7 +87,8 @@ void EditedFile::edit(const Context& context) const {
                                   const_cast<char**>(context.env.entries()));
   posix_spawnattr_destroy(&attributes);
   if (error != 0)
-    throw Failure(kExitBadConfig, std::string("cannot run /bin/sh: ") + std::strerror(error));
+    throw Failure(exit_code_of_errno(error, kExitBadConfig),
+                  std::string("cannot run /bin/sh: ") + std::strerror(error));
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) throw_errno("waitpid");
@@ -100,9 +101,7 @@ void EditedFile::edit(const Context& context) const {
 }
 
 std::string EditedFile::text() const {
-  const auto text = read_file(path_, kMaxTextBytes);
-  if (!text) throw Failure(kExitBadData, escape_for_humans(path_) + " is gone");
-  return *text;
+  return read_text(path_, kMaxTextBytes, escape_for_humans(path_));
 }
 
 }  // namespace taskd::ctl

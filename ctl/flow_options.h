@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ctl/args.h"
+#include "daemon/task/task.h"
 #include "daemon/task/task_flow.h"
 
 namespace taskd::ctl {

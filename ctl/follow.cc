@@ -168,6 +168,19 @@ OutputTail fetch_last_lines(const Client& client, const std::string& target, std
   }
 }
 
+OutputTail fetch_piece(const Client& client, const std::string& target, std::int64_t offset) {
+  HttpRequest request;
+  request.target = target + "&offset=" + std::to_string(offset);
+  OutputTail piece;
+  Exchange exchange =
+      client.begin(request, [&](std::string_view bytes) { piece.bytes.append(bytes); });
+  client.finish(exchange, kAnswerMs);
+  client.check_status(exchange);
+  piece.next_offset = read_next_offset(exchange);
+  piece.dropped_bytes = read_dropped(exchange);
+  return piece;
+}
+
 OutputTail fetch_output(const Client& client, const std::string& target, std::int64_t offset,
                         const ByteSink& sink) {
   while (true) {

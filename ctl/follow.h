@@ -72,6 +72,8 @@ OutputTail fetch_tail(const Client& client, const std::string& logs_target, std:
 // The last `lines` lines, as far as they lie within the last 8 MiB.
 OutputTail fetch_last_lines(const Client& client, const std::string& logs_target,
                             std::int64_t lines);
+// What is there from `offset` on, as much as the daemon gives at once.
+OutputTail fetch_piece(const Client& client, const std::string& logs_target, std::int64_t offset);
 // Everything from `offset` to the present end, into the sink: the answer has no bytes.
 OutputTail fetch_output(const Client& client, const std::string& logs_target, std::int64_t offset,
                         const ByteSink& sink);

@@ -21,8 +21,8 @@ constexpr std::size_t kShownColumns = 400;
 void print_handlers(Context& context, const Painter& paint, const json& answer) {
   Table table({{"HANDLER", false, true},
                {"PROGRAM", false, true},
-               {"USER", false, false},
-               {"DEFAULTS", false, true}});
+               {"USER", false, false, 1},
+               {"DEFAULTS", false, true, 2}});
   try {
     for (const json& handler : answer.at("handlers")) {
       const json& user = handler.at("user");

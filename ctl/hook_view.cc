@@ -45,7 +45,7 @@ std::string delivery_text(const Delivery& delivery, const Painter& paint, WallTi
              (delivery.done_at ? ", " + format_relative(*delivery.done_at, now) : "");
     case DeliveryState::failed:
       return text + paint(Color::red, "failed") + " after " + tries + ": " +
-             escape_for_humans(delivery.error);
+             escape_for_table(delivery.error);
     case DeliveryState::pending:
       break;
   }
@@ -53,7 +53,7 @@ std::string delivery_text(const Delivery& delivery, const Painter& paint, WallTi
   if (!delivery.next_at) text += ", after those before it";
   if (delivery.tries > 0 && delivery.next_at)
     text += ", " + tries + ", the next " + format_relative(*delivery.next_at, now);
-  if (!delivery.error.empty()) text += ": " + escape_for_humans(delivery.error);
+  if (!delivery.error.empty()) text += ": " + escape_for_table(delivery.error);
   return text;
 }
 
@@ -84,14 +84,14 @@ std::vector<Delivery> read_deliveries(const json& answer) {
 
 void print_hooks(Context& context, const Painter& paint, const std::vector<ShownHook>& hooks) {
   Table table({{"HOOK", false, true},
-               {"ON", false, true},
-               {"PENDING", true, false},
+               {"ON", false, true, 3},
+               {"PENDING", true, false, 1},
                {"FAILED", true, false},
-               {"TARGET", false, true},
+               {"TARGET", false, true, 2},
                {"LAST ERROR", false, true}});
   for (const ShownHook& hook : hooks) {
     const HookCounts& counts = hook.counts;
-    std::string error = escape_for_humans(counts.last_error);
+    std::string error = escape_for_table(counts.last_error);
     if (counts.last_error_at)
       error = format_relative(*counts.last_error_at, context.clock.wall_now()) + ": " + error;
     table.add({{escape_for_humans(hook.name)},

@@ -11,9 +11,10 @@ namespace taskd::ctl {
 class JobOutput {
  public:
   // `raw`: nothing is filtered, not even for a terminal. `colors`: SGR sequences pass the filter.
+  // TERM says whether the terminal can erase a line.
   JobOutput(Context& context, bool raw, bool colors);
 
-  // Valid as long as this object.
+  // Valid as long as this object. What goes to one comes after all that went to the other before.
   ByteSink out_sink();
   ByteSink err_sink();
   // Shows what has come so far. Throws Failure as Output::flush() does.
@@ -22,6 +23,8 @@ class JobOutput {
   void finish();
 
  private:
+  JobOutput(Context& context, bool raw, const TerminalFilter& filter);
+
   struct Stream {
     Output& out;
     TerminalFilter filter;
@@ -29,6 +32,9 @@ class JobOutput {
     void write(std::string_view bytes);
   };
 
+  void write(Stream& to, Stream& other, std::string_view bytes);
+
+  Stream* last_ = nullptr;  // that was written to
   Output stderr_;
   Stream out_;
   Stream err_;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "ctl/failure.h"
+#include "ctl/text_input.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 
@@ -19,15 +20,17 @@ namespace {
 constexpr std::size_t kReadAtOnceBytes = 64 * 1024;
 
 [[noreturn]] void cannot_read(const std::string& name) {
-  throw Failure(kExitBadData, "cannot read " + name + ": " + std::strerror(errno));
+  throw Failure(exit_code_of_errno(errno, kExitBadData),
+                "cannot read " + name + ": " + std::strerror(errno));
 }
 
 }  // namespace
 
-LineSource::LineSource(const std::string& path, Interrupts& interrupts)
+LineSource::LineSource(const std::string& path, Interrupts& interrupts, End end)
     : name_(path == "-" ? "stdin" : escape_for_humans(path)),
       fd_(STDIN_FILENO),
-      interrupts_(interrupts) {
+      interrupts_(interrupts),
+      end_(end) {
   if (path != "-") {
     opened_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!opened_) cannot_read(name_);
@@ -40,7 +43,7 @@ LineSource::LineSource(const std::string& path, Interrupts& interrupts)
 bool LineSource::next(std::string& line, std::size_t max_bytes) {
   std::size_t searched = begin_;
   while (true) {
-    const std::size_t end = buffer_.find('\n', searched);
+    const std::size_t end = buffer_.find(end_ == End::nul ? '\0' : '\n', searched);
     const bool found = end != std::string::npos;
     if ((found ? end : buffer_.size()) - begin_ > max_bytes)
       throw Failure(kExitBadData, name_ + ":" + std::to_string(number_ + 1) +
@@ -59,6 +62,9 @@ bool LineSource::next(std::string& line, std::size_t max_bytes) {
     break;
   }
   ++number_;
+  if (end_ == End::nul) return true;
+  if (line.ends_with('\r')) line.pop_back();
+  if (number_ == 1 && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
   return true;
 }
 

@@ -1,4 +1,6 @@
-// The lines of a file or of stdin, read bit by bit, with their numbers.
+// The lines of a file or of stdin, read bit by bit, with their numbers. A line ends in LF or CR LF,
+// and a byte order mark before the first is no part of it (text_input.h); or each ends in NUL and
+// is taken as it is.
 //
 // An interrupt ends a read that waits: Interrupted.
 #pragma once
@@ -20,7 +22,8 @@ class LineSource {
  public:
   // `path` may be "-": stdin. Throws Failure (65) when it cannot be opened. `interrupts` outlives
   // it.
-  LineSource(const std::string& path, Interrupts& interrupts);
+  enum class End { line, nul };
+  LineSource(const std::string& path, Interrupts& interrupts, End end = End::line);
 
   // The next line, without its end. False when there is none. Throws Failure (65) when it cannot
   // be read or is longer than `max_bytes`, or Interrupted.
@@ -40,6 +43,7 @@ class LineSource {
   UniqueFd opened_;  // none for stdin
   int fd_;
   Interrupts& interrupts_;
+  const End end_;
   std::int64_t size_bytes_ = 0;  // 0: unknown
   std::int64_t read_bytes_ = 0;
   std::int64_t number_ = 0;

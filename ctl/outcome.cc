@@ -67,13 +67,13 @@ std::string describe_outcome(const Outcome& outcome) {
     case OutcomeKind::oom_killed:
       return "out of memory";
     case OutcomeKind::spawn_failed:
-      return outcome.detail.empty() ? "not started" : escape_for_humans(outcome.detail);
+      return outcome.detail.empty() ? "not started" : escape_for_table(outcome.detail);
     case OutcomeKind::lost:
       return "lost";
     case OutcomeKind::cancelled:
       return "cancelled";
     case OutcomeKind::reported:
-      return escape_for_humans(outcome.detail);
+      return escape_for_table(outcome.detail);
     case OutcomeKind::not_started:
       return "not started";
   }

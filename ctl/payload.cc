@@ -1,14 +1,11 @@
 #include "ctl/payload.h"
 
-#include <cstring>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "ctl/failure.h"
 #include "ctl/flag_values.h"
-#include "ctl/submit_options.h"
+#include "ctl/text_input.h"
 #include "daemon/base/errors.h"
-#include "daemon/base/files.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"
 
@@ -22,25 +19,15 @@ constexpr std::size_t kMaxPayloadTextBytes = 4 * kMaxPayloadBytes;
   throw UsageError(kExitBadData, "--payload " + what);
 }
 
-std::string file_text(const std::string& path) {
-  try {
-    auto text = read_file(path, kMaxPayloadTextBytes + 1);
-    if (!text) refuse("@" + in_quotes(path) + ": there is no such file");
-    if (text->size() > kMaxPayloadTextBytes) refuse("@" + in_quotes(path) + " is too large");
-    return *std::move(text);
-  } catch (const std::system_error& e) {
-    refuse("@" + in_quotes(path) + ": " + std::strerror(e.code().value()));
-  }
-}
-
 }  // namespace
 
 std::string read_payload(const std::string& option) {
   std::string text = option;
-  if (option == "-") {
-    text = read_stdin("--payload -", kMaxPayloadTextBytes);
-  } else if (option.starts_with('@')) {
-    text = file_text(option.substr(1));
+  if (option == "-" || option.starts_with('@')) {
+    const std::string path = option == "-" ? option : option.substr(1);
+    text =
+        read_text(path, kMaxPayloadTextBytes,
+                  option == "-" ? "standard input (--payload -)" : "--payload @" + in_quotes(path));
   }
   const auto parsed = parse_strict_value(text);
   if (const auto* error = std::get_if<JsonError>(&parsed)) {

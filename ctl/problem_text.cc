@@ -21,6 +21,7 @@ constexpr FieldFlag kFlags[] = {
     {"priority", "--priority"},
     {"env", "--env"},
     {"cwd", "--cwd"},
+    {"umask", "--umask"},
     {"stdin", "--stdin"},
     {"user", "--user"},
     {"labels", "--label"},
@@ -159,7 +160,7 @@ std::string describe_problem(const Problem& problem,
     // As the option takes it, where the field counts milliseconds.
     const bool in_ms = error.pointer.ends_with("_ms");
     return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
-           escape_for_humans(in_ms ? with_durations(error.detail) : error.detail);
+           escape_for_table(in_ms ? with_durations(error.detail) : error.detail);
   };
   // The options do not call it as the header of the request does.
   if (problem.code == "idempotency_key_reused")
@@ -171,9 +172,13 @@ std::string describe_problem(const Problem& problem,
     return describe(problem.errors.front());
   std::string out = repeats
                         ? "several options are wrong"
-                        : escape_for_humans(problem.detail.empty() ? problem.code : problem.detail);
+                        : escape_for_table(problem.detail.empty() ? problem.code : problem.detail);
+  constexpr std::string_view kAgain = "; try again";
+  if (out.ends_with(kAgain)) out.resize(out.size() - kAgain.size());
   if (retry_after_s && parse_int(*retry_after_s))
     out.append("; try again in ").append(*retry_after_s).append(" s");
+  else if (problem.detail.ends_with(kAgain))
+    out.append(kAgain);
   for (const FieldError& error : problem.errors) out.append("\n  ").append(describe(error));
   return out;
 }

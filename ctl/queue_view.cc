@@ -68,9 +68,9 @@ void print_queues(Context& context, const Painter& paint, const std::vector<Queu
   Table table({{"QUEUE", false, true},
                {"RUNNING", true, false},
                {"QUEUED", true, false},
-               {"OTHERS", true, false},
-               {"RATE", true, false},
-               {"WEIGHT", true, false},
+               {"OTHERS", true, false, 1},
+               {"RATE", true, false, 2},
+               {"WEIGHT", true, false, 3},
                {"STATE", false, true}});
   for (const QueueInfo& queue : queues) {
     const QueueSettings& settings = queue.settings;

@@ -120,11 +120,11 @@ void print_schedules(Context& context, const Painter& paint,
         return shown.schedule.uid == schedules.front().schedule.uid;
       });
   std::vector<Column> columns = {{"SCHEDULE", false, true}};
-  if (!one_user) columns.push_back({"USER", false, true});
-  columns.insert(columns.end(), {{"WHEN", false, true},
-                                 {"ZONE", false, true},
-                                 {"NEXT", false, false},
-                                 {"LAST", false, false},
+  if (!one_user) columns.push_back({"USER", false, true, 4});
+  columns.insert(columns.end(), {{"WHEN", false, false},
+                                 {"ZONE", false, true, 3},
+                                 {"NEXT", false, true, 1},
+                                 {"LAST", false, false, 2},
                                  {"STATE", false, true}});
   Table table(std::move(columns));
   const WallTime now = context.clock.wall_now();

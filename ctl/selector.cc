@@ -58,15 +58,15 @@ TaskName name_of_word(std::string_view word) {
 }
 
 // Each name once.
-void add_words(std::string_view text, std::vector<std::string>& words) {
+void add_words(std::string_view text, bool takes_filter, std::vector<std::string>& words) {
   for_each_part(text, [&](std::string_view part) {
     name_of_word(part);
     if (std::find(words.begin(), words.end(), part) == words.end()) words.emplace_back(part);
   });
   if (words.size() > kMaxNames)
-    throw UsageError(kExitUsage, "more than " + std::to_string(kMaxNames) +
-                                     " names at once; a range or a filter such as --state can name "
-                                     "more");
+    throw UsageError(kExitUsage,
+                     "more than " + std::to_string(kMaxNames) + " names at once; a range" +
+                         (takes_filter ? " or a filter such as --state" : "") + " can name more");
 }
 
 // How many tasks the word names if none was removed. Nothing: it is no range, or a huge one.
@@ -117,6 +117,7 @@ bool Selection::by_filter() const {
 }
 
 void add_filter_options(Args& args, SelectorOptions& options) {
+  options.takes_filter = true;
   args.list("--state", "STATE", options.states,
             "only tasks in this state: scheduled, blocked, held,\n"
             "queued, running, succeeded, failed or cancelled;\n"
@@ -149,7 +150,8 @@ void add_filter_options(Args& args, SelectorOptions& options) {
 
 Selection parse_selection(const SelectorOptions& options, WallTime now) {
   Selection selection;
-  for (const std::string& word : options.words) add_words(word, selection.words);
+  for (const std::string& word : options.words)
+    add_words(word, options.takes_filter, selection.words);
   add_words<State>("--state", options.states, parse_state,
                    "scheduled, blocked, held, queued, running, succeeded, failed, cancelled",
                    selection.states);
@@ -322,11 +324,11 @@ std::size_t list_limit(const std::optional<std::string>& text, bool all, std::si
 }
 
 void say_more_are_left(Context& context, std::size_t shown) {
-  context.say("these are " + std::to_string(shown) + "; there are more: --limit N, --all");
+  context.say("showing " + std::to_string(shown) + "; --limit N shows more, --all shows all");
 }
 
 std::string print_json(const nlohmann::json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return escape_json(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 Task read_task(const nlohmann::json& json) {

@@ -28,6 +28,7 @@ struct SelectorOptions {
   std::optional<std::string> queue, name, user, key;
   std::optional<std::string> array, workflow;
   std::optional<std::string> since, until, ended_since, ended_before;
+  bool takes_filter = false;  // set by add_filter_options(): for advice
 };
 
 // The same, understood.

@@ -1,5 +1,6 @@
 #include "ctl/submit_options.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include "ctl/flag_values.h"
 #include "ctl/payload.h"
 #include "ctl/selector.h"
+#include "ctl/text_input.h"
 #include "ctl/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
@@ -20,11 +22,13 @@ namespace {
 
 // The path that `option` names from this process's folder.
 std::string absolute(std::string_view option, const std::string& path) {
-  if (path.starts_with('/')) return checked(option, path);
+  if (path.starts_with('/')) return path;
   if (path.empty()) throw UsageError(kExitUsage, std::string(option) + " is empty");
   const std::string here = working_folder(std::nullopt);
-  return (here == "/" ? here : here + "/") + checked(option, path);
+  return (here == "/" ? here : here + "/") + path;
 }
+
+constexpr std::int64_t kPastMs = 60'000;  // that a moment may lie back and still mean "now"
 
 // "1,2,timeout" of every occurrence.
 std::vector<RetryMatch> retry_matches(std::string_view flag,
@@ -67,30 +71,30 @@ std::string working_folder(const std::optional<std::string>& option) {
   if (option) return absolute("--cwd", *option);
   char buffer[PATH_MAX];
   if (::getcwd(buffer, sizeof buffer) == nullptr)
-    throw UsageError(kExitBadData, std::string("the working folder cannot be told (") +
-                                       std::strerror(errno) + "); name one with --cwd");
-  return checked("the working folder", buffer);
+    throw UsageError(exit_code_of_errno(errno, kExitBadData),
+                     std::string("the working folder cannot be told (") + std::strerror(errno) +
+                         "); name one with --cwd");
+  return buffer;
+}
+
+std::uint32_t umask_of(const std::optional<std::string>& option) {
+  if (!option) {
+    const mode_t umask = ::umask(0);  // there is no way to only look
+    ::umask(umask);
+    return umask & 0777;
+  }
+  const auto umask = parse_umask(*option);
+  if (!umask)
+    throw UsageError(kExitUsage, "--umask: " + in_quotes(*option) +
+                                     " is not an octal number from 0 to 0777, such as 0027");
+  return *umask;
 }
 
 std::string read_stdin(std::string_view option, std::size_t max_bytes) {
   const std::string what = "standard input (" + std::string(option) + ")";
-  std::string text;
-  char buffer[64 * 1024];
-  for (;;) {
-    const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw UsageError(kExitBadData, what + " cannot be read: " + std::strerror(errno));
-    if (n == 0) break;
-    text.append(buffer, static_cast<std::size_t>(n));
-    if (text.size() > max_bytes)
-      throw UsageError(kExitBadData, what + " has more than " + std::to_string(max_bytes) +
-                                         " bytes; put it into a file and name that");
-  }
+  std::string text = read_stdin_bytes(max_bytes, what);
   if (!is_valid_utf8(text) || text.find('\0') != std::string::npos)
-    throw UsageError(kExitBadData,
-                     what +
-                         " is not UTF-8 text and cannot be sent; put it into a file and name "
-                         "that");
+    throw UsageError(kExitBadData, what + " is not UTF-8 text; put it into a file and name that");
   return text;
 }
 
@@ -99,8 +103,8 @@ void SubmitOptions::declare(Args& args) {
   declare_unique(args);
   declare_start(args);
   args.option("--like", "ID", like_,
-              "what this task (or last) was to run, but for what\n"
-              "other options and a command say");
+              "copy this task (or last); other options and a\n"
+              "command override");
   args.option("--array", "RANGE", array_,
               "a task for each index: 1-100, 0-99:3 (every third),\n1-100%4 (4 at once); in "
               "TASKD_ARRAY_INDEX");
@@ -156,6 +160,7 @@ void SubmitOptions::declare_task(Args& args) {
             "unasked: PATH LANG LANGUAGE LC_* TZ TMPDIR");
   args.flag("--env-all", env_all_, "send this whole environment");
   args.option("--cwd", "DIR", cwd_, "the folder to run in (default: this one)");
+  args.option("--umask", "OCTAL", umask_, "what new files deny, such as 0027 (default: as here)");
   args.option("--stdin", "FILE", stdin_,
               "what the command reads: a file, opened when it\n"
               "starts; - takes along what taskctl itself reads");
@@ -187,6 +192,8 @@ NewTask SubmitOptions::to_defaults(Context& context) const {
   set_retries(spec);
   set_simple(spec);
   if (!handler_ || cwd_) spec.cwd = working_folder(cwd_);
+  if (!handler_ || umask_) spec.umask = umask_of(umask_);
+  warn_of_missing_places(context);
   return task;
 }
 
@@ -227,13 +234,11 @@ void SubmitOptions::set_command(TaskSpec& spec) const {
     throw UsageError(kExitUsage, "give either --shell or a command after --, not both");
   if (shell_) {
     if (shell_->empty()) throw UsageError(kExitUsage, "--shell is empty");
-    spec.shell = checked("--shell", *shell_);
+    spec.shell = *shell_;
     return;
   }
   if (argv_.empty()) return;
   if (argv_[0].empty()) throw UsageError(kExitUsage, "the command's name is empty");
-  for (std::size_t i = 0; i < argv_.size(); ++i)
-    checked("argument " + std::to_string(i) + " of the command", argv_[i]);
   spec.argv = argv_;
 }
 
@@ -252,16 +257,21 @@ void SubmitOptions::set_sent_environment(Context& context, TaskSpec& spec) const
     if (equals == std::string::npos || equals == 0) continue;
     const std::string variable = text.substr(0, equals);
     if (!env_all_ && !is_sent_unasked(variable)) continue;
-    if (is_valid_utf8(text))
+    if (is_valid_utf8(variable))
       spec.env[variable] = text.substr(equals + 1);
     else
-      context.say("the variable " + escape_for_humans(variable) + " is not UTF-8 and is left out");
+      context.say("the name of the variable " + escape_for_humans(variable) +
+                  " is not UTF-8, so it is left out");
   }
 }
 
 void SubmitOptions::set_asked_environment(Context& context, TaskSpec& spec) const {
   for (const std::string& text : env_) {
-    checked("--env", text);
+    const std::string name = text.substr(0, text.find('='));
+    checked("the name in --env", name);
+    if (!is_plain_text(name) || name.find(' ') != std::string::npos)
+      throw UsageError(kExitUsage, "--env: " + in_quotes(name) +
+                                       " is no name of a variable; write --env once for each");
     if (text.find('=') != std::string::npos) {
       auto [variable, value] = key_and_value("--env", text);
       spec.env[variable] = value;
@@ -271,14 +281,38 @@ void SubmitOptions::set_asked_environment(Context& context, TaskSpec& spec) cons
     if (value == nullptr)
       throw UsageError(kExitUsage, "--env: there is no variable " + in_quotes(text) +
                                        " here; write " + in_quotes(text + "=VALUE"));
-    spec.env[text] = checked("--env " + escape_for_humans(text), value);
+    spec.env[text] = value;
   }
 }
 
-void SubmitOptions::set_start(const Context& context, NewTask& task) const {
+void SubmitOptions::warn_of_missing_places(Context& context) const {
+  const auto is_missing = [](const std::string& path) {
+    struct stat info;
+    return ::stat(path.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
+  };
+  if (cwd_ && is_missing(*cwd_))
+    context.say("folder " + escape_for_humans(*cwd_) +
+                " does not exist; the task fails unless it is there when the task starts");
+  if (stdin_ && *stdin_ != "-" && is_missing(*stdin_))
+    context.say("file " + escape_for_humans(*stdin_) +
+                " does not exist; the task fails unless it is there when the task starts");
+}
+
+void SubmitOptions::set_start(Context& context, NewTask& task) const {
   if (delay_ && at_) throw UsageError(kExitUsage, "give either --delay or --at, not both");
   if (delay_) task.delay_ms = duration_flag("--delay", *delay_);
-  if (at_) task.run_at = time_flag("--at", *at_, context.clock.wall_now());
+  if (at_) {
+    const WallTime now = context.clock.wall_now();
+    task.run_at = time_flag("--at", *at_, now);
+    // "--at $(date …)" means now; and what is submitted again under its key keeps its time.
+    if (*task.run_at < now + -kPastMs) {
+      const std::string past = "--at " + in_quotes(*at_) + " is in the past (" +
+                               format_relative(*task.run_at, now) + ")";
+      if (!is_repeatable_ && !idempotency_key_)
+        throw UsageError(kExitUsage, past + "; leave it out to start at once");
+      context.say(past + ": tasks start at once");
+    }
+  }
   task.hold = hold_;
   task.array = array();
 }
@@ -329,6 +363,7 @@ void SubmitOptions::set_retries(TaskSpec& spec) const {
 std::string SubmitOptions::identity(const NewTask& defaults) const {
   NewTask task = defaults;
   task.run_at.reset();
+  if (!umask_) task.spec.umask = kDefaultUmask;
   std::map<std::string, std::string> asked;
   for (const std::string& text : env_) {
     const auto variable = task.spec.env.find(text.substr(0, text.find('=')));

@@ -24,8 +24,9 @@ class SubmitOptions {
   // Those that say when it may start.
   void declare_start(Args& args);
 
-  // What the options ask for. The environment and the working folder are this process's. Throws
-  // UsageError: 64 for a wrong option, 65 for text that JSON cannot carry. Says what it leaves out.
+  // What the options ask for. The environment, the working folder and the umask are this process's.
+  // Throws UsageError: 64 for a wrong option, 65 for text that JSON cannot carry. Says what it
+  // leaves out.
   NewTask to_task(Context& context) const;
   // The body of a submit: that task, or with --like what the options change about another.
   nlohmann::json to_body(Context& context) const;
@@ -34,13 +35,16 @@ class SubmitOptions {
   // A submit's body for the task that these options made: also what they ask to be as by default.
   nlohmann::json body_of(const NewTask& task) const;
   // What the options change about a task there is, as PATCH /v1/tasks/{id} takes it: only what was
-  // given. The environment and the working folder are not touched unasked.
+  // given. The environment, the working folder and the umask are not touched unasked.
   nlohmann::json to_patch(Context& context) const;
-  // What of those defaults makes the tasks those that they are: not the environment they are sent
-  // with unasked, nor a moment that "--at 12:00" stands for today.
+  // What of those defaults makes the tasks those that they are: not the environment and the umask
+  // they are sent with unasked, nor a moment that "--at 12:00" stands for today.
   std::string identity(const NewTask& defaults) const;
 
   void declare_idempotency_key(Args& args);
+  // What is submitted is known by a key of its own, so that the same command may be given again
+  // later: then a moment of --at that has passed is only said.
+  void set_repeatable() { is_repeatable_ = true; }
 
   // Posts it, with the Idempotency-Key if there is one.
   nlohmann::json send(const Client& client, const std::string& target,
@@ -64,7 +68,10 @@ class SubmitOptions {
   void set_sent_environment(Context& context, TaskSpec& spec) const;
   void set_asked_environment(Context& context, TaskSpec& spec) const;
   void set_simple(TaskSpec& spec) const;
-  void set_start(const Context& context, NewTask& task) const;
+  void set_start(Context& context, NewTask& task) const;
+  // Says what will go wrong unless it changes before the task starts: --cwd or --stdin name nothing
+  // that is there now. It may still come, so nothing is refused.
+  void warn_of_missing_places(Context& context) const;
   void set_retries(TaskSpec& spec) const;
 
   std::vector<std::string> argv_;
@@ -73,15 +80,20 @@ class SubmitOptions {
   std::optional<std::string> progress_timeout_, handler_, payload_;
   std::optional<std::string> max_attempts_, retry_delay_, retry_max_delay_, backoff_, on_lost_;
   std::optional<std::string> on_bad_result_;
-  std::optional<std::string> like_, array_, max_lost_, cwd_, stdin_, keep_, user_, idempotency_key_;
+  std::optional<std::string> like_, array_, max_lost_, cwd_, umask_, stdin_, keep_;
+  std::optional<std::string> user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;
   FlowOptions flow_;
   bool hold_ = false;
   bool env_all_ = false;
+  bool is_repeatable_ = false;
 };
 
 // The folder a task runs in: `option` made absolute, or this process's own. Throws UsageError (65).
 std::string working_folder(const std::optional<std::string>& option);
+
+// The umask of a task: `option`, or this process's own. Throws UsageError (64). One thread.
+std::uint32_t umask_of(const std::optional<std::string>& option);
 
 // All of this process's standard input. Throws UsageError (65): more than `max_bytes`, not text.
 std::string read_stdin(std::string_view option, std::size_t max_bytes);
@@ -95,8 +107,8 @@ bool is_sent_unasked(std::string_view variable);
 // Whether a submit's body that options made says "--after last", which submit() resolves.
 bool comes_after_last(const nlohmann::json& body);
 
-// Says on standard error that a task was there already by its unique key, if the answer to a submit
-// tells so.
-void tell_if_existing(Context& context, const nlohmann::json& answer);
+// Says on standard error what the answer to a submit tells that its id does not: that the task was
+// there already by its unique key, or has ended at once since one that it was to follow had failed.
+void tell_of_answer(Context& context, const Client& client, const nlohmann::json& answer);
 
 }  // namespace taskd::ctl

@@ -13,6 +13,7 @@ nlohmann::json SubmitOptions::body_of(const NewTask& task) const {
   if (payload_)
     body["payload"] = spec.payload.empty() ? nlohmann::json() : nlohmann::json::parse(spec.payload);
   if (stdin_ == "-") body["stdin"]["text"] = spec.stdin_text;  // also where it is empty
+  if (umask_) body["umask"] = format_umask(spec.umask);
   if (name_) body["name"] = spec.name;
   if (queue_) body["queue"] = spec.queue;
   if (priority_) body["priority"] = spec.priority;
@@ -41,6 +42,8 @@ nlohmann::json SubmitOptions::to_patch(Context& context) const {
   set_retries(spec);
   set_simple(spec);
   if (cwd_) spec.cwd = working_folder(cwd_);
+  if (umask_) spec.umask = umask_of(umask_);
+  warn_of_missing_places(context);
   return body_of(task);
 }
 

@@ -37,7 +37,7 @@ nlohmann::json SubmitOptions::submit(Context& context, const Client& client,
                                      nlohmann::json body) const {
   resolve_names(client, body);
   nlohmann::json answer = send(client, "/v1/tasks", body);
-  tell_if_existing(context, answer);
+  tell_of_answer(context, client, answer);
   return answer;
 }
 
@@ -48,9 +48,17 @@ bool comes_after_last(const nlohmann::json& body) {
                      [](const nlohmann::json& one) { return one.value("tasks", "") == "last"; });
 }
 
-void tell_if_existing(Context& context, const nlohmann::json& answer) {
+void tell_of_answer(Context& context, const Client& client, const nlohmann::json& answer) {
   if (answer.contains("existing"))
-    context.say("a task with this --unique key is there already; nothing was submitted");
+    return context.say("a task with this --unique key is there already; nothing was submitted");
+  const Task submitted = read_task(answer);
+  if (submitted.spec.flow.depends_on.empty()) return;
+  // The answer is from before the others were looked at. Of an array the first stands for all.
+  const Task task = get_task(client, submitted.id);
+  if (task.attempt == 0 && is_end(task.state))
+    context.say("task " + std::to_string(task.id) + " has " +
+                (task.state == State::failed ? "failed" : "been cancelled") +
+                " at once: a task that it was to follow (--after) had already ended otherwise");
 }
 
 }  // namespace taskd::ctl

@@ -18,6 +18,8 @@ struct Column {
   std::string title;
   bool right = false;     // numbers
   bool flexible = false;  // gives up width when the terminal is narrow
+  // Where that is not enough, the columns with the largest number go first; 0 always stays.
+  int spare = 0;
 };
 
 class Table {
@@ -25,12 +27,18 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   // One cell per column.
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
-  // All lines, each at most `columns` wide; 0 = as wide as they are. Flexible columns shrink
-  // first, down to a few characters; if that is not enough, lines are cut.
+  // All lines, each at most `columns` wide; 0 = as wide as they are, with all columns. Else columns
+  // without a cell that says something are left out; flexible ones shrink as long as they can be
+  // read; then spare ones are left out, flexible ones shrink further, and at last lines are cut.
   std::string render(std::size_t columns, const Painter& paint) const;
 
  private:
-  std::vector<std::size_t> fitted_widths(std::size_t columns) const;
+  // Of the columns that are shown, by their places.
+  std::vector<std::size_t> shown_columns(std::size_t columns) const;
+  std::vector<std::size_t> fitted_widths(const std::vector<std::size_t>& shown,
+                                         std::size_t columns) const;
+  std::size_t full_width(std::size_t column) const;
+  std::size_t readable_width(std::size_t column) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;

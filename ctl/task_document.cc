@@ -15,8 +15,9 @@ namespace {
 using nlohmann::json;
 
 // What people look for first; the rest follows by name.
-constexpr std::string_view kFirst[] = {"argv",     "shell",  "handler", "payload", "name",  "queue",
-                                       "priority", "run_at", "cwd",     "env",     "labels"};
+constexpr std::string_view kFirst[] = {"argv", "shell", "handler",  "payload",
+                                       "name", "queue", "priority", "run_at",
+                                       "cwd",  "umask", "env",      "labels"};
 
 constexpr std::string_view kExplanation =
     "// Change what you like and save: only what you change is sent. A line that you remove gives\n"
@@ -109,7 +110,7 @@ json read_document(std::string_view text) {
   const auto end =
       plain.begin() + static_cast<std::ptrdiff_t>(std::min(error.offset_bytes, plain.size()));
   throw Failure(kExitBadData, "line " + std::to_string(1 + std::count(plain.begin(), end, '\n')) +
-                                  ": " + escape_for_humans(error.detail));
+                                  ": " + escape_for_table(error.detail));
 }
 
 json patch_between(const json& before, const json& after) {

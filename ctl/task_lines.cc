@@ -30,7 +30,6 @@ std::string find_fault(std::string_view line) {
 
 std::string find_fault_in_argument(std::string_view line) {
   if (line.find('\0') != std::string_view::npos) return "holds a NUL byte";
-  if (!is_valid_utf8(line)) return "is not UTF-8 and cannot be sent";
   return "";
 }
 
@@ -50,9 +49,9 @@ std::string complete_command(const std::vector<std::string>& command, std::strin
       out.append(word, done, at - done).append(line);
       done = at + kPlace.size();
     }
-    argv.push_back(out.append(word, done));
+    argv.push_back(bytes_to_json(out.append(word, done)));
   }
-  if (!placed) argv.push_back(line);
+  if (!placed) argv.push_back(bytes_to_json(line));
   return nlohmann::json{{"argv", std::move(argv)}}.dump();
 }
 

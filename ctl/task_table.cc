@@ -42,12 +42,12 @@ struct Shown {
 
 std::vector<Column> columns_of(const Shown& shown) {
   std::vector<Column> columns = {{"ID", true, false}, {"STATE", false, false}};
-  if (shown.user) columns.push_back({"USER", false, false});
-  if (shown.queue) columns.push_back({"QUEUE", false, true});
-  if (shown.priority) columns.push_back({"PRI", true, false});
-  columns.push_back({"ATTEMPT", true, false});
-  columns.push_back({"TIME", true, false});
-  columns.push_back({"REASON", false, true});
+  if (shown.user) columns.push_back({"USER", false, false, 3});
+  if (shown.queue) columns.push_back({"QUEUE", false, true, 4});
+  if (shown.priority) columns.push_back({"PRI", true, false, 5});
+  columns.push_back({"ATTEMPT", true, false, 6});
+  columns.push_back({"TIME", true, false, 1});
+  columns.push_back({"REASON", false, true, 2});
   columns.push_back({"NAME/COMMAND", false, true});
   return columns;
 }
@@ -66,7 +66,7 @@ std::vector<Cell> row_of(const Task& task, const Shown& shown, WallTime now) {
   row.push_back({attempt});
   row.push_back({time_cell(task, now)});
   row.push_back({describe_reason(task), task.state == State::failed ? color : Color::none});
-  row.push_back({escape_for_humans(name)});
+  row.push_back({escape_for_table(name)});
   return row;
 }
 

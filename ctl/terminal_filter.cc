@@ -30,6 +30,9 @@ std::string TerminalFilter::feed(std::string_view bytes) {
   while (!rest.empty() && take(rest, out, false)) {
   }
   kept_ = rest;
+  const std::size_t line_end = out.rfind('\n');
+  has_shown_ =
+      line_end == std::string::npos ? has_shown_ || !out.empty() : line_end + 1 < out.size();
   return out;
 }
 
@@ -45,6 +48,13 @@ std::string TerminalFilter::finish() {
 }
 
 bool TerminalFilter::take(std::string_view& rest, std::string& out, bool at_end) {
+  if (rest.front() == '\r') {
+    returned_ = true;
+    rest.remove_prefix(1);
+    return true;
+  }
+  if (returned_ && rest.front() != '\n') rewrite_line(out);
+  returned_ = false;
   switch (rest.front()) {
     case '\n':
     case '\t':
@@ -54,11 +64,6 @@ bool TerminalFilter::take(std::string_view& rest, std::string& out, bool at_end)
       return true;
     case '\x1b':
       return take_escape(rest, out, at_end);
-    case '\r':
-      if (rest.size() == 1 && !at_end) return false;
-      if (rest.size() == 1 || rest[1] != '\n') out += "\\r";
-      rest.remove_prefix(1);
-      return true;
     default:
       break;
   }
@@ -67,6 +72,21 @@ bool TerminalFilter::take(std::string_view& rest, std::string& out, bool at_end)
   out += escape_for_humans(run);
   rest.remove_prefix(run.size());
   return !run.empty();
+}
+
+void TerminalFilter::rewrite_line(std::string& out) {
+  const std::size_t line = out.rfind('\n') + 1;  // npos + 1 = 0
+  const bool was_shown = line == 0 && has_shown_;
+  // Colours that were set stay set.
+  std::string colors;
+  for (std::size_t at = line; (at = out.find('\x1b', at)) != std::string::npos; ++at) {
+    const std::size_t end = out.find_first_of("mK", at);
+    if (out[end] == 'm') colors.append(out, at, end + 1 - at);
+    if (colors.ends_with("\x1b[0m") || colors.ends_with("\x1b[m")) colors = "\x1b[0m";
+  }
+  out.resize(line);
+  if (was_shown) out += erases_ ? "\r\x1b[K" : "\n";
+  out += colors;
 }
 
 // ESC [ digits and ";" or ":" m passes; of anything else the ESC is shown.
@@ -88,6 +108,19 @@ bool TerminalFilter::take_escape(std::string_view& rest, std::string& out, bool 
   }
   rest.remove_prefix(sequence.size());
   return true;
+}
+
+std::string last_states(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    while (line.ends_with('\r')) line.remove_suffix(1);
+    out.append(line.substr(line.rfind('\r') + 1));  // npos + 1 = 0
+    if (end < text.size()) out.push_back('\n');
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
 }  // namespace taskd::ctl

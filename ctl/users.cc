@@ -1,5 +1,6 @@
 #include "ctl/users.h"
 
+#include <grp.h>
 #include <pwd.h>
 
 #include <cstdio>
@@ -46,6 +47,15 @@ std::optional<std::uint32_t> uid_in(const std::string& passwd_path, const std::s
 std::string short_user(std::uint32_t uid) {
   const std::string& name = safe_name(uid);
   return name.empty() ? std::to_string(uid) : name;
+}
+
+std::string short_group(std::uint32_t gid) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/group", "re"), std::fclose);
+  while (const group* entry = file ? ::fgetgrent(file.get()) : nullptr) {
+    const bool is_nis = entry->gr_name[0] == '+' || entry->gr_name[0] == '-';
+    if (entry->gr_gid == gid && !is_nis) return escape_for_humans(entry->gr_name);
+  }
+  return std::to_string(gid);
 }
 
 std::string describe_user(std::uint32_t uid) {

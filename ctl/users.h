@@ -19,5 +19,6 @@ std::optional<std::uint32_t> uid_in(const std::string& passwd_path, const std::s
 // Safe for people; root is known without the file.
 std::string short_user(std::uint32_t uid);     // "alice", else "1000"
 std::string describe_user(std::uint32_t uid);  // "alice", else "uid 1000"
+std::string short_group(std::uint32_t gid);    // as /etc/group has it, else "1000"
 
 }  // namespace taskd::ctl

@@ -147,8 +147,9 @@ std::int64_t duration_flag(std::string_view flag, std::string_view text) {
 WallTime time_flag(std::string_view flag, std::string_view text, WallTime now) {
   const auto time = parse_when(text, now, 1);
   if (!time)
-    fail(flag, text,
-         "a time that exists: write 2026-03-01T12:00:00Z, \"2026-03-01 12:00\" or 12:00");
+    throw UsageError(kExitUsage, std::string(flag) + ": cannot read " + in_quotes(text) +
+                                     " as a time that exists; try 18:00, \"2026-12-24 18:00\" or "
+                                     "2026-12-24T18:00:00Z");
   return *time;
 }
 

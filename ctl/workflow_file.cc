@@ -3,13 +3,12 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cstring>
 #include <sstream>
 
 #include "ctl/failure.h"
 #include "ctl/problem_text.h"
+#include "ctl/text_input.h"
 #include "daemon/base/errors.h"
-#include "daemon/base/files.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/spec_merge.h"
@@ -81,19 +80,6 @@ json parse_json(const std::string& text, const std::string& name) {
   return std::get<json>(std::move(parsed));
 }
 
-std::string read_whole(const std::string& path) {
-  try {
-    auto text = read_file(path == "-" ? "/dev/stdin" : path, kMaxBytes + 1);
-    if (!text) throw UsageError(kExitBadData, "there is no file " + escape_for_humans(path));
-    if (text->size() > kMaxBytes)
-      throw UsageError(kExitBadData, escape_for_humans(path) + " is larger than 4 MiB");
-    return *std::move(text);
-  } catch (const std::system_error& e) {
-    throw UsageError(kExitBadData, "cannot read " + escape_for_humans(path) + ": " +
-                                       std::strerror(e.code().value()));
-  }
-}
-
 // Once the steps are in their order, the daemon knows those of a chain and of a group by their
 // names alone: "#/tasks/1/queue" is "#/chain/0/queue".
 std::string pointer_in(const json& document, const std::string& pointer) {
@@ -120,8 +106,8 @@ std::string place_of(const WorkflowFile& file, std::string pointer) {
 }  // namespace
 
 WorkflowFile read_workflow_file(const std::string& path) {
-  const std::string text = read_whole(path);
   WorkflowFile file{path == "-" ? "standard input" : escape_for_humans(path), {}, {}};
+  const std::string text = read_text(path, kMaxBytes, file.name);
   file.document = path.ends_with(".toml") ? parse_toml(text, file.name, file.lines)
                                           : parse_json(text, file.name);
   return file;
@@ -132,12 +118,12 @@ std::string describe_problem_of(const WorkflowFile& file, const Problem& problem
     const std::string pointer = pointer_in(file.document, error.pointer);
     const std::string path = escape_for_humans(path_of_pointer(pointer));
     return place_of(file, pointer) + ": " + (path.empty() ? "" : path + ": ") +
-           escape_for_humans(error.detail);
+           escape_for_table(error.detail);
   };
   const bool repeats =
       problem.detail.starts_with('#') || problem.detail == problem.errors.front().detail;
   if (repeats && problem.errors.size() == 1) return describe(problem.errors.front());
-  std::string out = repeats ? "the workflow cannot be accepted" : escape_for_humans(problem.detail);
+  std::string out = repeats ? "the workflow cannot be accepted" : escape_for_table(problem.detail);
   for (const FieldError& error : problem.errors) out.append("\n  ").append(describe(error));
   return out;
 }

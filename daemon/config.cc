@@ -34,6 +34,7 @@ struct Setting {
   const char* key;  // in TOML; TASKD_<KEY> in the environment; --<key> with dashes as a flag
   const char* help;
   std::function<void(Config&, const std::string&)> set;  // throws std::invalid_argument
+  bool is_path = false;  // a flag and a variable may name it from the present folder
 };
 
 [[noreturn]] void wrong_value(const std::string& expected) {
@@ -126,9 +127,9 @@ std::string parse_cgroup(const std::string& text) {
 const std::vector<Setting>& settings() {
   static const std::vector<Setting> table = {
       {"state_dir", "where tasks and output are kept",
-       [](Config& c, const std::string& v) { c.state_dir = absolute_path(v); }},
+       [](Config& c, const std::string& v) { c.state_dir = absolute_path(v); }, true},
       {"socket", "the Unix socket to serve on",
-       [](Config& c, const std::string& v) { c.socket = absolute_path(v); }},
+       [](Config& c, const std::string& v) { c.socket = absolute_path(v); }, true},
       {"socket_mode", "the socket's permissions, octal",
        [](Config& c, const std::string& v) { c.socket_mode = parse_mode(v); }},
       {"workers", "how many tasks may run at once",
@@ -148,7 +149,8 @@ const std::vector<Setting>& settings() {
        [](Config& c, const std::string& v) {
          c.shim = absolute_path(v);
          if (const auto why = who_may_change(c.shim)) wrong_value(*why);
-       }},
+       },
+       true},
       {"cgroup", "auto, off, or a delegated cgroup v2 folder for the jobs",
        [](Config& c, const std::string& v) { c.cgroup = parse_cgroup(v); }},
       {"handlers_only", "true: take declared handlers only, no commands",
@@ -178,6 +180,19 @@ void apply(const Setting& setting, Config& config, const std::string& value,
   } catch (const std::invalid_argument& e) {
     throw UsageError(exit_code, place + " = \"" + escape_for_humans(value) + "\": " + e.what());
   }
+}
+
+// Of a flag or a variable: the file is read in whatever folder the daemon is started in.
+void apply_here(const Setting& setting, Config& config, const std::string& value,
+                const std::string& place, int exit_code) {
+  if (!setting.is_path || value.empty() || value.front() == '/')
+    return apply(setting, config, value, place, exit_code);
+  char here[PATH_MAX];
+  if (::getcwd(here, sizeof here) == nullptr)
+    throw UsageError(exit_code, place + " = \"" + escape_for_humans(value) +
+                                    "\": the present folder is not known; write an absolute path");
+  apply(setting, config, std::string(here) + (std::string_view(here) == "/" ? "" : "/") + value,
+        place, exit_code);
 }
 
 std::string env_or(const char* name, const std::string& fallback) {
@@ -306,6 +321,7 @@ CommandLine load_config(int argc, char** argv) {
       "(TASKD_STATE_DIR). A flag wins over a variable, a variable over the file."};
   app.name("taskd");
   app.set_help_flag();
+  app.allow_extras();  // CLI11's own message has them in reverse
   std::string config_file;
   bool help = false;
   bool version = false;
@@ -326,6 +342,12 @@ CommandLine load_config(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     throw UsageError(EX_USAGE, std::string(e.what()) + "\nTry: taskd --help");
   }
+  if (const std::vector<std::string> extras = app.remaining(); !extras.empty()) {
+    std::string words;
+    for (const std::string& extra : extras) words += " " + escape_for_humans(extra);
+    throw UsageError(EX_USAGE, "unknown argument" + std::string(extras.size() > 1 ? "s:" : ":") +
+                                   words + "\nTry: taskd --help");
+  }
   if (help || version) {
     line.mode = help ? Mode::help : Mode::version;
     line.help = app.help();
@@ -345,11 +367,11 @@ CommandLine load_config(int argc, char** argv) {
   for (const Setting& setting : settings()) {
     const std::string name = in_environment(setting);
     const char* value = std::getenv(name.c_str());
-    if (value != nullptr) apply(setting, line.config, value, name, EX_CONFIG);
+    if (value != nullptr) apply_here(setting, line.config, value, name, EX_CONFIG);
   }
   for (std::size_t i = 0; i < flags.size(); ++i) {
     if (options[i]->count() > 0) {
-      apply(settings()[i], line.config, flags[i], as_flag(settings()[i]), EX_USAGE);
+      apply_here(settings()[i], line.config, flags[i], as_flag(settings()[i]), EX_USAGE);
     }
   }
   if (file) read_tables(file->name, file->document, line.config);

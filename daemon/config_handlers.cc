@@ -31,7 +31,7 @@ std::uint32_t user_of(const toml::node& node, const std::string& where) {
 
 // The settings of one table, as fields of a task.
 struct Settings {
-  json command = json::object();  // argv or shell, env, cwd: what runs
+  json command = json::object();  // argv or shell, env, cwd, umask: what runs
   json options = json::object();
   std::optional<std::uint32_t> user_uid;
 };
@@ -45,7 +45,7 @@ Settings read_settings(const std::string& file, const std::string& name, const t
       settings.user_uid = user_of(value, where);
     } else if (setting == "command") {
       read_task_option("argv", value, where, settings.command);
-    } else if (setting == "shell" || setting == "env" || setting == "cwd") {
+    } else if (setting == "shell" || setting == "env" || setting == "cwd" || setting == "umask") {
       read_task_option(setting, value, where, settings.command);
     } else if (setting == "argv") {
       refuse(where, "unknown setting; did you mean \"command\"?");
@@ -110,6 +110,7 @@ Handler read_handler(const std::string& file, const std::string& name, const tom
   handler.shell = std::move(spec.shell);
   handler.env = std::move(spec.env);
   handler.cwd = std::move(spec.cwd);
+  handler.umask = spec.umask;
   handler.user_uid = settings.user_uid;
   if (handler.user_uid) {
     if (const auto entry = find_entry(*handler.user_uid)) handler.user_name = entry->name;
@@ -147,6 +148,8 @@ std::string describe_handler(const std::string& name, const Handler& handler) {
     out += "env = " + toml_value(env) + "\n";
   }
   if (!handler.cwd.empty()) out += "cwd = " + toml_text(handler.cwd) + "\n";
+  if (handler.umask != kDefaultUmask)
+    out += "umask = " + toml_text(format_umask(handler.umask)) + "\n";
   if (handler.user_uid) out += "user = " + std::to_string(*handler.user_uid) + "\n";
   return out + describe_task_options(json::parse(handler.defaults));
 }

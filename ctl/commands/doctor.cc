@@ -6,6 +6,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ctl/boot_units.h"
 #include "ctl/count_text.h"
 #include "ctl/hook_view.h"
 #include "ctl/selector.h"
@@ -26,9 +27,9 @@ constexpr HelpText kDoctorHelp{
     .usage = "[OPTIONS]",
     .paragraph =
         R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
-the versions agree, whether it has room on its disk, whether queues are full or stand
-still, whether tasks need more than it has, whether hooks fail, and what failed lately. Every line says ok, warn or fail, and
-what to do. A daemon that is silent for 5 seconds has failed. Exits 1 if something
+the versions agree, whether systemd starts it at boot, whether it has room on its disk, whether queues are full or stand
+still, whether tasks need more than it has, whether hooks fail, and what failed lately.
+Every line says ok, warn or fail, and what to do. A daemon that is silent for 5 seconds has failed. Exits 1 if something
 failed.)",
     .examples = R"(  taskctl doctor
   taskctl doctor --json | jq '.checks[] | select(.result != "ok")'
@@ -73,8 +74,10 @@ class Doctor {
   bool look_at_socket() {
     struct stat info;
     if (::stat(client_.socket_path().c_str(), &info) != 0) {
-      add("fail", "socket", shown_path() + ": " + std::strerror(errno),
-          "start the daemon, or name its socket with --socket or TASKD_SOCKET");
+      const int error = errno;
+      add("fail", "socket", shown_path() + ": " + std::strerror(error),
+          error == EACCES ? how_to_be_let_in(client_.socket_path())
+                          : "start the daemon, or name its socket with --socket or TASKD_SOCKET");
       return false;
     }
     if (!S_ISSOCK(info.st_mode)) {
@@ -83,7 +86,7 @@ class Doctor {
     }
     if (::access(client_.socket_path().c_str(), W_OK) != 0) {
       add("fail", "socket", "you may not write to " + shown_path(),
-          "become a member of the group that owns it");
+          how_to_be_let_in(client_.socket_path()));
       return false;
     }
     if ((info.st_mode & S_IWOTH) != 0)
@@ -131,6 +134,7 @@ class Doctor {
         "answers within " + std::to_string(context_.clock.boot_now() - before) + " ms");
     const Stats stats = read_stats(client_.get("/v1/stats"));
     look_at_version(stats);
+    look_at_boot();
     if (stats.disk) look_at_disk(*stats.disk);
     if (stats.clock) look_at_clock(*stats.clock);
     if (stats.events_of_removed_tasks >= 0)
@@ -141,6 +145,30 @@ class Doctor {
     look_at_needs(stats.machine());
     look_at_hooks();
     look_at_failures();
+  }
+
+  // Cron and delayed tasks need the daemon after a boot, not only its socket.
+  void look_at_boot() {
+    const auto manager = manager_of(client_.socket_path(), context_.env);
+    if (!manager) return;
+    const std::string units = "taskd.service";
+    const std::string systemctl =
+        std::string("systemctl ") + (*manager == Manager::user ? "--user " : "");
+    const std::string state = enablement_of(*manager, units, context_.env);
+    if (state == "enabled") {
+      const std::string linger = "/var/lib/systemd/linger/" + short_user(::getuid());
+      const bool with_session = *manager == Manager::user && ::access(linger.c_str(), F_OK) != 0;
+      add("ok", "boot",
+          units + (with_session ? " starts with your first session (at boot after loginctl "
+                                  "enable-linger)"
+                                : " starts at boot"));
+    } else if (state == "disabled" || state == "indirect" || state == "linked" ||
+               state == "enabled-runtime" || state == "masked") {
+      add("warn", "boot",
+          units + " is " + state + ": after a boot nothing runs until a client connects",
+          (state == "masked" ? systemctl + "unmask " + units + "; " : "") + systemctl + "enable " +
+              units);
+    }  // else it is no unit here: started by hand, or by another manager
   }
 
   void look_at_version(const Stats& stats) {
@@ -266,7 +294,7 @@ class Doctor {
       add("warn", "hook",
           escape_for_humans(hook.name) + " has " + std::to_string(counts.pending) +
               " deliveries waiting and " + std::to_string(counts.failed) +
-              " given up: " + escape_for_humans(counts.last_error),
+              " given up: " + escape_for_table(counts.last_error),
           "taskctl hooks test " + escape_for_humans(hook.name));
     }
     if (good && !hooks.empty()) add("ok", "hooks", std::to_string(hooks.size()) + ", none failing");
@@ -305,7 +333,7 @@ class Doctor {
         "#" + first + (tasks.size() == 1 ? "" : " and " + count_tasks(tasks.size() - 1) + " more") +
         " lost every attempt";
     if (tasks.front().last_outcome)
-      finding += ": " + escape_for_humans(tasks.front().last_outcome->detail);
+      finding += ": " + escape_for_table(tasks.front().last_outcome->detail);
     add("warn", "poison", finding,
         "taskctl why " + first + ": a command may kill its parent process");
   }

@@ -67,8 +67,8 @@ the hook did not take it.)",
   asked.say_done(context, std::move(answer),
                  delivered ? " took it" + took
                            : " did not take it" + took + ": " +
-                                 escape_for_humans(error.is_string() ? error.get<std::string>()
-                                                                     : "it does not say why"));
+                                 escape_for_table(error.is_string() ? error.get<std::string>()
+                                                                    : "it does not say why"));
   return delivered ? kExitOk : kExitSomeFailed;
 }
 

@@ -72,9 +72,11 @@ void print_keys(Context& context, const Painter& paint, const std::vector<KeyInf
   const bool one_user = std::all_of(
       keys.begin(), keys.end(), [&](const KeyInfo& key) { return key.uid == keys.front().uid; });
   std::vector<Column> columns = {{"KEY", false, true}};
-  if (!one_user) columns.push_back({"USER", false, true});
-  for (const char* title : {"RUNNING", "QUEUED", "BLOCKED", "RATE"})
-    columns.push_back({title, true});
+  if (!one_user) columns.push_back({"USER", false, true, 1});
+  columns.push_back({"RUNNING", true});
+  columns.push_back({"QUEUED", true, false, 2});
+  columns.push_back({"BLOCKED", true});
+  columns.push_back({"RATE", true, false, 3});
   Table table(std::move(columns));
   for (const KeyInfo& key : keys) {
     std::vector<Cell> row = {{escape_for_humans(key.name)}};

@@ -5,6 +5,7 @@
 
 #include "ctl/follow.h"
 #include "ctl/job_output.h"
+#include "ctl/merged_output.h"
 #include "ctl/selector.h"
 #include "ctl/verbs.h"
 #include "daemon/base/errors.h"
@@ -16,10 +17,12 @@ namespace {
 constexpr HelpText kLogsHelp{
     .usage = "[OPTIONS] ID… | FILTER",
     .paragraph =
-        R"(Prints what a task wrote: its stdout to stdout, its stderr to stderr, of the latest
-attempt. On a terminal only colours pass; other control characters are shown, not
-obeyed. Elsewhere the bytes are exactly the task's. With --follow the output comes as
-it is written, until the attempt ends; of a task that waits, once it starts.)",
+        R"(Prints what a task wrote, of the latest attempt: its stdout to stdout, its stderr to
+stderr, in the order in which it wrote them (what it wrote within the same instant may
+change places). On a terminal only colours pass; other control characters are shown,
+not obeyed, and of a line that is rewritten by carriage returns the last state is shown.
+Elsewhere the bytes are exactly the task's. With --follow the output comes as it is
+written, until the attempt ends; of a task that waits, once it starts.)",
     .examples =
         R"(  taskctl logs 12
   taskctl logs -f last
@@ -34,6 +37,7 @@ struct LogOptions {
   bool err = false;
   bool follow = false;
   bool raw = false;
+  bool merge = false;
   int attempt = 0;  // 0 = the latest
   std::optional<std::int64_t> tail_bytes;
   std::optional<std::int64_t> lines;
@@ -79,9 +83,9 @@ void follow(Context& context, const Client& client, TaskId id, const LogOptions&
     out.sink = std::move(sink);
     return out;
   };
-  AttemptFollower follower(context, client, id, attempt,
-                           want(options.out, "stdout", output.out_sink()),
-                           want(options.err, "stderr", output.err_sink()));
+  AttemptFollower follower(
+      context, client, id, attempt, want(options.out, "stdout", output.out_sink()),
+      want(options.err, "stderr", options.merge ? output.out_sink() : output.err_sink()));
   output.flush();
   while (!follower.done()) {
     // "logs -f | grep -m 1 ready" is to end with grep, not with the next line.
@@ -107,6 +111,10 @@ LogOptions parse(const std::optional<std::string>& attempt, const std::optional<
   if (attempt) options.attempt = static_cast<int>(number_flag("--attempt", *attempt, 1));
   if (tail) options.tail_bytes = number_flag("--tail", *tail, 1);
   if (lines) options.lines = number_flag("--lines", *lines, 0);
+  if (options.merge && (options.out || options.err || tail || lines))
+    throw UsageError(kExitUsage,
+                     "--merge shows all of both streams: it goes with none of --stdout, --stderr, "
+                     "--lines and --tail");
   if (!options.out && !options.err) options.out = options.err = true;
   return options;
 }
@@ -127,6 +135,7 @@ int logs_command(Context& context, const Words& argv) {
   args.flag("-f,--follow", options.follow, "go on until the attempt ends");
   args.option("-n,--lines", "N", lines, "only the last N lines (of the last 8 MiB)");
   args.option("--tail", "BYTES", tail, "only the last BYTES (8 MiB at most)");
+  args.flag("--merge", options.merge, "both streams to stdout, as with 2>&1");
   args.flag("--raw", options.raw, "leave control characters alone on a terminal, too");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
@@ -151,10 +160,17 @@ int logs_command(Context& context, const Words& argv) {
     }
     try {
       OutputTail out, err;
-      if (options.out)
+      const bool merged = options.out && options.err && !options.lines && !options.tail_bytes;
+      if (merged) {
+        const Dropped dropped = fetch_merged(client, id, options.attempt, output.out_sink(),
+                                             options.merge ? output.out_sink() : output.err_sink());
+        out.dropped_bytes = dropped.out_bytes;
+        err.dropped_bytes = dropped.err_bytes;
+      }
+      if (options.out && !merged)
         out = print_present(client, logs_target(id, "stdout", options.attempt), options,
                             output.out_sink());
-      if (options.err)
+      if (options.err && !merged)
         err = print_present(client, logs_target(id, "stderr", options.attempt), options,
                             output.err_sink());
       if (out.dropped_bytes + err.dropped_bytes > 0) output.flush();

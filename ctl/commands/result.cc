@@ -3,7 +3,7 @@
 
 #include "ctl/job.h"
 #include "ctl/selector.h"
-#include "ctl/submit_options.h"
+#include "ctl/text_input.h"
 #include "ctl/verbs.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
@@ -44,7 +44,8 @@ void report_result(Context& context, const CommonOptions& common, const Report& 
                    const std::string& word) {
   const AttemptKey attempt = own_attempt(context.env, "to report a result");
   nlohmann::json body = report_of(attempt);
-  body["result"] = parse_result(word == "-" ? read_stdin("-", 4 * kMaxResultBytes) : word);
+  body["result"] =
+      parse_result(word == "-" ? read_text(word, 4 * kMaxResultBytes, "standard input") : word);
   report.send(context, common, attempt, "result", body);
 }
 

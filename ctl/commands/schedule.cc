@@ -295,9 +295,10 @@ its overlap say, but not beside the task that has its --unique key. Its slots st
   NamedArgs asked(args, "schedule", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
   const std::string target = owner.target(asked.name(), "/trigger");
-  json answer = connect(context, asked.common).post(target, json::object());
+  const Client client = connect(context, asked.common);
+  json answer = client.post(target, json::object());
   const TaskId id = read_task(answer).id;
-  tell_if_existing(context, answer);
+  tell_of_answer(context, client, answer);
   if (asked.as_json)
     print_document(context, {{"tasks", {std::move(answer)}}});
   else

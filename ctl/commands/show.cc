@@ -8,6 +8,7 @@
 #include "ctl/lines.h"
 #include "ctl/outcome.h"
 #include "ctl/selector.h"
+#include "ctl/terminal_filter.h"
 #include "ctl/users.h"
 #include "ctl/verbs.h"
 #include "ctl/when.h"
@@ -76,6 +77,7 @@ void print_spec(Lines& lines, const TaskSpec& spec) {
   else
     lines.add(spec.argv.empty() ? "shell" : "command", describe_command(spec));
   if (!spec.cwd.empty()) lines.add("folder", escape_for_humans(spec.cwd));
+  if (spec.umask != kDefaultUmask) lines.add("umask", format_umask(spec.umask));
   if (!spec.stdin_file.empty()) lines.add("stdin", escape_for_humans(spec.stdin_file));
   if (!spec.stdin_text.empty()) lines.add("stdin", "a text");
   if (!spec.env.empty()) {
@@ -103,7 +105,7 @@ void print_times(Lines& lines, const Task& task, WallTime now) {
   lines.add("submitted", when(task.created_at, now));
   if (task.due_at && !is_end(task.state)) lines.add("due", when(*task.due_at, now));
   if (task.started_at) lines.add("started", when(*task.started_at, now));
-  if (task.cancel_requested_at) lines.add("cancel asked", when(*task.cancel_requested_at, now));
+  if (task.cancel_requested_at) lines.add("cancel sent", when(*task.cancel_requested_at, now));
   if (task.ended_at) lines.add("ended", when(*task.ended_at, now));
 }
 
@@ -139,7 +141,7 @@ std::string attempt_text(const Attempt& attempt, WallTime now) {
   if (attempt.ended_at) text += ", " + format_span(*attempt.ended_at - attempt.started_at);
   text += ", " + describe_outcome(*attempt.outcome);
   if (!says_detail(attempt.outcome->kind) && !attempt.outcome->detail.empty())
-    text += " (" + escape_for_humans(attempt.outcome->detail) + ")";
+    text += " (" + escape_for_table(attempt.outcome->detail) + ")";
   if (const std::string lost = dropped_text(attempt); !lost.empty()) text += ", " + lost;
   const std::int64_t cpu_ms = attempt.usage.user_cpu_ms + attempt.usage.system_cpu_ms;
   text += ", CPU " + format_span(cpu_ms);
@@ -148,7 +150,8 @@ std::string attempt_text(const Attempt& attempt, WallTime now) {
 
 // The last lines of what an attempt said before it failed.
 void print_stderr_tail(Output& out, const Painter& paint, const Attempt& attempt) {
-  std::string_view tail = attempt.stderr_tail;
+  const std::string states = last_states(attempt.stderr_tail);
+  std::string_view tail = states;
   while (tail.ends_with('\n')) tail.remove_suffix(1);
   if (tail.empty()) return;
   std::size_t begin = tail.size();

@@ -23,6 +23,15 @@ of the declared resources is taken.)",
   taskctl stats --json | jq .counts.queued
 )"};
 
+// Where there is no room for all: first those in which no task is.
+int spare_of(const Stats& stats, State state) {
+  constexpr int kNobody = 5;
+  if (stats.total(state) == 0) return kNobody;
+  if (state == State::succeeded || state == State::cancelled) return 3;
+  if (state == State::running || state == State::queued || state == State::failed) return 1;
+  return 2;
+}
+
 void print_stats(Context& context, const Painter& paint, const Stats& stats) {
   std::string head = "taskd " + escape_for_humans(stats.daemon_version);
   if (stats.started_at)
@@ -34,9 +43,9 @@ void print_stats(Context& context, const Painter& paint, const Stats& stats) {
   for (const State state : kAllStates) {
     std::string title(to_string(state));
     for (char& c : title) c = static_cast<char>(c - 'a' + 'A');
-    columns.push_back({title, true, false});
+    columns.push_back({title, true, false, spare_of(stats, state)});
   }
-  columns.push_back({"CAPACITY", true, false});
+  columns.push_back({"CAPACITY", true, false, 4});
   // Most of the time no queue has anything to say here.
   const bool any_state =
       std::any_of(stats.queues.begin(), stats.queues.end(),

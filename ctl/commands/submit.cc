@@ -47,11 +47,12 @@ nothing twice, for a week: a nightly run of the same lines names a new
   taskctl submit --like 12 --env LEVEL=9 --queue night
   taskctl submit --from tasks.ndjson --queue night   # {"argv":["./job","1"],"name":"one"}
   taskctl submit --handler send_email --payload '{"to":"x@example.org"}'
-  find . -name '*.wav' | taskctl submit --each-line - -- flac --best {}
+  find . -name '*.wav' -print0 | taskctl submit --each-line - -0 -- flac --best {}
 )"};
 
 struct BulkOptions {
   std::optional<std::string> from, each_line, wait_for_room;
+  bool nul = false;
   bool quiet = false;
 
   void declare(Args& args) {
@@ -61,14 +62,16 @@ struct BulkOptions {
     args.option("--each-line", "FILE", each_line,
                 "every line completes the command: it takes the\n"
                 "place of {}, or becomes the last argument");
+    args.flag("-0,--null", nul,
+              "these lines end in NUL instead, as those of\n\"find -print0\": for any file name");
     args.option("--wait-for-room", "TIME", wait_for_room,
                 "of many tasks: wait so long for a full queue\n(default: 0, stop)");
     args.flag("--quiet", quiet, "of many tasks: no bar, and no word about how many");
   }
 };
 
-int submit_many(Context& context, const CommonOptions& common, const SubmitOptions& options,
-                const BulkOptions& bulk, bool json) {
+int submit_many(Context& context, const CommonOptions& common, SubmitOptions& options,
+                const BulkOptions& bulk, bool json, bool wait) {
   if (bulk.from && bulk.each_line)
     throw UsageError(kExitUsage, "give either --from or --each-line, not both");
   if (bulk.each_line && options.command().empty())
@@ -82,18 +85,36 @@ int submit_many(Context& context, const CommonOptions& common, const SubmitOptio
   lines.path = bulk.from ? *bulk.from : *bulk.each_line;
   lines.json = json;
   lines.quiet = bulk.quiet;
+  if (bulk.nul) lines.ends = LineSource::End::nul;
   lines.key = options.idempotency_key();
   if (lines.key && lines.key->size() > kMaxKeyPrefix)
     throw UsageError(kExitUsage, "with many tasks --idempotency-key takes 200 characters at most");
   if (bulk.wait_for_room)
     lines.wait_for_room_ms = duration_flag("--wait-for-room", *bulk.wait_for_room);
+  options.set_repeatable();
   NewTask defaults = options.to_defaults(context);
   lines.identity = options.identity(defaults);
   if (bulk.each_line) lines.command = std::exchange(defaults.spec.argv, {});
   lines.defaults = options.body_of(defaults);
   if (comes_after_last(lines.defaults))
     throw UsageError(kExitUsage, "--after last is for one task; name its id");
-  return submit_lines(context, connect(context, common), lines);
+  std::vector<TaskId> ids;
+  if (wait) lines.ids = &ids;
+  lines.prints = !(wait && json);  // then as they have ended
+  const Client client = connect(context, common);
+  const int exit_code = submit_lines(context, client, lines);
+  if (exit_code != kExitOk || ids.empty()) return exit_code;
+  context.out.flush();
+  std::vector<nlohmann::json> ended =
+      wait_for_tasks(context, client, ids, {.timeout_ms = {}, .progress = !bulk.quiet});
+  say_failures(context, ended);
+  const int result = exit_code_of_all(ended);
+  for (nlohmann::json& task : ended) {
+    if (!json) break;
+    task["version"] = 1;
+    context.out.line(print_json(task));
+  }
+  return result;
 }
 
 // The array's id, which for every verb means all of it.
@@ -128,14 +149,15 @@ int submit_command(Context& context, const Words& argv) {
   Args args("submit", kSubmitHelp);
   options.declare(args);
   bulk.declare(args);
-  args.flag("--wait", wait, "wait for the end and exit with the task's code");
+  args.flag("--wait", wait,
+            "wait for the end and exit with the task's code; of\nmany: 0 if all succeed, else 1");
   args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}; with --wait as they\nhave ended");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
+  if (bulk.nul && !bulk.each_line) throw UsageError(kExitUsage, "--null goes with --each-line");
   if (bulk.from || bulk.each_line) {
-    if (wait) throw UsageError(kExitUsage, "--wait is for one task; see \"taskctl wait\"");
-    return submit_many(context, common, options, bulk, json);
+    return submit_many(context, common, options, bulk, json, wait);
   }
   nlohmann::json body = options.to_body(context);
   const std::optional<ArrayRange> array = options.array();

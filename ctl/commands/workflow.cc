@@ -160,7 +160,11 @@ WorkflowList get_workflows(const Client& client, std::size_t limit) {
 }
 
 void print_workflows(Context& context, const Painter& paint, const std::vector<json>& items) {
-  Table table({{"ID", true}, {"STATE"}, {"ENDED", true}, {"SUBMITTED"}, {"NAME", false, true}});
+  Table table({{"ID", true},
+               {"STATE"},
+               {"ENDED", true},
+               {"SUBMITTED", false, false, 1},
+               {"NAME", false, true}});
   const WallTime now = context.clock.wall_now();
   try {
     for (const json& item : items) {

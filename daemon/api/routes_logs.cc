@@ -18,14 +18,17 @@ struct LogQuery {
   std::int64_t offset = 0;
   std::optional<std::int64_t> tail;
   bool follow = false;
+  bool order = false;  // not a stream but in which order both were written
 };
 
 LogQuery take_log_query(HttpQuery& query) {
   constexpr std::int64_t kMax = std::int64_t{1} << 53;  // beyond any file, within JSON
   LogQuery log;
   const auto stream = query.take("stream").value_or("stdout");
-  if (stream != "stdout" && stream != "stderr") bad_query("stream", "must be stdout or stderr");
+  if (stream != "stdout" && stream != "stderr" && stream != "order")
+    bad_query("stream", "must be stdout, stderr or order");
   if (stream == "stderr") log.stream = Stream::err;
+  log.order = stream == "order";
   const auto attempt = query.take_int("attempt", 1, std::numeric_limits<int>::max(), 0);
   if (attempt > 0) log.attempt = static_cast<int>(attempt);
   const auto offset = query.take_int("offset", 0, kMax, -1);
@@ -34,6 +37,8 @@ LogQuery take_log_query(HttpQuery& query) {
   log.offset = std::max<std::int64_t>(offset, 0);
   if (tail >= 0) log.tail = tail;
   log.follow = query.take_bool("follow");
+  if (log.order && (log.follow || offset >= 0 || tail >= 0))
+    bad_query("stream", "order goes with neither offset nor tail nor follow");
   query.finish();
   return log;
 }
@@ -97,10 +102,8 @@ class Follower {
     if (is_end(task->state) || task->attempt > number_) return true;
     if (number_ == 0 || task->state == State::running) return false;
     // Between two attempts. One that never began leaves no end, and its number comes again.
-    for (const Attempt& attempt : context_.store.attempts(task_)) {
-      if (attempt.number == number_) return attempt.ended_at.has_value();
-    }
-    return false;
+    const auto attempt = context_.store.attempts(task_, number_ - 1, 1);
+    return !attempt.empty() && attempt[0].number == number_ && attempt[0].ended_at.has_value();
   }
 
   void open() {
@@ -147,6 +150,18 @@ Reply output_now(const ApiContext& context, const LogQuery& log, TaskId task, in
   return reply;
 }
 
+// "stdout 0", "stderr 0", "stdout 17": a line for each change from one to the other.
+Reply order_now(const ApiContext& context, TaskId task, int number) {
+  Reply reply;
+  reply.content_type = "text/plain";
+  for (const OrderRecord& record : read_order(attempt_dir(context.attempts_dir, task, number))) {
+    reply.body.append(record.stream == Stream::out ? "stdout " : "stderr ")
+        .append(std::to_string(record.offset))
+        .push_back('\n');
+  }
+  return reply;
+}
+
 }  // namespace
 
 Reply show_logs(const ApiContext& context, const Call& call) {
@@ -155,6 +170,7 @@ Reply show_logs(const ApiContext& context, const Call& call) {
   const int number = log.attempt.value_or(task.attempt);
   const bool awaits_first = log.follow && !log.attempt && number == 0 && !is_end(task.state);
   if (!awaits_first && (number == 0 || number > task.attempt)) no_such_attempt(task, number);
+  if (log.order) return order_now(context, task.id, number);
   if (!log.follow) return output_now(context, log, task.id, number);
 
   Reply reply;

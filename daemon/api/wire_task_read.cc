@@ -38,6 +38,12 @@ const std::string& to_text(std::string_view key, const json& value) {
   return *text;
 }
 
+std::string to_bytes(std::string_view key, const json& value) {
+  auto bytes = bytes_from_json(value);
+  if (!bytes) refuse(key, "is neither a string nor base64");
+  return *std::move(bytes);
+}
+
 template <class Integer>
 std::optional<Integer> read_integer(const json& object, std::string_view key) {
   const json* value = find(object, key);
@@ -51,6 +57,9 @@ void read_into(const json& object, std::string_view key, Integer& out) {
 }
 void read_into(const json& object, std::string_view key, std::string& out) {
   if (const json* value = find(object, key)) out = to_text(key, *value);
+}
+void read_bytes_into(const json& object, std::string_view key, std::string& out) {
+  if (const json* value = find(object, key)) out = to_bytes(key, *value);
 }
 void read_into(const json& object, std::string_view key, std::map<std::string, std::string>& out) {
   const json* value = find(object, key);
@@ -114,7 +123,7 @@ void read_argv(const json& object, std::vector<std::string>& out) {
   const json* argv = find(object, "argv");
   if (argv == nullptr) return;
   if (!argv->is_array()) refuse("argv", "is not an array");
-  for (const json& arg : *argv) out.push_back(to_text("argv", arg));
+  for (const json& arg : *argv) out.push_back(to_bytes("argv", arg));
 }
 
 void read_granted(const json& object, Grant& out) {
@@ -141,16 +150,17 @@ void read_notify(const json& object, std::vector<Notify>& out) {
 
 void read_spec(const json& object, TaskSpec& spec) {
   read_argv(object, spec.argv);
-  read_into(object, "shell", spec.shell);
+  read_bytes_into(object, "shell", spec.shell);
   read_into(object, "handler", spec.handler);
   if (const json* payload = find(object, "payload")) spec.payload = payload->dump();
   read_into(object, "name", spec.name);
   read_into(object, "queue", spec.queue);
   read_into(object, "priority", spec.priority);
   read_into(object, "env", spec.env);
-  read_into(object, "cwd", spec.cwd);
+  read_bytes_into(object, "cwd", spec.cwd);
+  spec.umask = read_enum(object, "umask", parse_umask).value_or(spec.umask);
   if (const json* source = find(object, "stdin")) {
-    read_into(*source, "file", spec.stdin_file);
+    read_bytes_into(*source, "file", spec.stdin_file);
     read_into(*source, "text", spec.stdin_text);
   }
   spec.user_uid = read_integer<std::uint32_t>(object, "user");

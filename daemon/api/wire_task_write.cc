@@ -60,7 +60,8 @@ void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
   if (spec.stdin_file.empty()) {
     writer.member("text", "***");
   } else {
-    writer.member("file", spec.stdin_file);
+    writer.key("file");
+    write_bytes(writer, spec.stdin_file);
   }
   writer.end('}');
 }
@@ -89,16 +90,19 @@ void write_spec(JsonWriter& writer, const TaskSpec& spec) {
   if (!spec.handler.empty()) {
     writer.member("handler", spec.handler);
   } else if (spec.argv.empty()) {
-    writer.member("shell", spec.shell);
+    writer.key("shell");
+    write_bytes(writer, spec.shell);
   } else {
-    writer.member("argv", spec.argv);
+    write_argv(writer, spec.argv);
   }
   writer.member("command", command_line(spec));
   writer.member("name", spec.name);
   writer.member("queue", spec.queue);
   writer.member("priority", spec.priority);
   write_env(writer, spec.env);
-  write_text_or_null(writer, "cwd", spec.cwd);
+  writer.key("cwd");
+  spec.cwd.empty() ? writer.null() : write_bytes(writer, spec.cwd);
+  write_text_or_null(writer, "umask", spec.handler.empty() ? format_umask(spec.umask) : "");
   write_stdin(writer, spec);
   writer.member("user", spec.user_uid);
   writer.member("labels", spec.labels);

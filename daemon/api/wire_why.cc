@@ -68,7 +68,7 @@ std::string ended(const Why& why) {
   std::string out = why.what == "cancelled" ? "it was cancelled" : "it has " + why.what;
   if (!why.reason.empty()) out += " (" + escape_for_humans(why.reason) + ")";
   if (!why.tasks.empty()) return out + ": " + names(why) + " did not end as it had to";
-  if (!why.error.empty()) out += ": " + escape_for_humans(why.error);
+  if (!why.error.empty()) out += ": " + escape_for_table(why.error);
   // Nearly always the command's own doing, and nothing else would tell.
   if (why.reason == to_string(Reason::poison)) {
     out +=

@@ -258,7 +258,9 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
-std::string escape_for_humans(std::string_view text) {
+namespace {
+
+std::string escape(std::string_view text, bool doubles_backslashes) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
@@ -266,7 +268,7 @@ std::string escape_for_humans(std::string_view text) {
     const std::size_t length = decoded ? decoded->length : 1;
     if (!decoded) {
       append_escaped(out, "\\x%02x", static_cast<unsigned char>(text[0]));
-    } else if (decoded->code_point == '\\') {
+    } else if (decoded->code_point == '\\' && doubles_backslashes) {
       out += "\\\\";
     } else if (decoded->code_point == '\n') {
       out += "\\n";
@@ -279,6 +281,38 @@ std::string escape_for_humans(std::string_view text) {
       out.append(text.substr(0, length));
     }
     text.remove_prefix(length);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string escape_for_humans(std::string_view text) {
+  return escape(text, /*doubles_backslashes=*/true);
+}
+
+std::string escape_for_table(std::string_view text) {
+  return escape(text, /*doubles_backslashes=*/false);
+}
+
+std::string escape_json(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const auto decoded = decode_utf8(json);
+    const std::size_t length = decoded ? decoded->length : 1;
+    // Line ends and tabs stand between the tokens only.
+    const bool is_blank = json[0] == '\n' || json[0] == '\t' || json[0] == '\r';
+    if (!decoded || is_blank || !is_unsafe(decoded->code_point)) {
+      out.append(json.substr(0, length));
+    } else if (decoded->code_point < 0x10000) {
+      append_escaped(out, "\\u%04x", static_cast<unsigned>(decoded->code_point));
+    } else {
+      const auto rest = static_cast<unsigned>(decoded->code_point) - 0x10000;
+      append_escaped(out, "\\u%04x", 0xD800 + (rest >> 10));
+      append_escaped(out, "\\u%04x", 0xDC00 + (rest & 0x3FF));
+    }
+    json.remove_prefix(length);
   }
   return out;
 }
@@ -299,10 +333,35 @@ bool is_plain_text(std::string_view text) {
   return true;
 }
 
+namespace {
+
+std::string ansi_c_quote(std::string_view text) {
+  std::string out = "$'";
+  while (!text.empty()) {
+    const auto decoded = decode_utf8(text);
+    const std::size_t length = decoded ? decoded->length : 1;
+    if (text[0] == '\n' || text[0] == '\t') {
+      out += text[0] == '\n' ? "\\n" : "\\t";
+    } else if (text[0] == '\'' || text[0] == '\\') {
+      out.append(1, '\\').append(1, text[0]);
+    } else if (decoded && !is_unsafe(decoded->code_point)) {
+      out.append(text.substr(0, length));
+    } else {
+      for (const char c : text.substr(0, length))
+        append_escaped(out, "\\%03o", static_cast<unsigned char>(c));
+    }
+    text.remove_prefix(length);
+  }
+  return out += '\'';
+}
+
+}  // namespace
+
 std::string shell_quote(std::string_view text) {
   bool safe = !text.empty() && !looks_like_assignment(text);
   for (const char c : text) safe = safe && is_shell_safe(c);
   if (safe) return std::string(text);
+  if (!is_plain_text(text)) return ansi_c_quote(text);
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'') {

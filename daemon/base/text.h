@@ -40,13 +40,20 @@ bool is_valid_utf8(std::string_view text);
 // characters and broken UTF-8 come out as \n, \t, \xNN or \u{NNNN}; a backslash as "\\".
 std::string escape_for_humans(std::string_view text);
 
+// The same with backslashes as they are: for a table, and a sentence whose parts are escaped.
+std::string escape_for_table(std::string_view text);
+
+// JSON text, with what cannot be seen or steers a terminal (as above) written as \u escapes.
+std::string escape_json(std::string_view json);
+
 // Foreign text as a message shows it: safe, in quotes, and of a long one the beginning.
 std::string in_quotes(std::string_view text);
 
 // True when `text` is not changed by escape_for_humans() but for backslashes: fit for a name.
 bool is_plain_text(std::string_view text);
 
-// `text` as one shell word: quoted only where it must be.
+// `text` as one shell word: quoted only where it must be, and plain text whatever is in it. What
+// cannot be seen, or is not UTF-8, comes out as in $'caf\351\n'.
 std::string shell_quote(std::string_view text);
 
 std::string to_hex(std::string_view bytes);

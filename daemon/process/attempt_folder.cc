@@ -50,7 +50,7 @@ std::int64_t clear_folder(int folder_fd, bool keep_lock) {
 }
 
 bool is_output(const std::string& name) {
-  return name.starts_with("stdout.") || name.starts_with("stderr.");
+  return name.starts_with("stdout.") || name.starts_with("stderr.") || name.starts_with("order.");
 }
 
 bool remove_folder_if_empty(int dir_fd, const std::string& name) {
@@ -132,9 +132,9 @@ std::string stop_text(std::string_view stopper) {
   return "its supervisor, taskd-shim, was told to stop (" + by + ")";
 }
 
-// What the line "step" stands for.
+// What the line "step" stands for. A name in it may be no UTF-8.
 std::string step_text(const std::string& step, bool timed_out) {
-  return timed_out ? "no progress was reported in time" : step;
+  return timed_out ? "no progress was reported in time" : escape_for_table(step);
 }
 
 std::optional<Status> parse_status(std::string_view text, const AttemptKey& key) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <vector>
 
@@ -12,9 +13,12 @@
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/process/shim/open_file.h"
+#include "daemon/process/shim/protocol.h"
 
 namespace taskd {
 namespace {
+
+constexpr std::string_view kOrderName = "order";
 
 std::string_view name_of(Stream stream) {
   return stream == Stream::out ? "stdout" : "stderr";
@@ -43,8 +47,8 @@ UniqueFd open_folder(const std::string& path) {
   return around ? open_below(around.get(), path.c_str() + name + 1) : UniqueFd();
 }
 
-// The first offsets of the stream's files, rising.
-std::vector<std::int64_t> list_segments(int folder, Stream stream) {
+// The first offsets of the files of that name, rising.
+std::vector<std::int64_t> list_segments(int folder, std::string_view stream) {
   std::vector<std::int64_t> starts;
   if (folder < 0) return starts;
   const int fd = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -54,7 +58,7 @@ std::vector<std::int64_t> list_segments(int folder, Stream stream) {
     const UniqueFd unused(fd);
     throw_errno("list an attempt's folder");
   }
-  const std::string prefix = std::string(name_of(stream)) + ".";
+  const std::string prefix = std::string(stream) + ".";
   while (const dirent* entry = ::readdir(dir)) {
     const std::string_view name = entry->d_name;
     if (!name.starts_with(prefix)) continue;
@@ -70,8 +74,8 @@ struct Segment {
   bool dropped = false;  // by the shim, since it was listed
 };
 
-Segment open_segment(int folder, Stream stream, std::int64_t start) {
-  const std::string name = std::string(name_of(stream)) + "." + std::to_string(start);
+Segment open_segment(int folder, std::string_view stream, std::int64_t start) {
+  const std::string name = std::string(stream) + "." + std::to_string(start);
   Segment segment{UniqueFd(shim::open_own_file(folder, name.c_str(), O_RDONLY))};
   if (segment.file || errno == shim::kForeignFile) return segment;
   if (errno != ENOENT) throw_errno("open " + name);
@@ -101,7 +105,7 @@ std::int64_t append_from(int fd, std::int64_t position, std::size_t max_bytes, s
 // Reads one segment from chunk.next_offset on. False when it has been dropped.
 bool read_segment(int folder, Stream stream, std::int64_t start, std::size_t max_bytes,
                   OutputChunk& chunk) {
-  const Segment segment = open_segment(folder, stream, start);
+  const Segment segment = open_segment(folder, name_of(stream), start);
   if (segment.dropped) return false;
   if (!segment.file) return true;
   if (chunk.next_offset < start) {
@@ -117,7 +121,7 @@ bool read_segment(int folder, Stream stream, std::int64_t start, std::size_t max
 // Reads on through the segments as they are listed now. False when one of them was dropped under
 // the reader: list again.
 bool read_listed(int folder, Stream stream, std::size_t max_bytes, OutputChunk& chunk) {
-  const std::vector<std::int64_t> starts = list_segments(folder, stream);
+  const std::vector<std::int64_t> starts = list_segments(folder, name_of(stream));
   auto at = std::upper_bound(starts.begin(), starts.end(), chunk.next_offset);
   if (at != starts.begin()) --at;
   for (; at != starts.end() && chunk.bytes.size() < max_bytes; ++at) {
@@ -137,8 +141,8 @@ void read_on(int folder, Stream stream, std::size_t max_bytes, OutputChunk& chun
 std::optional<std::int64_t> dropped_between(int folder, Stream stream) {
   std::int64_t dropped = 0;
   std::int64_t end = 0;
-  for (const std::int64_t start : list_segments(folder, stream)) {
-    const Segment segment = open_segment(folder, stream, start);
+  for (const std::int64_t start : list_segments(folder, name_of(stream))) {
+    const Segment segment = open_segment(folder, name_of(stream), start);
     if (segment.dropped) return std::nullopt;
     if (!segment.file) continue;
     struct stat info {};
@@ -151,9 +155,9 @@ std::optional<std::int64_t> dropped_between(int folder, Stream stream) {
 
 // Nothing when the last segment was dropped meanwhile, for one that is still there.
 std::optional<std::int64_t> size_of_listed(int folder, Stream stream) {
-  const std::vector<std::int64_t> starts = list_segments(folder, stream);
+  const std::vector<std::int64_t> starts = list_segments(folder, name_of(stream));
   for (auto start = starts.rbegin(); start != starts.rend(); ++start) {
-    const Segment segment = open_segment(folder, stream, *start);
+    const Segment segment = open_segment(folder, name_of(stream), *start);
     if (segment.dropped) return std::nullopt;
     if (!segment.file) continue;
     struct stat info {};
@@ -169,7 +173,36 @@ std::int64_t size_of(int folder, Stream stream) {
   }
 }
 
+// "o0000000000012a\n"; nothing for what no shim wrote.
+std::optional<OrderRecord> parse_record(std::string_view text) {
+  OrderRecord record;
+  if (text.size() != shim::kOrderRecordBytes || text.back() != '\n') return std::nullopt;
+  if (text[0] != 'o' && text[0] != 'e') return std::nullopt;
+  record.stream = text[0] == 'o' ? Stream::out : Stream::err;
+  const char* const end = text.data() + text.size() - 1;
+  const auto [stop, error] = std::from_chars(text.data() + 1, end, record.offset, 16);
+  if (error != std::errc() || stop != end || record.offset < 0) return std::nullopt;
+  return record;
+}
+
 }  // namespace
+
+std::vector<OrderRecord> read_order(const std::string& attempt_dir) {
+  std::vector<OrderRecord> records;
+  const UniqueFd folder = open_folder(attempt_dir);
+  for (const std::int64_t start : list_segments(folder.get(), kOrderName)) {
+    const Segment segment = open_segment(folder.get(), kOrderName, start);
+    if (!segment.file) continue;  // dropped meanwhile, as others were before
+    std::string text;
+    append_from(segment.file.get(), 0, static_cast<std::size_t>(shim::kOrderCapBytes), text);
+    for (std::string_view rest = text; rest.size() >= shim::kOrderRecordBytes;
+         rest.remove_prefix(shim::kOrderRecordBytes)) {
+      if (const auto record = parse_record(rest.substr(0, shim::kOrderRecordBytes)))
+        records.push_back(*record);
+    }
+  }
+  return records;
+}
 
 std::string attempt_dir(const std::string& attempts_dir, std::int64_t task, int number) {
   return attempts_dir + "/" + std::to_string(task / 1000) + "/" + std::to_string(task) + "." +

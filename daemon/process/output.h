@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace taskd {
 
@@ -32,6 +33,15 @@ std::string read_output_tail(int attempt_fd, Stream stream, std::size_t max_byte
 // How many bytes of the stream are not kept, as far as is known now.
 std::int64_t output_dropped(const std::string& attempt_dir, Stream stream);
 std::int64_t output_dropped(int attempt_fd, Stream stream);
+// A change from one stream to the other: from `offset` on that one was written.
+struct OrderRecord {
+  Stream stream = Stream::out;
+  std::int64_t offset = 0;
+};
+// The order in which the two streams were written, as far as it is known. Empty when only one was
+// written to. A part of the stream reaches to the next record of the same stream: where records
+// were lost under their cap, the parts are longer, and nothing else.
+std::vector<OrderRecord> read_order(const std::string& attempt_dir);
 
 // The logical length of the stream as it is now.
 std::int64_t output_size(const std::string& attempt_dir, Stream stream);

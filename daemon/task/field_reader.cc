@@ -73,6 +73,22 @@ const std::string* FieldReader::c_string(const json& value, const std::string& a
   return nullptr;
 }
 
+bool FieldReader::c_bytes(const json& value, const std::string& at, std::size_t max_bytes,
+                          std::string& out) {
+  json decoded;
+  if (value.is_object()) {
+    auto bytes = bytes_from_json(value);
+    if (!bytes) {
+      complain(at, "must be a string, or {\"base64\":\"…\"} with the base64 of its bytes");
+      return false;
+    }
+    decoded = *std::move(bytes);
+  }
+  const std::string* text = c_string(value.is_object() ? decoded : value, at, max_bytes);
+  if (text != nullptr) out = *text;
+  return text != nullptr;
+}
+
 bool FieldReader::plain(std::string_view text, const std::string& at, std::size_t max_bytes) {
   if (text.size() > max_bytes) {
     complain(at, "must have at most " + std::to_string(max_bytes) + " bytes");

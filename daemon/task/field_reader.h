@@ -31,6 +31,10 @@ class FieldReader {
   // A string that goes to the kernel: no NUL, at most `max_bytes`.
   const std::string* c_string(const nlohmann::json& value, const std::string& at,
                               std::size_t max_bytes);
+  // The same where any bytes will do (a path, an argument): a string, or {"base64":"…"} for what is
+  // not UTF-8. False after a complaint.
+  bool c_bytes(const nlohmann::json& value, const std::string& at, std::size_t max_bytes,
+               std::string& out);
   // Text that people will see in tables and logs. False after a complaint.
   bool plain(std::string_view text, const std::string& at, std::size_t max_bytes = kMaxNameBytes);
 

@@ -16,6 +16,7 @@ struct Handler {
   std::string shell;
   std::map<std::string, std::string> env;
   std::string cwd;                        // "" = the user's home
+  std::uint32_t umask = 022;
   std::optional<std::uint32_t> user_uid;  // empty = who submitted the task
   std::string user_name;                  // who that was when the configuration was read
   // What a submit with it takes that does not say otherwise: fields of a task, as a JSON object.

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "daemon/base/base64.h"
+#include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/task_flow_json.h"
@@ -18,6 +20,7 @@ constexpr std::int64_t kMaxGraceMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kMaxUid = 4'294'967'294;  // the next one, (uid_t)-1, means "no user"
 constexpr std::size_t kMaxRetryMatches = 260;    // every exit code and every reason once
 constexpr std::size_t kMaxQueueBytes = 64;
+constexpr const char* kBase64 = "base64";
 constexpr std::string_view kNotInNames("=\0", 2);  // of variables
 
 void read_argv(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
@@ -26,17 +29,18 @@ void read_argv(FieldReader& reader, const json& value, const std::string& at, Ne
     return reader.complain(at, "must have 1 to " + std::to_string(kMaxArgs) + " items");
   task.spec.argv.reserve(value.size());
   for (std::size_t i = 0; i < value.size(); ++i) {
-    const auto* arg = reader.c_string(value[i], at + "/" + std::to_string(i), kMaxArgBytes);
-    if (arg != nullptr) task.spec.argv.push_back(*arg);
+    std::string arg;
+    if (reader.c_bytes(value[i], at + "/" + std::to_string(i), kMaxArgBytes, arg))
+      task.spec.argv.push_back(std::move(arg));
   }
-  if (value[0] == "") reader.complain(at + "/0", "must not be empty");
+  if (bytes_from_json(value[0]) == "") reader.complain(at + "/0", "must not be empty");
 }
 
 void read_shell(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  const auto* text = reader.c_string(value, at, kMaxArgBytes);
-  if (text == nullptr) return;
-  if (text->empty()) return reader.complain(at, "must not be empty");
-  task.spec.shell = *text;
+  std::string text;
+  if (!reader.c_bytes(value, at, kMaxArgBytes, text)) return;
+  if (text.empty()) return reader.complain(at, "must not be empty");
+  task.spec.shell = std::move(text);
 }
 
 void read_handler(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
@@ -96,20 +100,30 @@ void read_env(FieldReader& reader, const json& value, const std::string& at, New
     const std::string place = at + pointer_step(name);
     if (name.empty() || name.find_first_of(kNotInNames) != std::string::npos)
       reader.complain(place, "the variable's name must not be empty or contain '=' or NUL");
-    const auto* text = reader.c_string(item, place, kMaxEnvBytes);
-    if (text == nullptr) continue;
-    bytes += name.size() + text->size();
-    task.spec.env.emplace_hint(task.spec.env.end(), name, *text);
+    std::string text;
+    if (!reader.c_bytes(item, place, kMaxEnvBytes, text)) continue;
+    bytes += name.size() + text.size();
+    task.spec.env.emplace_hint(task.spec.env.end(), name, std::move(text));
   }
   if (bytes > kMaxEnvBytes)
     reader.complain(at, "must have at most " + std::to_string(kMaxEnvBytes) + " bytes in all");
 }
 
 void read_path(FieldReader& reader, const json& value, const std::string& at, std::string& out) {
-  const auto* text = reader.c_string(value, at, kMaxCwdBytes);
-  if (text == nullptr) return;
-  if (!text->starts_with('/')) return reader.complain(at, "must be an absolute path");
-  out = *text;
+  std::string text;
+  if (!reader.c_bytes(value, at, kMaxCwdBytes, text)) return;
+  if (!text.starts_with('/')) return reader.complain(at, "must be an absolute path");
+  out = std::move(text);
+}
+
+// A number would leave open whether its digits are octal.
+void read_umask(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  const auto* text = value.get_ptr<const std::string*>();
+  const auto umask = text != nullptr ? parse_umask(*text) : std::nullopt;
+  if (!umask)
+    return reader.wrong_type(
+        value, at, "a string of octal digits from \"0000\" to \"0777\", such as \"0027\"");
+  task.spec.umask = *umask;
 }
 
 constexpr JsonField<TaskSpec> kStdinFields[] = {
@@ -309,6 +323,7 @@ constexpr JsonField<NewTask> kTaskFields[] = {
     {"env", read_env},
     {"cwd", [](FieldReader& reader, const json& value, const std::string& at,
                NewTask& task) { read_path(reader, value, at, task.spec.cwd); }},
+    {"umask", read_umask},
     {"stdin", read_stdin},
     {"user", read_user},
     {"labels", read_labels},
@@ -355,6 +370,26 @@ constexpr JsonField<NewTask> kTaskFields[] = {
 };
 
 }  // namespace
+
+json bytes_to_json(std::string_view bytes) {
+  if (is_valid_utf8(bytes)) return bytes;
+  return {{kBase64, to_base64(bytes)}};
+}
+
+void write_bytes(JsonWriter& writer, std::string_view bytes) {
+  if (is_valid_utf8(bytes)) return writer.value(bytes);
+  writer.begin('{');
+  writer.member(kBase64, to_base64(bytes));
+  writer.end('}');
+}
+
+std::optional<std::string> bytes_from_json(const json& value) {
+  if (const auto* text = value.get_ptr<const std::string*>()) return *text;
+  if (!value.is_object() || value.size() != 1) return std::nullopt;
+  const auto member = value.find(kBase64);
+  const auto* text = member == value.end() ? nullptr : member->get_ptr<const std::string*>();
+  return text == nullptr ? std::nullopt : from_base64(*text);
+}
 
 bool is_valid_queue_name(std::string_view text) {
   const auto fits = [](char c) {

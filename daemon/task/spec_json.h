@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,6 +34,13 @@ std::variant<nlohmann::json, JsonError> parse_strict_json(std::string_view text)
 // The same for any one value.
 std::variant<nlohmann::json, JsonError> parse_strict_value(std::string_view text);
 
+// Bytes that may be no UTF-8 (arguments, paths, values of variables) as JSON: a string where they
+// are, else {"base64":"…"}.
+nlohmann::json bytes_to_json(std::string_view bytes);
+void write_bytes(JsonWriter& writer, std::string_view bytes);
+// The bytes of either form; nothing for any other value.
+std::optional<std::string> bytes_from_json(const nlohmann::json& value);
+
 // Limits on a submit, from the threat model.
 inline constexpr std::size_t kMaxNameBytes = 200;
 inline constexpr std::size_t kMaxArgs = 1000;
@@ -51,7 +59,7 @@ inline constexpr std::size_t kMaxFieldErrors = 100;  // no more are reported
 bool is_valid_queue_name(std::string_view name);
 
 // The fields that no task with a handler has, since the handler says them.
-inline constexpr std::string_view kSaidByHandler[] = {"env", "cwd", "stdin", "user"};
+inline constexpr std::string_view kSaidByHandler[] = {"env", "cwd", "umask", "stdin", "user"};
 bool is_said_by_handler(std::string_view field);
 
 // Whether a submit has a field of this name.
@@ -61,16 +69,18 @@ bool is_task_field(std::string_view name);
 // each pointer ("#" or "#/tasks/3").
 std::variant<NewTask, FieldErrors> new_task_from_json(const nlohmann::json& body,
                                                       const std::string& pointer_prefix = "#");
-// The submit body for `task`: only what differs from the defaults. All strings must be valid UTF-8.
+// The submit body for `task`: only what differs from the defaults. All strings but those that travel
+// as bytes (argv, shell, paths, values of env) must be valid UTF-8.
 nlohmann::json to_json(const NewTask& task);
 
 // The stored form: only what differs from the defaults. queue, name and priority have columns of
-// their own, the dependencies a table; user_name is not stored. All strings must be valid UTF-8.
+// their own, the dependencies a table; user_name is not stored. Strings as in to_json().
 std::string spec_to_stored(const TaskSpec& spec);
 // Reads the stored form into a `spec` that is fresh but for queue, name, priority and dependencies.
 // Throws std::runtime_error when the text is not one spec_to_stored() wrote.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
-// A member of the object that is open, for the stored form and for answers.
+// Members of the object that is open, for the stored form and for answers.
+void write_argv(JsonWriter& writer, const std::vector<std::string>& argv);
 void write_matches(JsonWriter& writer, std::string_view name,
                    const std::vector<RetryMatch>& matches);
 

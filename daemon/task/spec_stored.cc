@@ -24,9 +24,24 @@ void write_backoff(JsonWriter& writer, const Backoff& backoff) {
   writer.end('}');
 }
 
+void write_bytes_member(JsonWriter& writer, std::string_view name, std::string_view bytes) {
+  writer.key(name);
+  write_bytes(writer, bytes);
+}
+
+void write_env(JsonWriter& writer, const std::map<std::string, std::string>& env) {
+  writer.key("env");
+  writer.begin('{');
+  for (const auto& [name, value] : env) {
+    writer.text_key(name);
+    write_bytes(writer, value);
+  }
+  writer.end('}');
+}
+
 void write_command(JsonWriter& writer, const TaskSpec& spec) {
-  if (!spec.argv.empty()) writer.member("argv", spec.argv);
-  if (!spec.shell.empty()) writer.member("shell", spec.shell);
+  if (!spec.argv.empty()) write_argv(writer, spec.argv);
+  if (!spec.shell.empty()) write_bytes_member(writer, "shell", spec.shell);
   if (!spec.handler.empty()) writer.member("handler", spec.handler);
   if (!spec.payload.empty()) {
     writer.key("payload");
@@ -41,7 +56,7 @@ void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
   if (spec.stdin_file.empty()) {
     writer.member("text", spec.stdin_text);
   } else {
-    writer.member("file", spec.stdin_file);
+    write_bytes_member(writer, "file", spec.stdin_file);
   }
   writer.end('}');
 }
@@ -54,6 +69,12 @@ const std::string& string_of(std::string_view key, const json& value) {
   const auto* text = value.get_ptr<const std::string*>();
   if (text == nullptr) refuse(key);
   return *text;
+}
+
+std::string bytes_of(std::string_view key, const json& value) {
+  auto bytes = bytes_from_json(value);
+  if (!bytes) refuse(key);
+  return *std::move(bytes);
 }
 
 template <class Integer>
@@ -78,6 +99,12 @@ void read_strings(std::string_view key, const json& value,
   if (!value.is_object()) refuse(key);
   for (const auto& [name, item] : value.items())
     out.emplace_hint(out.end(), name, string_of(key, item));
+}
+
+std::uint32_t read_umask(std::string_view key, const json& value) {
+  const auto umask = parse_umask(string_of(key, value));
+  if (!umask) refuse(key);
+  return *umask;
 }
 
 void read_matches(std::string_view key, const json& value, std::vector<RetryMatch>& out) {
@@ -112,7 +139,7 @@ void read_stdin(std::string_view key, const json& value, TaskSpec& spec) {
   if (!value.is_object()) refuse(key);
   for (const auto& [name, item] : value.items()) {
     if (name == "file") {
-      spec.stdin_file = string_of(name, item);
+      spec.stdin_file = bytes_of(name, item);
     } else if (name == "text") {
       spec.stdin_text = string_of(name, item);
     } else {
@@ -133,17 +160,20 @@ void read_stored_notify(std::string_view key, const json& value, std::vector<Not
 void read_member(const std::string& key, const json& value, TaskSpec& spec) {
   if (key == "argv") {
     if (!value.is_array()) refuse(key);
-    for (const json& arg : value) spec.argv.push_back(string_of(key, arg));
+    for (const json& arg : value) spec.argv.push_back(bytes_of(key, arg));
   } else if (key == "shell") {
-    spec.shell = string_of(key, value);
+    spec.shell = bytes_of(key, value);
   } else if (key == "handler") {
     spec.handler = string_of(key, value);
   } else if (key == "payload") {
     spec.payload = value.dump();
   } else if (key == "env") {
-    read_strings(key, value, spec.env);
+    if (!value.is_object()) refuse(key);
+    for (const auto& [name, item] : value.items()) spec.env[name] = bytes_of(key, item);
   } else if (key == "cwd") {
-    spec.cwd = string_of(key, value);
+    spec.cwd = bytes_of(key, value);
+  } else if (key == "umask") {
+    spec.umask = read_umask(key, value);
   } else if (key == "stdin") {
     read_stdin(key, value, spec);
   } else if (key == "user") {
@@ -197,6 +227,13 @@ void write_matches(JsonWriter& writer, std::string_view name,
   writer.end(']');
 }
 
+void write_argv(JsonWriter& writer, const std::vector<std::string>& argv) {
+  writer.key("argv");
+  writer.begin('[');
+  for (const std::string& arg : argv) write_bytes(writer, arg);
+  writer.end(']');
+}
+
 std::string spec_to_stored(const TaskSpec& spec) {
   static const TaskSpec defaults;
   JsonWriter writer;
@@ -205,8 +242,9 @@ std::string spec_to_stored(const TaskSpec& spec) {
   };
   writer.begin('{');
   write_command(writer, spec);
-  if (!spec.env.empty()) writer.member("env", spec.env);
-  if (!spec.cwd.empty()) writer.member("cwd", spec.cwd);
+  if (!spec.env.empty()) write_env(writer, spec.env);
+  if (!spec.cwd.empty()) write_bytes_member(writer, "cwd", spec.cwd);
+  if (spec.umask != defaults.umask) writer.member("umask", format_umask(spec.umask));
   write_stdin(writer, spec);
   if (spec.user_uid) writer.member("user", *spec.user_uid);
   if (!spec.user_was.empty()) writer.member("user_was", spec.user_was);

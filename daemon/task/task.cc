@@ -139,9 +139,27 @@ std::optional<int> parse_priority(std::string_view text) {
   return static_cast<int>(*number);
 }
 
+std::optional<std::uint32_t> parse_umask(std::string_view text) {
+  if (text.empty() || text.size() > 4) return std::nullopt;
+  std::uint32_t umask = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '7') return std::nullopt;
+    umask = umask * 8 + static_cast<std::uint32_t>(c - '0');
+  }
+  return umask <= 0777 ? std::optional(umask) : std::nullopt;
+}
+
+std::string format_umask(std::uint32_t umask) {
+  std::string text = "0000";
+  for (std::size_t i = text.size(); i-- > 0; umask /= 8)
+    text[i] = static_cast<char>('0' + umask % 8);
+  return text;
+}
+
 std::string command_line(const TaskSpec& spec) {
   if (!spec.handler.empty()) return "handler " + spec.handler;
-  if (spec.argv.empty()) return spec.shell;
+  if (spec.argv.empty())
+    return is_valid_utf8(spec.shell) ? spec.shell : "/bin/sh -c " + shell_quote(spec.shell);
   std::string line;
   for (const std::string& arg : spec.argv) {
     if (!line.empty()) line += ' ';

@@ -89,6 +89,8 @@ struct RetryMatch {
   bool operator==(const RetryMatch&) const = default;
 };
 
+inline constexpr std::uint32_t kDefaultUmask = 022;
+
 // What a submit asks for. Never changes while the task runs.
 struct TaskSpec {
   std::string name;  // "" = none; shown instead of the command
@@ -100,6 +102,7 @@ struct TaskSpec {
   std::string payload;            // what the handler is to work on, as compact JSON; "" = null
   std::map<std::string, std::string> env;
   std::string cwd;         // absolute; "" = the user's home
+  std::uint32_t umask = kDefaultUmask;
   std::string stdin_file;  // absolute; opened as the task's user when an attempt starts
   std::string stdin_text;  // at most one of the two is set; neither: it reads nothing
   std::optional<std::uint32_t> user_uid;  // run as this uid; empty = the submitter
@@ -238,8 +241,12 @@ std::optional<OnBadResult> parse_on_bad_result(std::string_view);
 // "low" -10, "normal" 0, "high" 10, "urgent" 100, or a decimal 32-bit number.
 std::optional<int> parse_priority(std::string_view);
 
+// A umask as people write it: 1 to 4 octal digits, up to 0777. Comes back with four.
+std::optional<std::uint32_t> parse_umask(std::string_view);
+std::string format_umask(std::uint32_t umask);
+
 // The command as one line a person could type: the quoted argv, or the shell text; or "handler
-// NAME".
+// NAME". Valid UTF-8, whatever bytes the command holds.
 std::string command_line(const TaskSpec&);
 
 }  // namespace taskd

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 
@@ -278,7 +279,6 @@ TEST_CASE("wrong ways to submit many are refused with a sentence") {
       {{"--from", "-", "--each-line", "-", "--", "x"}, 64, "either --from or --each-line"},
       {{"--each-line", "-"}, 64, "write it after --"},
       {{"--each-line", "-", "--shell", "x"}, 64, "write it after --"},
-      {{"--from", "-", "--wait"}, 64, "--wait is for one task"},
       {{"--from", "-", "--idempotency-key", "a b"}, 64, "--idempotency-key takes"},
   };
   for (const Case& c : cases) {
@@ -312,4 +312,64 @@ TEST_CASE("a terminal sees how far a bulk submit has come") {
   CHECK(contains(shown, "[####"));
   CHECK(contains(shown, " %  0 tasks"));
   CHECK(contains(shown, "\x1b[Ktaskctl: submitted 1,500 tasks"));
+}
+
+TEST_CASE("submit --wait of many waits for all of them, and tells of those that failed") {
+  const TestDaemon daemon;
+  write_text(daemon.dir() / "codes", "0\n3\n0\n");
+  const RunResult mixed = daemon.ctl({"submit", "--wait", "--quiet", "--each-line",
+                                      daemon.dir() / "codes", "--", "sh", "-c", "exit {}"});
+  CHECK(mixed.exit_code == 1);
+  CHECK(mixed.out == "1\n2\n3\n");
+  CHECK(contains(mixed.err, "task 2 failed"));
+  for (const char* id : {"1", "2", "3"}) CHECK(daemon.show(id).contains("ended_at"));
+  const RunResult good = daemon.ctl(
+      {"submit", "--wait", "--json", "--from", "-"},
+      {.input =
+           "{\"argv\":[\"true\"]}\n{\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":3}}\n"});
+  CHECK(good.exit_code == 0);
+  CHECK(std::count(good.out.begin(), good.out.end(), '\n') == 4);
+  CHECK(contains(good.out, "\"state\":\"succeeded\""));
+  CHECK_FALSE(contains(good.out, "\"state\":\"queued\""));
+}
+
+TEST_CASE("with --wait-for-room more lines than the queue ever holds go in as it empties") {
+  const TestDaemon daemon({.workers = 2, .config = "[queues.tiny]\ncapacity = 3\n"});
+  const std::string file = daemon.dir() / "tasks";
+  write_text(file, echo_lines(1, 50));
+  const std::vector<std::string> command = {"submit", "--from", file, "-q", "tiny"};
+  const RunResult refused = daemon.ctl(command);
+  CHECK(refused.exit_code == 65);
+  CHECK(contains(refused.err, "takes at most 3 waiting tasks"));
+  std::vector<std::string> patient = command;
+  patient.insert(patient.end(), {"--wait-for-room", "10m"});
+  const RunResult all = daemon.ctl(patient);
+  CHECK_MESSAGE(all.exit_code == 0, all.err);
+  CHECK(std::count(all.out.begin(), all.out.end(), '\n') == 50);
+  // Nothing comes twice: not by the same command, nor with room for all at once, nor without
+  // waiting.
+  REQUIRE(daemon.ctl({"wait", "--all"}).exit_code == 0);
+  CHECK(contains(daemon.ctl(patient).err, "50 tasks were there already"));
+  REQUIRE(daemon.ctl({"queue", "set", "tiny", "--capacity", "1000"}).exit_code == 0);
+  CHECK(contains(daemon.ctl(command).err, "50 tasks were there already"));
+  CHECK(daemon.ctl_json({"list", "--all"}).at("tasks").size() == 50);
+}
+
+TEST_CASE("a parted chunk that was interrupted goes on where it stopped, also with more room") {
+  const TestDaemon daemon({.workers = 1, .config = "[queues.tiny]\ncapacity = 10\n"});
+  const std::string file = daemon.dir() / "tasks";
+  write_text(file, echo_lines(1, 40));
+  pause(daemon, "tiny");
+  Child waiting({taskctl_path(), "submit", "--from", file, "-q", "tiny", "--wait-for-room", "10m"},
+                {.env = {{"TASKD_SOCKET", daemon.socket()}}});
+  waiting.wait_for_output("waiting for room");
+  waiting.kill(SIGINT);
+  CHECK(waiting.wait().exit_code == 130);
+  const long before = queued(daemon, "tiny");
+  CHECK(before > 0);
+  CHECK(before < 40);
+  REQUIRE(daemon.ctl({"queue", "set", "tiny", "--capacity", "1000"}).exit_code == 0);
+  CHECK(daemon.ctl({"submit", "--from", file, "-q", "tiny", "--wait-for-room", "10m"}).exit_code ==
+        0);
+  CHECK(queued(daemon, "tiny") == 40);
 }

@@ -322,3 +322,28 @@ TEST_CASE("starts that fail alike are told once, and go well once they can") {
   REQUIRE(told != std::string::npos);
   CHECK(log.find("could not be started", told + 1) == std::string::npos);
 }
+
+TEST_CASE("a path on the command line or in the environment may begin at the present folder") {
+  const TempDir dir;
+  const auto settings = [&](const std::string& line) {
+    return run({"sh", "-c", "cd " + dir.path() + " && " + line});
+  };
+  const RunResult flags =
+      settings(taskd_path() + " --state-dir state --socket run/sock --check-config");
+  CHECK(contains(flags.out, "state_dir = \"" + dir.path() + "/state\""));
+  CHECK(contains(flags.out, "socket = \"" + dir.path() + "/run/sock\""));
+  CHECK(contains(settings("TASKD_STATE_DIR=./state " + taskd_path() + " --check-config").out,
+                 "state_dir = \"" + dir.path() + "/./state\""));
+  write_text(dir / "taskd.toml", "state_dir = \"state\"\n");
+  const RunResult file = settings(taskd_path() + " --config taskd.toml --check-config");
+  CHECK(file.exit_code == 78);
+  CHECK(contains(file.err, "expected an absolute path"));
+  CHECK(settings(taskd_path() + " --state-dir '' --check-config").exit_code == 64);
+}
+
+TEST_CASE("unknown arguments are named in the order in which they were given") {
+  const RunResult result = run({taskd_path(), "first", "--second", "third"});
+  CHECK(result.exit_code == 64);
+  CHECK(contains(result.err, "unknown arguments: first --second third"));
+  CHECK(contains(run({taskd_path(), "--nope"}).err, "unknown argument: --nope"));
+}

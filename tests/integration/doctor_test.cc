@@ -1,10 +1,13 @@
 #include <doctest/doctest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
 
 #include "tests/support/daemon.h"
+#include "tests/support/users.h"
 
 using namespace taskd::test;
 
@@ -106,6 +109,29 @@ TEST_CASE("a path that is not a socket is said to be none") {
   };
   CHECK(message(dir.path()).find("it is a folder, not a socket") != std::string::npos);
   CHECK(message(dir / "file").find("it is an ordinary file, not a socket") != std::string::npos);
+}
+
+TEST_CASE("who may not use the socket is told what would let them in") {
+  if (!can_make_users()) return;
+  const SystemUsers users(1);
+  const TestDaemon daemon({.for_all_users = true});
+  const auto as_user = [&](const char* verb) {
+    return users.run(users[0], {taskctl_path(), verb}, daemon.with_socket());
+  };
+  const auto both_say = [&](const std::string& advice) {
+    CAPTURE(advice);
+    const RunResult list = as_user("list");
+    CHECK(list.exit_code == 77);
+    CHECK(contains(list.err, advice));
+    CHECK(contains(as_user("doctor").out, advice));
+  };
+  REQUIRE(::chmod(daemon.socket().c_str(), 0660) == 0);
+  both_say("it is for root alone");  // nobody joins root's group
+  REQUIRE(::chown(daemon.socket().c_str(), 0, 1) == 0);
+  both_say("become a member of the group ");
+  const std::string folder = daemon.socket().substr(0, daemon.socket().rfind('/'));
+  REQUIRE(::chmod(folder.c_str(), 0700) == 0);
+  both_say("its folder is closed to you");
 }
 
 TEST_CASE("doctor and every other verb say how to start a daemon when there is none") {

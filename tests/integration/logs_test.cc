@@ -15,6 +15,75 @@ TEST_CASE("logs keeps the two streams apart") {
   CHECK(daemon.ctl({"logs", id, "--stdout"}).err.empty());
 }
 
+TEST_CASE("logs keeps the order in which the streams were written") {
+  const TestDaemon daemon;
+  // Each waits until the one before is kept.
+  const std::string id =
+      daemon.submit({"--shell",
+                     "f() { while [ $(taskctl logs $TASKD_TASK_ID --$1 2>&1 | wc -l) -lt $2 ]; do "
+                     "sleep 0.02; done; }\n"
+                     "PATH=" TASKD_BINARY_DIR ":$PATH\n"
+                     "echo one >&2; f stderr 1; echo two; f stdout 1; echo three; f stdout 2\n"
+                     "echo four >&2; f stderr 2; echo five; f stdout 3; echo six >&2"});
+  CHECK(daemon.wait(id).at("state") == "succeeded");
+  const std::string all = "one\ntwo\nthree\nfour\nfive\nsix\n";
+  const RunResult merged = daemon.ctl({"logs", "--merge", id});
+  CHECK(merged.out == all);
+  CHECK(merged.err.empty());
+  const std::string file = daemon.dir() / "both";
+  CHECK(daemon.ctl({"logs", id}, {.output_file = file}).exit_code == 0);
+  CHECK(read_text(file) == all);
+  CHECK(daemon.ctl({"logs", id}).out == "two\nthree\nfive\n");
+  CHECK(daemon.ctl({"logs", "--merge", "--stderr", id}).exit_code == 64);
+}
+
+TEST_CASE(
+    "many changes between the streams lose no byte of either, whatever is kept of the order") {
+  const TestDaemon daemon({.config = "output_cap = \"256KiB\"\n"});
+  const std::string id = daemon.submit(
+      {"--shell", "i=0; while [ $i -lt 3000 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done"});
+  CHECK(daemon.wait(id).at("state") == "succeeded");
+  std::string out, err;
+  for (int i = 0; i < 3000; ++i) {
+    out += "o" + std::to_string(i) + "\n";
+    err += "e" + std::to_string(i) + "\n";
+  }
+  const RunResult both = daemon.ctl({"logs", id});
+  CHECK(both.out == out);
+  CHECK(both.err == err);
+  CHECK(daemon.ctl({"logs", "--merge", id}).out.size() == out.size() + err.size());
+
+  // Over its cap a stream loses its middle; the merged output has each piece and the marker once.
+  const std::string large =
+      daemon.submit({"--shell", "echo first >&2; seq 1 100000; echo last >&2; seq 100001 100100"});
+  daemon.wait(large);
+  const RunResult capped = daemon.ctl({"logs", large});
+  CHECK(capped.out == daemon.ctl({"logs", large, "--stdout"}).out);
+  CHECK(capped.err.starts_with("first\nlast\ntaskctl: "));  // and how much was dropped
+}
+
+TEST_CASE("a task that writes to one stream leaves no record of an order") {
+  const TestDaemon daemon;
+  const std::string id = daemon.submit({"--shell", "seq 1 1000"});
+  daemon.wait(id);
+  CHECK(run({"find", daemon.state_dir(), "-name", "order*"}).out.empty());
+}
+
+TEST_CASE("on a terminal a line that was rewritten shows its last state, also in the last words") {
+  const TestDaemon daemon;
+  const std::string id = daemon.submit(
+      {"--shell", "printf 'start\\n  1 %%\\r 50 %%\\r100 %%\\ndone\\n' | tee /dev/stderr; exit 1"});
+  daemon.wait(id);
+  Terminal terminal(24, 80);
+  RunOptions options;
+  options.output_file = terminal.path();
+  options.env["TERM"] = "xterm";
+  CHECK(daemon.ctl({"logs", "--stdout", id}, options).exit_code == 0);
+  CHECK(terminal.shown() == "start\n100 %\ndone\n");
+  CHECK(contains(daemon.ctl({"show", id}).out, "    100 %\n"));
+  CHECK(daemon.ctl({"logs", "--stdout", id}).out == "start\n  1 %\r 50 %\r100 %\ndone\n");
+}
+
 TEST_CASE("each attempt keeps its own output, and the latest is shown first") {
   const TestDaemon daemon;
   const std::string id = daemon.submit({"--max-attempts", "2", "--retry-delay", "1ms", "--shell",

@@ -135,8 +135,10 @@ TEST_CASE("a missing program, a missing folder and an unreadable file each say w
   REQUIRE(::chmod((daemon.dir() / "windows").c_str(), 0755) == 0);
   const RunResult windows = daemon.ctl({"run", "--", daemon.dir() / "windows"});
   CHECK(windows.exit_code == 127);
-  CHECK(contains(windows.err, "Interpreter /bin/sh"));
-  CHECK(contains(windows.err, "CR LF"));
+  CHECK(contains(windows.err, "Interpreter /bin/sh\\r of " + (daemon.dir() / "windows") +
+                                  " does not exist: its lines end with CR LF"));
+  CHECK(contains(daemon.ctl({"why", "last"}).out, "Interpreter /bin/sh\\r of "));
+  CHECK(contains(daemon.ctl({"list"}).out, "Interpreter /bin/sh\\r of "));
   write_text(daemon.dir() / "script", "echo hi\n");
   task = daemon.wait(daemon.submit({"--", daemon.dir() / "script"}));
   CHECK(task.at("reason") == "spawn");
@@ -183,7 +185,7 @@ TEST_CASE("wrong submits are refused with a sentence that names what is wrong, a
       {{"--cwd", std::string(5000, 'a'), "--", "true"}, 65, "cwd"},
       {{"--no-such-flag", "--", "true"}, 64, "no-such-flag"},
       {{"--shell", "true", "--", "true"}, 64, "shell"},
-      {{"--", "printf", "\xff\xfe"}, 65, "UTF-8"},
+      {{"--name", "\xff\xfe", "--", "true"}, 65, "UTF-8"},
       {{"--at", "2026-02-31 10:00", "--", "true"}, 64, "at"},
   };
   for (const Case& c : cases) {

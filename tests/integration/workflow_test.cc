@@ -243,7 +243,8 @@ TEST_CASE("workflow list goes on over pages up to its limit and says when there 
   const nlohmann::json two = daemon.ctl_json({"workflow", "list", "-n", "2"});
   CHECK(ids(two) == std::vector{3, 2});
   CHECK(two.at("next_cursor").is_string());
-  CHECK(contains(daemon.ctl({"workflow", "list", "-n", "2"}).err, "these are 2; there are more"));
+  CHECK(contains(daemon.ctl({"workflow", "list", "-n", "2"}).err,
+                 "showing 2; --limit N shows more, --all shows all"));
   CHECK(daemon.ctl({"workflow", "list", "-n", "3"}).err.empty());
   CHECK(daemon.ctl({"workflow", "list", "-n", "0"}).exit_code == 64);
   CHECK(daemon.ctl({"workflow", "list", "-n", "2", "--all"}).exit_code == 64);

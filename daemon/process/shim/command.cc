@@ -214,7 +214,7 @@ int open_stdin(const char* path) {
   if (::chdir(spec.cwd) != 0) {
     fail(report, "chdir", errno, say("Folder", spec.cwd, "entered", errno));
   }
-  ::umask(022);
+  ::umask(spec.header.umask);
   sigset_t none;
   sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) fail(report, "sigprocmask");

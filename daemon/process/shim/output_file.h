@@ -23,6 +23,9 @@ class OutputFile {
   // once there is room again, and the gap shows in the segments' names.
   void append(const char* data, std::size_t bytes);
 
+  // Of the next byte in the command's own stream.
+  std::int64_t offset() const { return offset_; }
+
   // errno of the first write that failed; 0 = nothing was lost.
   int error() const { return error_; }
   // How many bytes of the stream are not kept.

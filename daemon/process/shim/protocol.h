@@ -70,6 +70,11 @@ inline constexpr std::string_view kStoppedFromOutside = "outside";
 inline constexpr std::string_view kStoppedByItself = "own_tree";
 inline constexpr std::string_view kStoppedByUnknown = "unknown";
 inline constexpr std::string_view kPlannedStopMark = "planned_stop\n";
+// The order of the two streams (output_order.h): records of this size, a letter ('o' for stdout, 'e'
+// for stderr), 14 hex digits and a newline. Of more than fit into the cap the first half and the
+// last quarter are kept; both are whole records.
+inline constexpr std::size_t kOrderRecordBytes = 16;
+inline constexpr std::int64_t kOrderCapBytes = 1 << 20;
 
 // What a task reads on stdin, when its submit brought the text along: a file in the attempt's
 // folder.
@@ -103,7 +108,7 @@ inline constexpr const char* kStalledStep = "progress";  // in the status, with 
 // Stdin is a path, which is opened as the task's user, or a name in the attempt's folder, which the
 // shim opens as who it is, or empty: /dev/null. The result pipe is a path or such a name, too.
 inline constexpr std::uint32_t kSpecMagic = 0x54534b44;
-inline constexpr std::uint32_t kSpecVersion = 3;
+inline constexpr std::uint32_t kSpecVersion = 4;
 inline constexpr std::size_t kMaxSpecBytes = 4 << 20;
 inline constexpr std::uint32_t kMaxSpecStrings = 4096;  // of argv, and of env
 inline constexpr std::uint32_t kMaxSpecGroups = 65536;  // the kernel's NGROUPS_MAX
@@ -118,14 +123,16 @@ struct SpecHeader {
   std::uint32_t switch_user;  // 1: take uid, gid and groups; 0: stay who the shim is
   std::uint32_t uid;
   std::uint32_t gid;
+  std::uint32_t umask;
   std::uint32_t reset_oom_score;  // 1: the daemon is shielded from the OOM killer, its jobs are not
+  std::uint32_t unused;  // what follows is aligned to 8 bytes
   std::int64_t task;
   std::int64_t attempt;
   std::int64_t timeout_ms;  // 0 = none
   std::int64_t grace_ms;
   std::int64_t output_cap_bytes;  // of each stream
 };
-static_assert(sizeof(SpecHeader) == 80);
+static_assert(sizeof(SpecHeader) == 88);
 
 constexpr std::array<std::uint32_t, 256> make_crc_table() {
   std::array<std::uint32_t, 256> table{};

@@ -68,7 +68,8 @@ timespec to_timespec(std::int64_t ms) {
 Supervisor::Supervisor(const Spec& spec)
     : spec_(spec),
       out_(kFolderFd, "stdout", spec.header.output_cap_bytes),
-      err_(kFolderFd, "stderr", spec.header.output_cap_bytes) {}
+      err_(kFolderFd, "stderr", spec.header.output_cap_bytes),
+      order_(kFolderFd) {}
 
 End Supervisor::run() {
   if (is_stop_pending()) {
@@ -230,6 +231,7 @@ void Supervisor::pump(pollfd& slot, Fd& pipe, OutputFile& file) {
   if (slot.revents == 0) return;
   const ssize_t n = (slot.revents & POLLIN) != 0 ? ::read(pipe.get(), buffer, sizeof buffer) : 0;
   if (n > 0) {
+    order_.note(&file == &out_ ? 'o' : 'e', file.offset());
     file.append(buffer, static_cast<std::size_t>(n));
   } else {
     pipe.reset();

@@ -12,6 +12,7 @@
 #include "daemon/process/shim/cgroup.h"
 #include "daemon/process/shim/command.h"
 #include "daemon/process/shim/output_file.h"
+#include "daemon/process/shim/output_order.h"
 #include "daemon/process/shim/result.h"
 #include "daemon/process/shim/status.h"
 
@@ -53,6 +54,7 @@ class Supervisor {
   OutputFile err_;
   Result result_;
   Stopper stopper_;
+  OutputOrder order_;
   Phase phase_ = Phase::running;
   std::string_view stop_outcome_;  // why it was stopped; empty: it ended by itself
   const char* stop_step_ = "";     // more about that

@@ -138,8 +138,9 @@ TEST_CASE("a daemon for handlers only refuses commands, whichever way they come"
   CHECK(api.send("POST", "/v1/schedules/s/trigger", json::object()).status == 201);
   const TaskId id = api.submit(R"({"handler":"mail","hold":true})");
   const std::string target = "/v1/tasks/" + std::to_string(id);
-  for (const json& patch : {shell, json{{"argv", {"true"}}}, json{{"env", {{"LD_PRELOAD", "x"}}}},
-                            json{{"cwd", "/"}}, json{{"stdin", {{"text", "x"}}}}})
+  for (const json& patch :
+       {shell, json{{"argv", {"true"}}}, json{{"env", {{"LD_PRELOAD", "x"}}}}, json{{"cwd", "/"}},
+        json{{"umask", "0077"}}, json{{"stdin", {{"text", "x"}}}}})
     check(api.send("PATCH", target, patch));
   CHECK(api.send("PATCH", target, {{"priority", 3}}).status == 200);
   CHECK(api.send("PATCH", target, {{"handler", "tidy"}}).status == 200);

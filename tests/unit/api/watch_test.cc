@@ -100,6 +100,20 @@ TEST_CASE("following an ended attempt gives all of it at once") {
   CHECK(api.ask(get(task(id, "/logs?follow=true&tail=7"))).body == "199999\n");
 }
 
+TEST_CASE("following an attempt with a high number ends with it, as any other") {
+  ApiFixture api;
+  const TaskId id = api.submit();
+  for (int attempt = 1; attempt <= 1002; ++attempt) {
+    api.finish(api.claim(), 1);
+    REQUIRE(api.ask(post(task(id, "/retry"), "{}")).status == 200);
+  }
+  for (const char* number : {"1001", "1002"}) {
+    const Response answer = api.ask(get(task(id, "/logs?follow=true&attempt=") + number));
+    CHECK(answer.status == 200);
+    CHECK(answer.complete);
+  }
+}
+
 TEST_CASE("a stream to HTTP/1.0 ends with the connection") {
   const ApiFixture api;
   const TaskId id = api.submit();

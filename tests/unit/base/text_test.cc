@@ -226,5 +226,21 @@ TEST_CASE("bytes become lower-case hex") {
   CHECK(to_hex(std::string_view("\x00\x7F\xFF", 3)) == "007fff");
 }
 
+TEST_CASE("json with unseen characters escaped means the same") {
+  CHECK(escape_json("{\"a\":\"plain \xC3\xA4\"}") == "{\"a\":\"plain \xC3\xA4\"}");
+  CHECK(escape_json("\"\x7F\xC2\x9B\xE2\x80\xAE\xF3\xA0\x80\x81\"") ==
+        "\"\\u007f\\u009b\\u202e\\udb40\\udc01\"");
+  CHECK(escape_json("{\n\t\"a\": \"\\n\"\r\n}") == "{\n\t\"a\": \"\\n\"\r\n}");
+}
+
+TEST_CASE("a shell word that cannot be seen is quoted so that it can be typed") {
+  CHECK(shell_quote("two\nlines") == "$'two\\nlines'");
+  CHECK(shell_quote("caf\xe9's \\") == "$'caf\\351\\'s \\\\'");
+  CHECK(shell_quote("\xE2\x80\xAE") == "$'\\342\\200\\256'");
+  CHECK(shell_quote("\x01"
+                    "1") == "$'\\0011'");
+  CHECK(shell_quote("plain words") == "'plain words'");
+}
+
 }  // namespace
 }  // namespace taskd

@@ -94,6 +94,29 @@ TEST_CASE("a table fits every terminal, from one column on") {
   CHECK(lines_of(sample().render(30, Painter(false)))[2] == "1234  failed  a command of qu…");
 }
 
+TEST_CASE(
+    "what says nothing is left out on a terminal, then what can be spared, then names shrink") {
+  Table table({{"ID", true},
+               {"STATE"},
+               {"QUEUE", false, true, 2},
+               {"REASON", false, true, 1},
+               {"PRI", true, false, 3},
+               {"NAME", false, true}});
+  table.add({{"7"}, {"succeeded"}, {"default"}, {""}, {"0"}, {"a name of some length"}});
+  table.add({{"8"}, {"running"}, {"night"}, {""}, {"10"}, {"x"}});
+  const auto titles = [&](std::size_t columns) {
+    return lines_of(table.render(columns, Painter(false)))[0];
+  };
+  CHECK(titles(0) == "ID  STATE      QUEUE    REASON  PRI  NAME");
+  CHECK(titles(80) == "ID  STATE      QUEUE    PRI  NAME");
+  CHECK(titles(40) == "ID  STATE      QUEUE    NAME");
+  CHECK(titles(30) == "ID  STATE      NAME");
+  CHECK(titles(25) == "ID  STATE      NAME");
+  CHECK(lines_of(table.render(25, Painter(false)))[1] == " 7  succeeded  a name of…");
+  CHECK(lines_of(table.render(80, Painter(false)))[1] ==
+        " 7  succeeded  default    0  a name of some length");
+}
+
 TEST_CASE("colours add no width and are always closed") {
   const std::string plain = sample().render(24, Painter(false));
   const std::string painted = sample().render(24, Painter(true));
@@ -130,8 +153,7 @@ TEST_CASE("a job's output keeps its text and its colours, and obeys nothing else
       {"plain\ttext\n", "plain\ttext\n"},
       {"back\\slash", "back\\slash"},
       {"dos\r\nlines\r\n", "dos\nlines\n"},
-      {"over\rwrite", "over\\rwrite"},
-      {"end\r", "end\\r"},
+      {"end\r", "end"},
       {"\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"},
       {"\x1b[38;5;1mred", "\x1b[38;5;1mred\x1b[0m"},
       {"\x1b[2Jclear", "\\x1b[2Jclear"},
@@ -157,6 +179,46 @@ TEST_CASE("a job's output keeps its text and its colours, and obeys nothing else
       CHECK(filtered(in, true, piece) == out);
   }
   CHECK(filtered("\x1b[31mred\x1b[0m\x1b[2J", false, 3) == "red\\x1b[2J");
+}
+
+// What a terminal is left with: carriage returns and erasures obeyed.
+std::string as_left(const std::string& shown) {
+  std::string out;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    if (shown.compare(i, 4, "\r\x1b[K") == 0) {
+      out.resize(out.rfind('\n') + 1);
+      i += 3;
+    } else {
+      out += shown[i];
+    }
+  }
+  return out;
+}
+
+TEST_CASE("of a line that is rewritten the last state stays, however it comes") {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"over\rwrite", "write"},
+      {"\r  5 %\r 50 %\r100 %\r\nnext\r", "100 %\nnext"},
+      {"one\ntwo\rthree\nfour", "one\nthree\nfour"},
+      {"a\r\r\rb\r\r\n", "b\n"},
+      {"frame=1 \xe6\x97\xa5\rframe=2 \xe6\x97\xa5", "frame=2 \xe6\x97\xa5"},
+      {"\x1b[31m1\r2\x1b[0m\r3", "\x1b[0m3"},
+  };
+  for (const auto& [in, out] : cases) {
+    CAPTURE(in);
+    for (std::size_t piece = 1; piece <= in.size(); ++piece) {
+      const std::string left = as_left(filtered(in, true, piece));
+      // Colours that were shown before their line was erased need not come again.
+      CHECK(left.substr(left.starts_with("\x1b[0m") ? 4 : 0) ==
+            out.substr(out.starts_with("\x1b[0m") ? 4 : 0));
+    }
+  }
+  TerminalFilter plain(true, /*erases=*/false);
+  CHECK(plain.feed("1\r2") == "2");
+  CHECK(plain.feed("\r3") == "\n3");
+  CHECK(last_states("a\rb\nc\r\n\rd\r\r\ne") == "b\nc\nd\ne");
+  CHECK(last_states("") == "");
+  CHECK(last_states("\r\n") == "\n");
 }
 
 TEST_CASE("a sequence without end is shown, not waited for") {

@@ -29,11 +29,11 @@ class TempFile {
   std::string path_ = "/tmp/taskctl-lines-XXXXXX";
 };
 
-std::vector<Chunk> chunks_of(const std::string& text,
-                             const std::vector<std::string>& command = {}) {
+std::vector<Chunk> chunks_of(const std::string& text, const std::vector<std::string>& command = {},
+                             LineSource::End end = LineSource::End::line) {
   const TempFile file(text);
   Interrupts interrupts;
-  LineSource source(file.path(), interrupts);
+  LineSource source(file.path(), interrupts, end);
   TaskLines lines(source, command);
   std::vector<Chunk> chunks;
   for (Chunk chunk = lines.next(); !chunk.tasks.empty(); chunk = lines.next())
@@ -81,10 +81,28 @@ TEST_CASE("a line that cannot be sent is named") {
     return std::string();
   };
   CHECK(says("{}\n{", {}).find(":2: not a task in JSON: at byte 1") != std::string::npos);
-  CHECK(says("a\n\xff\n", {"echo"}).find(":2: is not UTF-8") != std::string::npos);
   CHECK(says(std::string("a\0b", 3), {"echo"}).find(":1: holds a NUL") != std::string::npos);
   CHECK(says("x\n" + std::string(1'100'000, 'a'), {"echo"}).find(":2: the line is longer") !=
         std::string::npos);
+}
+
+TEST_CASE("a byte order mark and CR LF are no part of a line") {
+  const std::string mark = "\xEF\xBB\xBF";
+  CHECK(chunks_of(mark + "a\r\nb\rc\r\n" + mark + "d\r", {"echo"}).at(0).tasks ==
+        std::vector<std::string>{R"({"argv":["echo","a"]})", R"({"argv":["echo","b\rc"]})",
+                                 "{\"argv\":[\"echo\",\"" + mark + "d\"]}"});
+  CHECK(chunks_of(mark + "{}\r\n\r\n{}").at(0).lines == std::vector<std::int64_t>{1, 3});
+  CHECK(chunks_of(mark + "\r\n", {"echo"}).empty());
+}
+
+TEST_CASE("lines that end in NUL are taken as they are, whatever bytes they hold") {
+  const auto nul = LineSource::End::nul;
+  const std::string text("a\nb\r\0\0\xEF\xBB\xBF\xff\0last", 15);
+  const Chunk chunk = chunks_of(text, {"echo"}, nul).at(0);
+  CHECK(chunk.tasks == std::vector<std::string>{R"({"argv":["echo","a\nb\r"]})",
+                                                R"({"argv":["echo",{"base64":"77u//w=="}]})",
+                                                R"({"argv":["echo","last"]})"});
+  CHECK(chunk.lines == std::vector<std::int64_t>{1, 3, 4});
 }
 
 TEST_CASE("a digest tells apart where texts end, and goes on after it was read") {

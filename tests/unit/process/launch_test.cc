@@ -153,6 +153,14 @@ TEST_CASE_FIXTURE(Fixture, "a job starts clean: three descriptors, no stdin, no 
   CHECK((std::stoull(text.substr(ignored + 8), nullptr, 16) << 33) == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a command runs under the umask of its task") {
+  Launch launch = shell("umask; touch made; stat -c %a made");
+  launch.spec.cwd = dir.path();
+  launch.spec.umask = 0137;
+  REQUIRE(run(launch).outcome.code == 0);
+  CHECK(out(launch) == "0137\n640\n");
+}
+
 TEST_CASE_FIXTURE(Fixture, "both streams are kept apart and the end of stderr is reported") {
   const Launch launch = shell("echo out; echo err >&2");
   const AttemptEnd end = run(launch);

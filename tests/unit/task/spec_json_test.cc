@@ -69,7 +69,7 @@ TEST_CASE("a command alone is a task with the documented defaults") {
 TEST_CASE("every field arrives") {
   const NewTask task = accepted(json::parse(R"({
     "shell": "a | b", "name": " n\u00e4me ", "queue": "Mail.out_2-x", "priority": -7,
-    "env": {"A": "1", "B": ""}, "cwd": "/tmp", "stdin": {"file": "/in"}, "user": 1000, "labels": {"k": "v", "empty": ""},
+    "env": {"A": "1", "B": ""}, "cwd": "/tmp", "umask": "0027", "stdin": {"file": "/in"}, "user": 1000, "labels": {"k": "v", "empty": ""},
     "run_at": "2026-03-01T12:00:00Z", "hold": true, "timeout_ms": 5, "progress_timeout_ms": 6, "grace_ms": 0,
     "max_attempts": 1000, "backoff": {"kind": "linear", "initial_ms": 1, "max_ms": 2, "jitter": 1},
     "retry_on": [1, 255, "timeout"], "no_retry_on": ["oom", "spawn", "exit", "signal"],
@@ -81,6 +81,7 @@ TEST_CASE("every field arrives") {
   CHECK(spec.priority == -7);
   CHECK(spec.env == std::map<std::string, std::string>{{"A", "1"}, {"B", ""}});
   CHECK(spec.cwd == "/tmp");
+  CHECK(spec.umask == 027);
   CHECK(spec.stdin_file == "/in");
   CHECK(spec.user_uid == 1000u);
   CHECK(spec.labels == std::map<std::string, std::string>{{"empty", ""}, {"k", "v"}});
@@ -206,6 +207,58 @@ TEST_CASE("a working directory is an absolute path") {
                         "/" + std::string(kMaxCwdBytes, 'x')});
 }
 
+TEST_CASE("a umask is a text of octal digits") {
+  check_refused("umask", {"", "8", "0x1", "-1", "+7", " 22", "022 ", "01000", "1777", "00022", 18,
+                          22, true, nullptr});
+  for (const auto& [text, umask] : std::map<std::string, std::uint32_t>{
+           {"0", 0}, {"22", 022}, {"022", 022}, {"0022", 022}, {"777", 0777}, {"0007", 07}}) {
+    CHECK(accepted(with("umask", text)).spec.umask == umask);
+  }
+}
+
+TEST_CASE("an argument may hold any byte but NUL, and reads back as it was") {
+  std::string all;
+  for (int byte = 1; byte < 256; ++byte) all += static_cast<char>(byte);
+  NewTask task = accepted(with("name", ""));
+  task.spec.argv = {"cat", all, "\xff", "plain", "\xC3\xA4"};
+  task.spec.env = {{"A", all}, {"B", "plain"}};
+  task.spec.cwd = "/caf\xe9";
+  task.spec.stdin_file = "/" + all;
+  const json written = to_json(task);
+  CHECK(written.dump().find("\xff") == std::string::npos);  // which a dump refuses anyway
+  CHECK(written["argv"][2] == json{{"base64", "/w=="}});
+  CHECK(written["argv"][4] == "\xC3\xA4");
+  CHECK(accepted(written).spec == task.spec);
+  CHECK(is_valid_utf8(command_line(task.spec)));
+
+  NewTask shell = accepted({{"shell", {{"base64", "ZWNobyD/"}}}});
+  CHECK(shell.spec.shell == "echo \xff");
+  CHECK(accepted(to_json(shell)).spec == shell.spec);
+  CHECK(command_line(shell.spec) == "/bin/sh -c $'echo \\377'");
+}
+
+TEST_CASE("bytes are a string or base64, and nothing else") {
+  const json wrong[] = {json::object(),
+                        {{"base64", "Zg"}},
+                        {{"base64", 1}},
+                        {{"base64", "AA=="}},  // NUL
+                        {{"base65", "Zg=="}},
+                        {{"base64", "Zg=="}, {"more", 1}},
+                        json::array(),
+                        1,
+                        nullptr};
+  for (const json& value : wrong) {
+    CAPTURE(value);
+    CHECK(refused({{"argv", {"x", value}}}).at(0).pointer == "#/argv/1");
+    CHECK(refused({{"shell", value}}).at(0).pointer == "#/shell");
+    CHECK(refused_field("env", {{"A", value}}).pointer == "#/env/A");
+    CHECK(refused_field("cwd", value).pointer == "#/cwd");
+  }
+  CHECK(refused_field("argv", json::array({json{{"base64", ""}}})).pointer == "#/argv/0");
+  CHECK(refused_field("cwd", {{"base64", "dG1w"}}).pointer == "#/cwd");  // "tmp": not absolute
+  CHECK(refused_field("name", {{"base64", "Zg=="}}).pointer == "#/name");
+}
+
 TEST_CASE("a user is a name or a uid") {
   check_refused("user", {"", "a\nb", -1, 4'294'967'295, 1.0, true, nullptr});
   CHECK(accepted(with("user", 0)).spec.user_uid == 0u);
@@ -300,6 +353,7 @@ NewTask rich_task() {
   spec.argv = {"a", "quote\" back\\slash\nline\ttab\x01 \x7F", "", "\xC3\xA4\xF0\x9F\x98\x80"};
   spec.env = {{"A", "1"}, {"B \"", "x\\"}};
   spec.cwd = "/tmp";
+  spec.umask = 07;
   spec.stdin_text = "a \"line\"\n";
   spec.user_uid = 4'294'967'294;
   spec.labels = {{"k", "v"}};

@@ -22,11 +22,26 @@ TEST_CASE("the stored form holds only what differs from the defaults") {
 }
 
 TEST_CASE("a stored form that nobody wrote is an error") {
-  for (const char* text :
-       {"", "[]", "{", R"({"argv":1})", R"({"argv":[1]})", R"({"nonsense":1})", R"({"name":"x"})",
-        R"({"max_attempts":5000000000})", R"({"timeout_ms":1.5})", R"({"user":-1})",
-        R"({"env":{"A":1}})", R"({"on_lost":"x"})", R"({"on_bad_result":"x"})",
-        R"({"retry_on":["x"]})", R"({"backoff":{"jitter":"x"}})", "{\"cwd\":\"\xFF\"}"}) {
+  for (const char* text : {"",
+                           "[]",
+                           "{",
+                           R"({"argv":1})",
+                           R"({"argv":[1]})",
+                           R"({"nonsense":1})",
+                           R"({"name":"x"})",
+                           R"({"max_attempts":5000000000})",
+                           R"({"timeout_ms":1.5})",
+                           R"({"user":-1})",
+                           R"({"env":{"A":1}})",
+                           R"({"on_lost":"x"})",
+                           R"({"on_bad_result":"x"})",
+                           R"({"retry_on":["x"]})",
+                           R"({"backoff":{"jitter":"x"}})",
+                           "{\"cwd\":\"\xFF\"}",
+                           R"({"umask":18})",
+                           R"({"umask":"9"})",
+                           R"({"argv":[{"base64":"?"}]})",
+                           R"({"cwd":{}})"}) {
     CAPTURE(text);
     TaskSpec spec;
     CHECK_THROWS_AS(spec_from_stored(text, spec), std::runtime_error);

@@ -56,8 +56,8 @@ TEST_CASE("defaults are looked at as a submit is, and not everything can be one"
         "unknown field; did you mean \"timeout_ms\"?");
   CHECK(wrong(DefaultsOf::queue, json::array()).detail == "must be an object");
   for (const char* field :
-       {"argv", "shell", "handler", "payload", "name", "env", "cwd", "stdin", "user", "delay_ms",
-        "run_at", "hold", "array", "unique", "depends_on"}) {
+       {"argv", "shell", "handler", "payload", "name", "env", "cwd", "umask", "stdin", "user",
+        "delay_ms", "run_at", "hold", "array", "unique", "depends_on"}) {
     CAPTURE(field);
     CHECK(wrong(DefaultsOf::queue, {{field, "x"}}).detail == "cannot be a default of a queue");
     CHECK(wrong(DefaultsOf::handler, {{field, "x"}}).detail == "cannot be a default of a handler");
