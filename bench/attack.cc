@@ -2,8 +2,9 @@
 //   victim SOCKET KEY SECONDS   a user of moderate wishes: one connection, a submit and a healthz
 //   in
 //                               turn. Prints KEY.submit.p50, .p99, .max and the same of KEY.healthz
-//                               in ms, and KEY.failed, how often it lost its connection or was
-//                               refused
+//                               in ms, KEY.failed, how often it lost its connection or was refused,
+//                               and KEY.writer.p999 and .max: the processor time in ms that
+//                               transactions have taken since the start (0 of the dummy)
 //   attack SOCKET KIND          loads the server until it is killed; prints "ready" first
 //   dummy SOCKET                a server that reads whole requests and answers them alike, and that
 //                               syncs a small file for each small submit: what the same load costs
@@ -18,6 +19,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <thread>
 
 #include "bench/connection.h"
@@ -28,6 +30,7 @@ namespace taskd::bench {
 namespace {
 
 constexpr std::size_t kMiB = 1 << 20;
+constexpr int kSparingMs = 200;
 
 // --- the victim --------------------------------------------------------------------------------
 class Victim {
@@ -54,6 +57,20 @@ class Victim {
   int failed_ = 0;
 };
 
+// The number after `key` in JSON text; 0 when the key is missing.
+double number_after(std::string_view json, std::string_view key) {
+  const std::size_t at = json.find(key);
+  return at == json.npos ? 0 : std::strtod(json.data() + at + key.size(), nullptr);
+}
+
+void print_writer(const std::string& socket, const std::string& key) {
+  const std::string stats = Connection(socket).ask("GET", "/v1/stats", "", 200);
+  const std::string_view writer = std::string_view(stats).substr(
+      std::min(stats.find("\"cpu_us\""), stats.size()));
+  print(key + ".writer.p999", number_after(writer, "\"p999\":") / 1e3);
+  print(key + ".writer.max", number_after(writer, "\"max\":") / 1e3);
+}
+
 void measure(const std::string& socket, const std::string& key, double seconds) {
   Victim victim(socket);
   std::vector<std::int64_t> submits;
@@ -70,33 +87,42 @@ void measure(const std::string& socket, const std::string& key, double seconds) 
   print_latency(key + ".healthz", healthz);
   print(key + ".healthz.max", percentile_ms(healthz, 1));
   print(key + ".failed", victim.failed());
+  print_writer(socket, key);
 }
 
 // --- the attackers -----------------------------------------------------------------------------
-// Asks again and again, whatever is answered.
-void ask_for_ever(const std::string& socket, const std::string& request) {
+// Does this again and again, whatever comes of it.
+using Act = std::function<void(Connection&)>;
+void act_for_ever(const std::string& socket, const Act& act) {
   for (;;) {
     try {
       Connection connection(socket);
-      for (;;) {
-        connection.send(request);
-        while (!connection.receive(200)) {
-        }
-      }
+      for (;;) act(connection);
     } catch (const std::exception&) {
       pause_ms(5);  // refused, or cut off
     }
   }
 }
 
-void load(const std::string& socket, int clients, const std::string& request) {
+void load(const std::string& socket, int clients, const Act& act) {
   std::vector<std::thread> threads;
   for (int i = 0; i < clients; ++i) {
-    threads.emplace_back([=] { ask_for_ever(socket, request); });
+    threads.emplace_back([=] { act_for_ever(socket, act); });
   }
   std::puts("ready");
   std::fflush(stdout);
   for (std::thread& thread : threads) thread.join();
+}
+
+// `pause` spares the disk, where each request is to be stored.
+Act asking(const std::string& method, const std::string& target, const std::string& body,
+           int status = 200, int pause = 0) {
+  return [request = http_request(method, target, body), status, pause](Connection& connection) {
+    connection.send(request);
+    while (!connection.receive(status)) {
+    }
+    if (pause > 0) pause_ms(pause);
+  };
 }
 
 // Holds connections that have said this and take no answer; those that are closed come again.
@@ -130,6 +156,12 @@ std::string fat_task(std::size_t bytes) {
   return task + R"(],"hold":true,"cwd":"/"})";
 }
 
+std::string group_of(int steps) {
+  std::string body = R"({"group":[{"argv":["true"],"hold":true,"cwd":"/"})";
+  for (int i = 1; i < steps; ++i) body += R"(,{"argv":["true"],"hold":true,"cwd":"/"})";
+  return body + "]";
+}
+
 void prepare(Connection& connection, std::string_view target, const std::string& body,
              std::string_view method = "POST") {
   connection.ask(method, target, body, 201);
@@ -154,22 +186,46 @@ void attack(const std::string& socket, const std::string& kind) {
   if (kind == "large-bodies") {
     std::string body = R"({"x":[{})";
     while (body.size() < kMiB - 8) body += ",{}";
-    return load(socket, 32, http_request("POST", "/v1/tasks", body + "]}"));
+    return load(socket, 32, asking("POST", "/v1/tasks", body + "]}"));
   }
   if (kind == "slow-readers") {
     for (int i = 0; i < 20; ++i) prepare(connection, "/v1/tasks", fat_task(40'000));
     return hold(socket, 200, http_request("GET", "/v1/tasks?limit=20", ""));
   }
   if (kind == "workflows") {
-    std::string body = R"({"group":[{"argv":["true"],"hold":true,"cwd":"/"})";
-    for (int i = 1; i < 3000; ++i) body += R"(,{"argv":["true"],"hold":true,"cwd":"/"})";
-    prepare(connection, "/v1/workflows", body + "]}");
-    return load(socket, 40, http_request("GET", "/v1/workflows/1", ""));
+    prepare(connection, "/v1/workflows", group_of(3000) + "}");
+    return load(socket, 40, asking("GET", "/v1/workflows/1", ""));
   }
-  if (kind == "dry-runs") {
+  if (kind == "dry-runs" || kind == "verbs") {
     for (int i = 0; i < 151; ++i) prepare(connection, "/v1/tasks", fat_task(800'000));
-    const std::string body = R"({"dry_run":true,"ids":[)" + ids_up_to(151) + "]}";
-    return load(socket, 24, http_request("POST", "/v1/tasks:cancel", body));
+    const std::string ids = R"("ids":[)" + ids_up_to(151) + "]}";
+    if (kind == "dry-runs") {
+      return load(socket, 24, asking("POST", "/v1/tasks:cancel", R"({"dry_run":true,)" + ids));
+    }
+    return load(socket, 24, [ids](Connection& own) {
+      own.ask("POST", "/v1/tasks:release", "{" + ids, 200);
+      own.ask("POST", "/v1/tasks:hold", "{" + ids, 200);
+    });
+  }
+  if (kind == "likes") {
+    prepare(connection, "/v1/tasks", fat_task(800'000));
+    std::string body = R"({"tasks":[{"like":1,"hold":true})";
+    for (int i = 1; i < 35; ++i) body += R"(,{"like":1,"hold":true})";
+    return load(socket, 4, asking("POST", "/v1/tasks", body + "]}", 201, kSparingMs));
+  }
+  if (kind == "arrays") {
+    std::string body = fat_task(800'000);
+    body.back() = ',';
+    body += R"("array":{"first":1,"last":400}})";
+    return load(socket, 4, asking("POST", "/v1/tasks", body, 201, kSparingMs));
+  }
+  if (kind == "groups") {
+    const std::string body = group_of(9999) + R"(,"then":{"argv":["true"],"cwd":"/"}})";
+    return load(socket, 1, [body](Connection& own) {
+      const std::string made = own.ask("POST", "/v1/workflows", body, 201);
+      const auto id = static_cast<long>(number_after(made, "\"id\":"));
+      own.ask("POST", "/v1/workflows/" + std::to_string(id) + "/cancel", "{}", 200);
+    });
   }
   if (kind == "schedules") {
     for (int i = 0; i < 100; ++i) {
@@ -178,7 +234,7 @@ void attack(const std::string& socket, const std::string& kind) {
       const std::string spec = task.substr(0, task.find(R"(,"hold")")) + "}";
       prepare(connection, name, R"({"every_ms":86400000,"task":)" + spec + "}", "PUT");
     }
-    return load(socket, 8, http_request("GET", "/v1/schedules", ""));
+    return load(socket, 8, asking("GET", "/v1/schedules", ""));
   }
   if (kind == "connections") return hold(socket, 3000, "");
   throw std::invalid_argument("no such attack: " + kind);
@@ -212,10 +268,11 @@ void answer_dummy(UniqueFd fd, int file) {
       if (is_submit) {
         if (::pwrite(file, filler.data(), filler.size(), 0) < 0 || ::fdatasync(file) != 0) return;
       }
-      const bool is_made = head.starts_with("POST") || head.starts_with("PUT");
+      const bool is_made = head.starts_with("POST /v1/tasks ") ||
+                           head.starts_with("POST /v1/workflows ") || head.starts_with("PUT");
       const std::string answer =
           std::string("HTTP/1.1 ") +
-          (is_made && head.find(":cancel") == head.npos ? "201 Created" : "200 OK") +
+          (is_made ? "201 Created" : "200 OK") +
           "\r\nContent-Length: 9\r\n\r\n{\"id\":1}\n";
       if (::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return;
       continue;

@@ -69,7 +69,7 @@ void Connection::send(std::string_view request) {
 }
 
 bool Connection::receive(int expected_status) {
-  static char buffer[kReadBytes];
+  static thread_local char buffer[kReadBytes];
   const ssize_t n = ::recv(fd(), buffer, sizeof buffer, 0);
   if (n < 0 && errno == EINTR) return false;
   if (n < 0) throw_errno("receive from the daemon");

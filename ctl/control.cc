@@ -33,10 +33,8 @@ std::string unchanged_text(const nlohmann::json& answer) {
 Changed read_changed(const nlohmann::json& answer) {
   Changed changed;
   try {
-    for (const nlohmann::json& item : answer.at("changed")) {
-      ++changed.count;
-      if (item.at("state").get_ref<const std::string&>() == "running") ++changed.stopping;
-    }
+    changed.count = answer.at("count").get<std::size_t>();
+    changed.stopping = answer.at("running").get<std::size_t>();
     changed.unchanged = unchanged_text(answer);
     changed.freed_bytes = answer.value("freed_bytes", std::int64_t{0});
   } catch (const nlohmann::json::exception&) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ctl/failure.h"
+#include "ctl/http.h"
 #include "ctl/outcome.h"
 #include "daemon/api/wire.h"
 #include "daemon/base/text.h"
@@ -102,7 +103,7 @@ class Tree {
 void drop_unneeded(const Client& client, WorkflowId id, std::vector<nlohmann::json>& ended) {
   nlohmann::json answer;
   try {
-    answer = client.get("/v1/workflows/" + std::to_string(id));
+    answer = client.get("/v1/workflows/" + std::to_string(id) + "?limit=1");
   } catch (const Failure& failure) {
     if (failure.exit_code == kExitNoSuchTask) return;  // it was removed since
     throw;
@@ -111,6 +112,23 @@ void drop_unneeded(const Client& client, WorkflowId id, std::vector<nlohmann::js
   std::erase_if(ended, [&](const nlohmann::json& task) {
     return std::binary_search(unneeded.begin(), unneeded.end(), task.at("id").get<TaskId>());
   });
+}
+
+nlohmann::json with_all_tasks(const Client& client, nlohmann::json answer) {
+  try {
+    const std::string target = "/v1/workflows/" + std::to_string(answer.at("id").get<WorkflowId>());
+    while (answer.at("next_cursor").is_string()) {
+      nlohmann::json page =
+          client.get(target + "?cursor=" +
+                     percent_encode(answer.at("next_cursor").get_ref<const std::string&>()));
+      for (nlohmann::json& task : page.at("tasks")) answer.at("tasks").push_back(std::move(task));
+      answer["next_cursor"] = std::move(page.at("next_cursor"));
+    }
+  } catch (const nlohmann::json::exception&) {
+    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+  }
+  answer.erase("next_cursor");
+  return answer;
 }
 
 Workflow read_workflow(const nlohmann::json& answer) {

@@ -14,6 +14,9 @@ namespace taskd::ctl {
 // Or Failure (76).
 Workflow read_workflow(const nlohmann::json& answer);
 
+// The workflow's document with all of its tasks; `answer` has the first page of them.
+nlohmann::json with_all_tasks(const Client& client, nlohmann::json answer);
+
 // Takes out of the answers of wait_for_tasks() those of the workflow that were not needed: nothing
 // has failed with them.
 void drop_unneeded(const Client& client, WorkflowId id, std::vector<nlohmann::json>& ended);

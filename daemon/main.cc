@@ -247,7 +247,8 @@ class Daemon {
     options.ballast_bytes = config.ballast_bytes;
     options.clock = &clock_;
     for (const Hook& hook : config.hooks) options.hooks.push_back({hook.name, hook.on});
-    options.describe_task = [](const Task& task) { return task_to_text(task); };
+    options.describe_task = [](const Task& task) { return task_state_to_text(task); };
+    options.describe_spec = [](const TaskSpec& spec) { return spec_to_text(spec); };
     options.machine = machine_of(config);
     options.on_commit = [this](std::span<const Change> changes) { publish(changes); };
     options.idle_workers = [this](int at_most) {

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "ctl/flag_values.h"
+#include "ctl/http.h"
 #include "ctl/schedule_view.h"
 #include "ctl/selector.h"
 #include "ctl/sub_verbs.h"
@@ -142,6 +144,27 @@ skipped times out. `taskctl schedule preview` shows what that means.)",
 
 // --- looking ------------------------------------------------------------------------------------
 
+// All, page by page, by name.
+std::vector<json> get_schedules(const Client& client, const std::string& query) {
+  std::vector<json> items;
+  try {
+    json next;
+    do {
+      std::string target = "/v1/schedules" + query + (query.empty() ? "?" : "&") + "limit=1000";
+      if (next.is_string()) target += "&cursor=" + percent_encode(next.get<std::string>());
+      json answer = client.get(target);
+      for (json& item : answer.at("schedules")) items.push_back(std::move(item));
+      next = answer.at("next_cursor");
+    } while (next.is_string());
+    std::stable_sort(items.begin(), items.end(), [](const json& a, const json& b) {
+      return a.at("name").get_ref<const std::string&>() < b.at("name").get_ref<const std::string&>();
+    });
+  } catch (const json::exception&) {
+    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+  }
+  return items;
+}
+
 int list_schedules(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS]",
@@ -162,14 +185,13 @@ before had not ended) or refused (the queue took nothing).)",
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Painter paint = make_painter(context, common);
-  json answer = connect(context, common).get("/v1/schedules" + owner.query());
+  std::vector<json> items = get_schedules(connect(context, common), owner.query());
   if (as_json) {
-    print_document(context, std::move(answer));
+    print_document(context, {{"schedules", std::move(items)}, {"next_cursor", nullptr}});
     return kExitOk;
   }
   std::vector<ShownSchedule> schedules;
-  for (const json& item : answer.value("schedules", json::array()))
-    schedules.push_back(read_schedule(item));
+  for (const json& item : items) schedules.push_back(read_schedule(item));
   if (schedules.empty())
     context.say("there are no schedules");
   else

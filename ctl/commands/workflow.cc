@@ -102,12 +102,14 @@ tasks leave out. This folder and environment are theirs.)",
   WorkflowFile file = read_workflow_file(words[0]);
   add_defaults(file.document, options.body_of(options.to_defaults(context)));
   const Client client = connect(context, common);
-  json answer = send_file(client, options, file);
+  json answer = with_all_tasks(client, send_file(client, options, file));
   const Workflow workflow = read_workflow(answer);
   if (!as_json) context.out.line(std::to_string(workflow.id));
   context.out.flush();
   const int code = wait ? wait_for_workflow(context, client, workflow) : kExitOk;
-  if (wait && as_json) answer = client.get("/v1/workflows/" + std::to_string(workflow.id));
+  if (wait && as_json) {
+    answer = with_all_tasks(client, client.get("/v1/workflows/" + std::to_string(workflow.id)));
+  }
   if (as_json) print_document(context, std::move(answer));
   return code;
 }
@@ -124,7 +126,8 @@ of those that it needs and names the others.)",
   Args args("workflow show", kHelp);
   OneWorkflow asked(args);
   if (!args.parse(argv, context.out)) return kExitOk;
-  json answer = connect(context, asked.common).get(asked.path());
+  const Client client = connect(context, asked.common);
+  json answer = with_all_tasks(client, client.get(asked.path()));
   if (asked.as_json)
     print_document(context, std::move(answer));
   else
@@ -224,7 +227,8 @@ int control_workflow(Context& context, const Words& argv, const char* verb, cons
   Args args(std::string("workflow ") + verb, help);
   OneWorkflow asked(args);
   if (!args.parse(argv, context.out)) return kExitOk;
-  json answer = connect(context, asked.common).post(asked.path() + "/" + verb, json::object());
+  const Client client = connect(context, asked.common);
+  json answer = with_all_tasks(client, client.post(asked.path() + "/" + verb, json::object()));
   if (asked.as_json)
     print_document(context, std::move(answer));
   else

@@ -1,6 +1,6 @@
 // How large the tasks of one request may be together, with what defaults give each of them: a body
-// of 1 MiB can ask for ten thousand times as much. What they take is counted as the request's
-// memory as they come. Not thread-safe.
+// of 1 MiB can ask for ten thousand times as much, and they are stored in one transaction. What they
+// take is counted as the request's memory as they come. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ class BatchSize {
   const std::function<void(std::int64_t)> count_;
   std::size_t text_bytes_ = 0;
   std::size_t counted_bytes_ = 0;  // of them
-  std::size_t dependencies_ = 0;
+  std::size_t work_ = 0;           // in rows, about
 };
 
 }  // namespace taskd

@@ -1,5 +1,6 @@
 #include "daemon/api/filter.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -17,6 +18,9 @@ namespace {
 using nlohmann::json;
 
 enum class Place { query, body };
+
+// Of one list: a filter becomes one statement of SQL, which has its limits, too.
+constexpr std::size_t kMaxTerms = kMaxLabels;
 
 constexpr char kWrong[] = "invalid_request";
 
@@ -42,6 +46,9 @@ class FilterReader {
   // A word, or a part of it ("state/0"), is wrong.
   [[noreturn]] void refuse(const std::string& word, const std::string& detail,
                            const std::string& code = kWrong) const;
+  [[noreturn]] void refuse_too_many(const std::string& word) const {
+    refuse(word, "must have at most " + std::to_string(kMaxTerms) + " items");
+  }
 
   const std::string& text(const std::string& word, const json& value) const {
     const auto* found = value.get_ptr<const std::string*>();
@@ -103,17 +110,19 @@ class FilterReader {
     if (!value.is_array()) refuse(word, "must be an array of strings");
     // Of a program whose list came out empty: it does not mean everything.
     if (value.empty()) refuse(word, "must name at least one " + word);
+    if (value.size() > kMaxTerms) refuse_too_many(word);
     std::vector<T> all;
-    for (const json& item : value) {
-      const std::string place = word + "/" + std::to_string(all.size());
-      const auto one = parse(text(place, item));
-      if (!one) refuse(place, "names no " + word + ": " + in_quotes(text(place, item)));
-      all.push_back(*one);
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const std::string place = word + "/" + std::to_string(i);
+      const auto one = parse(text(place, value[i]));
+      if (!one) refuse(place, "names no " + word + ": " + in_quotes(text(place, value[i])));
+      if (std::find(all.begin(), all.end(), *one) == all.end()) all.push_back(*one);
     }
     return all;
   }
   void read_labels(const std::string& word, const json& value) {
     if (!value.is_object()) refuse(word, "must be an object of strings");
+    if (value.size() > kMaxTerms) refuse_too_many(word);
     for (const auto& [name, label] : value.items()) {
       filter_.labels.emplace_back(name, text(word + pointer_step(name), label));
     }

@@ -1,6 +1,8 @@
-// A page of a list, written item by item: {"NAME":[…],"next_cursor":…}. Not thread-safe.
+// A page of a list, written item by item: {"NAME":[…],"next_cursor":…}, with members before the
+// list where it belongs to something. Not thread-safe.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -9,10 +11,14 @@
 
 namespace taskd {
 
+// No answer with a list grows beyond this, but for its last item.
+inline constexpr std::size_t kMaxPageBytes = 8 << 20;
+
 class Page {
  public:
-  explicit Page(std::string_view name) {
+  explicit Page(std::string_view name, const std::function<void(JsonWriter&)>& head = {}) {
     writer_.begin('{');
+    if (head) head(writer_);
     writer_.key(name);
     writer_.begin('[');
   }
@@ -23,7 +29,9 @@ class Page {
     write(writer_, item);
     writer_.end('}');
   }
-  std::size_t size_bytes() const { return writer_.size(); }
+  // An object that is written out already.
+  void add_text(std::string_view object) { writer_.raw(object); }
+  bool is_full() const { return writer_.size() >= kMaxPageBytes; }
   // The cursor is null where the list ends here. Nothing is to be done with the page afterwards.
   Reply finish(const nlohmann::json& next_cursor) {
     writer_.end(']');

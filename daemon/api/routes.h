@@ -5,6 +5,8 @@
 
 namespace taskd {
 
+class Page;
+
 // Finds the route and answers. no_such_path, method_not_allowed; what admit() refuses.
 Reply dispatch(const ApiContext& context, const Call& call);
 // Answers a POST that has an Idempotency-Key: it is done at most once, and repeated is answered as
@@ -80,6 +82,10 @@ Reply show_health(const ApiContext& context, const Call& call);
 [[noreturn]] void invalid_request(const std::string& pointer, const std::string& detail);
 [[noreturn]] void unknown_queue(const std::string& queue, const std::vector<std::string>& pointers);
 [[noreturn]] void wrong_state(std::string_view verb, const WrongState& wrong);
+// Adds to the page up to `limit` tasks of the request, fewer where they are long. The cursor after
+// them, bound to `list`; null at the end.
+nlohmann::json add_tasks(const ApiContext& context, ListRequest request, std::size_t limit,
+                         const std::string& list, Page& page);
 // The ETag of a task: another one once it was edited.
 std::string etag_of(const Task& task);
 // The task that {id} names; it may be `last`. bad_id, no_such_task, names_an_array.
@@ -94,7 +100,8 @@ void read_targets(const ApiContext& context, const nlohmann::json& body, Control
 // Of named ranges and arrays what the verb does not apply to, as [{"state","count"}]. Before it is
 // done.
 nlohmann::json unchanged_of(const ApiContext& context, const ControlRequest& request);
-// What was changed. no_such_task, wrong_state, queue_full.
+// What was changed: the first of it, since a filter may change millions; request.on_commit is told of
+// all. no_such_task, wrong_state, queue_full.
 std::vector<ControlChange> control(const ApiContext& context, const ControlRequest& request);
 // The answer to a dry run. The same.
 Reply preview_reply(const ApiContext& context, const ControlRequest& request);

@@ -73,11 +73,20 @@ void check_verb(const ApiContext& context, const ControlRequest& request) {
     check_commands(context, request.actor, request.ids);
 }
 
-// A removed task's output goes right after the commit. `freed` counts its bytes.
-void remove_files(const ApiContext& context, ControlRequest& request, std::int64_t& freed) {
-  request.on_commit = [&](std::span<const ControlChange> removed) {
-    for (const ControlChange& task : removed) {
-      freed += context.launcher.remove_task(task.id, task.attempts);
+struct Done {
+  std::int64_t count = 0;
+  std::int64_t running = 0;  // of these: they end once their trees are dead
+  std::int64_t freed_bytes = 0;
+};
+
+// Counts what is done. A removed task's output goes right after the commit.
+void watch(const ApiContext& context, ControlRequest& request, Done& done) {
+  request.on_commit = [&, verb = request.verb](std::span<const ControlChange> changed) {
+    for (const ControlChange& task : changed) {
+      ++done.count;
+      done.running += task.state == State::running ? 1 : 0;
+      if (verb != Verb::remove) continue;
+      done.freed_bytes += context.launcher.remove_task(task.id, task.attempts);
     }
   };
 }
@@ -142,10 +151,10 @@ Reply remove_task(const ApiContext& context, const Call& call) {
   request.actor = call.actor;
   request.verb = Verb::remove;
   request.ids = {task_id_of(context, call)};
-  std::int64_t freed = 0;
-  remove_files(context, request, freed);
+  Done done;
+  watch(context, request, done);
   control(context, request);
-  return json_reply(200, {{"id", request.ids.front()}, {"freed_bytes", freed}});
+  return json_reply(200, {{"id", request.ids.front()}, {"freed_bytes", done.freed_bytes}});
 }
 
 template <Verb verb>
@@ -157,15 +166,18 @@ Reply control_tasks(const ApiContext& context, const Call& call) {
   read_targets(context, parse_body(call.body), request);
   check_verb(context, request);
   if (request.dry_run) return preview_reply(context, request);
-  std::int64_t freed = 0;
-  if (verb == Verb::remove) remove_files(context, request, freed);
+  Done done;
+  watch(context, request, done);
   json unchanged = unchanged_of(context, request);
   json changed = json::array();
   for (const ControlChange& change : control(context, request)) {
     changed.push_back({{"id", change.id}, {"state", to_string(change.state)}});
   }
-  json answer = {{"changed", std::move(changed)}, {"unchanged", std::move(unchanged)}};
-  if (verb == Verb::remove) answer["freed_bytes"] = freed;
+  json answer = {{"count", done.count},
+                 {"running", done.running},
+                 {"changed", std::move(changed)},
+                 {"unchanged", std::move(unchanged)}};
+  if (verb == Verb::remove) answer["freed_bytes"] = done.freed_bytes;
   return json_reply(200, answer);
 }
 

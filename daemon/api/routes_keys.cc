@@ -46,15 +46,12 @@ Reply list_keys(const ApiContext& context, const Call& call) {
                            (request.active ? "active " : "any ") + request.name.value_or("");
   if (const auto cursor = call.query.take("cursor")) request.before = parse_cursor(*cursor, list);
   call.query.finish();
-  ++request.limit;  // whether there are more
-  std::vector<KeyInfo> keys = context.store.keys(request);
-  const bool more = std::ssize(keys) == request.limit;
-  if (more) keys.pop_back();
+  const auto [keys, next] = context.store.keys(request);
   json out = json::array();
   for (const KeyInfo& key : keys) out.push_back(key_to_json(key));
   return json_reply(200,
                     {{"keys", std::move(out)},
-                     {"next_cursor", more ? json(make_cursor(keys.back().id, list)) : json()}});
+                     {"next_cursor", next ? json(make_cursor(*next, list)) : json()}});
 }
 
 Reply patch_key(const ApiContext& context, const Call& call) {

@@ -36,10 +36,12 @@ Route look_at(std::string_view pattern) {
   if (begins(pattern, "/v1/workflows/{")) return show_workflow;
   return nullptr;
 }
-// A filter, a removal and a workflow are dealt with bit by bit.
+// A filter, names of tasks, very many ids, a removal and a workflow are dealt with bit by bit.
 bool in_one_commit(std::string_view pattern, const json& body) {
-  return !begins(pattern, "/v1/workflows/{") && pattern != "/v1/tasks:delete" &&
-         !body.contains("filter");
+  const auto ids = body.find("ids");
+  const bool many = ids != body.end() && ids->size() > kMostIdsOfCommit;
+  return !begins(pattern, "/v1/workflows/{") && pattern != "/v1/tasks:delete" && !many &&
+         !body.contains("filter") && !body.contains("tasks");
 }
 
 Reply answer_again(const ApiContext& context, const Call& call, std::string_view pattern,

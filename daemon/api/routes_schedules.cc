@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/page.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
 #include "daemon/base/json_writer.h"
@@ -12,6 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kShownSlots = 10;
+constexpr std::int64_t kSchedulesAtOnce = 10;
 constexpr std::int64_t kMaxPreview = 1000;
 
 // The schedule of the path: the user's, as names belong to their users.
@@ -26,9 +28,8 @@ ScheduleId take_id(const Call& call) {
   if (actor.admin) {
     detail += id.uid == actor.uid ? " of yours" : " of " + name_or_uid(id.uid);
     std::string others;
-    for (const Schedule& schedule : context.store.schedules(actor)) {
-      if (schedule.settings.name == id.name)
-        others += (others.empty() ? "" : ", ") + name_or_uid(schedule.uid);
+    for (const std::uint32_t uid : context.store.owners_of_schedules(id.name)) {
+      others += (others.empty() ? "" : ", ") + name_or_uid(uid);
     }
     if (!others.empty()) detail += "; one belongs to each of these, name it by \"user\": " + others;
   }
@@ -112,14 +113,29 @@ WallTime take_from(const ApiContext& context, const Call& call) {
 
 }  // namespace
 
+// A schedule's task may be a megabyte, so they are read in small pieces, and a page ends early.
 Reply list_schedules(const ApiContext& context, const Call& call) {
   const auto owner = take_named_owner(call);
+  const auto limit = call.query.take_int("limit", 1, 1000, 100);
+  const std::string list = "schedules of " + (owner ? std::to_string(*owner) : "all");
+  const auto cursor = call.query.take("cursor");
   call.query.finish();
-  json list = json::array();
-  for (const Schedule& schedule : context.store.schedules(call.actor, owner)) {
-    list.push_back(answer_of(context, schedule));
+  std::int64_t after = cursor ? parse_cursor(*cursor, list) : 0;
+  Page page("schedules");
+  for (std::int64_t count = 0;;) {
+    const auto wanted = std::min(limit - count, kSchedulesAtOnce);
+    auto schedules = context.store.schedules(call.actor, owner, after, static_cast<int>(wanted) + 1);
+    const bool more = std::ssize(schedules) > wanted;
+    if (more) schedules.pop_back();  // it only told that this is not the end
+    for (const Schedule& schedule : schedules) {
+      if (page.is_full()) return page.finish(make_cursor(after, list));
+      page.add_text(dump(answer_of(context, schedule)));
+      ++count;
+      after = schedule.id;
+    }
+    if (!more) return page.finish(nullptr);
+    if (count == limit) return page.finish(make_cursor(after, list));
   }
-  return json_reply(200, {{"schedules", std::move(list)}, {"next_cursor", nullptr}});
 }
 
 Reply show_schedule(const ApiContext& context, const Call& call) {

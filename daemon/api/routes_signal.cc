@@ -92,7 +92,11 @@ Reply signal_tasks(const ApiContext& context, const Call& call) {
   for (const TaskId id : send(context, request, signal)) {
     changed.push_back({{"id", id}, {"state", to_string(State::running)}});
   }
-  return json_reply(200, {{"changed", std::move(changed)}, {"unchanged", std::move(unchanged)}});
+  const std::size_t count = changed.size();
+  return json_reply(200, {{"count", count},
+                          {"running", count},
+                          {"changed", std::move(changed)},
+                          {"unchanged", std::move(unchanged)}});
 }
 
 }  // namespace taskd

@@ -24,6 +24,14 @@ json disk_to_json(const ApiContext& context) {
           {"writable", writable}};
 }
 
+// How long others wait for a transaction, beside the disk.
+json writer_to_json(const CommitTimesUs& times) {
+  return {{"commits", times.count},
+          {"waiting", times.waiting},
+          {"cpu_us",
+           {{"p50", times.p50}, {"p99", times.p99}, {"p999", times.p999}, {"max", times.max}}}};
+}
+
 // What is declared, whether anything has it or not.
 json resources_to_json(const Machine& machine, const MachineUse& use) {
   json list = json::array();
@@ -72,7 +80,8 @@ Reply show_stats(const ApiContext& context, const Call& call) {
                           {"queues", std::move(queues)},
                           {"disk", disk_to_json(context)},
                           {"clock", clock_to_json(context)},
-                          {"events_of_removed_tasks", context.store.kept_events()}});
+                          {"events_of_removed_tasks", context.store.kept_events()},
+                          {"writer", writer_to_json(context.store.commit_times())}});
 }
 
 Reply show_health(const ApiContext& context, const Call& call) {

@@ -3,6 +3,7 @@
 
 #include "daemon/api/batch_size.h"
 #include "daemon/api/names.h"
+#include "daemon/api/page.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/users.h"
 #include "daemon/base/digest.h"
@@ -110,13 +111,19 @@ std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
   return tasks;
 }
 
-// Each task as an object; those that a unique key found instead of submitting them are told apart.
+// Each task as an object, and once there are very many bytes of them with its id and state alone: the
+// tasks are there, so the answer must not fail for its size. Those that a unique key found instead of submitting them are told apart.
 void write_answers(JsonWriter& writer, const std::vector<Task>& tasks, const Submitted& submitted) {
   std::size_t at = 0;  // `tasks` are in the order of the ids, and some may be missing
   for (const Task& task : tasks) {
     while (submitted.ids.at(at) != task.id) ++at;
     writer.begin('{');
-    write_task(writer, task);
+    if (writer.size() < kMaxPageBytes) {
+      write_task(writer, task);
+    } else {
+      writer.member("id", task.id);
+      writer.member("state", to_string(task.state));
+    }
     if (submitted.any_existing && submitted.existing.at(at)) writer.member("existing", true);
     writer.end('}');
     ++at;
@@ -236,6 +243,7 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   for (std::size_t i = 0; i < request.tasks.size(); ++i) {
     check_task(context, call.actor, call.actor.uid, pointer_to(batch, i), request.tasks[i].spec);
     resolve_dependencies(context, call.actor, pointer_to(batch, i), request.tasks[i]);
+    size.add(request.tasks[i], pointer_to(batch, i));
     size.add_dependencies(request.tasks[i].spec.flow.depends_on.size(), pointer_to(batch, i));
   }
 

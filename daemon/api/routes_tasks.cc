@@ -11,7 +11,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kReadAtOnce = 50;
-constexpr std::size_t kMaxPageBytes = 8 << 20;  // a page ends early once it is this long
 
 bool take_oldest_first(HttpQuery& query) {
   const auto order = query.take("order").value_or("newest");
@@ -20,6 +19,26 @@ bool take_oldest_first(HttpQuery& query) {
 }
 
 }  // namespace
+
+json add_tasks(const ApiContext& context, ListRequest request, std::size_t limit,
+               const std::string& list, Page& page) {
+  // Read in small pieces: a task may be a megabyte, and a page of them must not be a gigabyte.
+  std::size_t count = 0;
+  for (;;) {
+    request.limit = static_cast<int>(std::min(limit - count, kReadAtOnce)) + 1;
+    std::vector<Task> tasks = context.store.list(request);
+    const bool more = tasks.size() == static_cast<std::size_t>(request.limit);
+    if (more) tasks.pop_back();  // it only told that this is not the end
+    for (const Task& task : tasks) {
+      if (page.is_full()) return make_cursor(*request.after, list);
+      page.add(write_task, task);
+      ++count;
+      request.after = task.id;
+    }
+    if (!more) return nullptr;
+    if (count == limit) return make_cursor(*request.after, list);
+  }
+}
 
 Reply list_tasks(const ApiContext& context, const Call& call) {
   ListRequest request;
@@ -34,23 +53,8 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
   call.query.finish();
 
   request.within = context.store.ids_of(request.filter);
-  // Read in small pieces: a task may be a megabyte, and a page of them must not be a gigabyte.
   Page page("tasks");
-  std::size_t count = 0;
-  for (;;) {
-    request.limit = static_cast<int>(std::min(limit - count, kReadAtOnce)) + 1;
-    std::vector<Task> tasks = context.store.list(request);
-    const bool more = tasks.size() == static_cast<std::size_t>(request.limit);
-    if (more) tasks.pop_back();  // it only told that this is not the end
-    for (const Task& task : tasks) {
-      if (page.size_bytes() >= kMaxPageBytes) return page.finish(make_cursor(*request.after, list));
-      page.add(write_task, task);
-      ++count;
-      request.after = task.id;
-    }
-    if (!more) return page.finish(nullptr);
-    if (count == limit) return page.finish(make_cursor(*request.after, list));
-  }
+  return page.finish(add_tasks(context, request, limit, list, page));
 }
 
 Reply show_task(const ApiContext& context, const Call& call) {

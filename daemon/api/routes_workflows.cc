@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMostListed = 100;  // each reads all of its tasks
+constexpr int kMostListed = 100;  // each counts all of its tasks
+constexpr std::int64_t kMostTasks = 1000;
 
 WorkflowId id_of(const Call& call) {
   const auto id = parse_int(call.parameter);
@@ -73,6 +74,19 @@ SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflo
   return request;
 }
 
+// With a page of its tasks.
+Reply workflow_reply(const ApiContext& context, const Call& call, const Workflow& workflow,
+                     std::size_t limit = kMostTasks, const std::optional<std::string>& cursor = {}) {
+  const std::string list = "tasks of workflow " + std::to_string(workflow.id);
+  ListRequest request;
+  request.actor = call.actor;
+  request.filter.workflow = workflow.id;
+  request.oldest_first = true;
+  if (cursor) request.after = parse_cursor(*cursor, list);
+  Page page("tasks", [&](JsonWriter& writer) { write_workflow(writer, workflow); });
+  return page.finish(add_tasks(context, request, limit, list, page));
+}
+
 // Everything the filter of all its tasks in these states applies to.
 Reply control_all(const ApiContext& context, const Call& call, Verb verb,
                   std::vector<State> states) {
@@ -88,7 +102,7 @@ Reply control_all(const ApiContext& context, const Call& call, Verb verb,
   request.filter->workflow = workflow_of(context, call).id;
   request.filter->states = std::move(states);
   control(context, request);
-  return written_reply(200, workflow_to_text(workflow_of(context, call)));
+  return workflow_reply(context, call, workflow_of(context, call));
 }
 
 }  // namespace
@@ -111,14 +125,18 @@ Reply submit_workflow(const ApiContext& context, const Call& call) {
   if (!workflow) {
     throw ProblemError(404, "no_such_workflow", "the workflow was submitted and removed since");
   }
-  Reply reply = written_reply(submitted.repeated ? 200 : 201, workflow_to_text(*workflow));
+  Reply reply = workflow_reply(context, call, *workflow);
+  reply.status = submitted.repeated ? 200 : 201;
   reply.headers.emplace_back("Location", "/v1/workflows/" + std::to_string(workflow->id));
   return reply;
 }
 
 Reply show_workflow(const ApiContext& context, const Call& call) {
+  const auto limit = call.query.take_int("limit", 1, kMostTasks, kMostTasks);
+  const auto cursor = call.query.take("cursor");
   call.query.finish();
-  return written_reply(200, workflow_to_text(workflow_of(context, call)));
+  return workflow_reply(context, call, workflow_of(context, call),
+                        static_cast<std::size_t>(limit), cursor);
 }
 
 Reply list_workflows(const ApiContext& context, const Call& call) {
@@ -127,13 +145,9 @@ Reply list_workflows(const ApiContext& context, const Call& call) {
   const auto cursor = call.query.take("cursor");
   call.query.finish();
   const auto before = cursor ? std::optional(parse_cursor(*cursor, list)) : std::nullopt;
-  const int wanted = std::min(limit, kMostListed);
-  std::vector<Workflow> workflows = context.store.workflows(call.actor, before, wanted + 1);
-  json next = nullptr;
-  if (std::cmp_greater(workflows.size(), wanted)) {
-    workflows.pop_back();  // it only told that this is not the end
-    next = make_cursor(workflows.back().id, list);
-  }
+  const auto [workflows, more] =
+      context.store.workflows(call.actor, before, std::min(limit, kMostListed));
+  const json next = more ? json(make_cursor(workflows.back().id, list)) : json(nullptr);
   Page page("workflows");
   for (const Workflow& workflow : workflows) page.add(write_workflow, workflow);
   return page.finish(next);

@@ -30,6 +30,10 @@ nlohmann::json time_or_null(const std::optional<WallTime>& time);
 void write_task(JsonWriter& writer, const Task& task);
 void write_attempt(JsonWriter& writer, const Attempt& attempt);
 std::string task_to_text(const Task& task);  // as an object
+// The same in two objects: without what a spec alone says, which is all but the name, the queue and
+// the priority; and that.
+std::string task_state_to_text(const Task& task);
+std::string spec_to_text(const TaskSpec& spec);
 
 // The reverse, for clients. Unknown fields are ignored, so an older taskctl reads a newer daemon.
 // Throws std::runtime_error naming what is missing or has the wrong type. Of a spawn_failed outcome
@@ -74,7 +78,6 @@ Delivery delivery_from_json(const nlohmann::json& json);
 std::variant<NewWorkflow, FieldErrors> workflow_from_body(const nlohmann::json& body);
 // The members of the object that is open, but for its tasks.
 void write_workflow(JsonWriter& writer, const Workflow& workflow);
-std::string workflow_to_text(const Workflow& workflow);  // as an object with its tasks
 // Of one with its tasks. Throws std::runtime_error.
 Workflow workflow_from_json(const nlohmann::json& json);
 

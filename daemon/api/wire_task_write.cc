@@ -96,9 +96,6 @@ void write_spec(JsonWriter& writer, const TaskSpec& spec) {
     write_argv(writer, spec.argv);
   }
   writer.member("command", command_line(spec));
-  writer.member("name", spec.name);
-  writer.member("queue", spec.queue);
-  writer.member("priority", spec.priority);
   write_env(writer, spec.env);
   writer.key("cwd");
   spec.cwd.empty() ? writer.null() : write_bytes(writer, spec.cwd);
@@ -149,20 +146,16 @@ void write_progress(JsonWriter& writer, const Task& task) {
   writer.end('}');
 }
 
-}  // namespace
-
-json time_or_null(const std::optional<WallTime>& time) {
-  return time ? json(format_rfc3339(*time)) : json(nullptr);
-}
-
-void write_task(JsonWriter& writer, const Task& task) {
+void write_state(JsonWriter& writer, const Task& task) {
   writer.member("id", task.id);
   writer.member("uid", task.uid);
   if (!task.former_user.empty()) writer.member("former_user", task.former_user);
+  writer.member("name", task.spec.name);
+  writer.member("queue", task.spec.queue);
+  writer.member("priority", task.spec.priority);
   write_workflow_place(writer, task.workflow);
   write_array_place(writer, task.array);
   write_text_or_null(writer, "schedule", task.schedule);
-  write_spec(writer, task.spec);
   writer.member("state", to_string(task.state));
   write_text_or_null(writer, "reason", task.reason ? to_string(*task.reason) : "");
   writer.member("attempt", task.attempt);
@@ -177,13 +170,37 @@ void write_task(JsonWriter& writer, const Task& task) {
   write_progress(writer, task);
 }
 
-std::string task_to_text(const Task& task) {
+template <class Value>
+std::string object_of(void (*write)(JsonWriter&, const Value&), const Value& value) {
   constexpr std::size_t kUsualBytes = 1024;
   JsonWriter writer(kUsualBytes);
   writer.begin('{');
-  write_task(writer, task);
+  write(writer, value);
   writer.end('}');
   return writer.take();
+}
+
+}  // namespace
+
+json time_or_null(const std::optional<WallTime>& time) {
+  return time ? json(format_rfc3339(*time)) : json(nullptr);
+}
+
+void write_task(JsonWriter& writer, const Task& task) {
+  write_state(writer, task);
+  write_spec(writer, task.spec);
+}
+
+std::string task_to_text(const Task& task) {
+  return object_of(write_task, task);
+}
+
+std::string task_state_to_text(const Task& task) {
+  return object_of(write_state, task);
+}
+
+std::string spec_to_text(const TaskSpec& spec) {
+  return object_of(write_spec, spec);
 }
 
 void write_attempt(JsonWriter& writer, const Attempt& attempt) {

@@ -221,22 +221,6 @@ void write_workflow(JsonWriter& writer, const Workflow& workflow) {
   writer.member("unneeded", workflow.unneeded);
 }
 
-std::string workflow_to_text(const Workflow& workflow) {
-  JsonWriter writer;
-  writer.begin('{');
-  write_workflow(writer, workflow);
-  writer.key("tasks");
-  writer.begin('[');
-  for (const Task& task : workflow.tasks) {
-    writer.begin('{');
-    write_task(writer, task);
-    writer.end('}');
-  }
-  writer.end(']');
-  writer.end('}');
-  return writer.take();
-}
-
 Workflow workflow_from_json(const json& object) {
   Workflow workflow;
   try {

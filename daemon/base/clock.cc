@@ -5,9 +5,14 @@
 namespace taskd {
 namespace {
 
-std::int64_t read_ms(clockid_t id) {
+timespec read(clockid_t id) {
   timespec ts{};
-  clock_gettime(id, &ts);  // cannot fail for these two ids on Linux
+  clock_gettime(id, &ts);  // cannot fail for these ids on Linux
+  return ts;
+}
+
+std::int64_t read_ms(clockid_t id) {
+  const timespec ts = read(id);
   return std::int64_t{ts.tv_sec} * 1000 + ts.tv_nsec / 1'000'000;
 }
 
@@ -15,5 +20,10 @@ std::int64_t read_ms(clockid_t id) {
 
 WallTime SystemClock::wall_now() const { return {read_ms(CLOCK_REALTIME)}; }
 BootTime SystemClock::boot_now() const { return {read_ms(CLOCK_BOOTTIME)}; }
+
+std::int64_t thread_cpu_us() {
+  const timespec ts = read(CLOCK_THREAD_CPUTIME_ID);
+  return std::int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
+}
 
 }  // namespace taskd

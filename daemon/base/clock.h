@@ -52,4 +52,7 @@ class SystemClock final : public Clock {
   BootTime boot_now() const override;
 };
 
+// Processor time that the calling thread has used.
+std::int64_t thread_cpu_us();
+
 }  // namespace taskd

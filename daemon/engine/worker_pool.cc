@@ -110,7 +110,10 @@ std::optional<Claim> WorkerPool::next_claim() {
       Claims next = store_.claim(1);
       idle_.share_work(next);
       if (!next.claims.empty()) return std::move(next.claims.front());
-      if (auto claim = idle_.wait(seen, next.later)) return claim;
+      if (auto claim = idle_.wait(seen, next.later)) {
+        read_spec(*claim);  // here, since the writer that handed it over reads none
+        return claim;
+      }
     } catch (const DiskFull& e) {
       log::warn("nothing can be claimed", {{"error", e.what()}});
       if (!pause(kWorkerDiskFullPauseMs)) return std::nullopt;
@@ -129,6 +132,11 @@ std::optional<Finish> WorkerPool::execute(const Claim& claim) {
 }
 
 std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> WorkerPool::launch(const Claim& claim) {
+  if (!claim.unreadable.empty()) {
+    AttemptEnd end;
+    end.outcome = {OutcomeKind::spawn_failed, 0, claim.unreadable};
+    return end;
+  }
   auto launch = launch_of(claim, handlers_, store_.known_user(claim.uid));
   if (auto* why = std::get_if<std::string>(&launch)) {
     AttemptEnd end;

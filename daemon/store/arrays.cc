@@ -43,10 +43,9 @@ std::optional<std::int64_t> key_of(Transaction& transaction, const UnfinishedArr
 
 // How many tasks are about `rows` rows, with all that each of them writes; at least one.
 std::int64_t tasks_of(const UnfinishedArray& array, std::int64_t rows) {
-  constexpr std::size_t kBytesOfRow = 512;  // what hooks are told holds most of the spec
-  const TaskSpec& spec = array.task.spec;
-  std::size_t rows_of_task = 1 + spec.flow.depends_on.size() + spec.labels.size();
-  rows_of_task += spec.notify.size() * (1 + array.spec.size() / kBytesOfRow);
+  const PreparedSpec& spec = array.spec;
+  const std::size_t rows_of_task =
+      1 + spec.depends_on.size() + spec.labels.size() + spec.policy.notify.size();
   return std::max<std::int64_t>(rows / static_cast<std::int64_t>(rows_of_task), 1);
 }
 
@@ -56,10 +55,11 @@ StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, st
   const Note note{.type = "submitted",
                   .actor_uid = array.uid,
                   .detail = "array=" + std::to_string(array.id)};
-  StoredTask task;  // one for all: a spec may be a megabyte
+  PreparedSpec spec = array.spec;
+  spec.text = kSpecOfArray;
+  StoredTask task;
   task.uid = array.uid;
   task.created_at = array.created_at;
-  task.spec = array.task.spec;
   task.key = key_of(transaction, array, place);
   TaskRow row;
   if (array.due_at && *array.due_at > transaction.now()) row.due_at = array.due_at;
@@ -68,7 +68,7 @@ StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, st
     task.id = array.id + place;
     task.array = ArrayPlace{array.id, array.task.array->index(place)};
     task.row = row;
-    submit_task(transaction, task, kSpecOfArray, array.task.hold, note);
+    submit_task(transaction, task, spec, array.task.hold, note);
     if (!first) first = task;
   }
   return *std::move(first);
@@ -104,7 +104,7 @@ void forget_rest(Transaction& transaction, TaskId array) {
 }  // namespace
 
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
-                        const std::string& spec, std::optional<WallTime> due_at,
+                        const PreparedSpec& spec, std::optional<WallTime> due_at,
                         std::int64_t rows) {
   Connection& db = transaction.db();
   const UnfinishedArray array{next_id(db), uid, task, spec, due_at, transaction.now()};
@@ -115,7 +115,7 @@ StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTa
       " created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
       array.id, uid, task.spec.queue, range.first, range.step, range.count(), made, due_at,
       array.created_at);
-  db.run("INSERT INTO array_specs (array_id, spec) VALUES (?1, ?2)", array.id, spec);
+  db.run("INSERT INTO array_specs (array_id, spec) VALUES (?1, ?2)", array.id, spec.text);
   StoredTask first = make_tasks(transaction, array, 0, made);
   if (made == range.count()) return first;
   set_ids_aside(db, array.id + range.count() - 1);
@@ -142,7 +142,7 @@ std::optional<UnfinishedArray> find_unfinished(Connection& db, IdRange ids) {
   for (const NamedDependency& one : std::exchange(flow.named, {})) {  // resolved before
     flow.depends_on.push_back({parse_int(one.tasks).value(), one.on, one.array});
   }
-  array.spec = spec_to_stored(array.task.spec);
+  array.spec = PreparedSpec(array.task.spec);
   array.due_at = row.optional_time(3);
   array.created_at = row.time(4);
   return array;
@@ -160,7 +160,7 @@ bool make_more(Transaction& transaction, const UnfinishedArray& array) {
   const std::int64_t end = std::min(count, made + tasks_of(array, kRowsAtOnce));
   // One that an earlier version began has none that its tasks share.
   db.run("UPDATE array_specs SET spec = ?2 WHERE array_id = ?1 AND spec IS NULL", array.id,
-         array.spec);
+         array.spec.text);
   make_tasks(transaction, array, made, end);
   db.run("UPDATE arrays SET made = ?2 WHERE id = ?1", array.id, end);
   if (end == count) forget_rest(transaction, array.id);

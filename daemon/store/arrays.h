@@ -17,15 +17,16 @@ struct UnfinishedArray {
   TaskId id = 0;
   std::uint32_t uid = 0;
   NewTask task;      // as it was submitted
-  std::string spec;  // as stored, shared by its tasks
+  PreparedSpec spec{TaskSpec()};  // shared by its tasks
   std::optional<WallTime> due_at;
   WallTime created_at;
 };
 
-// Stores the array of `task` and makes its first tasks, which are about `rows` rows. `spec` is
-// spec_to_stored(task.spec). Returns the first task.
+// Stores the array of `task`, whose spec is `spec`, and makes its first tasks, which are about `rows`
+// rows. Returns the first task.
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
-                        const std::string& spec, std::optional<WallTime> due_at, std::int64_t rows);
+                        const PreparedSpec& spec, std::optional<WallTime> due_at,
+                        std::int64_t rows);
 
 // The first array in the range of ids that is not whole. For a reader, since it parses a spec.
 std::optional<UnfinishedArray> find_unfinished(Connection& db, IdRange ids);

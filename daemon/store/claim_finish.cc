@@ -11,7 +11,7 @@
 namespace taskd {
 namespace {
 
-Claim to_claim(Connection& db, StoredTask task) {
+Claim to_claim(Connection& db, const StoredTask& task) {
   Claim claim;
   claim.task = task.id;
   claim.attempt = task.row.attempt;
@@ -20,8 +20,16 @@ Claim to_claim(Connection& db, StoredTask task) {
   claim.cancel_requested = task.row.cancel_requested_at.has_value();
   claim.array = task.array;
   claim.has_dependencies = has_dependencies(db, task.id);
-  claim.spec = std::move(task.spec);
   return claim;
+}
+
+// What the worker is to run, for it to read.
+void hand_on_spec(Connection& db, const StoredTask& task, Claim& claim) {
+  claim.spec.queue = task.queue;
+  claim.spec.name = task.name;
+  claim.spec.priority = task.priority;
+  claim.unreadable = task.unreadable;
+  if (claim.unreadable.empty()) claim.spec_text = stored_spec(db, task).value_or("null");
 }
 
 bool is_live(const std::optional<StoredTask>& task, int attempt, const std::string& token) {
@@ -81,7 +89,7 @@ std::string event_detail(const Outcome& outcome, const EndDecision& decision) {
 }
 
 void record_end(Transaction& transaction, StoredTask& task, const Finish& finish) {
-  Outcome outcome = judge_result(task.spec, finish.end);
+  Outcome outcome = judge_result(task.policy, finish.end);
   // Who told the supervisor to stop is of interest only where nobody asked for that.
   if (outcome.kind == OutcomeKind::cancelled && task.row.cancel_requested_at) {
     outcome.detail.clear();
@@ -90,7 +98,7 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   const WallTime ended_at = std::min(finish.end.ended_at.value_or(transaction.now()),
                                      transaction.now());
   const EndDecision decision = decide_end(
-      task.spec, {task.row.tries, task.row.lost, task.row.refusals},
+      task.policy, {task.row.tries, task.row.lost, task.row.refusals},
       task.row.cancel_requested_at.has_value(), outcome, random_unit(), finish.end.planned_stop);
   TaskRow after = task.row;
   if (outcome.kind == OutcomeKind::not_started) {
@@ -135,8 +143,8 @@ bool finish_one(Transaction& transaction, const Finish& finish) {
 
 void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now) {
   row.ended_at = ended_at;
-  row.prune_at = std::max({ended_at + task.spec.keep_ms, now + kLeastKeepMs,
-                           task.created_at + task.spec.flow.unique.for_ms});
+  row.prune_at = std::max({ended_at + task.policy.keep_ms, now + kLeastKeepMs,
+                           task.created_at + task.policy.unique_for_ms});
 }
 
 Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int limit) {
@@ -147,6 +155,7 @@ Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int li
     result.more = next.task.has_value();
     result.later = next.later;
     if (!next.task || std::ssize(result.claims) >= limit) return result;
+    if (!result.claims.empty() && transaction.is_spent()) return result;
     StoredTask task = must_load(transaction.db(), *next.task);
     TaskRow after = task.row;
     ++after.attempt;
@@ -160,22 +169,35 @@ Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int li
         task.id, after.attempt, after.token, options.boot_id, after.started_at,
         to_stored(next.grant));
     transaction.transition(task, Event::claim, after, {.type = "claimed"});
-    transaction.queues().take_turn(task.spec.queue, transaction.now());
+    transaction.queues().take_turn(task.queue, transaction.now());
     if (task.key) count_key_start(transaction, *task.key);
-    result.claims.push_back(to_claim(transaction.db(), std::move(task)));
-    result.claims.back().grant = next.grant;
-    result.claims.back().secret = secret;
+    Claim& claim = result.claims.emplace_back(to_claim(transaction.db(), task));
+    claim.grant = next.grant;
+    claim.secret = secret;
+    hand_on_spec(transaction.db(), task, claim);
   }
 }
 
+void read_spec(Claim& claim) {
+  if (claim.spec_text.empty()) return;
+  try {
+    spec_from_stored(claim.spec_text, claim.spec);
+  } catch (const std::runtime_error& error) {
+    claim.unreadable = error.what();
+  }
+  claim.spec_text.clear();
+}
+
 Claims TaskStore::claim(int limit) {
-  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+  Claims result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return claim_tasks(transaction, impl_->options, limit);
   });
+  for (Claim& claim : result.claims) read_spec(claim);
+  return result;
 }
 
 std::vector<FinishResult> TaskStore::finish(std::span<const Finish> finishes, int claim_limit) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+  auto all = impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     std::vector<FinishResult> results;
     for (const Finish& finish : finishes) {
       results.push_back({finish_one(transaction, finish), {}});
@@ -185,6 +207,10 @@ std::vector<FinishResult> TaskStore::finish(std::span<const Finish> finishes, in
     }
     return results;
   });
+  for (FinishResult& result : all) {
+    for (Claim& claim : result.next.claims) read_spec(claim);
+  }
+  return all;
 }
 
 std::vector<Claim> TaskStore::running_attempts() {
@@ -195,8 +221,11 @@ std::vector<Claim> TaskStore::running_attempts() {
         " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
         " WHERE t.state = 'running' ORDER BY t.id");
     while (rows.step()) {
-      claims.push_back(to_claim(db, must_load(db, rows.int64(0))));
-      claims.back().boot_id = rows.text(1);
+      const StoredTask task = must_load(db, rows.int64(0));
+      Claim& claim = claims.emplace_back(to_claim(db, task));
+      hand_on_spec(db, task, claim);
+      read_spec(claim);
+      claim.boot_id = rows.text(1);
     }
     return claims;
   });

@@ -117,6 +117,12 @@ std::string Query::text(int column) const {
   return statement_.getColumn(column).getString();
 }
 
+std::string_view Query::view(int column) const {
+  const SQLite::Column value = statement_.getColumn(column);
+  const char* text = value.getText("");  // before its length, which is that of the text then
+  return {text, static_cast<std::size_t>(value.getBytes())};
+}
+
 std::optional<WallTime> Query::optional_time(int column) const {
   if (is_null(column)) return std::nullopt;
   return time(column);

@@ -55,6 +55,7 @@ class Query {
   int integer(int column) const { return static_cast<int>(int64(column)); }
   std::uint32_t uid(int column) const { return static_cast<std::uint32_t>(int64(column)); }
   std::string text(int column) const;
+  std::string_view view(int column) const;  // until the next step
   WallTime time(int column) const { return {int64(column)}; }
   std::optional<WallTime> optional_time(int column) const;
   // These throw std::runtime_error where the database holds another word.
@@ -96,8 +97,6 @@ class Connection {
   // Creates the file (0600) where it is missing, checks that it is a taskd database, and sets up
   // WAL with synchronous=FULL, read back. Throws UsageError (65, 73, 78) besides SQLite::Exception.
   static Connection open_writer(const std::string& path);
-  // May not write. The database must have been opened by a writer before.
-  static Connection open_reader(const std::string& path);
   Connection(Connection&&) noexcept;
   ~Connection();
 
@@ -125,12 +124,23 @@ class Connection {
   // length of the WAL.
   int checkpoint();
 
+ protected:
+  // May not write. The database must have been opened by a writer before.
+  static Connection open_reader(const std::string& path);
+
  private:
   explicit Connection(const std::string& path);
   struct Prepared;
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<int> wal_pages_;  // at a fixed address for SQLite's hook
   std::unordered_map<const char*, std::unique_ptr<Prepared>> prepared_;
+};
+
+// A connection that reads alone. Specs are read through one and never through the writer's, which
+// every user waits for: a spec may be a megabyte.
+class Reader : public Connection {
+ public:
+  explicit Reader(const std::string& path) : Connection(open_reader(path)) {}
 };
 
 // What an SQLite error means for those who write.

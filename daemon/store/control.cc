@@ -92,11 +92,9 @@ void change_state(Transaction& transaction, StoredTask& task, Verb verb, const N
 }
 
 void requeue(Transaction& transaction, StoredTask& task, const std::string& queue, Note note) {
-  if (task.spec.queue == queue) return;
-  note.detail = "from=" + task.spec.queue + " to=" + queue;
-  TaskSpec spec = task.spec;
-  spec.queue = queue;
-  transaction.respec(task, spec);
+  if (task.queue == queue) return;
+  note.detail = "from=" + task.queue + " to=" + queue;
+  transaction.requeue(task, queue);
   transaction.amend(task, task.row, note);
 }
 
@@ -111,61 +109,32 @@ void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
   transaction.amend(task, after, note);
 }
 
-// Why the verb cannot be done to all of the ids. A preview counts what it would change.
-std::optional<ControlResult> refuse_ids(Transaction& transaction, const ControlRequest& request,
-                                        const std::vector<TaskId>& ids, PreviewCounter& preview) {
-  const QueueTable& queues = transaction.queues();
-  if (request.verb == Verb::move && !queues.contains(request.queue)) {
-    return UnknownQueue{request.queue};
-  }
-  std::map<std::string, std::int64_t> added;
-  std::map<std::pair<std::uint32_t, std::string>, TaskId> retried;  // by unique key
-  for (const TaskId id : ids) {
-    const std::optional<StoredTask> task = load_task(transaction.db(), id);
-    if (!task || !is_visible(request.actor, *task)) return NotFound{id};
-    if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
-      return WrongState{id, task->row.state};
-    }
-    if (request.verb == Verb::remove) {
-      if (const auto array = unfinished_dependant(transaction.db(), id)) {
-        return NeededByArray{id, *array};
-      }
-    }
-    if (const std::string& key = task->spec.flow.unique.key;
-        request.verb == Verb::retry && !key.empty()) {
-      if (const auto twin = find_twin(transaction.db(), id, task->uid, key)) {
-        return WrongState{id, task->row.state, *twin};
-      }
-      const auto [other, fresh] = retried.try_emplace({task->uid, key}, id);
-      if (!fresh) return WrongState{id, task->row.state, other->second};
-    }
-    if (const std::string* queue = queue_entered(request, task->row.state, task->spec.queue)) {
-      ++added[*queue];
-    }
-    if (changes_something(request, task->row.state, task->spec.queue)) {
-      preview.add(id, task->row.state, task->spec.queue);
-    }
-  }
-  for (const auto& [queue, count] : added) {
-    if (auto full = find_refusal(transaction, queue, count)) {
-      return std::get<QueueFull>(*std::move(full));
-    }
-  }
-  return std::nullopt;
-}
-
 // All or nothing: everything is looked at before anything changes.
 ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
                           const std::vector<TaskId>& ids) {
-  PreviewCounter preview;
-  if (auto refused = refuse_ids(transaction, request, ids, preview)) return *std::move(refused);
-  if (request.dry_run) return preview.take();
+  PreviewCounter unused;
+  const FindRefusal refusal = [&](const std::string& queue, std::int64_t count) {
+    return find_refusal(transaction, queue, count);
+  };
+  if (auto refused = refuse_ids(transaction.db(), request, ids, refusal, unused)) {
+    return *std::move(refused);
+  }
   std::vector<ControlChange> changes;
   // In the order of ids, which is that of dependencies.
   for (const TaskId id : ids) {
     changes.push_back(apply_verb(transaction, request, load_task(transaction.db(), id).value()));
   }
   return changes;
+}
+
+// Whether to remove them takes longer than one commit should: their dependencies go with them.
+bool have_many_links(Connection& db, const std::vector<TaskId>& ids) {
+  std::int64_t links = 0;
+  for (const TaskId id : ids) {
+    links += count_links(db, id);
+    if (links > kLinksAtOnce) return true;
+  }
+  return false;
 }
 
 std::vector<TaskId> sorted_once(std::vector<TaskId> ids) {
@@ -175,6 +144,44 @@ std::vector<TaskId> sorted_once(std::vector<TaskId> ids) {
 }
 
 }  // namespace
+
+std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& request,
+                                        const std::vector<TaskId>& ids, const FindRefusal& refusal,
+                                        PreviewCounter& preview) {
+  if (request.verb == Verb::move) {
+    const auto why = refusal(request.queue, 0);
+    if (why && std::holds_alternative<UnknownQueue>(*why)) return UnknownQueue{request.queue};
+  }
+  std::map<std::string, std::int64_t> added;
+  std::map<std::pair<std::uint32_t, std::string>, TaskId> retried;  // by unique key
+  for (const TaskId id : ids) {
+    const std::optional<StoredTask> task = load_task(db, id);
+    if (!task || !is_visible(request.actor, *task)) return NotFound{id};
+    if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
+      return WrongState{id, task->row.state};
+    }
+    if (request.verb == Verb::remove) {
+      if (const auto array = unfinished_dependant(db, id)) return NeededByArray{id, *array};
+    }
+    if (const std::string& key = task->unique_key; request.verb == Verb::retry && !key.empty()) {
+      if (const auto twin = find_twin(db, id, task->uid, key)) {
+        return WrongState{id, task->row.state, *twin};
+      }
+      const auto [other, fresh] = retried.try_emplace({task->uid, key}, id);
+      if (!fresh) return WrongState{id, task->row.state, other->second};
+    }
+    if (const std::string* queue = queue_entered(request, task->row.state, task->queue)) {
+      ++added[*queue];
+    }
+    if (changes_something(request, task->row.state, task->queue)) {
+      preview.add(id, task->row.state, task->queue);
+    }
+  }
+  for (const auto& [queue, count] : added) {
+    if (auto full = refusal(queue, count)) return std::get<QueueFull>(*std::move(full));
+  }
+  return std::nullopt;
+}
 
 void retry_task(Transaction& transaction, StoredTask& task, const Note& note) {
   waive_dependencies(transaction.db(), task.id);
@@ -255,14 +262,21 @@ WhenFull when_full(Verb verb) {
 
 ControlResult TaskStore::control_ids(const ControlRequest& request) {
   const std::vector<TaskId> ids = sorted_once(request.ids);
+  if (request.dry_run) return preview_ids(request, ids);
+  if (ids.size() > kMostIdsOfCommit) return control_many(request, ids);
+  if (request.verb == Verb::remove && ids.size() > 1 &&
+      impl_->read([&](Connection& db) { return have_many_links(db, ids); })) {
+    return control_many(request, ids);
+  }
   ControlResult result;
   bool done = false;
   while (!done) {
-    result = impl_->write(when_full(request.verb), [&](Transaction& transaction) -> ControlResult {
-      done = !must_update_first(transaction, request, ids);
-      if (!done) return {};
-      return taskd::control_ids(transaction, request, ids);
-    });
+    result = impl_->write(
+        when_full(request.verb), request.actor, [&](Transaction& transaction) -> ControlResult {
+          done = !must_update_first(transaction, request, ids);
+          if (!done) return {};
+          return taskd::control_ids(transaction, request, ids);
+        });
   }
   const auto* changes = std::get_if<std::vector<ControlChange>>(&result);
   if (changes != nullptr && request.on_commit) request.on_commit(*changes);
@@ -282,6 +296,7 @@ ControlResult TaskStore::control(const ControlRequest& request) {
   ControlResult rest = control_rest();
   if (const auto* more = std::get_if<std::vector<ControlChange>>(&rest)) {
     changes->insert(changes->end(), more->begin(), more->end());
+    if (changes->size() > kMaxPreviewed) changes->resize(kMaxPreviewed);
   } else if (const auto* found = std::get_if<Preview>(&rest)) {
     preview->add(*found);
   } else {

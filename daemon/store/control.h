@@ -1,6 +1,7 @@
 // What the verbs do: shared by those that name ids and those of a filter, and by their dry runs.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -38,5 +39,15 @@ class PreviewCounter {
   Preview preview_;
   std::map<std::pair<std::string, State>, std::int64_t> counts_;
 };
+
+// What a queue still takes, and why it may take nothing: as a reader sees it, or the writer.
+using FindRefusal =
+    std::function<std::optional<QueueRefusal>(const std::string& queue, std::int64_t count)>;
+
+// Why the verb cannot be done to all of the ids, which are sorted. A preview counts what it would
+// change.
+std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& request,
+                                        const std::vector<TaskId>& ids, const FindRefusal& refusal,
+                                        PreviewCounter& preview);
 
 }  // namespace taskd

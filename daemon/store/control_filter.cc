@@ -51,6 +51,7 @@ void walk(const ControlRequest& request, const Read& read, const Visit& visit) {
 
 struct Chunk {
   std::vector<ControlChange> changes;
+  std::size_t looked_at = 0;      // of the ids, from the first; fewer where the commit gave way
   std::optional<QueueFull> full;  // why it ended early
   bool unknown_queue = false;     // the same: there is none to move to
   bool again = false;             // nothing was done yet: something had to come first
@@ -58,25 +59,30 @@ struct Chunk {
 
 // A task may have changed between its selection by a reader and now; it is looked at again.
 Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
-                    const std::vector<TaskId>& ids) {
+                    std::span<const TaskId> ids) {
   Chunk chunk;
-  chunk.again = must_update_first(transaction, request, ids);
+  chunk.again = must_update_first(transaction, request, {ids.begin(), ids.end()});
   if (chunk.again) return chunk;
   const QueueTable& queues = transaction.queues();
   chunk.unknown_queue = request.verb == Verb::move && !queues.contains(request.queue);
   if (chunk.unknown_queue) return chunk;
+  std::int64_t links = 0;  // that go with tasks that are removed
   for (const TaskId id : ids) {
+    if (request.verb == Verb::remove) links += count_links(transaction.db(), id);
+    if (chunk.looked_at > 0 && (links > kLinksAtOnce || transaction.is_spent())) return chunk;
+    ++chunk.looked_at;
     std::optional<StoredTask> task = load_task(transaction.db(), id);
-    if (!task || !matches(*request.filter, *task)) continue;
+    if (!task || !is_visible(request.actor, *task)) continue;
+    if (request.filter && !matches(transaction.db(), *request.filter, *task)) continue;
     const State state = task->row.state;
-    if (!changes_something(request, state, task->spec.queue)) continue;
+    if (!changes_something(request, state, task->queue)) continue;
     if (request.verb == Verb::remove && unfinished_dependant(transaction.db(), id)) continue;
     if (request.verb == Verb::retry &&
-        (find_twin(transaction.db(), id, task->uid, task->spec.flow.unique.key) ||
-         was_skipped(transaction.db(), id))) {
+        (find_twin(transaction.db(), id, task->uid, task->unique_key) ||
+         (request.filter && was_skipped(transaction.db(), id)))) {
       continue;
     }
-    if (const std::string* queue = queue_entered(request, state, task->spec.queue)) {
+    if (const std::string* queue = queue_entered(request, state, task->queue)) {
       if (auto full = find_refusal(transaction, *queue, 1)) {
         chunk.full = std::get<QueueFull>(*std::move(full));
         return chunk;
@@ -125,6 +131,15 @@ std::int64_t room_of(Connection& db, const QueueInfo& queue) {
   return std::max<std::int64_t>(queue.settings.capacity - waiting, 0);
 }
 
+// What find_refusal() says, for a reader.
+std::optional<QueueRefusal> refusal_of(Connection& db, const std::string& name,
+                                       std::int64_t count) {
+  const std::optional<QueueInfo> queue = load_queue(db, name);
+  if (!queue) return UnknownQueue{name};
+  if (count <= room_of(db, *queue)) return std::nullopt;
+  return QueueFull{name, queue->settings.capacity, queue->draining, count};
+}
+
 }  // namespace
 
 void Preview::add(const Preview& more) {
@@ -159,26 +174,66 @@ Preview PreviewCounter::take() {
 
 ControlResult TaskStore::control_filter(const ControlRequest& request) {
   if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
-  std::vector<ControlChange> changes;
+  std::vector<ControlChange> first;
+  std::size_t count = 0;
   std::optional<ControlResult> stopped;
   const auto read = [&](auto query) { return impl_->read(query); };
   walk(request, read, [&](const std::vector<TaskId>& ids) {
-    Chunk chunk;
-    do {
-      chunk = impl_->write(when_full(request.verb), [&](Transaction& transaction) {
-        return control_chunk(transaction, request, ids);
-      });
-    } while (chunk.again);
-    if (request.on_commit) request.on_commit(chunk.changes);
-    changes.insert(changes.end(), chunk.changes.begin(), chunk.changes.end());
-    if (chunk.unknown_queue) stopped = UnknownQueue{request.queue};
-    if (chunk.full) {
-      chunk.full->changed = changes.size();
-      stopped = *std::move(chunk.full);
-    }
+    stopped = control_some(request, ids, count, first);
     return !stopped;
   });
-  return stopped ? *std::move(stopped) : ControlResult(std::move(changes));
+  return stopped ? *std::move(stopped) : ControlResult(std::move(first));
+}
+
+// Does the verb to these in as many commits as it takes. Why it did not get to the end, if so.
+std::optional<ControlResult> TaskStore::control_some(const ControlRequest& request,
+                                                     std::span<const TaskId> ids,
+                                                     std::size_t& count,
+                                                     std::vector<ControlChange>& first) {
+  while (!ids.empty()) {
+    const auto some = ids.first(std::min<std::size_t>(ids.size(), kBulkChunk));
+    Chunk chunk =
+        impl_->write(when_full(request.verb), request.actor, [&](Transaction& transaction) {
+          return control_chunk(transaction, request, some);
+        });
+    if (chunk.again) continue;
+    if (request.on_commit) request.on_commit(chunk.changes);
+    const auto room = std::min(chunk.changes.size(), kMaxPreviewed - first.size());
+    first.insert(first.end(), chunk.changes.begin(),
+                 chunk.changes.begin() + static_cast<std::ptrdiff_t>(room));
+    count += chunk.changes.size();
+    if (chunk.unknown_queue) return UnknownQueue{request.queue};
+    if (chunk.full) {
+      chunk.full->changed = count;
+      return *std::move(chunk.full);
+    }
+    ids = ids.subspan(chunk.looked_at);
+  }
+  return std::nullopt;
+}
+
+ControlResult TaskStore::preview_ids(const ControlRequest& request,
+                                     const std::vector<TaskId>& ids) {
+  PreviewCounter preview;
+  const auto refused = impl_->read([&](Connection& db) {
+    const FindRefusal refusal = [&](const std::string& queue, std::int64_t count) {
+      return refusal_of(db, queue, count);
+    };
+    return refuse_ids(db, request, ids, refusal, preview);
+  });
+  return refused ? *refused : ControlResult(preview.take());
+}
+
+ControlResult TaskStore::control_many(const ControlRequest& request,
+                                      const std::vector<TaskId>& ids) {
+  ControlResult looked = preview_ids(request, ids);
+  if (!std::holds_alternative<Preview>(looked)) return looked;
+  std::vector<TaskId> order = ids;
+  if (request.verb == Verb::cancel) std::reverse(order.begin(), order.end());  // as walk() does
+  std::vector<ControlChange> first;
+  std::size_t count = 0;
+  auto stopped = control_some(request, order, count, first);
+  return stopped ? *std::move(stopped) : ControlResult(std::move(first));
 }
 
 ControlResult TaskStore::preview_filter(const ControlRequest& request) {

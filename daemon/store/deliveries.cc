@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "daemon/store/store_impl.h"
+#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
@@ -49,9 +50,16 @@ bool is_declared(const std::vector<HookRule>& hooks, const std::string& name) {
                      [&](const HookRule& hook) { return hook.name == name; });
 }
 
-std::optional<Delivery> first_due(Query& row, std::string& task) {
+// What the hook is to be told of the task, as far as the row says it.
+struct ToldTask {
+  std::string task;
+  bool has_spec = false;  // as deliveries of an earlier version have
+};
+
+std::optional<Delivery> first_due(Query& row, ToldTask& told) {
   if (!row.step()) return std::nullopt;
-  task = row.text(13);
+  told.task = row.text(13);
+  told.has_spec = row.int64(14) != 0;
   return read_delivery(row);
 }
 
@@ -68,15 +76,43 @@ std::optional<std::uint32_t> next_user(Connection& db, const std::string& hook,
 // The user's earliest that may be tried now. A try that is farther off than any back-off reaches
 // was set by a clock that has been put back since.
 std::optional<Delivery> find_due(Connection& db, const std::string& hook, std::uint32_t uid,
-                                 WallTime now, std::string& task) {
+                                 WallTime now, ToldTask& told) {
   Query due = db.query("SELECT " DELIVERY_COLUMNS
-                       ", task FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
+                       ", task, has_spec FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
                        " AND uid = ?2 AND next_at_ms <= ?3 ORDER BY next_at_ms, seq LIMIT 1");
-  if (auto delivery = first_due(due.bind(hook, uid, now), task)) return delivery;
+  if (auto delivery = first_due(due.bind(hook, uid, now), told)) return delivery;
   Query stray = db.query("SELECT " DELIVERY_COLUMNS
-                         ", task FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
+                         ", task, has_spec FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
                          " AND uid = ?2 AND next_at_ms > ?3 ORDER BY next_at_ms, seq LIMIT 1");
-  return first_due(stray.bind(hook, uid, now + kMaxDeliveryDelayMs), task);
+  return first_due(stray.bind(hook, uid, now + kMaxDeliveryDelayMs), told);
+}
+
+// That the task had then; one that cannot be read is told as an empty one.
+TaskSpec told_spec(Reader& db, const Delivery& delivery) {
+  try {
+    Query row = db.query(
+        "SELECT spec FROM told_specs INDEXED BY told_specs_of_task"
+        " WHERE task_id = ?1 AND last_seq >= ?2 ORDER BY last_seq LIMIT 1");
+    if (!row.bind(delivery.task, delivery.seq).step()) {
+      return load_spec(db, must_load(db, delivery.task));
+    }
+    TaskSpec spec;
+    spec_from_stored(row.view(0), spec);
+    return spec;
+  } catch (const std::runtime_error&) {
+    return {};
+  }
+}
+
+// The two objects as one.
+std::string describe(Reader& db, const StoreOptions& options, const Delivery& delivery,
+                     const ToldTask& told) {
+  std::string all = told.task;
+  if (told.has_spec) return all;
+  const std::string more = options.describe_spec(told_spec(db, delivery));
+  if (more == "{}") return all;
+  all.back() = ',';
+  return all.append(more, 1);
 }
 
 std::optional<WallTime> next_due(Connection& db, const std::string& hook, std::uint32_t uid) {
@@ -131,6 +167,7 @@ void let_next_go(Connection& db, const std::string& hook, TaskId task, WallTime 
 
 // What is through goes with its task; this one stayed for what was pending.
 void remove_with_task(Connection& db, TaskId task) {
+  forget_told_specs(db, task);
   db.run(
       "DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'"
       " AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = ?1)",
@@ -158,17 +195,27 @@ std::int64_t TaskStore::resume_deliveries() {
           " WHERE hook = ?1 AND state = 'pending'",
           hook, transaction.now());
     }
+    if (given_up > 0) {
+      db.run(
+          "DELETE FROM told_specs WHERE NOT EXISTS (SELECT 1 FROM deliveries"
+          " INDEXED BY deliveries_of_task WHERE task_id = told_specs.task_id"
+          " AND seq <= told_specs.last_seq AND state = 'pending')");
+    }
     return given_up;
   });
 }
 
 DueDelivery TaskStore::due_delivery(const std::string& hook, WallTime now,
                                     const DeliveryTurn& turn) {
-  return impl_->read([&](Connection& db) {
+  return impl_->read([&](Reader& db) {
     DueDelivery due;
     for (const std::uint32_t uid : users_in_turn(db, hook, turn)) {
-      due.delivery = find_due(db, hook, uid, now, due.task);
-      if (due.delivery) return due;
+      ToldTask told;
+      due.delivery = find_due(db, hook, uid, now, told);
+      if (due.delivery) {
+        due.task = describe(db, impl_->options, *due.delivery, told);
+        return due;
+      }
       const auto next = next_due(db, hook, uid);
       if (next && (!due.next || *next < *due.next)) due.next = next;
     }

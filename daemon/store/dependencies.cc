@@ -193,7 +193,7 @@ bool apply(Transaction& transaction, TaskId id, Verdict verdict, TaskId upstream
       break;
     case Verdict::reopen:
       // Another has come in its place meanwhile.
-      if (find_twin(transaction.db(), id, task.uid, task.spec.flow.unique.key)) return false;
+      if (find_twin(transaction.db(), id, task.uid, task.unique_key)) return false;
       reopen(transaction, task, note_of("reopened", upstream));
       break;
   }
@@ -287,8 +287,8 @@ TaskId upstream_id(const Dependency& dependency) {
 }
 
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
-                                              const TaskFlow& flow) {
-  for (const Dependency& dependency : flow.depends_on) {
+                                              const std::vector<Dependency>& depends_on) {
+  for (const Dependency& dependency : depends_on) {
     Query row = dependency.whole_array ? db.query("SELECT uid FROM arrays WHERE id = ?1")
                                        : db.query("SELECT uid FROM tasks WHERE id = ?1");
     const bool visible =
@@ -315,34 +315,40 @@ bool has_dependencies(Connection& db, TaskId task) {
   return row.bind(task).step();
 }
 
+std::int64_t count_links(Connection& db, TaskId task) {
+  Query row = db.query("SELECT count(*) FROM dependencies WHERE task_id = ?1");
+  row.bind(task).step();
+  return row.int64(0);
+}
+
 bool has_open_links(Connection& db, TaskId task) {
   return !links_of(db, task).are_met();
 }
 
-bool has_open_links(Connection& db, const TaskFlow& flow) {
-  return std::any_of(flow.depends_on.begin(), flow.depends_on.end(), [&](const Dependency& one) {
-    return judge(LinkState::pending, look_at_upstream(db, upstream_id(one)), one.on,
-                 flow.on_dependency_failed, Standing::blocked) != LinkState::met;
+bool has_open_links(Connection& db, const std::vector<Dependency>& depends_on,
+                    OnDependencyFailed policy) {
+  return std::any_of(depends_on.begin(), depends_on.end(), [&](const Dependency& one) {
+    return judge(LinkState::pending, look_at_upstream(db, upstream_id(one)), one.on, policy,
+                 Standing::blocked) != LinkState::met;
   });
 }
 
-void insert_dependencies(Transaction& transaction, const StoredTask& task) {
+void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSpec& spec) {
   Connection& db = transaction.db();
-  const TaskFlow& flow = task.spec.flow;
   std::int64_t place = 0;
-  for (const Dependency& dependency : flow.depends_on) {
+  for (const Dependency& dependency : spec.depends_on) {
     LinkState state = judge(LinkState::pending, look_at_upstream(db, upstream_id(dependency)),
-                            dependency.on, flow.on_dependency_failed, Standing::blocked);
+                            dependency.on, spec.on_dependency_failed, Standing::blocked);
     if (state == LinkState::failed || state == LinkState::skipped) {
       // Looked at with the command's end, as if the upstream had ended just now; no older dependant
       // of it needs to be.
       state = LinkState::pending;
-      transaction.add_moved(upstream_id(dependency), task.id - 1);
+      transaction.add_moved(upstream_id(dependency), task - 1);
     }
     db.run(
         "INSERT INTO dependencies (task_id, on_task, on_end, state, place)"
         " VALUES (?1, ?2, ?3, ?4, ?5)",
-        task.id, upstream_id(dependency), taskd::to_string(dependency.on), to_string(state), place++);
+        task, upstream_id(dependency), taskd::to_string(dependency.on), to_string(state), place++);
   }
 }
 

@@ -22,17 +22,22 @@ TaskId upstream_id(const Dependency& dependency);
 
 // The dependency that names no task which the actor may see.
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
-                                              const TaskFlow& flow);
+                                              const std::vector<Dependency>& depends_on);
 // In the order in which they were named.
 std::vector<Dependency> load_dependencies(Connection& db, TaskId task);
 bool has_dependencies(Connection& db, TaskId task);
+std::int64_t count_links(Connection& db, TaskId task);
+// A commit removes tasks with no more links together, if they are several: the rows of the links go
+// with them, which takes longer than the tasks themselves.
+inline constexpr std::int64_t kLinksAtOnce = 5000;
 
 // Whether a link of the task is not met.
 bool has_open_links(Connection& db, TaskId task);
 // The same for a task that is about to be submitted.
-bool has_open_links(Connection& db, const TaskFlow& flow);
+bool has_open_links(Connection& db, const std::vector<Dependency>& depends_on,
+                    OnDependencyFailed policy);
 // After the task's own row is there.
-void insert_dependencies(Transaction& transaction, const StoredTask& task);
+void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSpec& spec);
 
 // Whether it was cancelled because of its links: by its policy, or since it was not needed.
 bool is_unneeded(Connection& db, TaskId task);

@@ -26,29 +26,44 @@ void move_start(Transaction& transaction, StoredTask& task, std::optional<WallTi
   }
 }
 
-EditResult edit_task(Transaction& transaction, const EditRequest& request) {
+// The edit as it was worked out on the caller's thread.
+struct PreparedEdit {
+  const EditRequest& request;
+  PreparedSpec to;
+  bool changes = false;  // the spec
+  bool new_key = false;
+  std::string was_text = {};  // the spec as it is stored, as it was read
+};
+
+// Whether it still has the spec and the start that were read.
+bool is_as_read(Connection& db, const StoredTask& task, const PreparedEdit& edit) {
+  const EditRequest& request = edit.request;
+  if (task.queue != request.was.queue || task.name != request.was.name ||
+      task.priority != request.was.priority || task.row.due_at != request.was_due_at) {
+    return false;
+  }
+  return stored_spec(db, task) == edit.was_text;
+}
+
+EditResult edit_task(Transaction& transaction, const PreparedEdit& edit) {
+  const EditRequest& request = edit.request;
   std::optional<StoredTask> task = load_task(transaction.db(), request.task);
   if (!task || !is_visible(request.actor, *task)) return NotFound{request.task};
   const State state = task->row.state;
   const bool fits = request.retry ? is_end(state) : is_waiting(state);
   if (!fits) return WrongState{request.task, state};
   if (request.retry) {
-    const std::string& unique_key = task->spec.flow.unique.key;
-    const auto twin = find_twin(transaction.db(), task->id, task->uid, unique_key);
+    const auto twin = find_twin(transaction.db(), task->id, task->uid, task->unique_key);
     if (twin) return WrongState{request.task, state, *twin};
   }
-  task->spec.flow.depends_on = load_dependencies(transaction.db(), task->id);
-  if (task->spec != request.was || task->row.due_at != request.was_due_at) {
-    return EditedMeanwhile{};
-  }
-  const TaskSpec& spec = request.to.spec;
-  if (spec == task->spec && !request.sets_start && !request.retry) return Edited{};
-  if (request.retry || spec.queue != task->spec.queue) {
-    if (auto refusal = find_refusal(transaction, spec.queue, 1)) {
+  if (!is_as_read(transaction.db(), *task, edit)) return EditedMeanwhile{};
+  if (!edit.changes && !request.sets_start && !request.retry) return Edited{};
+  if (request.retry || edit.to.queue != task->queue) {
+    if (auto refusal = find_refusal(transaction, edit.to.queue, 1)) {
       return std::visit([](auto& why) { return EditResult(std::move(why)); }, *refusal);
     }
   }
-  if (spec != task->spec) transaction.respec(*task, spec);
+  if (edit.changes) transaction.respec(*task, edit.to, edit.new_key);
   const Note edited{
       .type = "edited", .actor_uid = request.actor.uid, .detail = "fields=" + request.fields};
   if (request.retry) {
@@ -66,8 +81,18 @@ EditResult edit_task(Transaction& transaction, const EditRequest& request) {
 }  // namespace
 
 EditResult TaskStore::edit(const EditRequest& request) {
-  return impl_->write(WhenFull::refuse,
-                      [&](Transaction& transaction) { return edit_task(transaction, request); });
+  PreparedEdit edit{.request = request, .to = PreparedSpec(request.to.spec)};
+  edit.changes = request.to.spec != request.was;
+  edit.new_key = request.to.spec.flow.key != request.was.flow.key;
+  const bool is_as_read = impl_->read([&](Reader& db) {
+    const std::optional<StoredTask> task = load_task(db, request.task);
+    if (!task || !is_visible(request.actor, *task)) return true;  // the writer says so
+    return load_spec(db, *task, &edit.was_text) == request.was;
+  });
+  if (!is_as_read) return EditedMeanwhile{};
+  return impl_->write(WhenFull::refuse, request.actor, [&](Transaction& transaction) {
+    return edit_task(transaction, edit);
+  });
 }
 
 }  // namespace taskd

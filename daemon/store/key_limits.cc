@@ -8,6 +8,7 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kMostOwners = 10;
+constexpr int kMostLookedAt = 10'000;  // keys, for one page of those that are active
 
 struct Uids {
   std::int64_t first = 0;
@@ -91,7 +92,7 @@ void write_limits(Connection& db, std::int64_t id, const KeyPatch& patch) {
 }  // namespace
 
 KeyResult TaskStore::set_key(const Actor& actor, const KeyPatch& patch) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> KeyResult {
+  return impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> KeyResult {
     Connection& db = transaction.db();
     const std::vector<Owned> found = named(db, patch.name, visible_uids(actor, patch.uid));
     if (found.empty()) return UnknownKey{};
@@ -119,7 +120,7 @@ bool TaskStore::has_key(const Actor& actor, const std::string& name) {
   });
 }
 
-std::vector<KeyInfo> TaskStore::keys(const KeysRequest& request) {
+TaskStore::Keys TaskStore::keys(const KeysRequest& request) {
   const Uids uids = visible_uids(request.actor, request.uid);
   const std::int64_t before = request.before.value_or(std::numeric_limits<std::int64_t>::max());
   return impl_->read([&](Connection& db) {
@@ -128,16 +129,26 @@ std::vector<KeyInfo> TaskStore::keys(const KeysRequest& request) {
                      ? db.query(
                            "SELECT id FROM keys INDEXED BY keys_named WHERE name = ?4 AND id < ?1"
                            " AND uid BETWEEN ?2 AND ?3 ORDER BY id DESC")
+                 : uids.first == uids.last
+                     ? db.query(
+                           "SELECT id FROM keys INDEXED BY keys_of_user WHERE id < ?1 AND uid = ?2"
+                           " AND uid = ?3 AND ?4 IS NULL ORDER BY id DESC")
                      : db.query(
                            "SELECT id FROM keys NOT INDEXED WHERE id < ?1 AND uid BETWEEN ?2 AND ?3"
                            " AND ?4 IS NULL ORDER BY id DESC");
     rows.bind(before, uids.first, uids.last, request.name);
-    std::vector<KeyInfo> keys;
-    while (std::ssize(keys) < request.limit && rows.step()) {
-      if (request.active && !is_active(db, rows.int64(0))) continue;
-      keys.push_back(load(db, rows.int64(0)));
+    Keys page;
+    std::int64_t latest = 0;
+    for (int looked_at = 0; rows.step(); ++looked_at) {
+      if (std::ssize(page.keys) == request.limit || looked_at == kMostLookedAt) {
+        page.next = latest;
+        return page;
+      }
+      latest = rows.int64(0);
+      if (request.active && !is_active(db, latest)) continue;
+      page.keys.push_back(load(db, latest));
     }
-    return keys;
+    return page;
   });
 }
 

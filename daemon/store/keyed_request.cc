@@ -74,7 +74,7 @@ void KeyedRequest::insert(Transaction& transaction, std::optional<TaskId> task, 
 void KeyedRequest::finish(const std::optional<std::string>& answer) {
   if (is_recorded_ && key_.in_one_commit && !answer) return;
   current_request = nullptr;  // what follows is about the key alone
-  store_.impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
+  store_.impl_->write_for(WhenFull::use_ballast, key_.uid, [&](Transaction& transaction) {
     if (!is_recorded_) {
       insert(transaction, std::nullopt, /*finished=*/true, answer);
       return true;

@@ -49,7 +49,7 @@ bool Outbox::declares(const std::string& hook) const {
 std::uint64_t Outbox::tell(Connection& db, WallTime now, const StoredTask& task, HookEvent event,
                            const std::vector<Notify>& queue) const {
   std::vector<Told> told;
-  add_told(hooks_, task.spec.notify, event, told);
+  add_told(hooks_, task.policy.notify, event, told);
   add_told(hooks_, queue, event, told);
   if (told.empty()) return 0;
   std::uint64_t hooks = 0;
@@ -72,6 +72,27 @@ std::uint64_t Outbox::tell(Connection& db, WallTime now, const StoredTask& task,
     if (!waits) hooks |= std::uint64_t{1} << *one.index;
   }
   return hooks;
+}
+
+void keep_told_spec(Connection& db, TaskId task) {
+  // Once, however many wait: it may be large.
+  db.run(
+      "INSERT INTO told_specs (task_id, last_seq, spec) SELECT ?1, seq, coalesce("
+      "(SELECT spec FROM task_specs WHERE task_id = ?1),"
+      " (SELECT a.spec FROM tasks t CROSS JOIN array_specs a ON a.array_id = t.array_id"
+      "  WHERE t.id = ?1))"
+      " FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1 AND state = 'pending'"
+      " AND seq > coalesce((SELECT max(last_seq) FROM told_specs WHERE task_id = ?1), 0)"
+      " ORDER BY seq DESC LIMIT 1",
+      task);
+}
+
+void forget_told_specs(Connection& db, TaskId task) {
+  db.run(
+      "DELETE FROM told_specs WHERE task_id = ?1 AND NOT EXISTS"
+      " (SELECT 1 FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1"
+      "  AND seq <= told_specs.last_seq AND state = 'pending')",
+      task);
 }
 
 }  // namespace taskd

@@ -34,4 +34,10 @@ class Outbox {
   const std::function<std::string(const Task&)> describe_task_;
 };
 
+// The task is about to get another spec, or to be removed: what is still to be told of it is told
+// with the spec that it had.
+void keep_told_spec(Connection& db, TaskId task);
+// A delivery about it is through.
+void forget_told_specs(Connection& db, TaskId task);
+
 }  // namespace taskd

@@ -7,6 +7,7 @@
 #include "daemon/store/id_range.h"
 #include "daemon/store/selection.h"
 #include "daemon/store/store_impl.h"
+#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
@@ -48,17 +49,16 @@ bool sees(Connection& db, const Actor& actor, TaskId id) {
   return row.bind(id).step() && (actor.admin || row.uid(0) == actor.uid);
 }
 
-Task to_task(Connection& db, StoredTask stored) {
+Task to_task(Connection& db, const StoredTask& stored) {
   Task task;
   task.id = stored.id;
   task.uid = stored.uid;
   task.array = stored.array;
-  task.workflow = std::move(stored.workflow);
+  task.workflow = stored.workflow;
   if (stored.schedule) task.schedule = load_schedule_name(db, *stored.schedule);
-  task.spec = std::move(stored.spec);
-  if (std::vector<Dependency>& depends_on = task.spec.flow.depends_on; depends_on.empty()) {
-    depends_on = load_dependencies(db, task.id);
-  }
+  task.spec.queue = stored.queue;
+  task.spec.name = stored.name;
+  task.spec.priority = stored.priority;
   task.state = stored.row.state;
   task.reason = stored.row.reason;
   task.attempt = stored.row.attempt;
@@ -78,6 +78,27 @@ Task to_task(Connection& db, StoredTask stored) {
   return task;
 }
 
+TaskSpec load_spec(Reader& db, const StoredTask& stored, std::string* text) {
+  TaskSpec spec;
+  spec.queue = stored.queue;
+  spec.name = stored.name;
+  spec.priority = stored.priority;
+  std::optional<std::string> stored_text = stored_spec(db, stored);
+  if (!stored_text) {
+    throw std::runtime_error("task " + std::to_string(stored.id) + " has no spec");
+  }
+  spec_from_stored(*stored_text, spec);
+  if (spec.flow.depends_on.empty()) spec.flow.depends_on = load_dependencies(db, stored.id);
+  if (text != nullptr) *text = *std::move(stored_text);
+  return spec;
+}
+
+Task load_whole(Reader& db, const StoredTask& stored) {
+  Task task = to_task(db, stored);
+  task.spec = load_spec(db, stored);
+  return task;
+}
+
 namespace {
 
 Task name_owner(const TaskStore& store, Task task) {
@@ -90,21 +111,25 @@ Task name_owner(const TaskStore& store, Task task) {
 }  // namespace
 
 std::optional<Task> TaskStore::get(const Actor& actor, TaskId id) {
-  return impl_->read([&](Connection& db) -> std::optional<Task> {
-    // Before a spec is read, which takes long where it is large.
-    if (!taskd::sees(db, actor, id)) return std::nullopt;
-    return name_owner(*this, to_task(db, must_load(db, id)));
+  return impl_->read([&](Reader& db) -> std::optional<Task> {
+    const std::optional<StoredTask> task = load_task(db, id);
+    if (!task || !is_visible(actor, *task)) return std::nullopt;
+    return name_owner(*this, load_whole(db, *task));
   });
 }
 
 std::vector<Task> TaskStore::list(const ListRequest& request) {
-  return impl_->read([&](Connection& db) {
+  return impl_->read([&](Reader& db) {
     std::vector<Task> tasks;
     for (const TaskId id : select_ids(db, request)) {
-      tasks.push_back(name_owner(*this, to_task(db, load_task(db, id).value())));
+      tasks.push_back(name_owner(*this, load_whole(db, load_task(db, id).value())));
     }
     return tasks;
   });
+}
+
+CommitTimesUs TaskStore::commit_times() const {
+  return impl_->writer.times();
 }
 
 std::int64_t TaskStore::needed_disk_bytes() const {

@@ -158,6 +158,7 @@ QueueTable::Turns QueueTable::turns(WallTime now) const {
 void QueueTable::take_turn(const std::string& name, WallTime now) {
   Queue& queue = queues_.at(name);
   journal_.push_back({&queue, std::nullopt, queue.pass, queue.starts});
+  passes_.push_back({name, queue.pass});
   queue.pass = share_.take(queue.pass, queue.info.settings.weight);
   if (const auto& rate = queue.info.settings.rate) {
     queue.starts = after_start(*rate, std::move(queue.starts), now);
@@ -188,6 +189,25 @@ void QueueTable::undo() {
     }
   }
   journal_.clear();
+  share_ = command_begin_.share;
+  set_front(command_begin_.front);
+  passes_.resize(command_begin_.passes);
+}
+
+void QueueTable::begin_transaction() {
+  passes_.clear();
+  transaction_begin_ = turns_so_far();
+}
+
+void QueueTable::undo_transaction(Connection& db) {
+  for (auto pass = passes_.rbegin(); pass != passes_.rend(); ++pass) {
+    const auto queue = queues_.find(pass->queue);
+    if (queue != queues_.end()) queue->second.pass = pass->before;
+  }
+  share_ = transaction_begin_.share;
+  set_front(transaction_begin_.front);
+  passes_.clear();
+  load(db);
 }
 
 void QueueTable::flush(Connection& db) {

@@ -26,9 +26,12 @@ namespace taskd {
 
 class QueueTable {
  public:
-  // Takes over what the database says; called again after a roll-back. Whose turn it is stays in
-  // memory, and begins anew with each daemon.
+  // Takes over what the database says. Whose turn it is stays in memory, and begins anew with each
+  // daemon.
   void load(Connection& db);
+  // Around a transaction; undo_transaction() is for one that was rolled back as a whole.
+  void begin_transaction();
+  void undo_transaction(Connection& db);
   // After a command changed the queues' rows: their settings alone, and which there are. What
   // started under another rate delays nothing for longer than an interval of the new one.
   void reload_settings(Connection& db, WallTime now);
@@ -80,6 +83,7 @@ class QueueTable {
   void begin_command() {
     journal_.clear();
     has_new_settings_ = false;
+    command_begin_ = turns_so_far();
   }
   void undo();
 
@@ -104,8 +108,19 @@ class QueueTable {
     std::int64_t before;         // the count, or the pass
     RecentStarts starts;  // with a turn
   };
+  // What turns do besides the queue's own pass; of the transaction's, `passes` has these as well.
+  struct TurnsSoFar {
+    FairShare share;
+    std::optional<Front> front;
+    std::size_t passes = 0;
+  };
+  struct Pass {
+    std::string queue;
+    std::int64_t before;
+  };
   using Queues = std::map<std::string, Queue, std::less<>>;
   static bool has_room(const Queue& queue);
+  TurnsSoFar turns_so_far() const { return {share_, front_, passes_.size()}; }
 
   Queues queues_;
   ReadyLines lines_;
@@ -113,6 +128,9 @@ class QueueTable {
   std::optional<Front> front_;
   std::atomic<TaskId> front_task_ = 0;
   std::vector<Step> journal_;
+  std::vector<Pass> passes_;  // of the queues that took turns in the transaction, in their order
+  TurnsSoFar transaction_begin_;
+  TurnsSoFar command_begin_;
   bool has_new_settings_ = false;
 };
 

@@ -131,7 +131,7 @@ std::string TaskStore::queue_defaults(const std::string& queue) {
 
 QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bool create) {
   QueueResult result =
-      impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+      impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> QueueResult {
         const bool known = transaction.queues().contains(patch.name);
         if (!known && !create) return UnknownQueue{patch.name};
         const QueueSettings before =
@@ -149,7 +149,7 @@ QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bo
 
 QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
                                      const std::string& why) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+  return impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> QueueResult {
     if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
     set_row(transaction, actor, queue, verb, why);
     note(transaction, event_type(verb), actor, "queue=" + queue + reason_detail(why));
@@ -160,7 +160,7 @@ QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queu
 
 QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue) {
   QueueResult result =
-      impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> QueueResult {
+      impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> QueueResult {
         if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
         const QueueInfo info = transaction.queues().info(queue);
         std::vector<std::string> schedules = schedules_of(transaction.db(), queue);
@@ -191,16 +191,18 @@ std::vector<QueueInfo> TaskStore::queues() {
   });
 }
 
+std::optional<QueueInfo> load_queue(Connection& db, const std::string& name) {
+  Query row = db.query(
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst,"
+      " paused_at_ms, paused_by, paused_why, draining, notify, defaults FROM queues WHERE name = ?1");
+  if (!row.bind(name).step()) return std::nullopt;
+  QueueInfo info = read_queue(row);
+  read_counts(db, info);
+  return info;
+}
+
 std::optional<QueueInfo> TaskStore::queue(const std::string& name) {
-  return impl_->read([&](Connection& db) -> std::optional<QueueInfo> {
-    Query row = db.query(
-        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
-        " paused_by, paused_why, draining, notify, defaults FROM queues WHERE name = ?1");
-    if (!row.bind(name).step()) return std::nullopt;
-    QueueInfo info = read_queue(row);
-    read_counts(db, info);
-    return info;
-  });
+  return impl_->read([&](Connection& db) { return load_queue(db, name); });
 }
 
 }  // namespace taskd

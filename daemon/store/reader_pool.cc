@@ -27,19 +27,19 @@ ReaderPool::Lease::~Lease() {
   pool_.give_back(std::move(connection_));
 }
 
-std::unique_ptr<Connection> ReaderPool::take() {
+std::unique_ptr<Reader> ReaderPool::take() {
   {
     const MutexLock lock(mutex_);
     while (idle_.empty() && open_ == kMaxReaders) returned_.wait(mutex_);
     if (!idle_.empty()) {
-      std::unique_ptr<Connection> connection = std::move(idle_.back());
+      std::unique_ptr<Reader> connection = std::move(idle_.back());
       idle_.pop_back();
       return connection;
     }
     ++open_;
   }
   try {
-    return std::make_unique<Connection>(Connection::open_reader(path_));
+    return std::make_unique<Reader>(path_);
   } catch (...) {
     give_back(nullptr);
     throw;
@@ -47,7 +47,7 @@ std::unique_ptr<Connection> ReaderPool::take() {
 }
 
 // Null: it is no more.
-void ReaderPool::give_back(std::unique_ptr<Connection> connection) {
+void ReaderPool::give_back(std::unique_ptr<Reader> connection) {
   {
     const MutexLock lock(mutex_);
     if (connection) {

@@ -20,21 +20,21 @@ class ReaderPool {
     explicit Lease(ReaderPool& pool);
     ~Lease();
     Lease(const Lease&) = delete;
-    Connection& db() { return *connection_; }
+    Reader& db() { return *connection_; }
 
    private:
     ReaderPool& pool_;
-    std::unique_ptr<Connection> connection_;
+    std::unique_ptr<Reader> connection_;
   };
 
  private:
-  std::unique_ptr<Connection> take();
-  void give_back(std::unique_ptr<Connection> connection);
+  std::unique_ptr<Reader> take();
+  void give_back(std::unique_ptr<Reader> connection);
 
   const std::string path_;
   Mutex mutex_;
   CondVar returned_;
-  std::vector<std::unique_ptr<Connection>> idle_ TASKD_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Reader>> idle_ TASKD_GUARDED_BY(mutex_);
   int open_ TASKD_GUARDED_BY(mutex_) = 0;
 };
 

@@ -90,7 +90,11 @@ void TaskStore::write_progress(std::span<const ProgressReport> reports) {
 }
 
 bool TaskStore::set_result(const AttemptKey& attempt, const std::string& json) {
-  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+  const auto owner = impl_->read([&](Connection& db) -> WriteQueue::Owner {
+    Query row = db.query("SELECT uid FROM tasks WHERE id = ?1");
+    return row.bind(attempt.task).step() ? row.int64(0) : 0;
+  });
+  return impl_->write_for(WhenFull::refuse, owner, [&](Transaction& transaction) {
     if (!taskd::is_running(transaction.db(), attempt)) return false;
     write_result(transaction.db(), attempt.task, attempt.attempt, transaction.now(), json);
     return true;

@@ -79,13 +79,18 @@ struct Claim {
   std::string token;
   std::string secret;     // for the command alone; not from running_attempts(): it is not stored
   std::uint32_t uid = 0;  // the owner
+  std::string spec_text;  // from the writer, which reads no spec: see read_spec()
   TaskSpec spec;          // without its dependencies
+  std::string unreadable;  // why the stored spec cannot be read; "" = it could
   bool has_dependencies = false;
   std::optional<ArrayPlace> array;
   Grant grant;                    // not from running_attempts()
   bool cancel_requested = false;  // only from running_attempts()
   std::string boot_id;            // only from running_attempts()
 };
+// Fills in the spec of a claim that the writer made (StoreOptions::on_claims); the others have
+// theirs. Where the text cannot be read, the claim says so.
+void read_spec(Claim& claim);
 struct Finish {
   TaskId task = 0;
   int attempt = 0;
@@ -142,6 +147,9 @@ struct ControlChange {
 // when the call began. A filter is worked off in commits of some hundred tasks, so that it
 // does not hold up the ends and starts of others; after an exception the first of them may stand,
 // and repeating the call does the rest. A retry or a move goes no further than a queue's capacity.
+// More than a thousand ids, or of a removal tasks with more than some thousand dependencies, are
+// looked at all together, so that nothing is done where one of them is wrong, and then worked off as a
+// filter is.
 struct ControlRequest {
   Actor actor;
   Verb verb = Verb::cancel;
@@ -180,7 +188,9 @@ struct Preview {
 
   void add(const Preview& more);
 };
+inline constexpr std::size_t kMostIdsOfCommit = 1000;
 inline constexpr std::size_t kMaxPreviewed = 10'000;
+// Of the changes the first kMaxPreviewed; ControlRequest::on_commit is told of all.
 using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, NeededByArray,
                                    UnknownQueue, QueueFull, Preview>;
 

@@ -49,7 +49,7 @@ void rewind_retry(Transaction& transaction, const Retry& retry, WallTime now) {
   StoredTask task = *found;
   const bool waits = task.row.state == State::scheduled || task.row.state == State::held;
   const WallTime due = *task.row.due_at;
-  const std::int64_t longest_ms = backoff_delay_ms(task.spec.backoff, task.row.tries - 1, 1);
+  const std::int64_t longest_ms = backoff_delay_ms(task.policy.backoff, task.row.tries - 1, 1);
   // Any other start is one that a person has given the task since.
   const bool backs_off = due >= retry.ended_at && due <= retry.ended_at + longest_ms;
   if (!waits || !backs_off || due <= now + longest_ms) return;

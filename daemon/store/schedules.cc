@@ -1,17 +1,16 @@
-#include <algorithm>
-
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
 
-// As read_schedule() reads them. A macro, since statements are literals.
-#define SCHEDULE_COLUMNS                                                                      \
-  "id, name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority, task_name, spec," \
+// As read_rule() reads them. A macro, since statements are literals.
+#define SCHEDULE_COLUMNS                                                                \
+  "id, name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority, task_name," \
   " created_at_ms, done_until_ms, next_at_ms, paused_at_ms, paused_by, paused_why"
 
-Schedule read_schedule(const Query& row) {
+// All but what its task is to run.
+Schedule read_rule(const Query& row) {
   Schedule schedule;
   schedule.id = row.int64(0);
   ScheduleSettings& settings = schedule.settings;
@@ -22,30 +21,53 @@ Schedule read_schedule(const Query& row) {
   settings.every_ms = row.int64(5);
   settings.catch_up = row.word(6, parse_catch_up);
   settings.overlap = row.word(7, parse_overlap);
-  spec_from_stored(row.text(11), settings.task);
   settings.task.queue = row.text(8);
   settings.task.priority = row.integer(9);
   settings.task.name = row.text(10);
-  schedule.created_at = row.time(12);
-  schedule.done_until = row.time(13);
-  schedule.next_at = row.optional_time(14);
-  if (!row.is_null(15)) schedule.paused = Schedule::Pause{row.time(15), row.uid(16), row.text(17)};
+  schedule.created_at = row.time(11);
+  schedule.done_until = row.time(12);
+  schedule.next_at = row.optional_time(13);
+  if (!row.is_null(14)) schedule.paused = Schedule::Pause{row.time(14), row.uid(15), row.text(16)};
   return schedule;
 }
 
-std::optional<Schedule> load_schedule(Connection& db, const ScheduleId& id) {
+// With its task's spec, which only a reader reads.
+Schedule read_schedule(const Query& row, Reader& db) {
+  Schedule schedule = read_rule(row);
+  Query spec = db.query("SELECT spec FROM schedules WHERE id = ?1");
+  if (spec.bind(schedule.id).step()) spec_from_stored(spec.view(0), schedule.settings.task);
+  return schedule;
+}
+
+std::optional<Schedule> load_schedule(Reader& db, const ScheduleId& id) {
   Query row = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules WHERE uid = ?1 AND name = ?2");
   if (!row.bind(id.uid, id.name).step()) return std::nullopt;
-  return read_schedule(row);
+  return read_schedule(row, db);
+}
+
+std::optional<Schedule> load_schedule(Reader& db, std::int64_t id) {
+  Query row = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules WHERE id = ?1");
+  if (!row.bind(id).step()) return std::nullopt;
+  return read_schedule(row, db);
 }
 
 bool may_change(const Actor& actor, std::uint32_t owner) {
   return actor.admin || actor.uid == owner;
 }
 
+// Of a schedule what the writer decides by: its columns, and not its task.
+struct FoundSchedule {
+  std::int64_t id = 0;
+  bool paused = false;
+};
+
 // Nothing too if the actor may not touch it.
-std::optional<Schedule> find_schedule(Connection& db, const Actor& actor, const ScheduleId& id) {
-  return may_change(actor, id.uid) ? load_schedule(db, id) : std::nullopt;
+std::optional<FoundSchedule> find_schedule(Connection& db, const Actor& actor,
+                                           const ScheduleId& id) {
+  if (!may_change(actor, id.uid)) return std::nullopt;
+  Query row = db.query("SELECT id, paused_at_ms FROM schedules WHERE uid = ?1 AND name = ?2");
+  if (!row.bind(id.uid, id.name).step()) return std::nullopt;
+  return FoundSchedule{row.int64(0), !row.is_null(1)};
 }
 
 void note_schedule(Transaction& transaction, std::string_view type, const Actor& actor,
@@ -56,8 +78,8 @@ void note_schedule(Transaction& transaction, std::string_view type, const Actor&
                          .detail = "schedule=" + id.name + " uid=" + std::to_string(id.uid)});
 }
 
-void write_settings(Transaction& transaction, std::uint32_t owner,
-                    const ScheduleSettings& settings) {
+void write_settings(Transaction& transaction, std::uint32_t owner, const ScheduleSettings& settings,
+                    const PreparedSpec& task) {
   // Looked at at once: whoever knows the rule finds its first slot. A replaced schedule keeps its
   // pause and its slots.
   transaction.db().run(
@@ -72,24 +94,46 @@ void write_settings(Transaction& transaction, std::uint32_t owner,
       " done_until_ms = max(excluded.done_until_ms, schedules.done_until_ms + 1),"
       " next_at_ms = CASE WHEN paused_at_ms IS NULL THEN excluded.next_at_ms END",
       settings.name, owner, settings.cron, settings.zone, settings.every_ms,
-      to_string(settings.catch_up), to_string(settings.overlap), settings.task.queue,
-      settings.task.priority, settings.task.name, spec_to_stored(settings.task), transaction.now());
+      to_string(settings.catch_up), to_string(settings.overlap), task.queue, task.priority, task.name,
+      task.text, transaction.now());
   transaction.add_wake(transaction.now());
 }
 
 // The task waits for the ends of those of `after`, whatever they are.
-TaskId insert_task(Transaction& transaction, const Schedule& schedule,
+TaskId insert_task(Transaction& transaction, const Schedule& schedule, PreparedSpec spec,
                    const std::vector<TaskId>& after, const Note& note) {
   StoredTask task;
   task.uid = schedule.uid;
   task.schedule = schedule.id;
   task.created_at = transaction.now();
-  task.spec = schedule.settings.task;
-  for (const TaskId id : after) task.spec.flow.depends_on.push_back({id, DependencyOn::any});
-  submit_task(transaction, task, spec_to_stored(task.spec), /*hold=*/false, note);
+  for (const TaskId id : after) spec.depends_on.push_back({id, DependencyOn::any});
+  submit_task(transaction, task, spec, /*hold=*/false, note);
   return task.id;
 }
 
+// Whether it still submits this.
+bool has_task(Connection& db, std::int64_t schedule, const PreparedSpec& task) {
+  Query row = db.query("SELECT queue, priority, task_name, spec FROM schedules WHERE id = ?1");
+  return row.bind(schedule).step() && row.view(0) == task.queue && row.int64(1) == task.priority &&
+         row.view(2) == task.name && row.view(3) == task.text;
+}
+
+// So many cancels make a commit long enough.
+constexpr int kReplacedAtOnce = 500;
+
+// Those that have not ended and need not yet, the oldest first, but for one of them.
+std::vector<TaskId> tasks_to_cancel(Connection& db, std::int64_t schedule, TaskId but) {
+  Query rows = db.query(
+      "SELECT id FROM tasks INDEXED BY tasks_of_schedule WHERE schedule_id = ?1"
+      " AND ended_at_ms IS NULL AND cancel_requested_at_ms IS NULL AND id <> ?2"
+      " ORDER BY id LIMIT ?3");
+  rows.bind(schedule, but, kReplacedAtOnce);
+  std::vector<TaskId> ids;
+  while (rows.step()) ids.push_back(rows.int64(0));
+  return ids;
+}
+
+// Once all others are cancelled: those that run still.
 std::vector<TaskId> unended_tasks(Connection& db, std::int64_t schedule) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_schedule WHERE schedule_id = ?1"
@@ -100,6 +144,12 @@ std::vector<TaskId> unended_tasks(Connection& db, std::int64_t schedule) {
   return ids;
 }
 
+bool is_unended_task(Connection& db, TaskId task, std::int64_t schedule) {
+  Query row = db.query(
+      "SELECT 1 FROM tasks WHERE id = ?1 AND schedule_id = ?2 AND ended_at_ms IS NULL");
+  return row.bind(task, schedule).step();
+}
+
 bool has_unended_task(Connection& db, std::int64_t schedule) {
   Query row = db.query(
       "SELECT 1 FROM tasks INDEXED BY tasks_of_schedule WHERE schedule_id = ?1"
@@ -107,7 +157,27 @@ bool has_unended_task(Connection& db, std::int64_t schedule) {
   return row.bind(schedule).step();
 }
 
-Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at, bool refuse) {
+void cancel(Transaction& transaction, TaskId id) {
+  StoredTask task = must_load(transaction.db(), id);
+  cancel_task(transaction, task, std::nullopt);
+}
+
+// Cancels the tasks of the schedule, `unique` last: by it a next transaction knows again that the
+// slot may fire. False: there are more than one commit should take.
+bool replace_tasks(Transaction& transaction, std::int64_t schedule, std::optional<TaskId> unique) {
+  const std::vector<TaskId> ids = tasks_to_cancel(transaction.db(), schedule, unique.value_or(0));
+  for (const TaskId id : ids) {
+    cancel(transaction, id);
+    if (transaction.is_spent()) return false;
+  }
+  if (std::ssize(ids) == kReplacedAtOnce) return false;
+  if (unique) cancel(transaction, *unique);
+  return true;
+}
+
+// Nothing: some of what the slot replaces is cancelled, and the rest needs another transaction.
+std::optional<Slot> deal_with(Transaction& transaction, const Schedule& schedule,
+                              const PreparedSpec& spec, WallTime at, bool refuse) {
   Slot slot{at, transaction.now(), SlotResult::fired, std::nullopt};
   if (schedule.settings.overlap == Overlap::skip &&
       has_unended_task(transaction.db(), schedule.id)) {
@@ -115,26 +185,21 @@ Slot deal_with(Transaction& transaction, const Schedule& schedule, WallTime at, 
     return slot;
   }
   const bool replaces = schedule.settings.overlap == Overlap::replace;
-  const auto before =
-      replaces ? unended_tasks(transaction.db(), schedule.id) : std::vector<TaskId>();
-  const auto existing = find_unique(transaction, schedule.uid, schedule.settings.task.flow);
-  if (existing && std::find(before.begin(), before.end(), *existing) == before.end()) {
+  const auto existing = find_unique(transaction, schedule.uid, spec.unique);
+  if (existing && !(replaces && is_unended_task(transaction.db(), *existing, schedule.id))) {
     slot.result = SlotResult::overlap;
     return slot;
   }
   // Before anything is replaced: what runs is not given up for a task that cannot come.
-  if (refuse || find_refusal(transaction, schedule.settings.task.queue, 1)) {
+  if (refuse || find_refusal(transaction, spec.queue, 1)) {
     slot.result = SlotResult::refused;
     return slot;
   }
-  std::vector<TaskId> stopping;
-  for (const TaskId id : before) {
-    StoredTask task = must_load(transaction.db(), id);
-    cancel_task(transaction, task, std::nullopt);
-    if (!is_end(task.row.state)) stopping.push_back(id);
-  }
+  if (replaces && !replace_tasks(transaction, schedule.id, existing)) return std::nullopt;
+  const std::vector<TaskId> stopping =
+      replaces ? unended_tasks(transaction.db(), schedule.id) : std::vector<TaskId>();
   slot.task = insert_task(
-      transaction, schedule, stopping,
+      transaction, schedule, spec, stopping,
       {.type = "submitted",
        .detail = "schedule=" + schedule.settings.name + " slot_ms=" + std::to_string(at.ms)});
   return slot;
@@ -158,96 +223,138 @@ void stop_schedule(Transaction& transaction, const Firing& firing) {
        .detail = "schedule_id=" + std::to_string(firing.schedule) + " why=" + firing.stop});
 }
 
-std::vector<Slot> fire_slots(Transaction& transaction, const Firing& firing) {
+bool is_as_read(Connection& db, const Firing& firing) {
+  Query row = db.query(
+      "SELECT 1 FROM schedules WHERE id = ?1 AND done_until_ms = ?2 AND paused_at_ms IS NULL");
+  return row.bind(firing.schedule, firing.was_done_until).step();
+}
+
+void write_slot(Connection& db, std::int64_t schedule, const Slot& slot) {
+  db.run(
+      "INSERT INTO schedule_slots (schedule_id, slot_at_ms, at_ms, result, task_id)"
+      " VALUES (?1, ?2, ?3, ?4, ?5)",
+      schedule, slot.at, slot.dealt_with_at, to_string(slot.result), slot.task);
+}
+
+struct Fired {
+  std::vector<Slot> slots;     // that were new
+  std::size_t dealt_with = 0;  // of the firing's, from the first
+  bool over = false;           // somebody changed the schedule, or nothing is left
+};
+
+// As many slots as one transaction should.
+Fired fire_slots(Transaction& transaction, const Firing& firing, const Schedule& schedule,
+                 const PreparedSpec& spec) {
   Connection& db = transaction.db();
-  if (!firing.stop.empty()) {
-    stop_schedule(transaction, firing);
-    return {};
-  }
-  const int changed = db.run(
-      "UPDATE schedules SET done_until_ms = ?3, next_at_ms = ?4"
-      " WHERE id = ?1 AND done_until_ms = ?2 AND paused_at_ms IS NULL",
-      firing.schedule, firing.was_done_until, firing.done_until, firing.next_at);
-  std::vector<Slot> slots;
-  if (changed == 0) return slots;
-  Query row = db.query("SELECT " SCHEDULE_COLUMNS " FROM schedules WHERE id = ?1");
-  if (!row.bind(firing.schedule).step()) throw std::logic_error("a schedule fires without a row");
-  const Schedule schedule = read_schedule(row);
+  Fired fired;
+  fired.over = !is_as_read(db, firing);
+  if (fired.over) return fired;
   for (const WallTime at : firing.slots) {
-    if (was_dealt_with(db, schedule.id, at)) continue;
-    const Slot& slot = slots.emplace_back(deal_with(transaction, schedule, at, firing.refuse));
-    db.run(
-        "INSERT INTO schedule_slots (schedule_id, slot_at_ms, at_ms, result, task_id)"
-        " VALUES (?1, ?2, ?3, ?4, ?5)",
-        schedule.id, slot.at, slot.dealt_with_at, to_string(slot.result), slot.task);
+    if (!was_dealt_with(db, schedule.id, at)) {
+      const auto slot = deal_with(transaction, schedule, spec, at, firing.refuse);
+      if (!slot) break;
+      write_slot(db, schedule.id, *slot);
+      fired.slots.push_back(*slot);
+    }
+    ++fired.dealt_with;
+    if (transaction.is_spent()) break;
   }
-  return slots;
+  fired.over = fired.dealt_with == firing.slots.size();
+  const auto next = fired.over ? firing.next_at : std::optional(firing.slots[fired.dealt_with]);
+  const WallTime latest =
+      fired.dealt_with == 0 ? firing.was_done_until : firing.slots[fired.dealt_with - 1];
+  db.run("UPDATE schedules SET done_until_ms = ?2, next_at_ms = ?3 WHERE id = ?1", firing.schedule,
+         fired.over ? firing.done_until : latest, next);
+  return fired;
 }
 
 }  // namespace
 
+// As it is after a change; somebody may have removed it since.
+ScheduleResult TaskStore::changed_schedule(const std::optional<ScheduleResult>& refused,
+                                           const ScheduleId& id) {
+  if (refused) return *refused;
+  auto schedule = impl_->read([&](Reader& db) { return load_schedule(db, id); });
+  if (!schedule) return UnknownSchedule{};
+  return *std::move(schedule);
+}
+
 ScheduleResult TaskStore::put_schedule(const Actor& actor, std::uint32_t owner,
                                        const ScheduleSettings& settings) {
-  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) -> ScheduleResult {
+  const PreparedSpec task(settings.task);
+  const ScheduleId id{owner, settings.name};
+  const auto put = [&](Transaction& transaction) -> std::optional<ScheduleResult> {
     if (!may_change(actor, owner)) return UnknownSchedule{};
-    if (!transaction.queues().contains(settings.task.queue)) {
-      return UnknownQueue{settings.task.queue};
-    }
-    const ScheduleId id{owner, settings.name};
-    write_settings(transaction, owner, settings);
+    if (!transaction.queues().contains(task.queue)) return UnknownQueue{task.queue};
+    write_settings(transaction, owner, settings, task);
     note_schedule(transaction, "schedule_put", actor, id);
-    return load_schedule(transaction.db(), id).value();
-  });
+    return std::nullopt;
+  };
+  return changed_schedule(impl_->write(WhenFull::refuse, actor, put), id);
 }
 
 ScheduleResult TaskStore::pause_schedule(const Actor& actor, const ScheduleId& id,
                                          const std::string& why) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> ScheduleResult {
-    Connection& db = transaction.db();
-    const auto found = find_schedule(db, actor, id);
+  const auto pause = [&](Transaction& transaction) -> std::optional<ScheduleResult> {
+    const auto found = find_schedule(transaction.db(), actor, id);
     if (!found) return UnknownSchedule{};
-    db.run(
+    transaction.db().run(
         "UPDATE schedules SET paused_at_ms = coalesce(paused_at_ms, ?2), paused_by = ?3, "
         "paused_why = ?4,"
         " next_at_ms = NULL WHERE id = ?1",
         found->id, transaction.now(), actor.uid, why);
     note_schedule(transaction, "schedule_paused", actor, id);
-    return load_schedule(db, id).value();
-  });
+    return std::nullopt;
+  };
+  return changed_schedule(impl_->write(WhenFull::use_ballast, actor, pause), id);
 }
 
 ScheduleResult TaskStore::resume_schedule(const Actor& actor, const ScheduleId& id) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> ScheduleResult {
-    Connection& db = transaction.db();
-    auto found = find_schedule(db, actor, id);
+  const auto resume = [&](Transaction& transaction) -> std::optional<ScheduleResult> {
+    const auto found = find_schedule(transaction.db(), actor, id);
     if (!found) return UnknownSchedule{};
-    if (!found->paused) return *std::move(found);
-    db.run(
+    if (!found->paused) return std::nullopt;
+    transaction.db().run(
         "UPDATE schedules SET paused_at_ms = NULL, paused_by = NULL, paused_why = '',"
         " done_until_ms = ?2, next_at_ms = ?2 WHERE id = ?1",
         found->id, transaction.now());
     note_schedule(transaction, "schedule_resumed", actor, id);
     transaction.add_wake(transaction.now());
-    return load_schedule(db, id).value();
-  });
+    return std::nullopt;
+  };
+  return changed_schedule(impl_->write(WhenFull::use_ballast, actor, resume), id);
 }
 
 ScheduleResult TaskStore::remove_schedule(const Actor& actor, const ScheduleId& id) {
-  return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> ScheduleResult {
-    auto found = find_schedule(transaction.db(), actor, id);
-    if (!found) return UnknownSchedule{};
-    transaction.db().run("DELETE FROM schedules WHERE id = ?1", found->id);
-    note_schedule(transaction, "schedule_removed", actor, id);
-    return *std::move(found);
-  });
+  return impl_->write(WhenFull::use_ballast, actor,
+                      [&](Transaction& transaction) -> ScheduleResult {
+                        const auto found = find_schedule(transaction.db(), actor, id);
+                        if (!found) return UnknownSchedule{};
+                        transaction.db().run("DELETE FROM schedules WHERE id = ?1", found->id);
+                        note_schedule(transaction, "schedule_removed", actor, id);
+                        Schedule removed;
+                        removed.id = found->id;
+                        removed.uid = id.uid;
+                        removed.settings.name = id.name;
+                        return removed;
+                      });
 }
 
 TriggerResult TaskStore::trigger_schedule(const Actor& actor, const ScheduleId& id) {
-  return impl_->write(WhenFull::refuse, [&](Transaction& transaction) -> TriggerResult {
-    const auto schedule = find_schedule(transaction.db(), actor, id);
-    if (!schedule) return UnknownSchedule{};
-    const TaskSpec& task = schedule->settings.task;
-    if (const auto existing = find_unique(transaction, schedule->uid, task.flow)) {
+  for (;;) {
+    const auto found = schedule(actor, id);
+    if (!found) return UnknownSchedule{};
+    const auto triggered = try_trigger(actor, *found);
+    if (triggered) return *triggered;  // else somebody gave it another task meanwhile
+  }
+}
+
+std::optional<TriggerResult> TaskStore::try_trigger(const Actor& actor, const Schedule& schedule) {
+  using Result = std::optional<TriggerResult>;
+  const PreparedSpec task(schedule.settings.task);
+  return impl_->write(WhenFull::refuse, actor, [&](Transaction& transaction) -> Result {
+    if (!has_task(transaction.db(), schedule.id, task)) return std::nullopt;
+    if (const auto existing = find_unique(transaction, schedule.uid, task.unique)) {
       return Triggered{*existing, true};
     }
     if (const auto refusal = find_refusal(transaction, task.queue, 1)) {
@@ -255,26 +362,45 @@ TriggerResult TaskStore::trigger_schedule(const Actor& actor, const ScheduleId& 
     }
     const Note note{.type = "submitted",
                     .actor_uid = actor.uid,
-                    .detail = "schedule=" + id.name + " triggered"};
-    return Triggered{insert_task(transaction, *schedule, {}, note)};
+                    .detail = "schedule=" + schedule.settings.name + " triggered"};
+    return Triggered{insert_task(transaction, schedule, task, {}, note)};
   });
 }
 
 std::vector<Schedule> TaskStore::due_schedules(WallTime now, int limit) {
-  return impl_->read([&](Connection& db) {
+  return impl_->read([&](Reader& db) {
     Query rows = db.query("SELECT " SCHEDULE_COLUMNS
                           " FROM schedules INDEXED BY schedules_next WHERE next_at_ms <= ?1 ORDER "
                           "BY next_at_ms, id LIMIT ?2");
     rows.bind(now, limit);
     std::vector<Schedule> due;
-    while (rows.step()) due.push_back(read_schedule(rows));
+    while (rows.step()) due.push_back(read_schedule(rows, db));
     return due;
   });
 }
 
 std::vector<Slot> TaskStore::fire(const Firing& firing) {
-  return impl_->write(WhenFull::refuse,
-                      [&](Transaction& transaction) { return fire_slots(transaction, firing); });
+  if (!firing.stop.empty()) {
+    impl_->writer.run(WhenFull::refuse,
+                      [&](Transaction& transaction) { stop_schedule(transaction, firing); });
+    return {};
+  }
+  // A change of the settings is one of done_until, too, so this is what the firing was decided from.
+  const auto schedule = impl_->read([&](Reader& db) { return load_schedule(db, firing.schedule); });
+  if (!schedule || schedule->done_until != firing.was_done_until) return {};
+  const PreparedSpec spec(schedule->settings.task);
+  std::vector<Slot> slots;
+  for (Firing rest = firing;;) {
+    const Fired some = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
+      return fire_slots(transaction, rest, *schedule, spec);
+    });
+    slots.insert(slots.end(), some.slots.begin(), some.slots.end());
+    if (some.over) return slots;
+    if (some.dealt_with == 0) continue;
+    rest.was_done_until = rest.slots[some.dealt_with - 1];
+    rest.slots.erase(rest.slots.begin(),
+                     rest.slots.begin() + static_cast<std::ptrdiff_t>(some.dealt_with));
+  }
 }
 
 std::optional<WallTime> TaskStore::next_schedule_at() {
@@ -287,22 +413,38 @@ std::optional<WallTime> TaskStore::next_schedule_at() {
   });
 }
 
-std::vector<Schedule> TaskStore::schedules(const Actor& actor, std::optional<std::uint32_t> owner) {
+std::vector<Schedule> TaskStore::schedules(const Actor& actor, std::optional<std::uint32_t> owner,
+                                           std::int64_t after, int limit) {
   const bool all = actor.admin && !owner;
   const std::uint32_t uid = owner.value_or(actor.uid);
   if (!may_change(actor, uid)) return {};
-  return impl_->read([&](Connection& db) {
-    Query rows = db.query("SELECT " SCHEDULE_COLUMNS
-                          " FROM schedules WHERE ?1 OR uid = ?2 ORDER BY name, uid");
-    rows.bind(all, uid);
+  return impl_->read([&](Reader& db) {
+    Query rows = all ? db.query("SELECT " SCHEDULE_COLUMNS
+                                " FROM schedules WHERE id > ?2 AND ?1 IS NOT NULL"
+                                " ORDER BY id LIMIT ?3")
+                     : db.query("SELECT " SCHEDULE_COLUMNS
+                                " FROM schedules INDEXED BY schedules_of_user"
+                                " WHERE uid = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+    rows.bind(uid, after, limit);
     std::vector<Schedule> schedules;
-    while (rows.step()) schedules.push_back(read_schedule(rows));
+    while (rows.step()) schedules.push_back(read_schedule(rows, db));
     return schedules;
   });
 }
 
 std::optional<Schedule> TaskStore::schedule(const Actor& actor, const ScheduleId& id) {
-  return impl_->read([&](Connection& db) { return find_schedule(db, actor, id); });
+  if (!may_change(actor, id.uid)) return std::nullopt;
+  return impl_->read([&](Reader& db) { return load_schedule(db, id); });
+}
+
+std::vector<std::uint32_t> TaskStore::owners_of_schedules(const std::string& name) {
+  return impl_->read([&](Connection& db) {
+    Query rows = db.query("SELECT uid FROM schedules WHERE name = ?1 ORDER BY uid LIMIT 10");
+    rows.bind(name);
+    std::vector<std::uint32_t> owners;
+    while (rows.step()) owners.push_back(rows.uid(0));
+    return owners;
+  });
 }
 
 std::vector<Slot> TaskStore::slots(std::int64_t schedule, int limit) {

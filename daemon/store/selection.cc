@@ -197,11 +197,18 @@ std::vector<TaskId> select_in_state(Connection& db, const ListRequest& request,
                            std::to_string(request.limit));
 }
 
-bool has_labels(const StoredTask& task, const Filter& filter) {
-  return std::all_of(filter.labels.begin(), filter.labels.end(), [&](const auto& label) {
-    const auto found = task.spec.labels.find(label.first);
-    return found != task.spec.labels.end() && found->second == label.second;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+bool has_labels(Connection& db, TaskId task, const Labels& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& label) {
+    Query row = db.query("SELECT 1 FROM task_labels WHERE task_id = ?1 AND key = ?2 AND value = ?3");
+    return row.bind(task, label.first, label.second).step();
   });
+}
+
+bool has_key(Connection& db, const StoredTask& task, const std::string& name) {
+  Query row = db.query("SELECT 1 FROM keys WHERE id = ?1 AND name = ?2");
+  return task.key && row.bind(*task.key, name).step();
 }
 
 bool is_in_times(const StoredTask& task, const Filter& filter) {
@@ -218,6 +225,22 @@ bool contains(const std::vector<T>& list, T one) {
   return std::find(list.begin(), list.end(), one) != list.end();
 }
 
+bool matches_columns(const Filter& filter, const StoredTask& task) {
+  if (!contains(states_of(filter), task.row.state)) return false;
+  if (!filter.reasons.empty() && !contains(filter.reasons, task.row.reason.value())) return false;
+  if (filter.uid && task.uid != *filter.uid) return false;
+  if (filter.queue && task.queue != *filter.queue) return false;
+  if (filter.name && task.name != *filter.name) return false;
+  const auto has_id = [&](const IdRange& ids) {
+    return ids.first <= task.id && task.id <= ids.last;
+  };
+  if (!filter.ids.empty() && std::none_of(filter.ids.begin(), filter.ids.end(), has_id)) {
+    return false;
+  }
+  if (filter.workflow && (!task.workflow || task.workflow->id != *filter.workflow)) return false;
+  return is_in_times(task, filter);
+}
+
 }  // namespace
 
 std::vector<State> states_of(const Filter& filter) {
@@ -231,19 +254,9 @@ std::vector<State> states_of(const Filter& filter) {
   return states;
 }
 
-bool matches(const Filter& filter, const StoredTask& task) {
-  if (!contains(states_of(filter), task.row.state)) return false;
-  if (!filter.reasons.empty() && !contains(filter.reasons, task.row.reason.value())) return false;
-  if (filter.uid && task.uid != *filter.uid) return false;
-  if (filter.queue && task.spec.queue != *filter.queue) return false;
-  if (filter.name && task.spec.name != *filter.name) return false;
-  if (filter.key && task.spec.flow.key.name != *filter.key) return false;
-  const auto has_id = [&](const IdRange& ids) { return ids.first <= task.id && task.id <= ids.last; };
-  if (!filter.ids.empty() && std::none_of(filter.ids.begin(), filter.ids.end(), has_id)) {
-    return false;
-  }
-  if (filter.workflow && (!task.workflow || task.workflow->id != *filter.workflow)) return false;
-  return has_labels(task, filter) && is_in_times(task, filter);
+bool matches(Connection& db, const Filter& filter, const StoredTask& task) {
+  if (!matches_columns(filter, task)) return false;
+  return (!filter.key || has_key(db, task, *filter.key)) && has_labels(db, task.id, filter.labels);
 }
 
 namespace {

@@ -15,6 +15,6 @@ std::vector<TaskId> select_ids(Connection& db, const ListRequest& request);
 std::vector<State> states_of(const Filter& filter);
 
 // Whether the filter matches the task as it is.
-bool matches(const Filter& filter, const StoredTask& task);
+bool matches(Connection& db, const Filter& filter, const StoredTask& task);
 
 }  // namespace taskd

@@ -57,12 +57,21 @@ struct TaskStore::Impl {
         event_sweep(store_options.keep_events),
         readers(store_options.path) {}
 
-  // Runs `command(Transaction&)` on the writer thread and returns what it returned, committed.
+  // Runs `command(Transaction&)` on the writer thread and returns what it returned, committed. What
+  // a person or a program asked for waits for its user's turn.
+  template <class F>
+  auto write(WhenFull when_full, const Actor& actor, F command) {
+    return write_for(when_full, actor.uid, std::move(command));
+  }
   template <class F>
   auto write(WhenFull when_full, F command) {
+    return write_for(when_full, WriteQueue::kDaemon, std::move(command));
+  }
+  template <class F>
+  auto write_for(WhenFull when_full, WriteQueue::Owner owner, F command) {
     std::optional<decltype(command(std::declval<Transaction&>()))> result;
     KeyedRequest* const request = KeyedRequest::current();
-    writer.run(when_full, [&](Transaction& transaction) {
+    writer.run(when_full, owner, [&](Transaction& transaction) {
       const std::int64_t rows = transaction.db().rows_changed();
       const std::size_t changes = transaction.changes().size();
       result = command(transaction);
@@ -73,7 +82,7 @@ struct TaskStore::Impl {
     return std::move(*result);
   }
 
-  // Runs `query(Connection&)` in one read transaction.
+  // Runs `query(Reader&)` in one read transaction.
   template <class F>
   auto read(F query) {
     ReaderPool::Lease lease(readers);
@@ -116,8 +125,12 @@ bool sees(Connection& db, const Actor& actor, TaskId id);
 // What the `running` tasks have of the machine; few run, so it is read each time.
 MachineUse load_machine_use(Connection& db, std::int64_t running);
 
-// The task as callers see it.
-Task to_task(Connection& db, StoredTask stored);
+// The task as callers see it, but for what its spec alone knows.
+Task to_task(Connection& db, const StoredTask& stored);
+// With its spec.
+Task load_whole(Reader& db, const StoredTask& stored);
+// `text`: as it is stored.
+TaskSpec load_spec(Reader& db, const StoredTask& stored, std::string* text = nullptr);
 
 // Whatever its keep time, a task stays this long after its end was recorded, so that who waits for
 // the end also gets to read it.
@@ -127,14 +140,14 @@ inline constexpr std::int64_t kLeastKeepMs = 10'000;
 void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now);
 
 // Adds a task, which then waits for whatever it has to: a person, others' ends, its time, its key,
-// or its turn. Its columns but for the state are filled in; the key is the spec's, unless it has
-// one.
-void submit_task(Transaction& transaction, StoredTask& task, const std::string& stored_spec,
-                 bool hold, const Note& note);
+// or its turn. Of `task` what the spec does not say is filled in, but for the state; the key is the
+// spec's, unless it has one.
+void submit_task(Transaction& transaction, StoredTask& task, const PreparedSpec& spec, bool hold,
+                 const Note& note);
 
 // The user's task that this one must not be there beside.
 std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
-                                  const TaskFlow& flow);
+                                  const Unique& unique);
 
 // Another task that has its unique key and has not ended: it may not run again beside that one.
 std::optional<TaskId> find_twin(Connection& db, TaskId task, std::uint32_t uid,
@@ -145,9 +158,12 @@ std::optional<TaskId> find_twin(Connection& db, TaskId task, std::uint32_t uid,
 void settle(Transaction& transaction);
 
 // Whether the queue would take `count` more tasks. Those of arrays that are to be made count too.
-std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(Transaction& transaction,
-                                                                  const std::string& queue,
-                                                                  std::int64_t count);
+using QueueRefusal = std::variant<UnknownQueue, QueueFull>;
+std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::string& queue,
+                                         std::int64_t count);
+
+// With its counts, for a reader. Nothing: there is none.
+std::optional<QueueInfo> load_queue(Connection& db, const std::string& name);
 
 // When a submit is to start; nothing: at once.
 std::optional<WallTime> start_of(const NewTask& task, WallTime now);

@@ -7,16 +7,14 @@
 #include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/store/workflows.h"
-#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
 
 struct Prepared {
   const NewTask* task;
-  std::string spec;                // as stored
-  std::optional<TaskId> existing;  // there already, and it must not be there twice
-  std::optional<WorkflowPlace> workflow = {};
+  PreparedSpec spec;
+  std::optional<TaskId> existing = {};  // there already, and it must not be there twice
 };
 
 std::vector<TaskId> read_ids(const std::string& text) {
@@ -74,14 +72,14 @@ void remember_key(Transaction& transaction, const SubmitRequest& request,
 std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest& request,
                                    const std::vector<Prepared>& tasks) {
   for (const Prepared& one : tasks) {
-    for (const Notify& notify : one.task->spec.notify) {
+    for (const Notify& notify : one.spec.policy.notify) {
       if (!transaction.outbox().declares(notify.hook)) return UnknownHook{};
     }
   }
   std::map<std::string, std::int64_t> added;
   for (const Prepared& one : tasks) {
     if (!one.existing)
-      added[one.task->spec.queue] += one.task->array ? one.task->array->count() : 1;
+      added[one.spec.queue] += one.task->array ? one.task->array->count() : 1;
   }
   for (const auto& [queue, count] : added) {
     if (const auto refusal = find_refusal(transaction, queue, count)) {
@@ -89,8 +87,8 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
     }
   }
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const TaskFlow& flow = tasks[i].task->spec.flow;
-    if (const auto task = find_unknown_dependency(transaction.db(), request.actor, flow)) {
+    const auto& depends_on = tasks[i].spec.depends_on;
+    if (const auto task = find_unknown_dependency(transaction.db(), request.actor, depends_on)) {
       return UnknownDependency{i, *task};
     }
   }
@@ -101,25 +99,25 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
 constexpr std::int64_t kRowsWithSubmit = 1000;
 
 StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
-                         const Prepared& prepared) {
+                         const Prepared& prepared, const std::optional<WorkflowPlace>& workflow) {
   StoredTask task;
   task.uid = request.actor.uid;
   task.created_at = transaction.now();
-  task.spec = prepared.task->spec;
   task.row.due_at = start_of(*prepared.task, transaction.now());
-  task.workflow = prepared.workflow;
+  task.workflow = workflow;
   submit_task(transaction, task, prepared.spec, prepared.task->hold,
               {.type = "submitted", .actor_uid = request.actor.uid});
   return task;
 }
 
-Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared) {
+Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared,
+            const std::optional<WorkflowPlace>& workflow) {
   const auto share = kRowsWithSubmit / static_cast<std::int64_t>(request.tasks.size());
   const StoredTask task = prepared.task->array
                               ? submit_array(transaction, request.actor.uid, *prepared.task,
                                              prepared.spec,
                                              start_of(*prepared.task, transaction.now()), share)
-                              : submit_single(transaction, request, prepared);
+                              : submit_single(transaction, request, prepared, workflow);
   Task stored;
   stored.array = task.array;
   stored.workflow = task.workflow;
@@ -132,53 +130,53 @@ Task insert(Transaction& transaction, const SubmitRequest& request, const Prepar
 }
 
 void add_one(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared,
-             Submitted& submitted) {
+             const std::optional<WorkflowPlace>& workflow, Submitted& submitted) {
   // Looked for again: it may have come with this very submit.
-  const auto existing = find_unique(transaction, request.actor.uid, prepared.task->spec.flow);
+  const auto existing = find_unique(transaction, request.actor.uid, prepared.spec.unique);
   submitted.existing.push_back(existing.has_value());
   submitted.any_existing |= existing.has_value();
-  if (!existing) submitted.tasks.push_back(insert(transaction, request, prepared));
+  if (!existing) submitted.tasks.push_back(insert(transaction, request, prepared, workflow));
   submitted.ids.push_back(existing ? *existing : submitted.tasks.back().id);
 }
 
 // Its needs are dependencies now that the steps before it have ids; what is stored of its spec does
 // not change by that.
-void add_step(Transaction& transaction, const SubmitRequest& request, std::size_t index,
-              Prepared& step, Submitted& submitted) {
-  NewTask task = request.tasks[index];
-  for (const StepNeed& need : request.steps[index].needs) {
-    task.spec.flow.depends_on.push_back({submitted.ids.at(need.step), need.on});
+void add_step(Transaction& transaction, const SubmitRequest& request, const StepOf& step,
+              Prepared& prepared, Submitted& submitted) {
+  for (const StepNeed& need : step.needs) {
+    prepared.spec.depends_on.push_back({submitted.ids.at(need.step), need.on});
   }
-  const Prepared prepared{&task, std::move(step.spec), std::nullopt,
-                          WorkflowPlace{submitted.workflow, request.steps[index].name}};
-  add_one(transaction, request, prepared, submitted);
+  add_one(transaction, request, prepared, WorkflowPlace{submitted.workflow, step.name}, submitted);
 }
 
 SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
                         std::vector<Prepared>& tasks) {
   if (auto repeated = find_repeated(transaction.db(), request)) return *std::move(repeated);
   for (Prepared& one : tasks) {
-    one.existing = find_unique(transaction, request.actor.uid, one.task->spec.flow);
+    one.existing = find_unique(transaction, request.actor.uid, one.spec.unique);
   }
   if (auto refused = refuse(transaction, request, tasks)) return *std::move(refused);
   Submitted submitted;
   if (request.workflow) {
     submitted.workflow = insert_workflow(transaction, request.actor.uid, *request.workflow);
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      add_step(transaction, request, i, tasks[i], submitted);
+      add_step(transaction, request, request.steps[i], tasks[i], submitted);
     }
   } else {
-    for (const Prepared& task : tasks) add_one(transaction, request, task, submitted);
+    for (const Prepared& task : tasks) add_one(transaction, request, task, {}, submitted);
   }
   remember_key(transaction, request, submitted);
   return submitted;
 }
 
 // Whether a dependency, a key or neither keeps a task that is due from its line.
-std::optional<BlockedOn> find_block(Transaction& transaction, const StoredTask& task) {
-  if (has_open_links(transaction.db(), task.spec.flow)) return BlockedOn::dependencies;
+std::optional<BlockedOn> find_block(Transaction& transaction, const StoredTask& task,
+                                    const PreparedSpec& spec) {
+  if (has_open_links(transaction.db(), spec.depends_on, spec.on_dependency_failed)) {
+    return BlockedOn::dependencies;
+  }
   const bool waits =
-      task.key && !task.row.due_at && !has_key_room(transaction, *task.key, task.spec.queue);
+      task.key && !task.row.due_at && !has_key_room(transaction, *task.key, spec.queue);
   return waits ? std::optional(BlockedOn::key) : std::nullopt;
 }
 
@@ -191,8 +189,7 @@ std::optional<WallTime> start_of(const NewTask& task, WallTime now) {
 }
 
 std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
-                                  const TaskFlow& flow) {
-  const Unique& unique = flow.unique;
+                                  const Unique& unique) {
   if (unique.key.empty()) return std::nullopt;
   const std::int64_t since_ms =
       unique.for_ms > 0 ? transaction.now().ms - unique.for_ms : std::int64_t{-1};
@@ -223,18 +220,18 @@ std::optional<TaskId> find_twin(Connection& db, TaskId task, std::uint32_t uid,
   return row.int64(0);
 }
 
-void submit_task(Transaction& transaction, StoredTask& task, const std::string& stored_spec,
-                 bool hold, const Note& note) {
-  if (!task.key) task.key = find_key(transaction, task.uid, task.spec.flow.key);
-  task.row.blocked_on = find_block(transaction, task);
+void submit_task(Transaction& transaction, StoredTask& task, const PreparedSpec& spec, bool hold,
+                 const Note& note) {
+  if (!task.key) task.key = find_key(transaction, task.uid, spec.key);
+  task.row.blocked_on = find_block(transaction, task, spec);
   task.row.state = task.row.due_at ? State::scheduled : State::queued;
   if (task.row.blocked_on) task.row.state = State::blocked;
   if (hold) {
     task.row.state = State::held;
     task.row.blocked_on = std::nullopt;
   }
-  transaction.insert(task, stored_spec, note);
-  insert_dependencies(transaction, task);
+  transaction.insert(task, spec, note);
+  insert_dependencies(transaction, task.id, spec);
 }
 
 void settle(Transaction& transaction) {
@@ -242,9 +239,8 @@ void settle(Transaction& transaction) {
   settle_keys(transaction);
 }
 
-std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(Transaction& transaction,
-                                                                  const std::string& queue,
-                                                                  std::int64_t count) {
+std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::string& queue,
+                                         std::int64_t count) {
   const QueueTable& queues = transaction.queues();
   if (!queues.contains(queue)) return UnknownQueue{queue};
   const QueueInfo& info = queues.info(queue);
@@ -259,12 +255,11 @@ std::optional<std::variant<UnknownQueue, QueueFull>> find_refusal(Transaction& t
 SubmitResult TaskStore::submit(const SubmitRequest& request) {
   if (request.tasks.empty()) return Submitted{};
   std::vector<Prepared> tasks;  // written out here, on the caller's thread: the writer is shared
-  for (const NewTask& task : request.tasks) {
-    tasks.push_back({&task, spec_to_stored(task.spec), std::nullopt});
-  }
-  SubmitResult result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
-    return submit_all(transaction, request, tasks);
-  });
+  for (const NewTask& task : request.tasks) tasks.push_back({&task, PreparedSpec(task.spec)});
+  SubmitResult result =
+      impl_->write(WhenFull::refuse, request.actor, [&](Transaction& transaction) {
+        return submit_all(transaction, request, tasks);
+      });
   const bool has_arrays = std::any_of(request.tasks.begin(), request.tasks.end(),
                                       [](const NewTask& task) { return task.array.has_value(); });
   const auto* submitted = std::get_if<Submitted>(&result);

@@ -47,7 +47,8 @@ std::int64_t count_start(Connection& db, const StoreOptions& options) {
     generation = row.int64(0);
   }
   QueueTable queues;
-  Transaction(db, queues, Outbox(options), options.clock->wall_now(), generation)
+  Transaction(db, queues, Outbox(options), options.clock->wall_now(), generation,
+              options.commit_budget_us)
       .add_event(std::nullopt, std::nullopt,
                  {.type = "daemon_started", .detail = "boot_id=" + options.boot_id});
   db.run("COMMIT");

@@ -27,6 +27,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/trusted_clock.h"
+#include "daemon/store/commit_times.h"
 #include "daemon/store/requests.h"
 #include "daemon/task/authority.h"
 #include "daemon/task/why.h"
@@ -67,11 +68,17 @@ struct StoreOptions {
   std::int64_t ballast_bytes = 16 << 20;  // kept beside the database, freed when the disk is full
   int max_batch = 256;                    // commands per COMMIT
   std::int64_t keep_events = 100'000;     // the newest, of tasks that were removed
+  // CPU time after which a transaction gives way to the next: what others wait for at most, but for
+  // one command that cannot be divided.
+  std::int64_t commit_budget_us = 10'000;
   Machine machine = {};                   // what running tasks share
   const Clock* clock = nullptr;           // outlives the store
   std::vector<HookRule> hooks = {};       // at most kMaxHooks
-  // What a hook is told about a task, as JSON; needed with hooks. Called on the writer thread.
+  // What a hook is told about a task, in two JSON objects that together have all of it: the task as
+  // it was at the change, told on the writer thread, which knows of the spec no more than name,
+  // queue and priority; and its spec, told on the caller's of due_delivery(). Needed with hooks.
   std::function<std::string(const Task&)> describe_task = {};
+  std::function<std::string(const TaskSpec&)> describe_spec = {};
   // Called on the writer thread after each COMMIT, before its commands return. Must be quick and
   // must not call the store.
   std::function<void(std::span<const Change>)> on_commit;
@@ -115,7 +122,12 @@ class TaskStore {
   // Gives a key of the actor's (an admin: anyone's) these limits, at once for all tasks that have
   // it. A key is there as long as a task has it.
   KeyResult set_key(const Actor& actor, const KeyPatch& patch);
-  std::vector<KeyInfo> keys(const KeysRequest& request);  // the newest first
+  // The newest first, at most `limit`; with `next` there may be more, before that id.
+  struct Keys {
+    std::vector<KeyInfo> keys;
+    std::optional<std::int64_t> next;
+  };
+  Keys keys(const KeysRequest& request);
 
   // Makes the owner's schedule, or gives it these settings; an `every` counts from now. Only an
   // admin touches another's. Its slots begin after now.
@@ -124,7 +136,7 @@ class TaskStore {
   // What would have fired while it was paused is not missed: it begins anew with resume.
   ScheduleResult pause_schedule(const Actor& actor, const ScheduleId& id, const std::string& why);
   ScheduleResult resume_schedule(const Actor& actor, const ScheduleId& id);
-  // Its tasks stay.
+  // Its tasks stay. Of what is removed the answer has the name.
   ScheduleResult remove_schedule(const Actor& actor, const ScheduleId& id);
   // Submits its task now, whatever its slots, its pause and its overlap say; not beside the one
   // that has its unique key.
@@ -136,15 +148,18 @@ class TaskStore {
   void rewind_clock(WallTime now);
   // Those whose next_at is not after `now`, at most `limit`.
   std::vector<Schedule> due_schedules(WallTime now, int limit);
-  // Deals with the slots, all in one commit: each submits the schedule's task, unless it was dealt
-  // with ever before, a task of the schedule has not ended (by its Overlap), or the queue takes
-  // nothing. What became of those that were new.
+  // Deals with the slots, in as many commits as it takes: each submits the schedule's task, unless it
+  // was dealt with ever before, a task of the schedule has not ended (by its Overlap), or the queue
+  // takes nothing. What became of those that were new.
   std::vector<Slot> fire(const Firing& firing);
   // The earliest next_at of all.
   std::optional<WallTime> next_schedule_at();
-  // The actor's, of an admin everybody's or those of `owner`; by name.
-  std::vector<Schedule> schedules(const Actor& actor, std::optional<std::uint32_t> owner = {});
+  // Up to `limit` of the actor's, of an admin everybody's or those of `owner`; in the order in which
+  // they were made, after this id.
+  std::vector<Schedule> schedules(const Actor& actor, std::optional<std::uint32_t> owner = {},
+                                  std::int64_t after = 0, int limit = 1000);
   std::optional<Schedule> schedule(const Actor& actor, const ScheduleId& id);
+  std::vector<std::uint32_t> owners_of_schedules(const std::string& name);
   // Up to `limit` slots that were dealt with, the latest first.
   std::vector<Slot> slots(std::int64_t schedule, int limit);
 
@@ -235,6 +250,8 @@ class TaskStore {
   std::vector<Delivery> deliveries(TaskId task, std::int64_t after, int limit);
   HookCounts hook_counts(const std::string& hook);
 
+  // How long its transactions took since the start.
+  CommitTimesUs commit_times() const;
   // How much must be free on its disk before it goes on, once that was full.
   std::int64_t needed_disk_bytes() const;
   std::optional<Task> get(const Actor& actor, TaskId id);
@@ -247,10 +264,15 @@ class TaskStore {
   std::optional<ArrayInfo> array(const Actor& actor, TaskId id);
   // Where the tasks of the filter's times are: those outside do not match.
   IdRange ids_of(const Filter& filter);
-  // With all of its tasks.
+  // Without its tasks, which a filter lists.
   std::optional<Workflow> workflow(const Actor& actor, WorkflowId id);
-  // Up to `limit`, the newest first, all or those before an id.
-  std::vector<Workflow> workflows(const Actor& actor, std::optional<WorkflowId> before, int limit);
+  // Up to `limit`, fewer where they have very many tasks; the newest first, all or those before an
+  // id.
+  struct Workflows {
+    std::vector<Workflow> workflows;
+    bool more = false;
+  };
+  Workflows workflows(const Actor& actor, std::optional<WorkflowId> before, int limit);
   // Nothing for a task that the actor does not see.
   std::optional<Why> why(const Actor& actor, TaskId id);
   // In how long the queue will have started `count` of the tasks that wait in it, if they take as
@@ -282,8 +304,17 @@ class TaskStore {
   void load_queue_defaults();
   void load_users();
   ControlResult control_ids(const ControlRequest& request);
+  ScheduleResult changed_schedule(const std::optional<ScheduleResult>& refused,
+                                  const ScheduleId& id);
+  std::optional<TriggerResult> try_trigger(const Actor& actor, const Schedule& schedule);
   ControlResult control_filter(const ControlRequest& request);
+  std::optional<ControlResult> control_some(const ControlRequest& request,
+                                            std::span<const TaskId> ids,
+                                            std::size_t& count,
+                                            std::vector<ControlChange>& first);
   ControlResult preview_filter(const ControlRequest& request);
+  ControlResult preview_ids(const ControlRequest& request, const std::vector<TaskId>& ids);
+  ControlResult control_many(const ControlRequest& request, const std::vector<TaskId>& ids);
   explicit TaskStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

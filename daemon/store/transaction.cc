@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "daemon/flow/needs.h"
 #include "daemon/store/arrays.h"
 #include "daemon/store/id_range.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/workflows.h"
-#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
@@ -48,30 +46,61 @@ void expect_one_row(int changed, TaskId task, const char* what) {
                          std::to_string(changed) + " rows");
 }
 
-void insert_labels(Connection& db, TaskId task, const TaskSpec& spec) {
+void insert_labels(Connection& db, TaskId task, const PreparedSpec& spec) {
   for (const auto& [key, value] : spec.labels) {
     db.run("INSERT INTO task_labels (task_id, key, value) VALUES (?1, ?2, ?3)", task, key, value);
   }
 }
 
+bool has_labels(Connection& db, TaskId task, const std::map<std::string, std::string>& labels) {
+  std::map<std::string, std::string> stored;
+  Query rows = db.query("SELECT key, value FROM task_labels WHERE task_id = ?1");
+  rows.bind(task);
+  while (rows.step()) stored.emplace(rows.text(0), rows.text(1));
+  return stored == labels;
+}
+
+std::optional<std::string_view> text_or_null(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+}
+
 }  // namespace
+
+PreparedSpec::PreparedSpec(const TaskSpec& spec)
+    : queue(spec.queue),
+      name(spec.name),
+      priority(spec.priority),
+      needs(needs_of(spec.flow)),
+      key(spec.flow.key),
+      unique(spec.flow.unique),
+      policy(policy_of(spec)),
+      depends_on(spec.flow.depends_on),
+      on_dependency_failed(spec.flow.on_dependency_failed),
+      labels(spec.labels),
+      policy_text(policy_to_stored(spec)),
+      text(spec_to_stored(spec)) {}
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
-      "SELECT t.uid, t.queue, t.name, t.priority, t.created_at_ms, coalesce(s.spec, a.spec), t.state, t.reason,"
-      " t.attempt, t.tries, t.lost, t.token, t.due_at_ms, t.started_at_ms, t.ended_at_ms,"
-      " t.cancel_requested_at_ms, t.prune_at_ms, t.refusals, t.key_id, t.blocked_on,"
-      " t.array_id, t.array_index, t.workflow_id, t.step, t.schedule_id"
-      " FROM tasks t LEFT JOIN task_specs s ON s.task_id = t.id"
-      " LEFT JOIN array_specs a ON a.array_id = t.array_id AND s.task_id IS NULL WHERE t.id = ?1");
+      "SELECT uid, queue, name, priority, created_at_ms, needs, state, reason, attempt, tries, lost,"
+      " token, due_at_ms, started_at_ms, ended_at_ms, cancel_requested_at_ms, prune_at_ms, refusals,"
+      " key_id, blocked_on, array_id, array_index, workflow_id, step, schedule_id, unique_key, policy"
+      " FROM tasks WHERE id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   StoredTask task;
   task.id = id;
   task.uid = row.uid(0);
-  spec_from_stored(row.text(5), task.spec);
-  task.spec.queue = row.text(1);
-  task.spec.name = row.text(2);
-  task.spec.priority = row.integer(3);
+  task.queue = row.text(1);
+  task.name = row.text(2);
+  task.priority = row.integer(3);
+  task.needs = needs_from_stored(row.text(5));
+  task.unique_key = row.text(25);
+  try {
+    task.policy = policy_from_stored(row.view(26));
+  } catch (const std::runtime_error& error) {
+    task.unreadable = error.what();
+    task.policy.on_lost = OnLost::fail;
+  }
   task.created_at = row.time(4);
   task.row.state = row.state(6);
   task.row.reason = read_reason(row, 7);
@@ -93,35 +122,48 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   return task;
 }
 
+std::optional<std::string> stored_spec(Connection& db, const StoredTask& task) {
+  Query row = db.query(
+      "SELECT coalesce((SELECT spec FROM task_specs WHERE task_id = ?1),"
+      " (SELECT spec FROM array_specs WHERE array_id = ?2))");
+  row.bind(task.id, task.array ? std::optional(task.array->array) : std::nullopt).step();
+  if (row.is_null(0)) return std::nullopt;
+  return row.text(0);
+}
+
 StoredTask must_load(Connection& db, TaskId id) {
   if (auto task = load_task(db, id)) return *std::move(task);
   throw std::logic_error("task " + std::to_string(id) + " is listed but has no row");
 }
 
-void Transaction::insert(StoredTask& task, const std::string& stored_spec, const Note& note) {
-  const TaskSpec& spec = task.spec;
+void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note& note) {
+  task.queue = spec.queue;
+  task.name = spec.name;
+  task.priority = spec.priority;
+  task.needs = spec.needs;
+  task.unique_key = spec.unique.key;
+  task.policy = spec.policy;
   Query row = db_.query(
       "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id,"
       " key_id, blocked_on, needs, unique_key, array_id, array_index, workflow_id, step, id,"
-      " on_dependency_failed)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)");
-  const std::optional<std::string> unique_key =
-      spec.flow.unique.key.empty() ? std::nullopt : std::optional(spec.flow.unique.key);
+      " on_dependency_failed, policy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+      " ?14, ?15, ?16, ?17, ?18, ?19)");
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
            task.row.due_at, task.schedule, task.key, word_of(task.row.blocked_on),
-           to_stored(needs_of(spec.flow)), unique_key,
+           to_stored(spec.needs), text_or_null(spec.unique.key),
            task.array ? std::optional(task.array->array) : std::nullopt,
            task.array ? std::optional(task.array->index) : std::nullopt,
            task.workflow ? std::optional(task.workflow->id) : std::nullopt,
            task.workflow ? std::optional(task.workflow->step) : std::nullopt,
            task.id != 0 ? std::optional(task.id) : std::nullopt,
-           policy_column(spec.flow.on_dependency_failed));
+           policy_column(spec.on_dependency_failed), spec.policy_text);
   row.run();
   task.id = db_.last_id();
   check_order(task);
-  if (!stored_spec.empty()) {
-    db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, stored_spec);
+  if (!spec.text.empty()) {
+    db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)", task.id, spec.text);
   }
+  bytes_ += std::ssize(spec.text);
   insert_labels(db_, task.id, spec);
   queues_.add(spec.queue, task.row.state, 1);
   if (task.row.state == State::queued) enter_line(task);
@@ -148,8 +190,8 @@ void Transaction::transition(StoredTask& task, Event event, TaskRow after, const
   after.state = *to;
   if (after.state != State::blocked) after.blocked_on = std::nullopt;
   update(task, after);
-  queues_.add(task.spec.queue, before.state, -1);
-  queues_.add(task.spec.queue, after.state, 1);
+  queues_.add(task.queue, before.state, -1);
+  queues_.add(task.queue, after.state, 1);
   if (before.state == State::queued) leave_line(task);
   if (after.state == State::queued) enter_line(task);
   if (task.key && (concerns_key(before.state) || concerns_key(after.state))) touch_key(*task.key);
@@ -189,49 +231,71 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
   task.row = after;
 }
 
-void Transaction::respec(StoredTask& task, const TaskSpec& spec) {
+void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_key) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its spec");
+  keep_told_spec(db_, task.id);
   const std::optional<std::int64_t> old_key = task.key;
-  if (spec.flow.key != task.spec.flow.key) task.key = find_key(*this, task.uid, spec.flow.key);
+  if (new_key) task.key = find_key(*this, task.uid, spec.key);
   expect_one_row(
       db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6, needs = ?7, key_id = ?8,"
-              " on_dependency_failed = ?9"
+              " on_dependency_failed = ?9, policy = ?10"
               " WHERE id = ?1 AND state = ?2 AND attempt = ?3",
               task.id, task.row.state, task.row.attempt, spec.queue, spec.name, spec.priority,
-              to_stored(needs_of(spec.flow)), task.key,
-              policy_column(spec.flow.on_dependency_failed)),
+              to_stored(spec.needs), task.key, policy_column(spec.on_dependency_failed),
+              spec.policy_text),
       task.id, "an UPDATE");
   expect_one_row(
       db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)"
               " ON CONFLICT (task_id) DO UPDATE SET spec = excluded.spec",
-              task.id, spec_to_stored(spec)),
+              task.id, spec.text),
       task.id, "an UPDATE of the spec");
-  if (spec.labels != task.spec.labels) {
+  if (!has_labels(db_, task.id, spec.labels)) {
     db_.run("DELETE FROM task_labels WHERE task_id = ?1", task.id);
     insert_labels(db_, task.id, spec);
   }
-  queues_.add(task.spec.queue, task.row.state, -1);
-  queues_.add(spec.queue, task.row.state, 1);
+  count_queue(task, spec.queue);
   for (const auto& key : {old_key, task.key}) {
     if (key && concerns_key(task.row.state)) touch_key(*key);
   }
   if (old_key && old_key != task.key) forget_unused_key(db_, *old_key);
   const bool is_queued = task.row.state == State::queued;
   if (is_queued) leave_line(task);
-  task.spec = spec;
+  task.queue = spec.queue;
+  task.name = spec.name;
+  task.priority = spec.priority;
+  task.needs = spec.needs;
+  task.policy = spec.policy;
   if (is_queued) enter_line(task);
 }
 
+void Transaction::requeue(StoredTask& task, const std::string& queue) {
+  if (task.row.state == State::running) throw std::logic_error("a running task keeps its queue");
+  expect_one_row(db_.run("UPDATE tasks SET queue = ?4 WHERE id = ?1 AND state = ?2 AND attempt = ?3",
+                         task.id, task.row.state, task.row.attempt, queue),
+                 task.id, "an UPDATE");
+  count_queue(task, queue);
+  if (task.key && concerns_key(task.row.state)) touch_key(*task.key);
+  const bool is_queued = task.row.state == State::queued;
+  if (is_queued) leave_line(task);
+  task.queue = queue;
+  if (is_queued) enter_line(task);
+}
+
+void Transaction::count_queue(const StoredTask& task, const std::string& to) {
+  queues_.add(task.queue, task.row.state, -1);
+  queues_.add(to, task.row.state, 1);
+}
+
 void Transaction::enter_line(const StoredTask& task) {
-  const TaskSpec& spec = task.spec;
-  queues_.lines().enter(spec.queue, needs_of(spec.flow), spec.priority, task.id);
+  queues_.lines().enter(task.queue, task.needs, task.priority, task.id);
 }
 
 void Transaction::leave_line(const StoredTask& task) {
-  queues_.lines().leave(task.spec.queue, needs_of(task.spec.flow), task.id);
+  queues_.lines().leave(task.queue, task.needs, task.id);
 }
 
 void Transaction::remove(const StoredTask& task, const Note& note) {
+  keep_told_spec(db_, task.id);
   const int changed = db_.run("DELETE FROM tasks WHERE id = ?1 AND state = ?2 AND attempt = ?3",
                               task.id, task.row.state, task.row.attempt);
   expect_one_row(changed, task.id, "a DELETE");
@@ -239,7 +303,7 @@ void Transaction::remove(const StoredTask& task, const Note& note) {
   if (task.key) forget_unused_key(db_, *task.key);
   if (task.workflow) forget_unused_workflow(db_, task.workflow->id);
   if (task.array) forget_unused_array(db_, task.array->array);
-  queues_.add(task.spec.queue, task.row.state, -1);
+  queues_.add(task.queue, task.row.state, -1);
   add_event(task.id, task.row.attempt, note, task.row.state);
 }
 
@@ -254,8 +318,8 @@ void Transaction::add_event(std::optional<TaskId> task, std::optional<int> attem
 }
 
 std::uint64_t Transaction::tell(const StoredTask& task, HookEvent event) {
-  const std::vector<Notify>& queue = queues_.info(task.spec.queue).settings.notify;
-  if (task.spec.notify.empty() && queue.empty()) return 0;
+  const std::vector<Notify>& queue = queues_.info(task.queue).settings.notify;
+  if (task.policy.notify.empty() && queue.empty()) return 0;
   return outbox_.tell(db_, now_, task, event, queue);
 }
 

@@ -4,17 +4,21 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "daemon/store/commit_times.h"
 #include "daemon/store/connection.h"
 #include "daemon/store/outbox.h"
 #include "daemon/store/queue_table.h"
 #include "daemon/store/task_store.h"
+#include "daemon/flow/needs.h"
 #include "daemon/task/lifecycle.h"
+#include "daemon/task/spec_json.h"
 
 namespace taskd {
 
@@ -37,6 +41,26 @@ struct TaskRow {
   std::optional<WallTime> prune_at;
 };
 
+// A spec as the store keeps it: in columns what the writer decides by, and the whole as text. Made
+// on a caller's thread, since that costs as much as the spec is long; the writer only stores it.
+struct PreparedSpec {
+  explicit PreparedSpec(const TaskSpec& spec);
+
+  std::string queue;
+  std::string name;
+  int priority = 0;
+  Needs needs;
+  KeyUse key;
+  Unique unique;
+  StoredPolicy policy;
+  std::vector<Dependency> depends_on;
+  OnDependencyFailed on_dependency_failed = OnDependencyFailed::fail;
+  std::map<std::string, std::string> labels;
+  std::string policy_text;
+  std::string text;
+};
+
+// A task as the writer knows it: its columns. Its spec it does not read (see Reader).
 struct StoredTask {
   TaskId id = 0;
   std::uint32_t uid = 0;
@@ -45,11 +69,19 @@ struct StoredTask {
   std::optional<ArrayPlace> array;
   std::optional<WorkflowPlace> workflow;
   WallTime created_at;
-  TaskSpec spec;
+  std::string queue;
+  std::string name;
+  int priority = 0;
+  Needs needs;
+  std::string unique_key;  // "" = none
+  StoredPolicy policy;
+  std::string unreadable;  // why its policy cannot be read; it is not to run then
   TaskRow row;
 };
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id);
+// The text of its spec, its own or the one that its array's tasks share. Nothing: there is none.
+std::optional<std::string> stored_spec(Connection& db, const StoredTask& task);
 // A task that must be there, as an index or a list names it. Throws std::logic_error if it is not.
 StoredTask must_load(Connection& db, TaskId id);
 
@@ -65,8 +97,10 @@ inline const std::string kSpecOfArray;
 class Transaction {
  public:
   Transaction(Connection& db, QueueTable& queues, const Outbox& outbox, WallTime now,
-              std::int64_t generation, bool short_of_space = false)
-      : db_(db),
+              std::int64_t generation, std::int64_t budget_us, bool short_of_space = false)
+      : begun_us_(thread_cpu_us()),
+        budget_us_(budget_us),
+        db_(db),
         queues_(queues),
         outbox_(outbox),
         now_(now),
@@ -77,6 +111,11 @@ class Transaction {
   QueueTable& queues() { return queues_; }
   const Outbox& outbox() const { return outbox_; }
   WallTime now() const { return now_; }
+  // It has taken as long, or written as much, as others should wait for: what can go on in another
+  // transaction does.
+  bool is_spent() const { return bytes_ > kMostBytes || spent_us() >= budget_us_; }
+  std::int64_t spent_us() const { return thread_cpu_us() - begun_us_; }
+  static constexpr std::int64_t kMostBytes = 4 << 20;  // of specs
   // The ballast is given up: nothing new may begin.
   bool short_of_space() const { return short_of_space_; }
   const std::vector<Change>& changes() const { return changes_; }
@@ -88,9 +127,9 @@ class Transaction {
     changes_.push_back(change);
   }
 
-  // Adds a task in its first state; sets `task.id`, unless it was set aside. `stored_spec` is
-  // spec_to_stored(task.spec), or kSpecOfArray: the one that its array's tasks share.
-  void insert(StoredTask& task, const std::string& stored_spec, const Note& note);
+  // Adds a task in its first state; sets `task.id`, unless it was set aside, and what the spec says.
+  // Its text may be kSpecOfArray: the one that its array's tasks share.
+  void insert(StoredTask& task, const PreparedSpec& spec, const Note& note);
 
   // Moves the task along `event` and gives it the columns of `after`, whose state is filled in
   // here. Throws std::logic_error where the table of states forbids it.
@@ -100,8 +139,11 @@ class Transaction {
   void amend(StoredTask& task, const TaskRow& after, const Note& note);
 
   // Gives a task that does not run another spec: its columns, its labels, and the counts of its
-  // queues. Says nothing about it; what follows does.
-  void respec(StoredTask& task, const TaskSpec& spec);
+  // queues. Says nothing about it; what follows does. With `new_key` its key is that of the spec from
+  // now on, with the limits that this names.
+  void respec(StoredTask& task, const PreparedSpec& spec, bool new_key);
+  // The same with another queue alone.
+  void requeue(StoredTask& task, const std::string& queue);
 
   // Deletes an ended task with everything that hangs on it.
   void remove(const StoredTask& task, const Note& note);
@@ -136,11 +178,14 @@ class Transaction {
   // Whether the ids of this transaction's new tasks still follow their times.
   void check_order(const StoredTask& task);
   void update(StoredTask& task, const TaskRow& after);
+  void count_queue(const StoredTask& task, const std::string& to);
   void enter_line(const StoredTask& task);
   void leave_line(const StoredTask& task);
   // Returns the hooks that have something to do, as in Change.
   std::uint64_t tell(const StoredTask& task, HookEvent event);
 
+  const std::int64_t begun_us_;
+  const std::int64_t budget_us_;
   Connection& db_;
   QueueTable& queues_;
   const Outbox& outbox_;
@@ -152,6 +197,7 @@ class Transaction {
   std::vector<Moved> moved_;
   static constexpr int kLinkWork = 5000;
   int link_work_left_ = kLinkWork;
+  std::int64_t bytes_ = 0;
   std::size_t command_begin_ = 0;
   bool order_checked_ = false;
 };

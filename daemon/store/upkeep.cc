@@ -63,15 +63,6 @@ std::optional<WallTime> next_prunable(Connection& db) {
   return row.time(0);
 }
 
-// Rows that go with a task whose dependencies are many take longer than the task itself.
-constexpr std::int64_t kLinksAtOnce = 5000;
-
-std::int64_t count_links(Connection& db, TaskId task) {
-  Query row = db.query("SELECT count(*) FROM dependencies WHERE task_id = ?1");
-  row.bind(task).step();
-  return row.int64(0);
-}
-
 void prune_keys(Connection& db, WallTime now, int limit) {
   db.run(
       "DELETE FROM idempotency_keys WHERE (uid, key) IN (SELECT uid, key FROM idempotency_keys"
@@ -121,9 +112,14 @@ std::optional<WallTime> TaskStore::promote(WallTime now, int limit) {
     for (const TaskId id : due_ids(transaction.db(), now, limit)) {
       StoredTask task = must_load(transaction.db(), id);
       transaction.transition(task, Event::due, task.row, {.type = "due"});
+      if (transaction.is_spent()) return std::optional(now);
     }
+    const std::size_t changes = transaction.changes().size();
     wake_keys(transaction, now, limit);
+    const bool woken = transaction.changes().size() > changes;
+    if (woken && transaction.is_spent()) return std::optional(now);
     const bool updated = update_dependants(transaction, impl_->latest_upstream);
+    if (updated && transaction.is_spent()) return std::optional(now);
     // Not from the ballast, which is for the ends of what runs.
     const bool must_wait = array && transaction.short_of_space();
     const bool made = array && !must_wait;
@@ -167,6 +163,9 @@ TaskStore::PruneResult TaskStore::prune(WallTime now, int limit) {
       const StoredTask task = must_load(db, id);
       transaction.remove(task, {.type = "pruned"});
       result.tasks.push_back({task.id, task.row.attempt});
+      if (!transaction.is_spent()) continue;
+      result.next = now;
+      return result;
     }
     prune_keys(db, now, limit);
     prune_slots(db, now, limit);

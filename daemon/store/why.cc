@@ -102,7 +102,7 @@ class Inquiry {
   // `places` run at once of those that `concerns`, and `why.ahead` come first.
   template <class Predicate>
   void estimate(Why& why, std::int64_t places, Predicate concerns, int wide = 1) {
-    const auto each_ms = usual_ms(db_, task_.spec.queue);
+    const auto each_ms = usual_ms(db_, task_.queue);
     if (!each_ms) return;
     std::vector<std::int64_t> elapsed_ms;
     for (const Running& one : running_) {
@@ -189,13 +189,13 @@ class Inquiry {
   }
 
   Why queued() {
-    const auto needs = needs_of(task_.spec.flow);
+    const Needs& needs = task_.needs;
     if (const auto unmet = find_unmet(machine_, needs)) return of(WaitKind::never_fits, *unmet);
     Query row = db_.query(
         "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
         " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM queues"
         " WHERE name = ?1");
-    if (!row.bind(task_.spec.queue).step()) return of(WaitKind::turn);
+    if (!row.bind(task_.queue).step()) return of(WaitKind::turn);
     const QueueInfo queue = read_queue(row);
     if (queue.paused) {
       Why why = of(WaitKind::queue_paused, queue.settings.name);
@@ -273,7 +273,7 @@ class Inquiry {
     if (front_ == 0 || front_ == task_.id) return std::nullopt;
     const std::optional<StoredTask> front = load_task(db_, front_);
     if (!front || front->row.state != State::queued) return std::nullopt;
-    const Needs first = needs_of(front->spec.flow);
+    const Needs& first = front->needs;
     if (room.fits(first)) return std::nullopt;  // it starts at once
     room.keep(first);
     if (room.fits(needs)) return std::nullopt;
@@ -313,7 +313,7 @@ class Inquiry {
         "  WHERE key_id = ?1 AND state = 'blocked' AND queue = ?2 AND blocked_on = 'key' AND "
         "priority = ?3 AND id < ?4"
         "  LIMIT ?5))");
-    row.bind(task_.key, task_.spec.queue, task_.spec.priority, task_.id, kMostAhead).step();
+    row.bind(task_.key, task_.queue, task_.priority, task_.id, kMostAhead).step();
     return std::min(row.int64(0), kMostAhead);
   }
 
@@ -334,14 +334,14 @@ class Inquiry {
         " + (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
         "  WHERE state = 'queued' AND queue = ?1 AND needs = ?2 AND priority = ?3 AND id < ?4"
         "  LIMIT ?5))");
-    row.bind(task_.spec.queue, needs, task_.spec.priority, task_.id, kMostAhead).step();
+    row.bind(task_.queue, needs, task_.priority, task_.id, kMostAhead).step();
     return row.int64(0);
   }
   std::optional<std::string> next_line(const std::string& needs) {
     Query row = db_.query(
         "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
         " AND needs > ?2 ORDER BY needs LIMIT 1");
-    if (!row.bind(task_.spec.queue, needs).step()) return std::nullopt;
+    if (!row.bind(task_.queue, needs).step()) return std::nullopt;
     return row.text(0);
   }
 

@@ -5,6 +5,9 @@
 namespace taskd {
 namespace {
 
+// Tasks that one page of workflows counts, about: each is looked at.
+constexpr std::int64_t kMostCounted = 20'000;
+
 Workflow read_workflow(const Query& row) {
   Workflow workflow;
   workflow.id = row.int64(0);
@@ -37,13 +40,6 @@ void find_unneeded(Connection& db, Workflow& workflow) {
   while (rows.step()) workflow.unneeded.push_back(rows.int64(0));
 }
 
-void load_tasks(Connection& db, Workflow& workflow) {
-  Query rows = db.query(
-      "SELECT id FROM tasks INDEXED BY tasks_of_workflow WHERE workflow_id = ?1 ORDER BY id");
-  rows.bind(workflow.id);
-  while (rows.step()) workflow.tasks.push_back(to_task(db, must_load(db, rows.int64(0))));
-}
-
 }  // namespace
 
 WorkflowId insert_workflow(Transaction& transaction, std::uint32_t uid, const std::string& name) {
@@ -67,31 +63,34 @@ std::optional<Workflow> TaskStore::workflow(const Actor& actor, WorkflowId id) {
     if (!actor.admin && workflow.uid != actor.uid) return std::nullopt;
     count_tasks(db, workflow);
     find_unneeded(db, workflow);
-    load_tasks(db, workflow);
     return workflow;
   });
 }
 
-std::vector<Workflow> TaskStore::workflows(const Actor& actor, std::optional<WorkflowId> before,
-                                           int limit) {
+TaskStore::Workflows TaskStore::workflows(const Actor& actor, std::optional<WorkflowId> before,
+                                          int limit) {
   return impl_->read([&](Connection& db) {
     const WorkflowId end = before.value_or(std::numeric_limits<WorkflowId>::max());
     Query rows = actor.admin
                      ? db.query(
                            "SELECT id, uid, name, created_at_ms FROM workflows WHERE id < ?2"
-                           " AND ?1 IS NOT NULL ORDER BY id DESC LIMIT ?3")
+                           " AND ?1 IS NOT NULL ORDER BY id DESC")
                      : db.query(
                            "SELECT id, uid, name, created_at_ms FROM workflows"
                            " INDEXED BY workflows_of_user WHERE uid = ?1 AND id < ?2"
-                           " ORDER BY id DESC LIMIT ?3");
-    rows.bind(actor.uid, end, limit);
-    std::vector<Workflow> workflows;
+                           " ORDER BY id DESC");
+    rows.bind(actor.uid, end);
+    Workflows page;
+    std::int64_t counted = 0;
     while (rows.step()) {
-      workflows.push_back(read_workflow(rows));
-      count_tasks(db, workflows.back());
-      find_unneeded(db, workflows.back());
+      page.more = std::ssize(page.workflows) == limit || counted >= kMostCounted;
+      if (page.more) break;
+      Workflow& workflow = page.workflows.emplace_back(read_workflow(rows));
+      count_tasks(db, workflow);
+      find_unneeded(db, workflow);
+      for (const std::int64_t count : workflow.counts) counted += count;
     }
-    return workflows;
+    return page;
   });
 }
 

@@ -48,16 +48,24 @@ WriteQueue::~WriteQueue() {
   thread_.join();
 }
 
-void WriteQueue::run(WhenFull when_full, const Command& command) {
+void WriteQueue::run(WhenFull when_full, Owner owner, const Command& command) {
   std::future<std::exception_ptr> done;
   {
     const MutexLock lock(mutex_);
     if (!stopped_.empty()) throw std::runtime_error(stopped_);
-    waiting_.push_back({when_full, &command, {}, {}});
-    done = waiting_.back().done.get_future();
+    std::deque<Item>& mine = waiting_[owner];
+    mine.push_back({when_full, owner, &command, {}, {}});
+    done = mine.back().done.get_future();
   }
   wake_.notify_one();
   if (const std::exception_ptr error = done.get()) std::rethrow_exception(error);
+}
+
+CommitTimesUs WriteQueue::times() const {
+  CommitTimesUs times = times_.summary();
+  const MutexLock lock(mutex_);
+  for (const auto& [owner, items] : waiting_) times.waiting += std::ssize(items);
+  return times;
 }
 
 void WriteQueue::fail(const SQLite::Exception& error) {
@@ -83,7 +91,8 @@ void WriteQueue::loop() {
   for (;;) {
     Batch batch = next_batch();
     if (batch.empty()) return;
-    settle_batch(batch);
+    const std::size_t settled = settle_some(batch);
+    give_back(std::span(batch).subspan(settled));
     checkpoint_when_long();
   }
 }
@@ -93,59 +102,104 @@ WriteQueue::Batch WriteQueue::next_batch() {
   const MutexLock lock(mutex_);
   while (waiting_.empty() && !closing_) wake_.wait(mutex_);
   Batch batch;
-  while (!waiting_.empty() && std::cmp_less(batch.size(), options_.max_batch)) {
-    batch.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
+  while (!waiting_.empty() && std::cmp_less(batch.size(), options_.max_batch)) take_round(batch);
   return batch;
 }
 
-void WriteQueue::settle_batch(std::span<Item> batch) {
-  if (try_batch(batch, /*claiming=*/true) == Result::settled) return;
+// One command of each user, from the one after who had the latest turn, and all of the daemon's: these
+// first, but for a transaction after one that they had filled.
+void WriteQueue::take_round(Batch& batch) {
+  std::vector<Owner> owners;
+  for (const auto& [owner, items] : waiting_) owners.push_back(owner);
+  std::rotate(owners.begin(), std::upper_bound(owners.begin(), owners.end(), latest_user_),
+              owners.end());
+  const bool daemon_first = !daemon_filled_latest_;
+  std::stable_partition(owners.begin(), owners.end(),
+                        [&](Owner owner) { return (owner == kDaemon) == daemon_first; });
+  for (const Owner owner : owners) {
+    std::deque<Item>& items = waiting_[owner];
+    do {
+      if (std::cmp_greater_equal(batch.size(), options_.max_batch)) return;
+      batch.push_back(std::move(items.front()));
+      items.pop_front();
+    } while (owner == kDaemon && !items.empty());
+    if (items.empty()) waiting_.erase(owner);
+  }
+}
+
+// What a transaction had no time for is in line again, in front of what came meanwhile.
+void WriteQueue::give_back(std::span<Item> rest) {
+  const MutexLock lock(mutex_);
+  for (auto item = rest.rbegin(); item != rest.rend(); ++item) {
+    waiting_[item->owner].push_front(std::move(*item));
+  }
+}
+
+std::size_t WriteQueue::settle_some(std::span<Item> batch) {
+  std::size_t taken = 0;
+  const Result result = try_batch(batch, /*claiming=*/true, taken);
+  {
+    const MutexLock lock(mutex_);
+    const Owner latest = batch[taken - 1].owner;
+    daemon_filled_latest_ = latest == kDaemon && taken < batch.size();
+    if (latest != kDaemon) latest_user_ = latest;
+  }
+  if (result == Result::settled) return taken;
   // The disk is full for all of them together, with what they let start: each for itself then,
   // since one may fit, and one that must be recorded is not to fail for another's sake.
-  for (std::size_t i = 0; i < batch.size(); ++i) {
+  for (std::size_t i = 0; i < taken; ++i) {
     const std::span<Item> alone = batch.subspan(i, 1);
-    if (try_batch(alone, /*claiming=*/false) == Result::settled) continue;
+    std::size_t one = 0;
+    if (try_batch(alone, /*claiming=*/false, one) == Result::settled) continue;
     if (alone[0].when_full == WhenFull::use_ballast && ballast_.give_up() &&
-        try_batch(alone, /*claiming=*/false) == Result::settled) {
+        try_batch(alone, /*claiming=*/false, one) == Result::settled) {
       continue;
     }
     alone[0].error = disk_full(ballast_);
     complete(alone);
   }
+  return taken;
 }
 
 // Settled: the commands are committed or have their errors, and their callers know. No space: as if
 // they had never been run.
-WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming) {
-  for (Item& item : batch) item.error = stopped_error();
-  if (batch[0].error) {
+WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, std::size_t& taken) {
+  taken = batch.size();
+  if (const std::exception_ptr error = stopped_error()) {
+    for (Item& item : batch) item.error = error;
     complete(batch);
     return Result::settled;
   }
   Transaction transaction(db_, queues_, outbox_, options_.clock->wall_now(), generation_,
-                          !ballast_.in_place());
+                          options_.commit_budget_us, !ballast_.in_place());
+  taken = 0;
   bool committing = false;
   int idle = 0;
   std::optional<Claims> claims;
   try {
+    queues_.begin_transaction();
     db_.run("BEGIN IMMEDIATE");
-    for (Item& item : batch) run_command(item, transaction, batch.size() == 1);
+    for (Item& item : batch) {
+      ++taken;
+      run_command(item, transaction, batch.size() == 1);
+      if (transaction.is_spent()) break;
+    }
     if (db_.in_transaction()) {
-      if (claiming) idle = count_idle(transaction);
+      if (claiming && !transaction.is_spent()) idle = count_idle(transaction);
       if (idle > 0) claims = claim_for(idle, transaction);
       queues_.flush(db_);
       committing = true;
       db_.run("COMMIT");
+      times_.add(transaction.spent_us());
     }
   } catch (const SQLite::Exception& error) {
+    taken = std::max<std::size_t>(taken, 1);
     if (idle > 0) options_.on_claims(std::nullopt);
-    return give_up_batch(batch, error, committing);
+    return give_up_batch(batch.first(taken), error, committing);
   }
   if (!transaction.changes().empty()) options_.on_commit(transaction.changes());
   if (idle > 0) options_.on_claims(std::move(claims));
-  complete(batch);
+  complete(batch.first(taken));
   return Result::settled;
 }
 
@@ -194,7 +248,7 @@ int WriteQueue::count_idle(const Transaction& transaction) const {
 std::optional<Claims> WriteQueue::claim_for(int idle, Transaction& transaction) {
   std::optional<Claims> claims;
   const Command command = [&](Transaction& open) { claims = claim_tasks(open, options_, idle); };
-  Item item{WhenFull::refuse, &command, {}, {}};
+  Item item{WhenFull::refuse, kDaemon, &command, {}, {}};
   run_command(item, transaction, /*alone=*/false);
   return item.error ? std::nullopt : std::move(claims);
 }
@@ -223,7 +277,7 @@ WriteQueue::Result WriteQueue::give_up_batch(std::span<Item> batch, const SQLite
 
 void WriteQueue::roll_back() {
   db_.roll_back();
-  queues_.load(db_);
+  queues_.undo_transaction(db_);
 }
 
 void WriteQueue::complete(std::span<Item> batch) {

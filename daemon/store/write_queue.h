@@ -2,7 +2,10 @@
 //
 // run() may be called from any thread and blocks until the COMMIT that holds its command was
 // synced. One waiting command is committed at once; while it syncs, the others gather into the next
-// transaction, where each has its own savepoint: one that fails is rolled back alone.
+// transaction, where each has its own savepoint: one that fails is rolled back alone. The users take
+// turns, one command each, after the daemon's own commands; and a transaction that has spent its
+// budget leaves the rest to the next, in which users come first if the daemon's left them nothing.
+// So nobody waits for all that another user has asked for.
 // A COMMIT that fails, an I/O error or a damaged file stop the writer for good: on_fatal is called,
 // and no command is acknowledged any more.
 #pragma once
@@ -11,6 +14,7 @@
 #include <exception>
 #include <functional>
 #include <future>
+#include <map>
 #include <span>
 #include <string>
 #include <thread>
@@ -18,6 +22,7 @@
 
 #include "daemon/base/mutex.h"
 #include "daemon/store/ballast.h"
+#include "daemon/store/commit_times.h"
 #include "daemon/store/connection.h"
 #include "daemon/store/outbox.h"
 #include "daemon/store/queue_table.h"
@@ -41,8 +46,15 @@ class WriteQueue {
   WriteQueue(Connection db, const StoreOptions& options, std::int64_t generation);
   ~WriteQueue();  // finishes the commands already given
 
+  // For whom a command is run: a user's id, or the daemon itself.
+  using Owner = std::int64_t;
+  static constexpr Owner kDaemon = -1;
+
   // Throws what the command threw, DiskFull, or std::runtime_error once the writer has stopped.
-  void run(WhenFull when_full, const Command& command);
+  void run(WhenFull when_full, Owner owner, const Command& command);
+  void run(WhenFull when_full, const Command& command) { run(when_full, kDaemon, command); }
+
+  CommitTimesUs times() const;
 
   // QueueTable::front_task().
   TaskId front_task() const { return queues_.front_task(); }
@@ -53,6 +65,7 @@ class WriteQueue {
  private:
   struct Item {
     WhenFull when_full;
+    Owner owner;
     const Command* command;  // the caller keeps it until `done`
     std::exception_ptr error;
     std::promise<std::exception_ptr> done;  // takes `error` along: the caller alone owns it then
@@ -62,9 +75,13 @@ class WriteQueue {
 
   void loop();
   Batch next_batch();
-  void settle_batch(std::span<Item> batch);
-  // With `claiming` idle workers get what the batch lets start.
-  Result try_batch(std::span<Item> batch, bool claiming);
+  void take_round(Batch& batch) TASKD_REQUIRES(mutex_);
+  void give_back(std::span<Item> rest);
+  // How many of the first commands it settled; at least one.
+  std::size_t settle_some(std::span<Item> batch);
+  // Tries the first `taken` commands, as many as a transaction's budget is for. With `claiming` idle
+  // workers get what they let start.
+  Result try_batch(std::span<Item> batch, bool claiming, std::size_t& taken);
   void run_command(Item& item, Transaction& transaction, bool alone);
   // How many idle workers may find something to do in what the open transaction lets start.
   int count_idle(const Transaction& transaction) const;
@@ -83,10 +100,13 @@ class WriteQueue {
   const Outbox outbox_;
   Ballast ballast_;  // of the writer thread
   int checkpointed_pages_ = 0;
+  CommitTimes times_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar wake_;
-  std::deque<Item> waiting_ TASKD_GUARDED_BY(mutex_);
+  std::map<Owner, std::deque<Item>> waiting_ TASKD_GUARDED_BY(mutex_);  // none is empty
+  Owner latest_user_ TASKD_GUARDED_BY(mutex_) = kDaemon;                // had the latest turn
+  bool daemon_filled_latest_ TASKD_GUARDED_BY(mutex_) = false;          // the latest transaction
   bool closing_ TASKD_GUARDED_BY(mutex_) = false;
   std::string stopped_ TASKD_GUARDED_BY(mutex_);  // why; "" while all is well
   std::thread thread_;

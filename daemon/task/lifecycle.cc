@@ -63,28 +63,28 @@ bool any_match(const std::vector<RetryMatch>& matches_of_spec, Reason reason,
 }
 
 // Whether the task's owner wants this failure tried again at all.
-bool is_retryable(const TaskSpec& spec, Reason reason, const Outcome& outcome) {
-  if (any_match(spec.no_retry_on, reason, outcome)) return false;
-  if (!spec.retry_on.empty()) return any_match(spec.retry_on, reason, outcome);
+bool is_retryable(const TaskPolicy& policy, Reason reason, const Outcome& outcome) {
+  if (any_match(policy.no_retry_on, reason, outcome)) return false;
+  if (!policy.retry_on.empty()) return any_match(policy.retry_on, reason, outcome);
   return reason != Reason::spawn;  // what could not be started once will not start later
 }
 
-EndDecision decide_failure(const TaskSpec& spec, int tries, bool cancel_requested, Reason reason,
+EndDecision decide_failure(const TaskPolicy& policy, int tries, bool cancel_requested, Reason reason,
                            const Outcome& outcome, double unit) {
-  const bool again = tries + 1 < spec.max_attempts && is_retryable(spec, reason, outcome);
+  const bool again = tries + 1 < policy.max_attempts && is_retryable(policy, reason, outcome);
   if (cancel_requested || !again)
     return {.event = Event::give_up, .reason = reason, .spends_try = true};
   return {.event = Event::retry_later,
-          .delay_ms = backoff_delay_ms(spec.backoff, tries, unit),
+          .delay_ms = backoff_delay_ms(policy.backoff, tries, unit),
           .spends_try = true};
 }
 
-EndDecision decide_lost(const TaskSpec& spec, int lost, bool cancel_requested, bool planned_stop) {
+EndDecision decide_lost(const TaskPolicy& policy, int lost, bool cancel_requested, bool planned_stop) {
   if (cancel_requested) return {.event = Event::cancel, .counts_lost = true};
-  if (spec.on_lost == OnLost::fail)
+  if (policy.on_lost == OnLost::fail)
     return {.event = Event::give_up, .reason = Reason::lost, .counts_lost = true};
   if (planned_stop) return {.event = Event::rerun};
-  if (lost >= spec.max_lost)
+  if (lost >= policy.max_lost)
     return {.event = Event::give_up, .reason = Reason::poison, .counts_lost = true};
   return {.event = Event::rerun, .counts_lost = true};
 }
@@ -151,10 +151,10 @@ std::optional<State> next_state(State from, Event event) {
   return std::nullopt;
 }
 
-EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cancel_requested,
+EndDecision decide_end(const TaskPolicy& policy, const EndCounts& counts, bool cancel_requested,
                        const Outcome& outcome, double unit, bool planned_stop) {
   const auto failure = [&](Reason reason) {
-    return decide_failure(spec, counts.tries, cancel_requested, reason, outcome, unit);
+    return decide_failure(policy, counts.tries, cancel_requested, reason, outcome, unit);
   };
   switch (outcome.kind) {
     case OutcomeKind::exited:
@@ -171,9 +171,9 @@ EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cance
     case OutcomeKind::reported:
       return failure(Reason::reported);
     case OutcomeKind::lost:
-      return decide_lost(spec, counts.lost, cancel_requested, planned_stop);
+      return decide_lost(policy, counts.lost, cancel_requested, planned_stop);
     case OutcomeKind::cancelled:
-      if (!cancel_requested) return decide_lost(spec, counts.lost, false, planned_stop);
+      if (!cancel_requested) return decide_lost(policy, counts.lost, false, planned_stop);
       return {.event = Event::cancel, .spends_try = true};
     case OutcomeKind::not_started:
       return decide_not_started(counts.refusals, cancel_requested, outcome, unit);
@@ -181,11 +181,11 @@ EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cance
   return {.event = Event::give_up, .reason = Reason::lost};
 }
 
-Outcome judge_result(const TaskSpec& spec, const AttemptEnd& end) {
+Outcome judge_result(const TaskPolicy& policy, const AttemptEnd& end) {
   Outcome outcome = end.outcome;
   if (end.result_problem.empty()) return outcome;
   const std::string problem = "its result was not taken: " + end.result_problem;
-  if (spec.on_bad_result == OnBadResult::fail && outcome.kind == OutcomeKind::exited &&
+  if (policy.on_bad_result == OnBadResult::fail && outcome.kind == OutcomeKind::exited &&
       outcome.code == 0) {
     return {OutcomeKind::reported, 0, problem};
   }

@@ -92,12 +92,12 @@ struct EndDecision {
 //
 // A task whose cancel was requested is never run again: what would have been a retry or rerun ends
 // as it stands (failed with its real reason; a lost or never begun one: cancelled).
-EndDecision decide_end(const TaskSpec& spec, const EndCounts& counts, bool cancel_requested,
+EndDecision decide_end(const TaskPolicy& policy, const EndCounts& counts, bool cancel_requested,
                        const Outcome& outcome, double unit, bool planned_stop = false);
 
 // The outcome of an attempt, its result considered: with on_bad_result fail, one that exited 0 with
 // a result that cannot be taken has failed as `reported`.
-Outcome judge_result(const TaskSpec& spec, const AttemptEnd& end);
+Outcome judge_result(const TaskPolicy& policy, const AttemptEnd& end);
 
 // The delay before try number `tries + 2`, after `tries` earlier ones and the one that has just
 // failed: exponential initial * 2^tries, linear initial * (tries + 1), or constant; capped at

@@ -79,6 +79,14 @@ std::string spec_to_stored(const TaskSpec& spec);
 // Reads the stored form into a `spec` that is fresh but for queue, name, priority and dependencies.
 // Throws std::runtime_error when the text is not one spec_to_stored() wrote.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
+// What the store's writer decides by. Its stored form is short whatever the spec is, and "" where
+// all of it is as by default. Throws as spec_from_stored() does.
+struct StoredPolicy : TaskPolicy {
+  std::int64_t unique_for_ms = 0;
+};
+StoredPolicy policy_of(const TaskSpec& spec);
+std::string policy_to_stored(const TaskSpec& spec);
+StoredPolicy policy_from_stored(std::string_view text);
 // Members of the object that is open, for the stored form and for answers.
 void write_argv(JsonWriter& writer, const std::vector<std::string>& argv);
 void write_matches(JsonWriter& writer, std::string_view name,

@@ -277,4 +277,27 @@ void spec_from_stored(std::string_view text, TaskSpec& spec) {
   for (const auto& [key, value] : document.items()) read_member(key, value, spec);
 }
 
+StoredPolicy policy_of(const TaskSpec& spec) {
+  return {spec, spec.flow.unique.for_ms};
+}
+
+std::string policy_to_stored(const TaskSpec& spec) {
+  static const TaskSpec defaults;
+  const Unique& unique = spec.flow.unique;
+  if (static_cast<const TaskPolicy&>(spec) == defaults && unique.for_ms == 0) {
+    return "";  // as nearly always
+  }
+  TaskSpec alone;
+  static_cast<TaskPolicy&>(alone) = spec;
+  if (unique.for_ms > 0) alone.flow.unique = unique;
+  return spec_to_stored(alone);
+}
+
+StoredPolicy policy_from_stored(std::string_view text) {
+  if (text.empty()) return {};
+  TaskSpec alone;
+  spec_from_stored(text, alone);
+  return policy_of(alone);
+}
+
 }  // namespace taskd

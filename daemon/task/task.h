@@ -91,8 +91,23 @@ struct RetryMatch {
 
 inline constexpr std::uint32_t kDefaultUmask = 022;
 
+// What becomes of a task besides running it: how often it is tried, how long it is kept, who is told. The
+// store keeps it apart from the rest of the spec, which may be a megabyte, since it decides by it.
+struct TaskPolicy {
+  int max_attempts = 1;  // lost attempts do not count
+  Backoff backoff;
+  std::vector<RetryMatch> retry_on;     // if not empty, only these are retried
+  std::vector<RetryMatch> no_retry_on;  // these never are
+  OnLost on_lost = OnLost::rerun;
+  OnBadResult on_bad_result = OnBadResult::fail;  // when it wrote a result that cannot be taken
+  int max_lost = 3;                                // re-runs after a loss; the next loss is poison
+  std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
+  std::vector<Notify> notify;                      // who is told of it, beside its queue's
+  bool operator==(const TaskPolicy&) const = default;
+};
+
 // What a submit asks for. Never changes while the task runs.
-struct TaskSpec {
+struct TaskSpec : TaskPolicy {
   std::string name;  // "" = none; shown instead of the command
   std::string queue = "default";
   int priority = 0;               // higher first
@@ -116,15 +131,6 @@ struct TaskSpec {
   std::int64_t timeout_ms = 0;           // 0 = none
   std::int64_t progress_timeout_ms = 0;  // between two reports of its progress; 0 = none promised
   std::int64_t grace_ms = 10'000;
-  int max_attempts = 1;  // lost attempts do not count
-  Backoff backoff;
-  std::vector<RetryMatch> retry_on;     // if not empty, only these are retried
-  std::vector<RetryMatch> no_retry_on;  // these never are
-  OnLost on_lost = OnLost::rerun;
-  OnBadResult on_bad_result = OnBadResult::fail;   // when it wrote a result that cannot be taken
-  int max_lost = 3;                                // re-runs after a loss; the next loss is poison
-  std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
-  std::vector<Notify> notify;                      // who is told of it, beside its queue's
   TaskFlow flow;
   bool operator==(const TaskSpec&) const = default;
 };

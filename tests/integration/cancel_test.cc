@@ -83,7 +83,9 @@ TEST_CASE("an array is cancelled as a whole, and a dry run says so before") {
         std::string::npos);
   CHECK(std::count(dry.out.begin(), dry.out.end(), '\n') == 11);
   CHECK(daemon.state("1") == "held");
-  CHECK(daemon.ctl_json({"cancel", "--array", "1"}).at("changed").size() == 30);
+  const nlohmann::json cancelled = daemon.ctl_json({"cancel", "--array", "1"});
+  CHECK(cancelled.at("count") == 30);
+  CHECK(cancelled.at("changed").size() == 30);
   CHECK(daemon.state("30") == "cancelled");
   CHECK(daemon.state(other) == "held");
 }

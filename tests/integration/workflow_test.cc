@@ -37,6 +37,20 @@ TEST_CASE("workflow submit --wait exits with 1 unless all succeeded, and says wh
   CHECK(ended.at("state") == "succeeded");
 }
 
+TEST_CASE("a workflow of more than a thousand steps is shown whole, and cancelled whole") {
+  const TestDaemon daemon;
+  json document = {{"group", json::array()}};
+  for (int i = 0; i < 1200; ++i) {
+    document["group"].push_back({{"argv", {"true"}}, {"hold", true}, {"cwd", "/"}, {"env", json::object()}});
+  }
+  document["then"] = {{"argv", {"true"}}, {"cwd", "/"}};
+  const std::string id = submit(daemon, "w.json", document.dump());
+  CHECK(daemon.ctl_json({"workflow", "show", id}).at("tasks").size() == 1201);
+  const json cancelled = daemon.ctl_json({"workflow", "cancel", id});
+  CHECK(cancelled.at("counts").at("cancelled") == 1201);
+  CHECK(cancelled.at("tasks").size() == 1201);
+}
+
 TEST_CASE("a workflow of a TOML file runs in the order of its needs, in the folder it came from") {
   const TestDaemon daemon({.workers = 4});
   const std::string log = daemon.dir() / "order";

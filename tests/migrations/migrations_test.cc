@@ -11,6 +11,7 @@
 #include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
 #include "daemon/store/migrator.h"
+#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
@@ -172,6 +173,29 @@ TEST_CASE("links of before say whether something failed or was not needed, in th
         Texts{R"({"argv":["true"]})", R"({"argv":["true"]})",
               R"({"argv":["true"],"on_dependency_failed":"run"})"});
   CHECK(texts(db, "SELECT on_task || ' ' || after_task FROM links_to_update") == Texts{"2 0"});
+}
+
+TEST_CASE("a task of before has in a column what the writer decides by") {
+  SQLite::Database db = migrated_from("0024_policies");
+  const auto policy = [&](const std::string& id) {
+    return policy_from_stored(db.execAndGet("SELECT policy FROM tasks WHERE id = " + id).getString());
+  };
+  CHECK(db.execAndGet("SELECT policy FROM tasks WHERE id = 1").getString().empty());
+  const StoredPolicy all = policy("2");
+  TaskSpec spec;
+  spec_from_stored(db.execAndGet("SELECT spec FROM task_specs WHERE task_id = 2").getString(), spec);
+  CHECK(static_cast<const TaskPolicy&>(all) == spec);
+  CHECK(all.max_attempts == 4);
+  CHECK(all.keep_ms == 0);
+  CHECK(all.unique_for_ms == 60'000);
+  // A spec that cannot be read does not keep the others from being migrated.
+  CHECK(db.execAndGet("SELECT policy FROM tasks WHERE id = 3").getString().empty());
+}
+
+TEST_CASE("a delivery of before is told as it was written") {
+  SQLite::Database db = migrated_from("0024_policies");
+  CHECK(db.execAndGet("SELECT has_spec FROM deliveries WHERE seq = 1").getInt() == 1);
+  CHECK(db.execAndGet("SELECT has_spec FROM deliveries WHERE seq = 2").getInt() == 0);
 }
 
 TEST_CASE("migrating again changes nothing") {

@@ -245,7 +245,8 @@ class ApiFixture {
     options.ballast_bytes = 4096;
     options.clock = &clock_;
     for (const Hook& hook : hooks_) options.hooks.push_back({hook.name, hook.on});
-    options.describe_task = [](const Task& task) { return task_to_text(task); };
+    options.describe_task = [](const Task& task) { return task_state_to_text(task); };
+    options.describe_spec = [](const TaskSpec& spec) { return spec_to_text(spec); };
     options.on_commit = [this](std::span<const Change> changes) { watch_->publish(changes); };
     options.on_fatal = [](const std::string&) { std::abort(); };
     store_ = TaskStore::open(options);

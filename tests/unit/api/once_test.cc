@@ -176,6 +176,34 @@ TEST_CASE(
   CHECK(api.ask(post(path + "/cancel", "", key("wc"))).json().at("state") == "queued");
 }
 
+TEST_CASE("verbs that take several commits are finished by who repeats them after a crash") {
+  const ApiFixture api;
+  json ids = json::array();
+  for (int id = 1; id <= 1001; ++id) ids.push_back(id);
+  CHECK(api.ask(post("/v1/tasks", R"({"argv":["true"],"array":{"first":1,"last":1001}})")).status ==
+        201);
+  const std::string many = json{{"ids", ids}}.dump();
+  const std::string names = R"({"tasks":["1-1001"]})";
+  for (const std::string& body : {many, names}) {
+    CAPTURE(body.size());
+    CHECK(api.ask(post("/v1/tasks:hold", body, key("k" + std::to_string(body.size())))).status == 200);
+    // As a daemon leaves it that dies after the first of the commits.
+    CHECK(api.ask(post("/v1/tasks/1001/release", "")).status == 200);
+    sqlite3* db = nullptr;
+    REQUIRE(::sqlite3_open(api.database().c_str(), &db) == SQLITE_OK);
+    ::sqlite3_busy_timeout(db, 5000);
+    CHECK(::sqlite3_exec(db,
+                         "UPDATE idempotency_keys SET finished = 0, answer = NULL",
+                         nullptr, nullptr, nullptr) == SQLITE_OK);
+    ::sqlite3_close(db);
+    const Response again =
+        api.ask(post("/v1/tasks:hold", body, key("k" + std::to_string(body.size()))));
+    CHECK(again.status == 200);
+    CHECK(api.ask(get("/v1/tasks/1001")).json().at("state") == "held");
+    CHECK(api.ask(post("/v1/tasks:release", body)).status == 200);
+  }
+}
+
 TEST_CASE("a report is taken once under its key") {
   const ApiFixture api;
   const TaskId id = api.submit();

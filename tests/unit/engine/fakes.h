@@ -225,6 +225,7 @@ class StoreFixture {
     options.ballast_bytes = 4096;
     options.machine = machine;
     options.clock = &clock;
+    options.commit_budget_us = 60'000'000;  // on a slow machine, too, no commit gives way
     options.on_commit = [this](std::span<const Change> changes) {
       if (on_commit) on_commit(changes);
     };

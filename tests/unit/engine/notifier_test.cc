@@ -38,6 +38,7 @@ struct NotifierFixture : StoreFixture {
     options.describe_task = [](const Task& task) {
       return json{{"id", task.id}, {"state", to_string(task.state)}}.dump();
     };
+    options.describe_spec = [](const TaskSpec&) { return "{}"; };
     options.on_commit = [this](std::span<const Change> changes) {
       if (publishing.load()) notifier->publish(changes);
     };

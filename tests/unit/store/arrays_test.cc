@@ -263,7 +263,7 @@ TEST_CASE_FIXTURE(ArraysFixture, "another limit holds for what is not made yet, 
   const KeyPatch patch{.name = "#array-1", .limit = 5};
   CHECK(std::get<KeyInfo>(store->set_key(kAlice, patch)).blocked == 995);
   expand();
-  CHECK(store->keys({.actor = kAlice}).at(0).limit == 5);
+  CHECK(store->keys({.actor = kAlice}).keys.at(0).limit == 5);
   CHECK(store->claim(100).claims.size() == 5);
 }
 

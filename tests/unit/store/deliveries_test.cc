@@ -338,4 +338,70 @@ TEST_CASE("looks for what is due go through an index, whatever waits") {
   }
 }
 
+TEST_CASE("a delivery tells of the task with the spec that it had, whatever became of it since") {
+  Fixture f({{"mail", {HookEvent::submitted, HookEvent::cancelled}}});
+  f.describes_specs = true;
+  const std::string first = R"({"id":1,"state":"held","attempt":0,"ended":false,"shell":"one"})";
+  NewTask task;
+  task.spec.shell = "one";
+  task.spec.notify = {{"mail", {}}};
+  task.hold = true;
+  const TaskId id = f.submit(task);
+  CHECK(due(f, "mail").task == first);
+  EditRequest edit;
+  edit.actor = kAlice;
+  edit.task = id;
+  edit.was = f.get(id).spec;
+  edit.to.spec = edit.was;
+  edit.to.spec.shell = "two";
+  REQUIRE(std::holds_alternative<Edited>(f.store->edit(edit)));
+  f.control(Verb::cancel, id);
+  CHECK(due(f, "mail").task == first);
+  f.control(Verb::remove, id);
+  CHECK(due(f, "mail").task == first);
+  REQUIRE(deliver(f, must_be_due(f, "mail")));
+  CHECK(due(f, "mail").task ==
+        R"({"id":1,"state":"cancelled","attempt":0,"ended":false,"shell":"two"})");
+  CHECK(f.number("SELECT count(*) FROM told_specs") == 1);
+  REQUIRE(deliver(f, must_be_due(f, "mail")));
+  CHECK(f.number("SELECT count(*) FROM told_specs") == 0);
+}
+
+TEST_CASE("what a task was is kept once, however many deliveries wait") {
+  Fixture f({{"mail", {HookEvent::submitted, HookEvent::cancelled, HookEvent::retrying}},
+             {"chat", {HookEvent::cancelled}}});
+  f.describes_specs = true;
+  NewTask task;
+  task.spec.shell = "one";
+  task.spec.notify = {{"mail", {}}, {"chat", {}}};
+  const TaskId id = f.submit(task);
+  for (int i = 0; i < 3; ++i) {
+    f.control(Verb::cancel, id);
+    f.control(Verb::retry, id);
+  }
+  f.control(Verb::cancel, id);
+  f.control(Verb::remove, id);
+  CHECK(f.number("SELECT count(*) FROM told_specs") == 1);
+  for (const char* hook : {"mail", "chat"}) {
+    for (auto next = due(f, hook); next.delivery; next = due(f, hook)) {
+      CHECK(next.task.find(R"("shell":"one")") != std::string::npos);
+      REQUIRE(deliver(f, *next.delivery));
+    }
+  }
+  CHECK(f.number("SELECT count(*) FROM told_specs") == 0);
+  CHECK(f.number("SELECT count(*) FROM deliveries") == 0);
+}
+
+TEST_CASE("a hook is told of a task whose spec cannot be read") {
+  Fixture f({{"mail", {HookEvent::submitted}}});
+  f.describes_specs = true;
+  NewTask task;
+  task.spec.shell = "one";
+  task.spec.notify = {{"mail", {}}};
+  f.submit(task);
+  f.open_database().exec("UPDATE task_specs SET spec = '{\"torn'");
+  CHECK(due(f, "mail").task ==
+        R"({"id":1,"state":"queued","attempt":0,"ended":false,"shell":""})");
+}
+
 }  // namespace taskd

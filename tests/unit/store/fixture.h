@@ -71,13 +71,18 @@ struct Fixture {
              std::string(to_string(task.state)) + R"(","attempt":)" + std::to_string(task.attempt) +
              R"(,"ended":)" + (task.last_outcome ? "true" : "false") + "}";
     };
+    options.describe_spec = [this](const TaskSpec& spec) {
+      return describes_specs ? R"({"shell":")" + spec.shell + "\"}" : "{}";
+    };
     options.machine = machine;
     options.on_commit = [this](std::span<const Change> batch) {
+      if (on_writer) on_writer();
       const std::lock_guard lock(mutex);
       changes.insert(changes.end(), batch.begin(), batch.end());
       largest_commit = std::max(largest_commit, batch.size());
       if (after_commit) after_commit();
     };
+    options.commit_budget_us = commit_budget_us;
     options.idle_workers = [this](int at_most) {
       const std::lock_guard lock(mutex);
       promised += std::min(at_most, idle) > 0;
@@ -170,6 +175,9 @@ struct Fixture {
   TempDir dir;
   FakeClock clock;
   Machine machine;  // as of the next start
+  std::int64_t commit_budget_us = 60'000'000;  // the same; on a slow machine, too, no commit gives way
+  std::function<void()> on_writer;                                  // after each commit
+  bool describes_specs = false;  // to hooks
   std::mutex mutex;
   std::vector<Change> changes;
   std::size_t largest_commit = 0;      // in changes

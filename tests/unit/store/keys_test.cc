@@ -219,7 +219,7 @@ TEST_CASE_FIXTURE(KeysFixture, "a key's rate can be set, and the start it delays
       kAlice,
       {.name = "k", .limit = std::optional<int>(), .rate = std::optional(RateLimit{3, 60'000, 1})});
   CHECK(claim_all() == Ids{1});
-  const KeyInfo key = store->keys({.actor = kAlice}).at(0);
+  const KeyInfo key = store->keys({.actor = kAlice}).keys.at(0);
   CHECK_FALSE(key.limit);
   CHECK(key.rate == RateLimit{3, 60'000, 1});
   CHECK(key.next_start_at == clock.wall_now() + 20'000);
@@ -249,7 +249,7 @@ TEST_CASE_FIXTURE(KeysFixture, "keys are listed, the newest first, to those whos
   submit(keyed({}, 0, "a"), kBob);
   const auto names = [&](KeysRequest request) {
     std::vector<std::string> all;
-    for (const KeyInfo& key : store->keys(request)) {
+    for (const KeyInfo& key : store->keys(request).keys) {
       all.push_back(key.name + " " + std::to_string(key.uid));
     }
     return all;
@@ -257,7 +257,7 @@ TEST_CASE_FIXTURE(KeysFixture, "keys are listed, the newest first, to those whos
   using Names = std::vector<std::string>;
   CHECK(names({.actor = kRoot}) == Names{"a 1001", "b 1000", "a 1000"});
   CHECK(names({.actor = kRoot, .limit = 2}) == Names{"a 1001", "b 1000"});
-  CHECK(names({.actor = kRoot, .before = store->keys({.actor = kRoot}).at(1).id}) ==
+  CHECK(names({.actor = kRoot, .before = store->keys({.actor = kRoot}).keys.at(1).id}) ==
         Names{"a 1000"});
   CHECK(names({.actor = kRoot, .uid = kBob.uid}) == Names{"a 1001"});
   CHECK(names({.actor = kRoot, .name = "a"}) == Names{"a 1001", "a 1000"});
@@ -280,7 +280,7 @@ TEST_CASE_FIXTURE(KeysFixture, "a key is set by its owner alone, or by an admin 
   of_alice.uid = kAlice.uid;
   CHECK(std::holds_alternative<UnknownKey>(store->set_key(kBob, of_alice)));
   CHECK(std::holds_alternative<UnknownKey>(store->set_key(kAlice, {.name = "none", .limit = 3})));
-  CHECK(store->keys({.actor = kAlice, .name = "mine"}).at(0).limit == 1);
+  CHECK(store->keys({.actor = kAlice, .name = "mine"}).keys.at(0).limit == 1);
   CHECK(std::get<KeyInfo>(store->set_key(kRoot, mine)).limit == 3);
 
   const auto several = store->set_key(kRoot, {.name = "both", .limit = 2});
@@ -288,7 +288,7 @@ TEST_CASE_FIXTURE(KeysFixture, "a key is set by its owner alone, or by an admin 
   CHECK(
       std::get<KeyInfo>(store->set_key(kRoot, {.name = "both", .uid = kBob.uid, .limit = 2})).uid ==
       kBob.uid);
-  CHECK(store->keys({.actor = kAlice, .name = "both"}).at(0).limit == 1);
+  CHECK(store->keys({.actor = kAlice, .name = "both"}).keys.at(0).limit == 1);
 }
 
 }  // namespace
