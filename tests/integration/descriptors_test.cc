@@ -5,28 +5,16 @@
 
 using namespace taskd::test;
 
-namespace {
-
-// Runs a line of the shell in which $T is taskctl and which talks to the daemon.
-RunResult shell(const TestDaemon& daemon, const std::string& line) {
-  RunOptions options;
-  options.env["TASKD_SOCKET"] = daemon.socket();
-  options.env["T"] = taskctl_path();
-  return run({"timeout", "60", "sh", "-c", line}, options);
-}
-
-}  // namespace
-
 TEST_CASE("taskctl without a stdin reads nothing, and never its own connection") {
   const TestDaemon daemon;
   for (const char* line :
        {"$T submit --from - <&-", "$T submit --each-line - <&- -- echo", "$T submit <&- -- true",
         "$T submit --stdin - <&- -- cat", "$T list <&-", "$T run --stdin - <&- -- cat"}) {
     CAPTURE(line);
-    const RunResult result = shell(daemon, line);
+    const RunResult result = daemon.shell(line);
     CHECK_MESSAGE(result.exit_code == 0, result.err);
   }
-  const RunResult payload = shell(daemon, "$T submit --handler x --payload - <&-");
+  const RunResult payload = daemon.shell("$T submit --handler x --payload - <&-");
   CHECK(payload.exit_code == 65);
 }
 
@@ -35,10 +23,10 @@ TEST_CASE("taskctl without a stdout or a stderr writes nothing into its connecti
   for (const char* closed : {">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"}) {
     CAPTURE(closed);
     const std::string line = std::string("$T run --shell 'echo to-out; echo to-err >&2; exit 7' ");
-    CHECK(shell(daemon, line + closed).exit_code == 7);
-    CHECK(shell(daemon, std::string("$T submit --wait --shell 'exit 6' ") + closed).exit_code == 6);
-    CHECK(shell(daemon, std::string("$T logs --follow last ") + closed).exit_code == 0);
-    CHECK(shell(daemon, std::string("$T show 999 ") + closed).exit_code == 66);
+    CHECK(daemon.shell(line + closed).exit_code == 7);
+    CHECK(daemon.shell(std::string("$T submit --wait --shell 'exit 6' ") + closed).exit_code == 6);
+    CHECK(daemon.shell(std::string("$T logs --follow last ") + closed).exit_code == 0);
+    CHECK(daemon.shell(std::string("$T show 999 ") + closed).exit_code == 66);
   }
   CHECK(daemon.ctl({"doctor"}).exit_code == 0);
 }
@@ -66,7 +54,7 @@ TEST_CASE("wait takes fewer connections where few descriptors are left") {
   const TestDaemon daemon;
   std::string ids;
   for (int i = 0; i < 30; ++i) ids += " " + daemon.submit({"--delay", "1s", "--", "true"});
-  const RunResult few = shell(daemon, "ulimit -n 8; exec $T wait" + ids);
+  const RunResult few = daemon.shell("ulimit -n 8; exec $T wait" + ids);
   CHECK_MESSAGE(few.exit_code == 0, few.err);
 }
 
@@ -78,12 +66,12 @@ TEST_CASE("a machine without descriptors is exit code 75, whatever the verb need
   for (const char* line : {"exec $T wait 1", "exec $T list", "exec $T submit -- true",
                            "exec $T run -- true", "exec $T logs --follow 1"}) {
     CAPTURE(line);
-    const RunResult none = shell(daemon, std::string("ulimit -n 3; ") + line);
+    const RunResult none = daemon.shell(std::string("ulimit -n 3; ") + line);
     CHECK(none.exit_code == 75);
     CHECK(contains(none.err, "Too many open files"));
     CHECK_FALSE(contains(none.err, "unexpected"));
   }
-  const RunResult file = shell(daemon, "ulimit -n 3; exec $T submit --each-line /etc/passwd -- true");
+  const RunResult file = daemon.shell("ulimit -n 3; exec $T submit --each-line /etc/passwd -- true");
   CHECK(file.exit_code == 75);
 }
 #endif

@@ -122,6 +122,13 @@ RunResult TestDaemon::ctl(const std::vector<std::string>& args, const RunOptions
   return run(argv, with_socket(options));
 }
 
+RunResult TestDaemon::shell(const std::string& line) const {
+  RunOptions options = with_socket();
+  options.env["T"] = taskctl_path();
+  options.env["OUT"] = dir_ / "out";
+  return run({"timeout", "60", "sh", "-c", line}, options);
+}
+
 nlohmann::json TestDaemon::ctl_json(std::vector<std::string> args) const {
   args.insert(args.begin() + 1, "--json");
   const RunResult result = ctl(args);

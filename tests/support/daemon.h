@@ -45,6 +45,8 @@ class TestDaemon {
   RunResult ctl(const std::vector<std::string>& args, const RunOptions& options = {}) const;
   // The same with --json; fails the test unless it exits 0.
   nlohmann::json ctl_json(std::vector<std::string> args) const;
+  // A line of the shell, in which $T is taskctl and $OUT a file in dir().
+  RunResult shell(const std::string& line) const;
   // Submits by taskctl and returns the id it printed.
   std::string submit(std::vector<std::string> args) const;
   // The task as `taskctl show --json` gives it.
