@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <thread>
 
@@ -245,6 +246,11 @@ Config defaults() {
   return config;
 }
 
+bool same_path(const std::string& a, const std::string& b) {
+  return (std::filesystem::path(a) / "").lexically_normal() ==
+         (std::filesystem::path(b) / "").lexically_normal();
+}
+
 std::string default_config_file() {
   if (::geteuid() == 0) return "/etc/taskd/taskd.toml";
   const std::string base = env_or("XDG_CONFIG_HOME", "");
@@ -326,9 +332,15 @@ CommandLine load_config(int argc, char** argv) {
   bool help = false;
   bool version = false;
   bool check = false;
+  bool init = false;
+  bool adopt = false;
   app.add_flag("-h,--help", help, "show this help");
   app.add_flag("--version", version, "show the version");
   app.add_flag("--check-config", check, "print the effective settings and exit: 0 fine, 78 not");
+  CLI::Option* make = app.add_flag("--init", init, "make an empty store in the state directory");
+  app.add_flag("--adopt-copy", adopt,
+               "make the copied store in the state directory one of its own")
+      ->excludes(make);
   app.add_option("--config", config_file, "the configuration file (TASKD_CONFIG)")
       ->type_name("FILE");
   std::vector<std::string> flags(settings().size());
@@ -354,8 +366,11 @@ CommandLine load_config(int argc, char** argv) {
     return line;
   }
 
+  if (init) line.mode = Mode::init;
+  if (adopt) line.mode = Mode::adopt_copy;
   if (check) line.mode = Mode::check_config;
   line.config = defaults();
+  const std::string default_state_dir = line.config.state_dir;
   const char* named = std::getenv("TASKD_CONFIG");
   const bool required = !config_file.empty() || (named != nullptr && *named != '\0');
   if (config_file.empty()) config_file = required ? named : default_config_file();
@@ -374,6 +389,7 @@ CommandLine load_config(int argc, char** argv) {
       apply_here(settings()[i], line.config, flags[i], as_flag(settings()[i]), EX_USAGE);
     }
   }
+  line.config.default_state_dir = same_path(line.config.state_dir, default_state_dir);
   if (file) read_tables(file->name, file->document, line.config);
   line.config.cgroup = resolve_cgroup(line.config.cgroup);
   return line;

@@ -17,6 +17,7 @@ namespace taskd {
 struct Config {
   std::string config_file;  // "" = none read
   std::string state_dir;
+  bool default_state_dir = true;  // nobody named another
   std::string socket;
   unsigned socket_mode = 0600;
   int workers = 0;
@@ -32,7 +33,7 @@ struct Config {
   Handlers handlers;
 };
 
-enum class Mode { run, check_config, help, version };
+enum class Mode { run, init, adopt_copy, check_config, help, version };
 
 struct CommandLine {
   Mode mode = Mode::run;

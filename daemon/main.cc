@@ -28,9 +28,11 @@
 #include "daemon/engine/task_watch.h"
 #include "daemon/engine/timekeeper.h"
 #include "daemon/engine/worker_pool.h"
+#include "daemon/process/attempt_list.h"
 #include "daemon/process/posix_launcher.h"
 #include "daemon/process/user.h"
 #include "daemon/service_manager.h"
+#include "daemon/store/store_files.h"
 #include "daemon/trust.h"
 #include "daemon/version.h"
 
@@ -43,6 +45,15 @@ namespace {
   log::error("taskd stops", {{"error", sentence}});
   service_manager::notify_failed(sentence);
   std::_Exit(EX_IOERR);
+}
+
+// As die(), but a person has to act: a service manager does not start it again.
+[[noreturn]] void die_damaged(const std::string& finding) {
+  const std::string sentence = "The database is damaged (" + finding +
+                               "). Restore a backup; jobs that run go on meanwhile.";
+  log::error("taskd stops", {{"error", sentence}});
+  service_manager::notify_failed(sentence);
+  std::_Exit(EX_DATAERR);
 }
 
 // Every client and every running job takes a few descriptors. Returns the limit as it was, which is
@@ -94,8 +105,9 @@ sigset_t block_signals() {
 void check_writer(TaskStore& store) {
   try {
     store.claim(0);
-  } catch (const DiskFull&) {
-    // It answered; a full disk is told to those who ask for something.
+  } catch (const StoreUnavailable&) {
+    // It answered; a full disk or a lock is told to those who ask for something.
+  } catch (const StoreIsCopy&) {
   }
 }
 
@@ -164,6 +176,38 @@ void let_jobs_pass(const std::string& path) {
   }
 }
 
+// What every program that opens the store tells it.
+StoreOptions basic_options(const Config& config, const Clock& clock) {
+  StoreOptions options;
+  options.path = database_in(config.state_dir);
+  options.boot_id = read_boot_id();
+  options.ballast_bytes = config.ballast_bytes;
+  options.clock = &clock;
+  options.folder_task = newest_task_with_folder(config.state_dir + "/attempts");
+  options.on_commit = [](std::span<const Change>) {};
+  options.on_fatal = die;
+  return options;
+}
+
+bool exists(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+// Else a disk that is not mounted yet would be served as an empty store.
+void refuse_missing_store(const Config& config) {
+  if (config.default_state_dir) return;
+  const std::string database = database_in(config.state_dir);
+  for (const std::string& left : {database, database + "-wal", mark_path(database)}) {
+    if (exists(left)) return;
+  }
+  throw UsageError(EX_NOINPUT,
+                   "there is no store in " + config.state_dir +
+                       ". If it lies on a disk that is not mounted, mount that. To make an empty "
+                       "store there: taskd --init --state-dir " +
+                       config.state_dir);
+}
+
 Machine machine_of(const Config& config) {
   return {config.workers, config.resources};
 }
@@ -182,7 +226,10 @@ class Daemon {
                    .socket = config.socket,
                    .output_cap_bytes = config.output_cap_bytes,
                    .cgroup_root = config.cgroup,
-                   .open_files = given_open_files}),
+                   .open_files = given_open_files,
+                   .store = {.id = store_->identity().id,
+                             .epoch = store_->identity().epoch,
+                             .is_verified = store_->provenance() != Provenance::first_start}}),
         handlers_(config.handlers),
         progress_(*store_, clock_, die),
         pool_(*store_, launcher_, running_, clock_, progress_, handlers_, config.workers, die),
@@ -208,11 +255,16 @@ class Daemon {
                            .handlers = &handlers_,
                            .age_clock = &age_clock_},
                 server_limits(config.workers)) {
+    if (is_copy()) return;
     store_->configure_queues(config.queues);
     name_owners();
   }
 
   void run(const sigset_t& signals) {
+    if (is_copy()) {
+      look_on(signals);
+      return;
+    }
     Recovery recovery = recover(*store_, launcher_);
     log::info("taskd is up", {{"version", kVersion},
                               {"workers", pool_.total()},
@@ -225,9 +277,12 @@ class Daemon {
     timekeeper_.start();
     notifier_.start();
     std::thread serving([this] { serve(); });
+    if (store_->was_left_open()) checking_ = std::thread([this] { check_for_damage(); });
     service_manager::notify_ready("serving");
     wait_for_stop(signals, *store_);
     service_manager::notify_stopping();
+    stopping_.store(true);
+    if (checking_.joinable()) checking_.join();
     watch_.close();
     notifier_.stop();  // first, since a request may wait for the test of a hook
     server_.stop();
@@ -240,12 +295,26 @@ class Daemon {
   }
 
  private:
+  bool is_copy() const { return store_->provenance() == Provenance::copy; }
+
+  // Answers who only looks. Nothing is started, ended or changed.
+  void look_on(const sigset_t& signals) {
+    log::warn("this store is a copy of another: nothing is started or changed until somebody decides",
+              {{"state_dir", attempts_dir_.substr(0, attempts_dir_.rfind('/'))},
+               {"store", store_->identity().id},
+               {"to_make_it_one_of_its_own", "taskd --adopt-copy"}});
+    std::thread serving([this] { serve(); });
+    service_manager::notify_ready("a copy of another store, to be looked at only");
+    wait_for_stop(signals, *store_);
+    service_manager::notify_stopping();
+    watch_.close();
+    server_.stop();
+    serving.join();
+    log::info("taskd stopped");
+  }
+
   StoreOptions store_options(const Config& config) {
-    StoreOptions options;
-    options.path = database_in(config.state_dir);
-    options.boot_id = boot_id_;
-    options.ballast_bytes = config.ballast_bytes;
-    options.clock = &clock_;
+    StoreOptions options = basic_options(config, clock_);
     for (const Hook& hook : config.hooks) options.hooks.push_back({hook.name, hook.on});
     options.describe_task = [](const Task& task) { return task_state_to_text(task); };
     options.describe_spec = [](const TaskSpec& spec) { return spec_to_text(spec); };
@@ -257,7 +326,6 @@ class Daemon {
     options.on_claims = [this](std::optional<Claims> claims) {
       pool_.idle().hand_over(std::move(claims));
     };
-    options.on_fatal = die;
     return options;
   }
 
@@ -274,6 +342,16 @@ class Daemon {
     if (!point.ahead_since) return;
     log::warn("the clock jumped ahead: nothing is removed for its age before it has gone on for a day",
               {{"ahead_ms", clock_.wall_now() - (point.wall + (clock_.boot_now() - point.boot))}});
+  }
+
+  // What the daemon before this one left may be damaged where nobody reads for now.
+  void check_for_damage() {
+    try {
+      const auto found = store_->find_damage(/*full=*/false, [this] { return stopping_.load(); });
+      if (!found.empty()) die_damaged(found.front());
+    } catch (const std::exception& e) {
+      log::warn("the database could not be checked", {{"error", e.what()}});
+    }
   }
 
   void serve() {
@@ -299,6 +377,8 @@ class Daemon {
   const std::string boot_id_;
   const std::string attempts_dir_;
   std::atomic<bool> publishing_{false};
+  std::atomic<bool> stopping_{false};
+  std::thread checking_;
   TaskWatch watch_;
   RunningSet running_;
   std::unique_ptr<TaskStore> store_;
@@ -316,6 +396,52 @@ std::string folder_of(const std::string& path) {
   return path.rfind('/') == 0 ? "/" : path.substr(0, path.rfind('/'));
 }
 
+// The copy decides nothing about files that it shares with the original.
+void refuse_shared_attempts(const std::string& attempts_dir) {
+  struct stat info {};
+  if (::lstat(attempts_dir.c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return;
+  throw UsageError(EX_CONFIG, attempts_dir +
+                                  " is a symbolic link, so the store that was copied may use the "
+                                  "same files. Put a folder of its own in its place.");
+}
+
+// --init and --adopt-copy: opens the store once, says what came of it and is done.
+int decide(const Config& config, Mode mode) {
+  const SystemClock clock{};
+  StoreOptions options = basic_options(config, clock);
+  options.adopt_copy = mode == Mode::adopt_copy;
+  if (options.adopt_copy) refuse_shared_attempts(config.state_dir + "/attempts");
+  const auto store = TaskStore::open(std::move(options));
+  const StoreIdentity& identity = store->identity();
+  if (mode == Mode::init) {
+    const bool is_new = identity.generation == 1 && store->provenance() != Provenance::copy;
+    std::printf(is_new ? "taskd: made an empty store in %s\n" : "taskd: %s holds a store already\n",
+                config.state_dir.c_str());
+  } else if (store->was_adopted()) {
+    std::printf("taskd: %s is a store of its own now (%s)\n", config.state_dir.c_str(),
+                identity.id.c_str());
+  } else {
+    std::printf("taskd: %s is no copy; nothing was changed\n", config.state_dir.c_str());
+  }
+  return EX_OK;
+}
+
+// Whether the configured place can be one; nothing is made there yet.
+void check_place(const Config& config) {
+  refuse_unsafe_filesystem(config.state_dir);
+  refuse_unsafe_filesystem(config.state_dir + "/attempts");
+  if (exists(config.state_dir)) check_state_dir(config.state_dir);
+}
+
+// The configured place, ready to be used.
+void prepare_state_dir(const Config& config, Mode mode) {
+  if (mode != Mode::init) refuse_missing_store(config);
+  make_folder(config.state_dir, ::geteuid() == 0 ? 0711 : 0700);
+  check_state_dir(config.state_dir);
+  let_jobs_pass(config.state_dir);
+  sync_parents(config.state_dir);  // a first start: nothing durable may lie in a lost folder
+}
+
 int run(int argc, char** argv) {
   if (const int error = open_missing_standard_fds())
     throw UsageError(EX_OSERR, std::string("cannot open /dev/null: ") + std::strerror(error));
@@ -331,6 +457,8 @@ int run(int argc, char** argv) {
       std::fputs(describe(line.config).c_str(), stdout);
       return EX_OK;
     case Mode::run:
+    case Mode::init:
+    case Mode::adopt_copy:
       break;
   }
   const Config& config = line.config;
@@ -347,15 +475,14 @@ int run(int argc, char** argv) {
                                     " (setting: shim)");
   }
 
-  make_folder(config.state_dir, ::geteuid() == 0 ? 0711 : 0700);
-  check_state_dir(config.state_dir);
-  let_jobs_pass(config.state_dir);
-  sync_parents(config.state_dir);  // a first start: nothing durable may lie in a lost folder
-  const InstanceLock lock(config.state_dir + "/lock");
+  check_place(config);
+  if (!socket) check_socket_path(config.socket);
+  prepare_state_dir(config, line.mode);
+  const InstanceLock lock(config.state_dir);
+  if (line.mode != Mode::run) return decide(config, line.mode);
   make_folder(config.state_dir + "/attempts", 0700);
   const bool own_socket = !socket;
   if (own_socket) {
-    check_socket_path(config.socket);
     if (const std::string folder = folder_of(config.socket); folder != "/") {
       make_folder(folder, 0755);
     }
@@ -381,6 +508,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "taskd: %s\n", e.what());
     taskd::service_manager::notify_failed(e.what());
     return e.exit_code;
+  } catch (const taskd::StoreUnavailable& e) {
+    std::fprintf(stderr, "taskd: %s\n", e.what());
+    taskd::service_manager::notify_failed(e.what());
+    return EX_TEMPFAIL;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "taskd: %s\n", e.what());
     taskd::service_manager::notify_failed(e.what());

@@ -1,6 +1,7 @@
 -- Links say what they mean in full, so that nobody has to ask a task that may be gone: a link that
 -- cannot be met has failed, or the dependant is not needed. What decides about a dependant stands
--- in columns, and dependencies stand here alone, not in the spec too.
+-- in columns, and dependencies stand here alone, not in the spec too. A spec that is damaged fails
+-- its task when that is claimed, not the migration.
 
 CREATE TABLE dependencies_rebuilt (
   task_id INTEGER NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
@@ -24,11 +25,11 @@ SELECT link.task_id, link.on_task, link.on_end,
 FROM dependencies link LEFT JOIN tasks upstream ON upstream.id = link.on_task;
 UPDATE dependencies_rebuilt SET place = named.place
   FROM (SELECT spec.task_id AS task_id, one.value ->> '$.task' AS on_task, one.key AS place
-        FROM task_specs spec, json_each(spec.spec, '$.depends_on') one
+        FROM task_specs spec, json_each(iif(json_valid(spec.spec), spec.spec, '{}'), '$.depends_on') one
         WHERE spec.task_id IN (SELECT task_id FROM dependencies)) named
   WHERE dependencies_rebuilt.task_id = named.task_id AND dependencies_rebuilt.on_task = named.on_task;
 UPDATE task_specs SET spec = json_remove(spec, '$.depends_on')
-  WHERE task_id IN (SELECT task_id FROM dependencies);
+  WHERE json_valid(spec) AND task_id IN (SELECT task_id FROM dependencies);
 DROP TABLE dependencies;
 ALTER TABLE dependencies_rebuilt RENAME TO dependencies;
 CREATE INDEX dependencies_open    ON dependencies (task_id, state) WHERE state <> 'met';
@@ -47,4 +48,4 @@ ALTER TABLE tasks ADD COLUMN on_dependency_failed TEXT  -- NULL: it fails
   CHECK (on_dependency_failed = 'cancel' OR on_dependency_failed = 'run');
 UPDATE tasks SET on_dependency_failed =
     (SELECT nullif(spec ->> '$.on_dependency_failed', 'fail') FROM task_specs WHERE task_id = tasks.id)
-  WHERE id IN (SELECT task_id FROM task_specs WHERE instr(spec, '"on_dependency_failed"') > 0);
+  WHERE id IN (SELECT task_id FROM task_specs WHERE instr(spec, '"on_dependency_failed"') > 0 AND json_valid(spec));

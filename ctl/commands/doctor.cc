@@ -39,6 +39,7 @@ constexpr std::int64_t kRecentMs = 24LL * 3600 * 1000;
 constexpr std::size_t kManyFailures = 1000;  // no more are counted
 constexpr std::size_t kManyQueued = 1000;    // no more are looked at, the oldest first
 constexpr int kAnswerPatienceMs = 5000;      // with each answer
+constexpr int kCheckPatienceMs = 120'000;    // with a look through the whole database
 constexpr std::int64_t kLittleBytes = 512LL << 20;
 
 struct Check {
@@ -129,9 +130,12 @@ class Doctor {
 
   void look_at_daemon() {
     const BootTime before = context_.clock.boot_now();
-    client_.get("/v1/healthz");
+    const bool is_copy = !is_healthy();
     add("ok", "daemon",
         "answers within " + std::to_string(context_.clock.boot_now() - before) + " ms");
+    if (is_copy)
+      add("fail", "store", "it is a copy of another store: nothing is started or changed",
+          "stop this daemon, then make it a store of its own: taskd --adopt-copy");
     const Stats stats = read_stats(client_.get("/v1/stats"));
     look_at_version(stats);
     look_at_boot();
@@ -145,6 +149,38 @@ class Doctor {
     look_at_needs(stats.machine());
     look_at_hooks();
     look_at_failures();
+    look_for_damage();
+  }
+
+  // Of the database, where the daemon lets us; nothing about that is said to others.
+  void look_for_damage() {
+    try {
+      HttpRequest request;
+      request.target = "/v1/integrity";
+      Exchange exchange = client_.begin(request);
+      client_.finish(exchange, kCheckPatienceMs);
+      const auto answer = client_.result_of(exchange);
+      if (answer.at("result") == "ok")
+        add("ok", "database", "no damage found");
+      else
+        add("fail", "database",
+            "it is damaged: " +
+                escape_for_humans(answer.at("findings").at(0).get<std::string>()),
+            "stop the daemon and restore a backup");
+    } catch (const Refused& refused) {
+      if (refused.problem.status != 403 && refused.problem.status != 404) throw;
+    }
+  }
+
+  // False where the store is a copy.
+  bool is_healthy() const {
+    try {
+      client_.get("/v1/healthz");
+      return true;
+    } catch (const Refused& refused) {
+      if (refused.problem.code != "store_is_copy") throw;
+      return false;
+    }
   }
 
   // Cron and delayed tasks need the daemon after a boot, not only its socket.

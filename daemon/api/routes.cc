@@ -74,6 +74,7 @@ constexpr Entry kRoutes[] = {
     {"GET", "/v1/handlers", list_handlers},
     {"GET", "/v1/stats", show_stats},
     {"GET", "/v1/healthz", show_health},
+    {"GET", "/v1/integrity", show_integrity},
 };
 
 // What stands in the path where the pattern has its hole; nothing when the path does not fit.
@@ -127,6 +128,13 @@ Reply dispatch(const ApiContext& context, const Call& call) {
   }
   if (!allow.empty()) refuse_method(call, allow);
   throw ProblemError(404, "no_such_path", "there is nothing at " + in_quotes(call.path));
+}
+
+void refuse_copy(const ApiContext& context) {
+  if (context.store.provenance() != Provenance::copy) return;
+  throw ProblemError(503, "store_is_copy",
+                     "this daemon's store is a copy of another: nothing is started or changed until "
+                     "its administrator makes it a store of its own with taskd --adopt-copy");
 }
 
 void queue_full(const ApiContext& context, const QueueFull& full) {

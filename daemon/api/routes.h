@@ -7,6 +7,9 @@ namespace taskd {
 
 class Page;
 
+// Throws where the store is a copy of another: it may be looked at, no more.
+void refuse_copy(const ApiContext& context);
+
 // Finds the route and answers. no_such_path, method_not_allowed; what admit() refuses.
 Reply dispatch(const ApiContext& context, const Call& call);
 // Answers a POST that has an Idempotency-Key: it is done at most once, and repeated is answered as
@@ -70,6 +73,7 @@ Reply test_hook(const ApiContext& context, const Call& call);
 Reply show_deliveries(const ApiContext& context, const Call& call);
 Reply list_handlers(const ApiContext& context, const Call& call);
 Reply show_stats(const ApiContext& context, const Call& call);
+Reply show_integrity(const ApiContext& context, const Call& call);
 Reply show_health(const ApiContext& context, const Call& call);
 
 // --- what they share ----------------------------------------------------------------------------

@@ -67,6 +67,13 @@ json answer_of(const ApiContext& context, const Schedule& schedule) {
   return answer_of(context, schedule, context.store.slots(schedule.id, 1));
 }
 
+void refuse_unreadable(const Schedule& schedule) {
+  if (schedule.unreadable.empty()) return;
+  throw ProblemError(409, "wrong_state",
+                     "what schedule " + in_quotes(schedule.settings.name) +
+                         " submits cannot be read (" + schedule.unreadable + "): replace it");
+}
+
 // That the cron line and the zone mean something.
 void check_calendar(ScheduleSettings& settings, FieldErrors& errors) {
   if (settings.cron.empty()) return;
@@ -193,6 +200,7 @@ Reply trigger_schedule(const ApiContext& context, const Call& call) {
   call.query.finish();
   read_reason(call, /*is_pause=*/false);
   const auto schedule = context.store.schedule(call.actor, id);
+  if (schedule) refuse_unreadable(*schedule);
   if (schedule) check_command(context, schedule->settings.task);
   TriggerResult result = context.store.trigger_schedule(call.actor, id);
   if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(context, *full);

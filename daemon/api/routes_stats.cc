@@ -84,9 +84,21 @@ Reply show_stats(const ApiContext& context, const Call& call) {
                           {"writer", writer_to_json(context.store.commit_times())}});
 }
 
+Reply show_integrity(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  if (!call.actor.admin) {
+    throw ProblemError(403, "not_allowed", "only an administrator may have the database checked");
+  }
+  const auto found =
+      context.store.find_damage(/*full=*/true, [&] { return context.watch.closed(); });
+  if (context.watch.closed()) throw ProblemError(503, "shutting_down", "the daemon is stopping");
+  return json_reply(200, {{"result", found.empty() ? "ok" : "damaged"}, {"findings", found}});
+}
+
 Reply show_health(const ApiContext& context, const Call& call) {
   call.query.finish();
   if (context.watch.closed()) throw ProblemError(503, "shutting_down", "the daemon is stopping");
+  refuse_copy(context);
   return json_reply(200, {{"status", "ok"}});
 }
 

@@ -140,9 +140,13 @@ Reply reply_to_failure(const std::exception& error) {
 // The one place where what a route throws becomes an answer.
 Reply dispatch_safely(const ApiContext& context, const Call& call) {
   try {
+    if (call.method != "GET" && call.method != "HEAD") refuse_copy(context);
     return dispatch(context, call);
   } catch (const ProblemError& error) {
     return reply_to(error);
+  } catch (const StoreBusy& error) {
+    log::warn("the store cannot be used for the moment", {{"error", error.what()}});
+    return problem_reply({503, "store_busy", error.what(), {}});
   } catch (const DiskFull& error) {
     return problem_reply({507, "disk_full", error.what(), {}});
   } catch (const std::system_error& error) {

@@ -68,6 +68,8 @@ constexpr Title kTitles[] = {
     {"disk_full", "The disk is full"},
     {"uid_without_user", "Your uid is no user's"},
     {"no_user_database", "The user database cannot be read"},
+    {"store_busy", "The database cannot be used for the moment"},
+    {"store_is_copy", "The store is a copy of another"},
 };
 
 std::string_view title_of(std::string_view code) {

@@ -36,30 +36,43 @@ bool is_alive(const std::string& pid) {
   return ::poll(&ended, 1, 0) == 0;
 }
 
-}  // namespace
-
-InstanceLock::InstanceLock(const std::string& path)
-    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
-  if (!fd_) {
-    throw UsageError(EX_CANTCREAT,
-                     "cannot open the lock file " + path + ": " + std::strerror(errno));
-  }
-  // A daemon that was killed while it spawned leaves a child that holds every descriptor, this lock
-  // too, for the instant until its exec. So a held lock whose owner is dead is worth another look.
-  for (int look = 0; ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0; ++look) {
+// A daemon that was killed while it spawned leaves a child that holds every descriptor, this lock
+// too, for the instant until its exec. So a held lock whose owner is dead is worth another look.
+void take(int fd, const std::string& path, const std::string& pid_file) {
+  for (int look = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++look) {
     if (errno != EWOULDBLOCK) {
       throw UsageError(EX_CANTCREAT, "cannot lock " + path + ": " + std::strerror(errno));
     }
-    const std::string pid = pid_in(path);
+    const std::string pid = pid_in(pid_file);
     if (look == kLooks || is_alive(pid)) {
       throw UsageError(EX_TEMPFAIL, "another taskd" + (pid.empty() ? "" : " (pid " + pid + ")") +
                                         " already serves this state directory: it holds " + path);
     }
     ::poll(nullptr, 0, kLookMs);
   }
+}
+
+}  // namespace
+
+InstanceLock::InstanceLock(const std::string& directory)
+    : directory_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (!directory_) {
+    throw UsageError(EX_CANTCREAT, "cannot open " + directory + ": " + std::strerror(errno));
+  }
+  const std::string path = directory + "/lock";
+  take(directory_.get(), directory, path);
+  file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  // No room for another file: the directory's lock is enough.
+  if (!file_ && (errno == ENOSPC || errno == EDQUOT)) return;
+  if (!file_) {
+    throw UsageError(EX_CANTCREAT,
+                     "cannot open the lock file " + path + ": " + std::strerror(errno));
+  }
+  take(file_.get(), path, path);
+  ::fchmod(file_.get(), 0600);  // where somebody restored it with another mode; it holds no secret
   const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd_.get(), 0) != 0 ||
-      ::pwrite(fd_.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+  if (::ftruncate(file_.get(), 0) != 0 ||
+      ::pwrite(file_.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     // The pid is only for people; the lock itself holds. A full disk must not keep us from running.
   }
 }

@@ -1,5 +1,7 @@
-// One daemon per state directory: a lock file held by flock for the process's life. The kernel
-// lets go of it however the daemon dies, so a held lock is proof of a live daemon.
+// One daemon per state directory: the directory itself and a file in it, `lock`, are held by flock
+// for the process's life. The kernel lets go of them however the daemon dies, so a held lock is
+// proof of a live daemon. The directory is enough, also when somebody removes the file; the file
+// names the daemon, and keeps out those of versions that know nothing else.
 #pragma once
 
 #include <string>
@@ -10,12 +12,13 @@ namespace taskd {
 
 class InstanceLock {
  public:
-  // Takes the lock and writes our pid into the file for people to read. Throws UsageError: 75 when
-  // another daemon holds it (naming its pid), 73 when the file cannot be opened.
-  explicit InstanceLock(const std::string& path);
+  // Takes the locks and writes our pid into the file for people to read. Throws UsageError: 75 when
+  // another daemon holds one (naming its pid), 73 when they cannot be opened or made.
+  explicit InstanceLock(const std::string& directory);
 
  private:
-  UniqueFd fd_;
+  UniqueFd directory_;
+  UniqueFd file_;
 };
 
 }  // namespace taskd

@@ -220,7 +220,7 @@ void Notifier::run(Teller& teller) {
       std::optional<std::int64_t> wait_ms;
       try {
         wait_ms = tell_next(teller);
-      } catch (const DiskFull& e) {
+      } catch (const StoreUnavailable& e) {
         // What was sent and not recorded is sent again; not at once, for the receiver's sake.
         log::warn("no delivery can be recorded", {{"hook", teller.hook.name}, {"error", e.what()}});
         wait_ms = kDiskFullPauseMs;

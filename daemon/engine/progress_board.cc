@@ -100,7 +100,7 @@ void ProgressBoard::write() {
   }
   try {
     store_.write_progress(reports);
-  } catch (const DiskFull& e) {
+  } catch (const StoreUnavailable& e) {
     log::warn("progress is not written", {{"reports", reports.size()}, {"error", e.what()}});
   }
 }

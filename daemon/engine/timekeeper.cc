@@ -89,7 +89,7 @@ void Timekeeper::run() {
       std::optional<WallTime> next;
       try {
         next = run_once();
-      } catch (const DiskFull& e) {
+      } catch (const StoreUnavailable& e) {
         log::warn("nothing can be promoted, fired or pruned", {{"error", e.what()}});
         next = clock_.wall_now() + kUpkeepDiskFullPauseMs;
       }

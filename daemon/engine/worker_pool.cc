@@ -114,7 +114,7 @@ std::optional<Claim> WorkerPool::next_claim() {
         read_spec(*claim);  // here, since the writer that handed it over reads none
         return claim;
       }
-    } catch (const DiskFull& e) {
+    } catch (const StoreUnavailable& e) {
       log::warn("nothing can be claimed", {{"error", e.what()}});
       if (!pause(kWorkerDiskFullPauseMs)) return std::nullopt;
     }
@@ -134,7 +134,8 @@ std::optional<Finish> WorkerPool::execute(const Claim& claim) {
 std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> WorkerPool::launch(const Claim& claim) {
   if (!claim.unreadable.empty()) {
     AttemptEnd end;
-    end.outcome = {OutcomeKind::spawn_failed, 0, claim.unreadable};
+    end.outcome = {OutcomeKind::spawn_failed, 0,
+                   "its row in the database cannot be read: " + claim.unreadable};
     return end;
   }
   auto launch = launch_of(claim, handlers_, store_.known_user(claim.uid));
@@ -147,7 +148,13 @@ std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> WorkerPool::launch(const 
   if (claim.has_dependencies) {
     ready.files.push_back(dependencies_file(store_, claim));
   }
-  return launcher_.launch(ready);
+  try {
+    return launcher_.launch(ready);
+  } catch (const StoreUnavailable& e) {  // its files tell what the store knows
+    AttemptEnd end;
+    end.outcome = {OutcomeKind::not_started, EAGAIN, e.what()};
+    return end;
+  }
 }
 
 std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& live) {
@@ -250,7 +257,7 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
       if (claim_limit == 0) idle_.wake_another();
       if (result.next.claims.empty()) return std::nullopt;
       return std::move(result.next.claims.front());
-    } catch (const DiskFull& e) {
+    } catch (const StoreUnavailable& e) {
       log::error("an end cannot be recorded yet",
                  {{"task", finish.task}, {"attempt", finish.attempt}, {"error", e.what()}});
       // When stopping, the status keeps the end for the next daemon.

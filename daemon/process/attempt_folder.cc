@@ -5,7 +5,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
+#include <thread>
+#include <utility>
 
 #include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
@@ -206,6 +209,46 @@ std::optional<std::string> read_lock_text(int folder_fd) {
   return read_up_to(lock.get(), kMaxStatusBytes, "the attempt's lock");
 }
 
+void write_origin(int lock_fd, const AttemptStore& store, const std::string& token) {
+  struct stat info {};
+  if (::fstat(lock_fd, &info) != 0) throw_errno("look at the attempt's lock");
+  std::string line(shim::kOriginMark);
+  line += store.id + ' ' + std::to_string(store.epoch) + ' ' + std::to_string(info.st_dev) + ' ' +
+          std::to_string(info.st_ino) + ' ' + token + '\n';
+  errno = ENOSPC;  // what a short write means
+  if (::write(lock_fd, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    throw_errno("write the attempt's lock");
+  }
+}
+
+// The next word of the line, "" at its end.
+std::string take_word(std::string_view& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  std::string word(line.substr(0, end));
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+std::optional<LockOrigin> parse_origin(std::string_view line) {
+  LockOrigin origin;
+  origin.store = take_word(line);
+  const auto epoch = parse_int(take_word(line));
+  const auto device = parse_int(take_word(line));
+  const auto inode = parse_int(take_word(line));
+  origin.token = take_word(line);
+  if (!epoch || !device || !inode || origin.token.empty()) return std::nullopt;
+  origin.epoch = *epoch;
+  origin.device = static_cast<std::uint64_t>(*device);
+  origin.inode = static_cast<std::uint64_t>(*inode);
+  return origin;
+}
+
+bool is_the_file(const LockOrigin& origin, int folder_fd) {
+  struct stat info {};
+  return ::fstatat(folder_fd, shim::kLockFile, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         info.st_dev == origin.device && info.st_ino == origin.inode;
+}
+
 }  // namespace
 
 UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number) {
@@ -213,7 +256,7 @@ UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number) {
   return bucket ? open_folder_at(bucket.get(), folder_name(task, number)) : UniqueFd();
 }
 
-UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number) {
+MadeFolder make_attempt_folder(int attempts_fd, TaskId task, int number) {
   const std::string name = folder_name(task, number);
   for (int i = 0; i < kMakeTries; ++i) {
     const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
@@ -223,20 +266,22 @@ UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number) {
       }
       continue;
     }
-    if (::mkdirat(bucket.get(), name.c_str(), 0700) != 0 && errno != EEXIST) {
+    const bool is_new = ::mkdirat(bucket.get(), name.c_str(), 0700) == 0;
+    if (!is_new && errno != EEXIST) {
       if (errno == ENOENT) continue;  // the bucket was just removed
       throw_errno("make folder " + name);
     }
     UniqueFd folder = open_folder_at(bucket.get(), name);
-    if (folder) return folder;
+    if (folder) return {std::move(folder), !is_new};
   }
   errno = ENOENT;
   throw_errno("make folder " + name);
 }
 
-UniqueFd lock_attempt(int folder_fd) {
+UniqueFd lock_attempt(const MadeFolder& folder, const AttemptStore& store,
+                      const std::string& token) {
+  const int folder_fd = folder.fd.get();
   UniqueFd lock(shim::make_own_file(folder_fd, shim::kLockFile, O_RDWR | O_APPEND, 0600));
-  const bool is_new = static_cast<bool>(lock);
   if (!lock && errno == EEXIST) {
     lock.reset(shim::open_own_file(folder_fd, shim::kLockFile, O_RDWR | O_APPEND));
   }
@@ -245,10 +290,11 @@ UniqueFd lock_attempt(int folder_fd) {
     if (errno == EWOULDBLOCK) errno = EBUSY;
     throw_errno("take the attempt's lock");
   }
-  if (!is_new) {
+  if (folder.was_there) {
     clear_folder(folder_fd, true);
     if (::ftruncate(lock.get(), 0) != 0) throw_errno("clear the attempt's lock");
   }
+  write_origin(lock.get(), store, token);
   return lock;
 }
 
@@ -272,19 +318,33 @@ bool wait_for_lock(int lock_fd, std::chrono::milliseconds patience) {
   return true;
 }
 
+bool LockRecord::proves_no_start(const AttemptStore& store, const std::string& token) const {
+  return origin && !started && !is_copy && origin->store == store.id &&
+         origin->epoch == store.epoch && origin->token == token;
+}
+
+bool LockRecord::may_end_leftovers(const AttemptStore& store) const {
+  if (!origin) return store.is_verified;
+  return origin->store == store.id && !is_copy;
+}
+
 LockRecord read_lock_record(int folder_fd) {
-  const std::optional<std::string> found = read_lock_text(folder_fd);
+  const std::string text = read_lock_text(folder_fd).value_or("");
+  std::string_view rest = text;
   LockRecord record;
-  record.exists = found.has_value();
-  const std::string text = found.value_or("");
-  const std::size_t mark_bytes = shim::kShimMark.size();
-  const std::size_t line_end = text.find('\n');
-  if (line_end == std::string::npos || text.compare(0, mark_bytes, shim::kShimMark) != 0) {
-    return record;
+  std::size_t line_end = rest.find('\n');
+  if (rest.starts_with(shim::kOriginMark) && line_end != std::string_view::npos) {
+    const std::size_t mark_bytes = shim::kOriginMark.size();
+    record.origin = parse_origin(rest.substr(mark_bytes, line_end - mark_bytes));
+    record.is_copy = record.origin && !is_the_file(*record.origin, folder_fd);
+    rest.remove_prefix(line_end + 1);
+    line_end = rest.find('\n');
   }
-  const auto pid = parse_int(std::string_view(text).substr(mark_bytes, line_end - mark_bytes));
+  const std::size_t mark_bytes = shim::kShimMark.size();
+  if (line_end == std::string_view::npos || !rest.starts_with(shim::kShimMark)) return record;
+  const auto pid = parse_int(rest.substr(mark_bytes, line_end - mark_bytes));
   record.shim = static_cast<pid_t>(pid.value_or(0));
-  std::string_view marks = std::string_view(text).substr(line_end + 1);
+  std::string_view marks = rest.substr(line_end + 1);
   record.started = marks.starts_with(shim::kStartedMark);
   if (!record.started) return record;
   marks.remove_prefix(shim::kStartedMark.size());

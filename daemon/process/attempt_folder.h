@@ -25,24 +25,57 @@ namespace taskd {
 inline constexpr TaskId kTasksPerFolder = 1000;
 inline constexpr const char* kOwnerLink = "owner";  // see job_folder.h
 
+// The store whose attempts these are; see store/identity.h.
+struct AttemptStore {
+  std::string id = "-";
+  std::int64_t epoch = 0;
+  // This is where the store was before. Else an attempt whose folder says nothing may be another
+  // store's.
+  bool is_verified = true;
+
+  bool operator==(const AttemptStore&) const = default;
+};
+
+// Which attempt a lock file was made for, and as which file: a copy of it lies elsewhere.
+struct LockOrigin {
+  std::string store;
+  std::int64_t epoch = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::string token;
+};
+
 // What the lock file tells; see shim/protocol.h.
 struct LockRecord {
-  pid_t shim = 0;  // 0 = not written yet
+  std::optional<LockOrigin> origin;  // nothing: of an older daemon, or none of ours
+  bool is_copy = false;              // of the file that its origin names
+  pid_t shim = 0;                    // 0 = not written yet
   bool started = false;
   bool takes_orders = false;        // order_signal()
   pid_t session = 0;                // of the command; 0 = not written yet
   std::uint64_t session_start = 0;  // of the process that leads it, in ticks since the boot
   bool planned_stop = false;        // somebody outside told the shim to stop
-  bool exists = false;  // if so, and not started: within its boot the command never began
+
+  // Proof, within its boot, that the command of this attempt never began.
+  bool proves_no_start(const AttemptStore& store, const std::string& token) const;
+  // Whether processes with the attempt's token are this store's to end.
+  bool may_end_leftovers(const AttemptStore& store) const;
 };
 
 // The folder, or an empty descriptor when there is none.
 UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number);
-// Makes the folder where it does not exist yet.
-UniqueFd make_attempt_folder(int attempts_fd, TaskId task, int number);
-// Takes the lock for an attempt that is about to start. A folder left by an earlier start of the
-// same attempt that came to nothing is cleared first. EBUSY: its shim is alive.
-UniqueFd lock_attempt(int folder_fd);
+// Makes the folder where it does not exist yet. `was_there`: it may hold something.
+struct MadeFolder {
+  UniqueFd fd;
+  bool was_there = false;
+};
+MadeFolder make_attempt_folder(int attempts_fd, TaskId task, int number);
+// Takes the lock for an attempt that is about to start, and writes its origin. The folder is empty
+// but for the lock then: what an earlier start of the attempt left there is removed, and so is what
+// an attempt of this number left in a history that a restored backup took back. EBUSY: the shim of
+// such a one is alive.
+UniqueFd lock_attempt(const MadeFolder& folder, const AttemptStore& store,
+                      const std::string& token);
 
 // The lock file for asking who holds it; empty when there is none.
 UniqueFd open_lock(int folder_fd);

@@ -63,35 +63,38 @@ std::optional<AttemptEnd> read_end(int folder_fd, const AttemptKey& key) {
   return std::move(end);
 }
 
-std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key) {
+std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key,
+                                       const AttemptStore& store) {
   auto end = read_end(folder_fd, key);
   if (end) {
     end->stderr_tail = stderr_tail(folder_fd, key);
-  } else if (const LockRecord lock = read_lock_record(folder_fd); lock.exists && !lock.started) {
+  } else if (read_lock_record(folder_fd).proves_no_start(store, key.token)) {
     end = unrecorded_end(OutcomeKind::not_started, 0, "the shim ended before the command began");
   }
   return end;
 }
 
-AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup,
-                            ForkServer* server) {
+AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const AttemptStore& store,
+                            const std::string& cgroup, ForkServer* server) {
   if (!cgroup.empty()) end_cgroup(cgroup);
   std::string problem = "its supervisor, taskd-shim, was killed";
   bool planned_stop = false;
   Marks marks{.token = key.token};
+  bool may_end_leftovers = store.is_verified;
   try {
-    if (auto end = recorded_end(folder_fd, key)) return *std::move(end);
+    if (auto end = recorded_end(folder_fd, key, store)) return *std::move(end);
     const LockRecord lock = read_lock_record(folder_fd);
     marks.session = lock.session;
     marks.session_start = lock.session_start;
     planned_stop = lock.planned_stop;
     if (planned_stop) problem = "its supervisor, taskd-shim, was told to stop, and then killed";
+    may_end_leftovers = lock.may_end_leftovers(store);
   } catch (const std::system_error& e) {
     if (is_shortage(e)) throw;
     problem = e.what();
     marks.folder_fd = folder_fd;
   }
-  kill_leftovers(marks, server);
+  if (may_end_leftovers) kill_leftovers(marks, server);
   AttemptEnd end = unrecorded_end(OutcomeKind::lost, 0, std::move(problem));
   end.planned_stop = planned_stop;
   end.stderr_tail = stderr_tail(folder_fd, key);
@@ -105,9 +108,11 @@ AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::str
   return end;
 }
 
-PosixAttempt::PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate,
-                           std::string cgroup, std::weak_ptr<ForkServer> server, pid_t shim)
+PosixAttempt::PosixAttempt(AttemptKey key, AttemptStore store, UniqueFd folder, UniqueFd pidfd,
+                           UniqueFd gate, std::string cgroup, std::weak_ptr<ForkServer> server,
+                           pid_t shim)
     : key_(std::move(key)),
+      store_(std::move(store)),
       folder_(std::move(folder)),
       pidfd_(std::move(pidfd)),
       gate_(std::move(gate)),
@@ -165,12 +170,13 @@ AttemptEnd PosixAttempt::reap() {
   wait_for_exit(pidfd_.get());
   const std::shared_ptr<ForkServer> server = server_.lock();
   if (server) server->forget(shim_);
-  return conclude_attempt(folder_.get(), key_, cgroup_, server.get());
+  return conclude_attempt(folder_.get(), key_, store_, cgroup_, server.get());
 }
 
-AbandonedAttempt::AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock,
-                                   std::string cgroup, std::string problem)
+AbandonedAttempt::AbandonedAttempt(AttemptKey key, AttemptStore store, UniqueFd folder,
+                                   UniqueFd lock, std::string cgroup, std::string problem)
     : key_(std::move(key)),
+      store_(std::move(store)),
       folder_(std::move(folder)),
       lock_(std::move(lock)),
       cgroup_(std::move(cgroup)),
@@ -185,14 +191,15 @@ AttemptEnd AbandonedAttempt::reap() {
       throw_errno("wait for the attempt's lock");
     }
     lock_.reset();  // the attempt's number may be started again
-    return conclude_attempt(folder_.get(), key_, cgroup_, nullptr);
+    return conclude_attempt(folder_.get(), key_, store_, cgroup_, nullptr);
   }
-  // Never made, or removed by somebody while the job ran: the processes themselves know.
+  // Never made, or removed by somebody: nothing proves that the command did not run.
   if (!cgroup_.empty()) end_cgroup(cgroup_);
-  const bool any = kill_leftovers({.token = key_.token, .folder_fd = folder_.get()}, nullptr);
-  if (!problem_.empty()) return unrecorded_end(OutcomeKind::lost, 0, problem_);
-  return any ? unrecorded_end(OutcomeKind::lost, 0, "the attempt's lock file is gone")
-             : unrecorded_end(OutcomeKind::not_started, 0, "the attempt has no lock file");
+  if (store_.is_verified) {
+    kill_leftovers({.token = key_.token, .folder_fd = folder_.get()}, nullptr);
+  }
+  return unrecorded_end(OutcomeKind::lost, 0,
+                        problem_.empty() ? "the attempt has no lock file" : problem_);
 }
 
 }  // namespace taskd

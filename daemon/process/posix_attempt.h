@@ -20,20 +20,21 @@ std::optional<AttemptEnd> read_end(int folder_fd, const AttemptKey& key);
 
 // What the folder tells of an attempt whose shim is dead: that end, or `not_started` if the lock
 // file proves it. Nothing: something of it may be alive.
-std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key);
+std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key,
+                                       const AttemptStore& store);
 
 // How an attempt ended whose shim is dead. Without a status: `not_started` if the lock file proves
 // it, else `lost`, after what is left of the tree is dead. `cgroup` is the attempt's, or "".
 // `server`, if there is one, may have forked the shim.
-AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const std::string& cgroup,
-                            ForkServer* server);
+AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const AttemptStore& store,
+                            const std::string& cgroup, ForkServer* server);
 
 class PosixAttempt final : public LiveAttempt {
  public:
   // `gate` is empty for an adopted attempt. While it is open, the shim leaves the durable record of
   // the end to the daemon's COMMIT.
-  PosixAttempt(AttemptKey key, UniqueFd folder, UniqueFd pidfd, UniqueFd gate, std::string cgroup,
-               std::weak_ptr<ForkServer> server, pid_t shim);
+  PosixAttempt(AttemptKey key, AttemptStore store, UniqueFd folder, UniqueFd pidfd, UniqueFd gate,
+               std::string cgroup, std::weak_ptr<ForkServer> server, pid_t shim);
 
   int pidfd() const override { return pidfd_.get(); }
   void stop() override;
@@ -48,6 +49,7 @@ class PosixAttempt final : public LiveAttempt {
   void log_deaf(int error) const;
 
   const AttemptKey key_;
+  const AttemptStore store_;
   const UniqueFd folder_;
   const UniqueFd pidfd_;
   const UniqueFd gate_;
@@ -62,8 +64,8 @@ class AbandonedAttempt final : public LiveAttempt {
  public:
   // `folder` and `lock` are empty when there is none; the lock may still be held by something on
   // its way out. `problem`: why the folder or its lock cannot be used, if so.
-  AbandonedAttempt(AttemptKey key, UniqueFd folder, UniqueFd lock, std::string cgroup,
-                   std::string problem = "");
+  AbandonedAttempt(AttemptKey key, AttemptStore store, UniqueFd folder, UniqueFd lock,
+                   std::string cgroup, std::string problem = "");
 
   int pidfd() const override { return ready_.get(); }
   void stop() override {}
@@ -74,6 +76,7 @@ class AbandonedAttempt final : public LiveAttempt {
 
  private:
   const AttemptKey key_;
+  const AttemptStore store_;
   const UniqueFd folder_;
   UniqueFd lock_;
   const std::string cgroup_;

@@ -102,7 +102,9 @@ PosixLauncher::PosixLauncher(PosixLauncherConfig config)
 }
 
 LaunchResult PosixLauncher::launch(const Launch& launch) {
-  const auto refuse = [](const std::string& why) {
+  const auto refuse = [&](const std::string& why) {
+    // No folder is made for it, so what lies in its place is of another history.
+    remove_attempt({launch.task, launch.attempt});
     return unrecorded_end(OutcomeKind::spawn_failed, 0, why);
   };
   try {
@@ -139,9 +141,10 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
                                               : "Command or environment contains a NUL byte");
   }
 
-  UniqueFd folder = make_attempt_folder(attempts_.get(), launch.task, launch.attempt);
+  MadeFolder made = make_attempt_folder(attempts_.get(), launch.task, launch.attempt);
   // Held before there is a shim, and handed to it: no shim ever lives without it.
-  UniqueFd lock = lock_attempt(folder.get());
+  UniqueFd lock = lock_attempt(made, config_.store, launch.token);
+  UniqueFd folder = std::move(made.fd);
   try {
     if (!launch.spec.stdin_text.empty()) write_input(folder.get(), launch.spec.stdin_text);
     UniqueFd job_folder;
@@ -157,9 +160,10 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
     record_shim(shim.pid, lock.get());
     lock.reset();  // from here on held by the shim alone
     open_gate(shim.gate.get(), spec.bytes);
-    return std::make_unique<PosixAttempt>(key_of(launch), std::move(folder), std::move(shim.pidfd),
-                                          std::move(shim.gate), cgroup, server_, shim.pid);
-  } catch (const std::system_error&) {
+    return std::make_unique<PosixAttempt>(key_of(launch), config_.store, std::move(folder),
+                                          std::move(shim.pidfd), std::move(shim.gate), cgroup,
+                                          server_, shim.pid);
+  } catch (...) {
     lock.reset();
     abandon(launch, folder.get());
     throw;
@@ -194,7 +198,7 @@ LaunchResult PosixLauncher::recover(const Launch& launch, const std::string& boo
       return unrecorded_end(OutcomeKind::lost, 0,
                             std::string("the machine was restarted; ") + e.what());
     }
-    return std::make_unique<AbandonedAttempt>(key_of(launch), UniqueFd(), UniqueFd(),
+    return std::make_unique<AbandonedAttempt>(key_of(launch), config_.store, UniqueFd(), UniqueFd(),
                                               cgroup_of(launch.task, launch.attempt), e.what());
   }
 }
@@ -216,6 +220,9 @@ LaunchResult PosixLauncher::look_at(const Launch& launch, const std::string& boo
   std::string problem;
   try {
     if (folder) lock = open_lock(folder.get());
+    if (lock && is_of_another_store(folder.get())) {
+      return unrecorded_end(OutcomeKind::lost, 0, "the attempt's folder is another store's");
+    }
   } catch (const std::system_error& e) {
     if (is_shortage(e)) throw;
     problem = e.what();
@@ -227,17 +234,22 @@ LaunchResult PosixLauncher::look_at(const Launch& launch, const std::string& boo
     if (!pidfd && pid > 0 && errno != ESRCH) throw_errno("pidfd_open");
     // Locked before and after: the pid was the shim's all the while, so the pidfd is too.
     if (pidfd && is_locked_by_other(lock.get())) {
-      return std::make_unique<PosixAttempt>(key, std::move(folder), std::move(pidfd), UniqueFd(),
-                                            cgroup, server_, pid);
+      return std::make_unique<PosixAttempt>(key, config_.store, std::move(folder),
+                                            std::move(pidfd), UniqueFd(), cgroup, server_, pid);
     }
     // No pid: the daemon died before it opened the gate; the fork server or the shim still has the
     // lock, and both leave. A pid that is gone: only a copy on its way to exec still holds the
     // lock.
   } else if (folder && problem.empty()) {
-    if (auto end = recorded_end(folder.get(), key)) return *std::move(end);
+    if (auto end = recorded_end(folder.get(), key, config_.store)) return *std::move(end);
   }
-  return std::make_unique<AbandonedAttempt>(key, std::move(folder), std::move(lock), cgroup,
-                                            std::move(problem));
+  return std::make_unique<AbandonedAttempt>(key, config_.store, std::move(folder), std::move(lock),
+                                            cgroup, std::move(problem));
+}
+
+bool PosixLauncher::is_of_another_store(int folder_fd) const {
+  const LockRecord record = read_lock_record(folder_fd);
+  return record.origin && record.origin->store != config_.store.id;
 }
 
 void PosixLauncher::settle(TaskId task, int attempt) {
@@ -258,11 +270,24 @@ std::int64_t PosixLauncher::remove_task(TaskId task, int attempts) {
 
 std::int64_t PosixLauncher::remove_attempt(const AttemptId& attempt) {
   try {
+    if (is_alive(attempt)) return 0;
     remove_job_files(attempt.task, attempt.attempt);
     return remove_attempt_folder(attempts_.get(), attempt.task, attempt.attempt);
   } catch (const std::system_error& e) {
     log_leftover(attempt.task, attempt.attempt, e);
     return 0;
+  }
+}
+
+// A job that runs on although the store knows nothing of it: of a history that a restored backup
+// took back. Its folder stays until it has ended.
+bool PosixLauncher::is_alive(const AttemptId& attempt) const {
+  try {
+    const UniqueFd folder = open_attempt_folder(attempts_.get(), attempt.task, attempt.attempt);
+    const UniqueFd lock = folder ? open_lock(folder.get()) : UniqueFd();
+    return lock && is_locked_by_other(lock.get());
+  } catch (const std::system_error&) {
+    return false;  // no shim of ours holds what is no lock file
   }
 }
 

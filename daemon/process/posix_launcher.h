@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/base/unique_fd.h"
+#include "daemon/process/attempt_folder.h"
 #include "daemon/process/fork_server.h"
 #include "daemon/process/launch_spec.h"
 #include "daemon/process/launcher.h"
@@ -28,6 +29,7 @@ struct PosixLauncherConfig {
   std::string cgroup_root;
   // The limit of open files that the daemon was given, for its jobs; nothing: as it is now.
   std::optional<rlimit> open_files = std::nullopt;
+  AttemptStore store = {};  // whose attempts they are
 };
 
 class PosixLauncher final : public Launcher {
@@ -52,6 +54,8 @@ class PosixLauncher final : public Launcher {
                                                                  const std::string& boot_id);
   void abandon(const Launch& launch, int folder_fd);
   void remove_job_files(TaskId task, int attempt);
+  bool is_of_another_store(int folder_fd) const;
+  bool is_alive(const AttemptId& attempt) const;
   std::string cgroup_of(TaskId task, int attempt) const;
   void make_cgroup(const std::string& path) const;
 

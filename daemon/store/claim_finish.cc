@@ -188,6 +188,24 @@ void read_spec(Claim& claim) {
   claim.spec_text.clear();
 }
 
+int give_up_running(Transaction& transaction) {
+  std::vector<TaskId> running;
+  {
+    Query rows = transaction.db().query(
+        "SELECT id FROM tasks INDEXED BY tasks_in_state WHERE state = 'running'");
+    while (rows.step()) running.push_back(rows.int64(0));
+  }
+  for (const TaskId id : running) {
+    StoredTask task = must_load(transaction.db(), id);
+    task.policy.on_lost = OnLost::fail;
+    Finish finish{id, task.row.attempt, task.row.token.value(), {}};
+    finish.end.outcome = {OutcomeKind::lost, 0,
+                          "it ran when this copy of the store was made; nothing tells how it ended"};
+    record_end(transaction, task, finish);
+  }
+  return static_cast<int>(running.size());
+}
+
 Claims TaskStore::claim(int limit) {
   Claims result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return claim_tasks(transaction, impl_->options, limit);

@@ -27,9 +27,10 @@ TrustedClock::Point TaskStore::clock_point() {
   const auto known =
       impl_->read([&](Connection& db) { return load_point(db, impl_->options.boot_id); });
   if (known) return *known;
-  const auto seen = impl_->read([&](Connection& db) { return last_seen(db, impl_->generation); });
+  const std::int64_t generation = impl_->identity.generation;
+  const auto seen = impl_->read([&](Connection& db) { return last_seen(db, generation); });
   const TrustedClock::Point point = TrustedClock::first_point(*impl_->options.clock, seen);
-  keep_clock_point(point);
+  if (impl_->provenance != Provenance::copy) keep_clock_point(point);
   return point;
 }
 

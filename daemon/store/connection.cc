@@ -13,11 +13,10 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/store/migrator.h"
+#include "daemon/store/store_error.h"
 
 namespace taskd {
 namespace {
-
-constexpr int kBusyTimeoutMs = 10'000;  // only a person's own sqlite3 can make us wait
 
 void sync_folder(const std::string& path) {
   std::string folder = std::filesystem::path(path).parent_path();
@@ -52,20 +51,6 @@ void require(SQLite::Database& db, const char* pragma, const std::string& expect
   const std::string actual = db.execAndGet(pragma).getString();
   if (actual == expected) return;
   throw std::runtime_error(std::string(pragma) + " is " + actual + " and not " + expected);
-}
-
-// Whether the latest failed write to the database or its WAL said EDQUOT. sqlite3_system_errno()
-// does not know when it was a COMMIT that failed.
-bool is_over_quota(Connection& db) {
-  for (const int which : {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER}) {
-    sqlite3_file* file = nullptr;
-    sqlite3_file_control(db.database().getHandle(), "main", which, &file);
-    int error = 0;
-    if (file == nullptr || file->pMethods == nullptr) continue;
-    if (file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) != SQLITE_OK) continue;
-    if (error == EDQUOT) return true;
-  }
-  return false;
 }
 
 // SQLite's own accounting of memory takes a lock at every allocation, and nobody reads it: a fifth
@@ -159,7 +144,7 @@ struct Connection::Prepared {
 
 Connection::Connection(const std::string& path)
     : database_(std::make_unique<SQLite::Database>(
-          path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs)),
+          path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyPatienceMs)),
       wal_pages_(std::make_unique<int>(0)) {
   set_switch(*database_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0);
   set_switch(*database_, SQLITE_DBCONFIG_DQS_DML, 0);
@@ -175,6 +160,7 @@ Connection Connection::open_writer(const std::string& path) {
   drop_memory_statistics();
   create_if_missing(path);
   Connection connection(path);
+  connection.leave_wal_on_close(true);  // a refusal changes nothing
   SQLite::Database& db = *connection.database_;
   if (sqlite3_db_readonly(db.getHandle(), "main") != 0) {
     throw UsageError(73, "The database " + path + " is read-only.");
@@ -235,22 +221,19 @@ int Connection::checkpoint() {
   return pages;
 }
 
-Failure classify(Connection& db, const SQLite::Exception& error) {
-  const int extended = error.getExtendedErrorCode();
-  switch (error.getErrorCode() & 0xff) {
-    case SQLITE_FULL:
-      return Failure::no_space;
-    case SQLITE_IOERR:
-      // Two ways to run out of space that SQLite does not call so.
-      if (extended == SQLITE_IOERR_SHMSIZE) return Failure::no_space;
-      if (extended == SQLITE_IOERR_WRITE && is_over_quota(db)) return Failure::no_space;
-      return Failure::fatal;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return Failure::fatal;
-    default:
-      return Failure::command;
-  }
+void Connection::leave_wal_on_close(bool leave) {
+  set_switch(*database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave ? 1 : 0);
+}
+
+void Connection::stop_when(std::function<bool()> stop) {
+  constexpr int kInstructions = 100'000;  // a millisecond or so
+  stop_ = std::make_unique<std::function<bool()>>(std::move(stop));
+  const auto ask = [](void* asked) { return (*static_cast<std::function<bool()>*>(asked))() ? 1 : 0; };
+  sqlite3_progress_handler(database_->getHandle(), kInstructions, ask, stop_.get());
+}
+
+void Connection::set_patience_ms(int patience_ms) {
+  sqlite3_busy_timeout(database_->getHandle(), patience_ms);
 }
 
 }  // namespace taskd

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,6 +93,8 @@ class Query {
   bool& in_use_;
 };
 
+inline constexpr int kBusyPatienceMs = 10'000;  // only another program can make us wait
+
 class Connection {
  public:
   // Creates the file (0600) where it is missing, checks that it is a taskd database, and sets up
@@ -123,6 +126,12 @@ class Connection {
   // Copies what it can from the WAL to the database without waiting for readers. Returns the
   // length of the WAL.
   int checkpoint();
+  // As the last to close the database, leave its -wal as it is, or copy it.
+  void leave_wal_on_close(bool leave);
+  // Asked now and then while a statement runs: whether to end it with SQLITE_INTERRUPT.
+  void stop_when(std::function<bool()> stop);
+  // How long to wait for another program that holds the database locked.
+  void set_patience_ms(int patience_ms);
 
  protected:
   // May not write. The database must have been opened by a writer before.
@@ -132,7 +141,8 @@ class Connection {
   explicit Connection(const std::string& path);
   struct Prepared;
   std::unique_ptr<SQLite::Database> database_;
-  std::unique_ptr<int> wal_pages_;  // at a fixed address for SQLite's hook
+  std::unique_ptr<int> wal_pages_;                // at a fixed address for SQLite's hook
+  std::unique_ptr<std::function<bool()>> stop_;   // the same
   std::unordered_map<const char*, std::unique_ptr<Prepared>> prepared_;
 };
 
@@ -142,14 +152,5 @@ class Reader : public Connection {
  public:
   explicit Reader(const std::string& path) : Connection(open_reader(path)) {}
 };
-
-// What an SQLite error means for those who write.
-enum class Failure {
-  command,   // this command cannot be done; the connection is fine
-  no_space,  // the disk is full
-  fatal,     // an I/O error or a damaged file: nothing can be relied on any more
-};
-// To be asked before the connection is used again.
-Failure classify(Connection& db, const SQLite::Exception& error);
 
 }  // namespace taskd

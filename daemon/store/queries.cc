@@ -95,7 +95,13 @@ TaskSpec load_spec(Reader& db, const StoredTask& stored, std::string* text) {
 
 Task load_whole(Reader& db, const StoredTask& stored) {
   Task task = to_task(db, stored);
-  task.spec = load_spec(db, stored);
+  try {
+    task.spec = load_spec(db, stored);
+  } catch (const SQLite::Exception&) {
+    throw;
+  } catch (const std::runtime_error&) {
+    // A damaged row hides no other. The columns have told what they know, and its end says why.
+  }
   return task;
 }
 

@@ -1,3 +1,8 @@
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "daemon/base/log.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 
@@ -35,7 +40,15 @@ Schedule read_rule(const Query& row) {
 Schedule read_schedule(const Query& row, Reader& db) {
   Schedule schedule = read_rule(row);
   Query spec = db.query("SELECT spec FROM schedules WHERE id = ?1");
-  if (spec.bind(schedule.id).step()) spec_from_stored(spec.view(0), schedule.settings.task);
+  if (!spec.bind(schedule.id).step()) return schedule;
+  const TaskSpec columns = schedule.settings.task;
+  try {
+    spec_from_stored(spec.view(0), schedule.settings.task);
+  } catch (const std::exception& error) {  // it holds up no other
+    schedule.settings.task = columns;
+    schedule.settings.task.shell = "# what it submits cannot be read";  // it never does
+    schedule.unreadable = error.what();
+  }
   return schedule;
 }
 
@@ -344,6 +357,7 @@ TriggerResult TaskStore::trigger_schedule(const Actor& actor, const ScheduleId& 
   for (;;) {
     const auto found = schedule(actor, id);
     if (!found) return UnknownSchedule{};
+    if (!found->unreadable.empty()) throw std::runtime_error(found->unreadable);
     const auto triggered = try_trigger(actor, *found);
     if (triggered) return *triggered;  // else somebody gave it another task meanwhile
   }
@@ -368,14 +382,30 @@ std::optional<TriggerResult> TaskStore::try_trigger(const Actor& actor, const Sc
 }
 
 std::vector<Schedule> TaskStore::due_schedules(WallTime now, int limit) {
-  return impl_->read([&](Reader& db) {
+  std::vector<Schedule> due = impl_->read([&](Reader& db) {
     Query rows = db.query("SELECT " SCHEDULE_COLUMNS
                           " FROM schedules INDEXED BY schedules_next WHERE next_at_ms <= ?1 ORDER "
                           "BY next_at_ms, id LIMIT ?2");
     rows.bind(now, limit);
-    std::vector<Schedule> due;
-    while (rows.step()) due.push_back(read_schedule(rows, db));
-    return due;
+    std::vector<Schedule> found;
+    while (rows.step()) found.push_back(read_schedule(rows, db));
+    return found;
+  });
+  for (const Schedule& schedule : due) {
+    if (!schedule.unreadable.empty()) pause_unreadable(schedule);
+  }
+  std::erase_if(due, [](const Schedule& schedule) { return !schedule.unreadable.empty(); });
+  return due;
+}
+
+void TaskStore::pause_unreadable(const Schedule& schedule) {
+  const std::string why = "its row in the database cannot be read: " + schedule.unreadable;
+  log::error("a schedule is paused", {{"schedule", schedule.settings.name}, {"error", why}});
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+    transaction.db().run(
+        "UPDATE schedules SET paused_at_ms = ?2, paused_by = ?3, paused_why = ?4,"
+        " next_at_ms = NULL WHERE id = ?1",
+        schedule.id, transaction.now(), ::geteuid(), why);
   });
 }
 
@@ -388,6 +418,7 @@ std::vector<Slot> TaskStore::fire(const Firing& firing) {
   // A change of the settings is one of done_until, too, so this is what the firing was decided from.
   const auto schedule = impl_->read([&](Reader& db) { return load_schedule(db, firing.schedule); });
   if (!schedule || schedule->done_until != firing.was_done_until) return {};
+  if (!schedule->unreadable.empty()) return {};
   const PreparedSpec spec(schedule->settings.task);
   std::vector<Slot> slots;
   for (Firing rest = firing;;) {

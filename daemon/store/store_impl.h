@@ -50,10 +50,12 @@ class Turns {
 };
 
 struct TaskStore::Impl {
-  Impl(Connection db, const StoreOptions& store_options, std::int64_t daemon_generation)
+  Impl(Connection db, const StoreOptions& store_options, StoreIdentity store_identity,
+       Provenance store_provenance)
       : options(store_options),
-        generation(daemon_generation),
-        writer(std::move(db), store_options, daemon_generation),
+        identity(std::move(store_identity)),
+        provenance(store_provenance),
+        writer(std::move(db), store_options, identity.generation, provenance == Provenance::copy),
         event_sweep(store_options.keep_events),
         readers(store_options.path) {}
 
@@ -85,12 +87,20 @@ struct TaskStore::Impl {
   // Runs `query(Reader&)` in one read transaction.
   template <class F>
   auto read(F query) {
-    ReaderPool::Lease lease(readers);
     try {
+      ReaderPool::Lease lease(readers);
       return query(lease.db());
     } catch (const SQLite::Exception& error) {
-      if (classify(lease.db(), error) == Failure::fatal) writer.fail(error);
-      throw;
+      switch (failure_of(error)) {
+        case Failure::fatal:
+          writer.fail(error.what());
+          throw;
+        case Failure::busy:
+          throw StoreBusy("the database cannot be read for the moment (" +
+                          std::string(error.what()) + ")");
+        default:
+          throw;
+      }
     }
   }
 
@@ -99,7 +109,10 @@ struct TaskStore::Impl {
   void make_whole(IdRange ids);
 
   const StoreOptions options;
-  const std::int64_t generation;
+  const StoreIdentity identity;
+  const Provenance provenance;
+  bool was_adopted = false;
+  bool was_left_open = false;
   WriteQueue writer;
   Mutex defaults_mutex;
   std::map<std::string, std::string> defaults TASKD_GUARDED_BY(defaults_mutex);  // of queues
@@ -183,6 +196,10 @@ std::optional<TaskResult> load_result(Connection& db, TaskId task);
 std::optional<std::string> result_of(Connection& db, TaskId task);
 // The latest attempt's progress and when it told it.
 std::optional<std::pair<Progress, WallTime>> load_progress(Connection& db, TaskId task);
+
+// Ends every task that runs as failed and lost, whatever its policy: the attempts are another
+// store's. Returns how many there were.
+int give_up_running(Transaction& transaction);
 
 // Moves up to `limit` tasks from `queued` to `running`.
 Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int limit);

@@ -266,8 +266,8 @@ SubmitResult TaskStore::submit(const SubmitRequest& request) {
   if (!has_arrays || submitted == nullptr) return result;
   try {
     for (const TaskId id : submitted->ids) impl_->make_whole({id, id});
-  } catch (const DiskFull&) {
-    // It is stored what is to be made, and the timekeeper makes it once there is room.
+  } catch (const StoreUnavailable&) {
+    // It is stored what is to be made, and the timekeeper makes it once that is possible.
   }
   return result;
 }

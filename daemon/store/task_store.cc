@@ -3,19 +3,37 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <system_error>
 
 #include "daemon/base/errors.h"
+#include "daemon/base/log.h"
+#include "daemon/base/random.h"
 #include "daemon/store/ballast.h"
+#include "daemon/store/identity.h"
 #include "daemon/store/migrator.h"
+#include "daemon/store/store_files.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
 namespace {
 
+// Trying again later may help: a service manager does.
+constexpr int kTryAgain = 75;
+
 // Why the database cannot be opened, with what can be done about it.
 UsageError explain(const std::string& path, const SQLite::Exception& error) {
   const std::string says = std::string(" (") + error.what() + ").";
+  switch (failure_of(error)) {
+    case Failure::no_space:
+      return {kTryAgain, "The disk that holds the database " + path + " is full. Free some space."};
+    case Failure::busy:
+      if ((error.getErrorCode() & 0xff) == SQLITE_CANTOPEN) break;
+      return {kTryAgain, "Another program holds the database " + path + " locked" + says};
+    default:
+      break;
+  }
   switch (error.getErrorCode() & 0xff) {
     case SQLITE_NOTADB:
       return {65, path + " is not a taskd database, so it is left alone. Name another file."};
@@ -24,11 +42,6 @@ UsageError explain(const std::string& path, const SQLite::Exception& error) {
     case SQLITE_CONSTRAINT:
       return {65, "The database " + path + " is damaged" + says +
                       " Restore a backup, or move the file away to start with an empty one."};
-    case SQLITE_FULL:
-      return {73, "The disk that holds the database " + path + " is full. Free some space."};
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return {75, "Another program holds the database " + path + " locked" + says};
     case SQLITE_READONLY:
       return {73, "The database " + path + " or its folder is read-only" + says};
     default:
@@ -37,34 +50,127 @@ UsageError explain(const std::string& path, const SQLite::Exception& error) {
   }
 }
 
-std::int64_t count_start(Connection& db, const StoreOptions& options) {
+// The start is durable when it returns: the generation, and the identity with it.
+void count_start(Connection& db, const StoreOptions& options, StoreIdentity& identity) {
   db.run("BEGIN IMMEDIATE");
-  db.run("UPDATE daemon SET generation = generation + 1");
-  std::int64_t generation = 0;
-  {
-    Query row = db.query("SELECT generation FROM daemon");
-    if (!row.step()) throw std::runtime_error("the table daemon is empty");
-    generation = row.int64(0);
+  db.run("UPDATE daemon SET generation = ?1, store_id = ?2, epoch = ?3", identity.generation,
+         identity.id, identity.epoch);
+  if (db.run("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'tasks'", identity.newest_task) ==
+          0 &&
+      identity.newest_task > 0) {
+    db.run("INSERT INTO sqlite_sequence (name, seq) VALUES ('tasks', ?1)", identity.newest_task);
   }
   QueueTable queues;
-  Transaction(db, queues, Outbox(options), options.clock->wall_now(), generation,
+  Transaction(db, queues, Outbox(options), options.clock->wall_now(), identity.generation,
               options.commit_budget_us)
       .add_event(std::nullopt, std::nullopt,
-                 {.type = "daemon_started", .detail = "boot_id=" + options.boot_id});
+                 {.type = "daemon_started",
+                  .detail = "boot_id=" + options.boot_id +
+                            " epoch=" + std::to_string(identity.epoch)});
   db.run("COMMIT");
-  return generation;
 }
 
-// Running jobs need their daemon on a full disk too: the ballast pays for its start.
-std::int64_t count_start_on_any_disk(Connection& db, const StoreOptions& options) {
+// Running jobs need their daemon on a full disk too: the ballast pays for whatever its start needs.
+template <class F>
+auto on_any_disk(const StoreOptions& options, F step) {
   try {
-    return count_start(db, options);
+    return step();
   } catch (const SQLite::Exception& error) {
-    if (error.getErrorCode() != SQLITE_FULL) throw;
-    if (db.in_transaction()) db.run("ROLLBACK");
+    if (failure_of(error) != Failure::no_space) throw;
+    if (!Ballast(options.path + kBallastSuffix, options.ballast_bytes).give_up()) throw;
+  } catch (const std::system_error& error) {
+    const int code = error.code().value();
+    if (code != ENOSPC && code != EDQUOT) throw;
     if (!Ballast(options.path + kBallastSuffix, options.ballast_bytes).give_up()) throw;
   }
-  return count_start(db, options);
+  return step();
+}
+
+bool has_no_tables(Connection& db) {
+  return !db.query("SELECT 1 FROM sqlite_schema LIMIT 1").step();
+}
+
+Connection open_database(const StoreOptions& options) {
+  return on_any_disk(options, [&] {
+    Connection db = Connection::open_writer(options.path);
+    if (has_no_tables(db)) {
+      refuse_new_database(options.path, options.folder_task, "holds no store");
+    }
+    migrate(db.database(), options.path);
+    return db;
+  });
+}
+
+// Throws SQLite::Exception for what is no damage.
+std::vector<std::string> look_through(Connection& db, bool full) {
+  std::vector<std::string> found;
+  try {
+    Query rows =
+        full ? db.query("PRAGMA integrity_check(100)") : db.query("PRAGMA quick_check(100)");
+    while (rows.step()) found.push_back(rows.text(0));
+  } catch (const SQLite::Exception& error) {
+    if (failure_of(error) != Failure::fatal) throw;
+    found.emplace_back(error.what());
+  }
+  if (found == std::vector<std::string>{"ok"}) found.clear();
+  return found;
+}
+
+// The mark is written before the epoch it belongs to is committed: a crash between them is then
+// known from a copy.
+void write_new_mark(const StoreOptions& options, const StoreIdentity& identity) {
+  const auto write = [&] { return write_mark(mark_path(options.path), identity); };
+  if (write()) return;
+  if (Ballast(options.path + kBallastSuffix, options.ballast_bytes).give_up() && write()) return;
+  throw UsageError(kTryAgain, "The disk that holds " + options.path + " is full. Free some space.");
+}
+
+// Files of attempts that another store made here, whose mark is intact, are not this database's.
+void refuse_foreign_folders(const StoreOptions& options, const FoundMark& found,
+                            const StoreIdentity& identity) {
+  if (options.folder_task == 0 || !found.mark || found.mark->self != found.self) return;
+  if (found.mark->store.id == identity.id) return;
+  throw UsageError(65, "The folder of " + options.path + " belongs to another store (" +
+                           found.mark->store.id +
+                           "), which has files of attempts there. Move its folder attempts away "
+                           "first, or put the database into an empty folder.");
+}
+
+// Who the store is from this start on, durable when it returns.
+StoreIdentity begin(Connection& db, const StoreOptions& options, const FoundMark& found,
+                    StoreIdentity identity, Provenance provenance) {
+  const bool is_new_epoch = provenance != Provenance::original;
+  const TaskId before = identity.newest_task;
+  identity.newest_task = std::max(identity.newest_task, options.folder_task);
+  if (provenance == Provenance::restored && found.mark) {
+    identity.id = found.mark->store.id;
+    identity.epoch = std::max(identity.epoch, found.mark->store.epoch);
+    identity.generation = std::max(identity.generation, found.mark->store.generation);
+    identity.newest_task = std::max(identity.newest_task, found.mark->store.newest_task);
+  }
+  if (provenance == Provenance::copy) {
+    refuse_foreign_folders(options, found, identity);
+    identity.id = random_token();
+  }
+  if (is_new_epoch) {
+    ++identity.epoch;
+    write_new_mark(options, identity);
+  }
+  ++identity.generation;
+  on_any_disk(options, [&] {
+    db.roll_back();
+    count_start(db, options, identity);
+  });
+  if (provenance == Provenance::restored) {
+    log::warn("this database is older than its folder: it was restored, and goes on in a new epoch",
+              {{"path", options.path},
+               {"epoch", identity.epoch},
+               {"newest_task", before},
+               {"next_task", identity.newest_task + 1}});
+  }
+  // It knows less than it could where the disk is full, which does no harm.
+  write_mark(mark_path(options.path), identity);
+  return identity;
 }
 
 }  // namespace
@@ -91,12 +197,31 @@ std::string_view to_string(Verb verb) {
 
 std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
   try {
-    Connection db = Connection::open_writer(options.path);
-    migrate(db.database(), options.path);
-    const std::int64_t generation = count_start_on_any_disk(db, options);
-    auto impl = std::make_unique<Impl>(std::move(db), options, generation);
+    secure_store_files(options.path);
+    refuse_lost_database(options.path, options.folder_task);
+    bool was_left_open = has_wal(options.path);
+    Connection db = open_database(options);
+    if (was_left_open && size_of(options.path) <= options.check_at_open_bytes) {
+      if (const auto found = look_through(db, /*full=*/false); !found.empty()) {
+        throw std::runtime_error(found.front());
+      }
+      was_left_open = false;
+    }
+    StoreIdentity identity = read_identity(db);
+    const FoundMark found = read_mark(mark_path(options.path));
+    Provenance provenance = judge(identity, found.mark, found.self, options.folder_task);
+    if (provenance != Provenance::copy || options.adopt_copy) {
+      identity = begin(db, options, found, std::move(identity), provenance);
+      db.leave_wal_on_close(false);
+    }
+    const bool adopted = provenance == Provenance::copy && options.adopt_copy;
+    if (adopted) provenance = Provenance::original;
+    auto impl = std::make_unique<Impl>(std::move(db), options, std::move(identity), provenance);
     // A reader that cannot be opened is to show now, not at the first request.
     impl->read([](Connection& reader) { return reader.in_transaction(); });
+    if (adopted) impl->write(WhenFull::use_ballast, give_up_running);
+    impl->was_adopted = adopted;
+    impl->was_left_open = was_left_open;
     std::unique_ptr<TaskStore> store(new TaskStore(std::move(impl)));
     store->load_queue_defaults();
     store->load_users();
@@ -104,7 +229,11 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
   } catch (const SQLite::Exception& error) {
     throw explain(options.path, error);
   } catch (const std::system_error& error) {
-    throw UsageError(73, std::string(error.what()) + ".");
+    const int code = error.code().value();
+    const bool passes = code == ENOSPC || code == EDQUOT || code == EMFILE || code == ENFILE;
+    throw UsageError(passes ? kTryAgain : 73, std::string(error.what()) + ".");
+  } catch (const StoreUnavailable& error) {
+    throw UsageError(kTryAgain, options.path + ": " + error.what() + ".");
   } catch (const std::runtime_error& error) {
     if (dynamic_cast<const UsageError*>(&error) != nullptr) throw;
     throw UsageError(65, "The database " + options.path + " is damaged (" + error.what() +
@@ -113,10 +242,52 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
 }
 
 TaskStore::TaskStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-TaskStore::~TaskStore() = default;
+
+// The mark learns how far this start came, so that an older database will show as one.
+TaskStore::~TaskStore() {
+  try {
+    if (impl_->provenance == Provenance::copy) return;
+    const StoreIdentity last = impl_->read([](Connection& db) { return read_identity(db); });
+    const std::string path = mark_path(impl_->options.path);
+    impl_.reset();
+    const FoundMark found = read_mark(path);
+    if (judge(last, found.mark, found.self, 0) == Provenance::original) write_mark(path, last);
+  } catch (const std::exception& error) {
+    log::warn("the mark of the store cannot be written", {{"error", error.what()}});
+  }
+}
 
 std::int64_t TaskStore::generation() const {
-  return impl_->generation;
+  return impl_->identity.generation;
+}
+
+const StoreIdentity& TaskStore::identity() const {
+  return impl_->identity;
+}
+
+bool TaskStore::was_left_open() const {
+  return impl_->was_left_open;
+}
+
+std::vector<std::string> TaskStore::find_damage(bool full, const std::function<bool()>& stop) {
+  if (stop()) return {};
+  try {
+    Reader db(impl_->options.path);
+    db.stop_when(stop);
+    return look_through(db, full);
+  } catch (const SQLite::Exception& error) {
+    if ((error.getErrorCode() & 0xff) == SQLITE_INTERRUPT) return {};
+    if (failure_of(error) == Failure::fatal) return {error.what()};
+    throw StoreBusy(error.what());
+  }
+}
+
+bool TaskStore::was_adopted() const {
+  return impl_->was_adopted;
+}
+
+Provenance TaskStore::provenance() const {
+  return impl_->provenance;
 }
 
 }  // namespace taskd

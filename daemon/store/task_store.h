@@ -6,10 +6,12 @@
 // Durability: WAL, synchronous=FULL. A failed COMMIT or any I/O error ends the process through
 // `StoreOptions::on_fatal`, since after a failed fsync nothing may be acknowledged any more.
 // Errors: what a caller can expect is in the result types; exceptions (SQLite::Exception,
-// std::runtime_error) mean the operation cannot go on and changed nothing. DiskFull (below)
-// may be thrown by every write. Until the disk has room again submit, claim, retry, hold and
-// release refuse with it; ends of attempts, cancels and removals go on from the ballast, while it
-// lasts.
+// std::runtime_error) mean the operation cannot go on and changed nothing. StoreUnavailable
+// (store_error.h) may be thrown by everything: DiskFull by every write, StoreBusy also by reads,
+// while another program holds the database locked or the machine has no descriptor to open it.
+// Until the disk has room again submit, claim, retry, hold and release refuse with DiskFull; ends of
+// attempts, cancels and removals go on from the ballast, while it lasts.
+// Identity: see identity.h. In a copy of another store every write throws StoreIsCopy.
 //
 // The seam is narrow on purpose (batch in, batch out, no policy in SQL, no triggers): a second
 // implementation on another database must fit behind it.
@@ -28,15 +30,13 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/trusted_clock.h"
 #include "daemon/store/commit_times.h"
+#include "daemon/store/identity.h"
 #include "daemon/store/requests.h"
+#include "daemon/store/store_error.h"
 #include "daemon/task/authority.h"
 #include "daemon/task/why.h"
 
 namespace taskd {
-
-struct DiskFull : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 // A committed change of one task's state, told to the listener. Task 0: more may start than before,
 // since a queue has other limits; or, with `act_at`, a schedule wants to be looked at then.
@@ -73,6 +73,10 @@ struct StoreOptions {
   std::int64_t commit_budget_us = 10'000;
   Machine machine = {};                   // what running tasks share
   const Clock* clock = nullptr;           // outlives the store
+  TaskId folder_task = 0;                 // the highest id of a task that has files; 0: none
+  bool adopt_copy = false;                // the database may be a copy: it becomes a store
+  // One that was not closed is looked through for damage when it is opened, up to this size.
+  std::int64_t check_at_open_bytes = 64 << 20;
   std::vector<HookRule> hooks = {};       // at most kMaxHooks
   // What a hook is told about a task, in two JSON objects that together have all of it: the task as
   // it was at the change, told on the writer thread, which knows of the spec no more than name,
@@ -96,13 +100,19 @@ class TaskStore {
  public:
   // Opens or creates the database, checks it, migrates it, counts the start (generation) and
   // starts the writer. Throws UsageError with a sysexits code and a sentence naming the file: not
-  // a taskd database or damaged (65), schema of a newer taskd (78), unreadable, read-only or on a
-  // full disk (73).
+  // a taskd database, damaged, or missing beside what is left of it (65), schema of a newer taskd
+  // (78), unreadable or read-only (73), on a full disk or locked by another program (75). A
+  // database that is refused stays as it was.
+  // A copy is opened to be looked at: no start is counted. With `adopt_copy` it gets an identity of
+  // its own, and what ran when it was made has failed as lost.
   static std::unique_ptr<TaskStore> open(StoreOptions options);
   ~TaskStore();  // finishes the commands already given, then closes
 
   // Which start of the daemon on this database this is, from 1. Stamped on every event.
   std::int64_t generation() const;
+  const StoreIdentity& identity() const;  // as of this start
+  Provenance provenance() const;
+  bool was_adopted() const;  // StoreOptions::adopt_copy found a copy
 
   // Makes these queues exist and have what the patches say; others stay as they are.
   void configure_queues(std::span<const QueuePatch> queues);
@@ -227,6 +237,13 @@ class TaskStore {
   // doubted where an earlier daemon was seen too long ago.
   TrustedClock::Point clock_point();
   void keep_clock_point(const TrustedClock::Point& point);
+  // Looks through the whole database for damage, `full`: the indexes against their tables too. Reads
+  // for seconds where there are a million tasks, and holds up nobody. What it found, at most 100
+  // lines; nothing: all is well, or `stop` asked for it to end.
+  std::vector<std::string> find_damage(bool full, const std::function<bool()>& stop);
+  // Whether the daemon before this one did not close the database, and it is too large to have been
+  // looked through when it was opened.
+  bool was_left_open() const;
   // The highest id ever given out, 0 before the first; and the ids in [first, last] of the tasks
   // that exist. For finding files of tasks that do not exist any more.
   TaskId newest_id();
@@ -303,6 +320,7 @@ class TaskStore {
   struct Impl;
   void load_queue_defaults();
   void load_users();
+  void pause_unreadable(const Schedule& schedule);
   ControlResult control_ids(const ControlRequest& request);
   ScheduleResult changed_schedule(const std::optional<ScheduleResult>& refused,
                                   const ScheduleId& id);

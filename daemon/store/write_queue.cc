@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "daemon/base/log.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -19,6 +20,8 @@ constexpr int kCheckpointPages = 2000;
 constexpr int kCheckpointPagesWhenFull = 50;
 // Tasks that one commit starts beside what it is for: it is not to take long.
 constexpr std::ptrdiff_t kMostClaimed = 64;
+// Once a lock has outlasted kBusyPatienceMs: those who wait are to have an answer soon.
+constexpr int kPatienceWhenLockedMs = 1000;
 
 std::exception_ptr disk_full(const Ballast& ballast) {
   const std::string mib = std::to_string(ballast.wanted_bytes() >> 20);
@@ -26,16 +29,25 @@ std::exception_ptr disk_full(const Ballast& ballast) {
       "the daemon's disk is full, nothing was stored; it goes on once " + mib + " MiB are free"));
 }
 
+std::exception_ptr store_busy(const SQLite::Exception& error) {
+  return std::make_exception_ptr(
+      StoreBusy("the database cannot be used for the moment (" + std::string(error.what()) +
+                "); nothing was changed"));
+}
+
 }  // namespace
 
-WriteQueue::WriteQueue(Connection db, const StoreOptions& options, std::int64_t generation)
+WriteQueue::WriteQueue(Connection db, const StoreOptions& options, std::int64_t generation,
+                       bool is_copy)
     : options_(options),
       generation_(generation),
+      is_copy_(is_copy),
       db_(std::move(db)),
       outbox_(options),
-      ballast_(options.path + kBallastSuffix, options.ballast_bytes) {
+      ballast_(options.path + kBallastSuffix, options.ballast_bytes),
+      files_(options.path) {
   queues_.load(db_);
-  ballast_.restore();
+  if (!is_copy_) ballast_.restore();
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -49,6 +61,10 @@ WriteQueue::~WriteQueue() {
 }
 
 void WriteQueue::run(WhenFull when_full, Owner owner, const Command& command) {
+  if (is_copy_) {
+    throw StoreIsCopy("the database " + options_.path +
+                      " is a copy of a store that lies elsewhere, so nothing is started or changed");
+  }
   std::future<std::exception_ptr> done;
   {
     const MutexLock lock(mutex_);
@@ -68,9 +84,9 @@ CommitTimesUs WriteQueue::times() const {
   return times;
 }
 
-void WriteQueue::fail(const SQLite::Exception& error) {
+void WriteQueue::fail(const std::string& error) {
   const std::string reason = "The database " + options_.path + " cannot be relied on any more (" +
-                             error.what() +
+                             error +
                              "). Nothing is acknowledged from here on. Check the disk, then start "
                              "taskd again; if it still fails, restore a backup.";
   {
@@ -193,9 +209,18 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, s
       times_.add(transaction.spent_us());
     }
   } catch (const SQLite::Exception& error) {
-    taken = std::max<std::size_t>(taken, 1);
+    // A lock that outlasts the patience for one of them is not waited for again by each.
+    if (taken == 0) taken = failure_of(error) == Failure::busy ? batch.size() : 1;
     if (idle > 0) options_.on_claims(std::nullopt);
     return give_up_batch(batch.first(taken), error, committing);
+  }
+  note_lock(false);
+  if (const std::string lost = files_.what_is_lost(); !lost.empty()) {
+    fail(lost + " was removed or replaced while taskd was running");
+    if (idle > 0) options_.on_claims(std::nullopt);
+    for (Item& item : batch.first(taken)) item.error = stopped_error();
+    complete(batch.first(taken));
+    return Result::settled;
   }
   if (!transaction.changes().empty()) options_.on_commit(transaction.changes());
   if (idle > 0) options_.on_claims(std::move(claims));
@@ -257,16 +282,17 @@ WriteQueue::Result WriteQueue::give_up_batch(std::span<Item> batch, const SQLite
                                              bool committing) {
   Failure failure = classify(db_, error);
   // Whatever else stops a COMMIT, it is not known any more what the disk holds.
-  if (committing && failure == Failure::command) failure = Failure::fatal;
+  if (committing && failure != Failure::no_space) failure = Failure::fatal;
   try {
     if (failure != Failure::fatal) roll_back();
   } catch (const SQLite::Exception&) {
     failure = Failure::fatal;
   }
   if (failure == Failure::no_space) return Result::no_space;
-  if (failure == Failure::fatal) fail(error);
+  if (failure == Failure::fatal) fail(error.what());
+  if (failure == Failure::busy) note_lock(true);
   for (Item& item : batch) {
-    item.error = stopped_error();
+    item.error = failure == Failure::busy ? store_busy(error) : stopped_error();
     if (!item.error) {
       item.error = std::make_exception_ptr(SQLite::Exception(error.what(), error.getErrorCode()));
     }
@@ -284,6 +310,18 @@ void WriteQueue::complete(std::span<Item> batch) {
   for (Item& item : batch) item.done.set_value(std::move(item.error));
 }
 
+void WriteQueue::note_lock(bool is_locked) {
+  if (is_locked == is_locked_) return;
+  is_locked_ = is_locked;
+  db_.set_patience_ms(is_locked ? kPatienceWhenLockedMs : kBusyPatienceMs);
+  if (is_locked) {
+    log::warn("another program holds the database locked; nothing can be stored until it lets go",
+              {{"path", options_.path}});
+  } else {
+    log::info("the database is not locked any more", {{"path", options_.path}});
+  }
+}
+
 // After the acknowledgements, so nobody waits for it but the next batch. PASSIVE waits for no
 // reader; what a reader held back is copied the next time.
 void WriteQueue::checkpoint_when_long() {
@@ -294,7 +332,7 @@ void WriteQueue::checkpoint_when_long() {
   try {
     checkpointed_pages_ = db_.checkpoint();
   } catch (const SQLite::Exception& error) {
-    if (classify(db_, error) == Failure::fatal) fail(error);
+    if (classify(db_, error) == Failure::fatal) fail(error.what());
   }
 }
 

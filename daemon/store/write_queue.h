@@ -26,6 +26,7 @@
 #include "daemon/store/connection.h"
 #include "daemon/store/outbox.h"
 #include "daemon/store/queue_table.h"
+#include "daemon/store/store_files.h"
 #include "daemon/store/transaction.h"
 
 namespace taskd {
@@ -43,14 +44,17 @@ class WriteQueue {
   using Command = std::function<void(Transaction&)>;
 
   // `generation` goes into every event. Uses path, boot_id … of `options` as described there.
-  WriteQueue(Connection db, const StoreOptions& options, std::int64_t generation);
+  // `is_copy`: every command is refused.
+  WriteQueue(Connection db, const StoreOptions& options, std::int64_t generation,
+             bool is_copy = false);
   ~WriteQueue();  // finishes the commands already given
 
   // For whom a command is run: a user's id, or the daemon itself.
   using Owner = std::int64_t;
   static constexpr Owner kDaemon = -1;
 
-  // Throws what the command threw, DiskFull, or std::runtime_error once the writer has stopped.
+  // Throws what the command threw, StoreUnavailable, StoreIsCopy, or std::runtime_error once the
+  // writer has stopped.
   void run(WhenFull when_full, Owner owner, const Command& command);
   void run(WhenFull when_full, const Command& command) { run(when_full, kDaemon, command); }
 
@@ -60,7 +64,7 @@ class WriteQueue {
   TaskId front_task() const { return queues_.front_task(); }
 
   // Stops the writer for an error found elsewhere, by a reader.
-  void fail(const SQLite::Exception& error);
+  void fail(const std::string& error);
 
  private:
   struct Item {
@@ -91,14 +95,19 @@ class WriteQueue {
   void roll_back();
   void complete(std::span<Item> batch);
   void checkpoint_when_long();
+  // The next command waits less long for a lock that just now lasted too long.
+  void note_lock(bool is_locked);
   std::exception_ptr stopped_error();
 
   const StoreOptions options_;
   const std::int64_t generation_;
+  const bool is_copy_;
   Connection db_;      // of the writer thread
   QueueTable queues_;  // of the writer thread, but for front_task()
   const Outbox outbox_;
   Ballast ballast_;  // of the writer thread
+  const StoreFiles files_;
+  bool is_locked_ = false;  // by another program, as far as the latest command knows
   int checkpointed_pages_ = 0;
   CommitTimes times_;
 

@@ -42,6 +42,7 @@ struct Schedule {
     std::string reason;
   };
   std::optional<Pause> paused;
+  std::string unreadable;  // why its task is not what was asked for: its row is damaged; "": it is
 };
 
 enum class SlotResult { fired, overlap, refused };

@@ -193,9 +193,13 @@ TEST_CASE("taskctl sends nothing to a daemon of somebody who is neither root nor
   const std::string state = users[0].home + "/state";
   const std::string socket = users[0].home + "/sock";
   std::filesystem::permissions(users[0].home, std::filesystem::perms(0755));
-  Child daemon(users.as(
-      users[0], {taskd_path(), "--config", "/dev/null", "--state-dir", state, "--socket", socket,
-                 "--socket-mode", "0666", "--ballast", "64KiB", "--workers", "1"}));
+  std::vector<std::string> taskd = {
+      taskd_path(),    "--config", "/dev/null", "--state-dir", state,       "--socket", socket,
+      "--socket-mode", "0666",     "--ballast", "64KiB",       "--workers", "1"};
+  taskd.push_back("--init");
+  REQUIRE(users.run(users[0], taskd).exit_code == 0);
+  taskd.pop_back();
+  Child daemon(users.as(users[0], taskd));
   wait_for_file(socket);
   RunOptions at;
   at.env["TASKD_SOCKET"] = socket;
@@ -215,6 +219,8 @@ TEST_CASE("taskctl sends nothing to a daemon of somebody who is neither root nor
                               alice + ": --daemon-user " + alice +
                               ", or TASKD_DAEMON_USER=" + alice + "\n");
     CHECK(ask({"--daemon-user", alice, "list"}, at).exit_code == 0);
+    const RunResult doctor = ask({"--daemon-user", alice, "doctor"}, at);
+    CHECK_MESSAGE(contains(doctor.out, "no damage found") == root, doctor.err);
     RunOptions named = at;
     named.env["TASKD_DAEMON_USER"] = std::to_string(users[0].uid);
     CHECK(ask({"list"}, named).exit_code == 0);

@@ -27,6 +27,13 @@ std::vector<std::string> flags_for(const TempDir& dir) {
   return {"--config", dir / "empty.toml", "--state-dir", dir / "state", "--socket", dir / "sock"};
 }
 
+// Where the start is refused for another reason than a missing store.
+void make_store(const TempDir& dir) {
+  std::vector<std::string> args = flags_for(dir);
+  args.push_back("--init");
+  REQUIRE(run_taskd(args).exit_code == 0);
+}
+
 RunResult start_on(const TempDir& dir, std::vector<std::string> more = {}) {
   std::vector<std::string> args = flags_for(dir);
   args.insert(args.end(), more.begin(), more.end());
@@ -69,6 +76,7 @@ TEST_CASE("a socket left behind by a killed daemon is replaced") {
 
 TEST_CASE("something else in the socket's place is refused and left alone") {
   const TempDir dir;
+  make_store(dir);
   write_text(dir / "sock", "precious");
   const RunResult result = start_on(dir);
   CHECK(result.exit_code == 73);

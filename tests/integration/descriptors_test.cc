@@ -36,9 +36,10 @@ TEST_CASE("a daemon without standard descriptors keeps them away from its files"
   const std::string socket = dir / "sock";
   RunOptions options;
   options.env["TASKD_SOCKET"] = socket;
+  const std::string flags = " --state-dir " + (dir / "state") + " --socket " + socket;
   const RunResult result = run(
       {"sh", "-c",
-       taskd_path() + " --state-dir " + (dir / "state") + " --socket " + socket +
+       taskd_path() + flags + " --init >/dev/null; " + taskd_path() + flags +
            " <&- >&- 2>&- & pid=$!; until " + taskctl_path() +
            " stats >/dev/null 2>&1; do sleep 0.05; done; ls -l /proc/$pid/fd/0 /proc/$pid/fd/1 "
            "/proc/$pid/fd/2; " +

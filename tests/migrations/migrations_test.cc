@@ -198,6 +198,23 @@ TEST_CASE("a delivery of before is told as it was written") {
   CHECK(db.execAndGet("SELECT has_spec FROM deliveries WHERE seq = 2").getInt() == 0);
 }
 
+TEST_CASE("a store of before gets an id of its own, and is known not to have been marked") {
+  SQLite::Database one = migrated_from("0025_store_identity");
+  SQLite::Database other = migrated_from("0025_store_identity");
+  const std::string id = one.execAndGet("SELECT store_id FROM daemon").getString();
+  CHECK(id.size() == 32);
+  CHECK(id != other.execAndGet("SELECT store_id FROM daemon").getString());
+  CHECK(one.execAndGet("SELECT epoch FROM daemon").getInt() == 0);
+  CHECK(one.execAndGet("SELECT generation FROM daemon").getInt() == 41);
+}
+
+TEST_CASE("a damaged spec keeps no database from being migrated") {
+  SQLite::Database db = database_before("0017_links");
+  db.exec("UPDATE task_specs SET spec = 'damaged \"on_dependency_failed\"' WHERE task_id >= 4");
+  migrate(db, "old");
+  CHECK(db.execAndGet("SELECT count(*) FROM dependencies").getInt() > 0);
+}
+
 TEST_CASE("migrating again changes nothing") {
   SQLite::Database db(":memory:", kReadWrite);
   migrate(db, "db");

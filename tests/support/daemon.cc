@@ -77,6 +77,12 @@ void TestDaemon::start() {
                                    "--workers",
                                    std::to_string(options_.workers)};
   argv.insert(argv.end(), options_.flags.begin(), options_.flags.end());
+  if (!std::filesystem::exists(state_dir())) {
+    std::vector<std::string> make = argv;
+    make.push_back("--init");
+    const RunResult made = run(make);
+    REQUIRE_MESSAGE(made.exit_code == 0, "taskd --init: ", made.err);
+  }
   const UniqueFd notifications = listen_for_notifications(dir_ / "notify");
   RunOptions options;
   options.env["NOTIFY_SOCKET"] = dir_ / "notify";
@@ -100,6 +106,10 @@ void TestDaemon::wait_until_ready(int notify_fd) {
 
 RunResult TestDaemon::stop() {
   child_->kill(SIGTERM);
+  return wait_for_end();
+}
+
+RunResult TestDaemon::wait_for_end() {
   RunResult result = child_->wait();
   child_.reset();
   return result;

@@ -34,6 +34,7 @@ class TestDaemon {
   // Of the next start.
   void set_config(const std::string& config) { options_.config = config; }
   RunResult stop();  // SIGTERM
+  RunResult wait_for_end();  // of itself
   std::string log() const { return read_text(dir_ / "log"); }
   void kill9();
   void restart_after_kill9() {

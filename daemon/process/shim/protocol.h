@@ -46,10 +46,14 @@ inline constexpr int kNullFd = 1;
 inline constexpr int kLockFd = 3;  // the locked description of `lock`, held until the shim is dead
 inline constexpr int kFolderFd = 4;  // the attempt's folder
 
-// The lock file. The launcher locks it, starts the shim and writes kShimMark, the shim's pid and a
-// newline before it opens the gate; the shim adds kStartedMark just before it starts the command.
-// So a lock file without kStartedMark proves, within its boot, that the command never began.
+// The lock file. The launcher locks it and writes kOriginMark with the store's id and epoch, the
+// file's own device and inode, and the attempt's token, on one line. Then it starts the shim and
+// writes kShimMark, the shim's pid and a newline before it opens the gate; the shim adds
+// kStartedMark just before it starts the command. So a lock file with the origin of the attempt
+// and without kStartedMark proves, within its boot, that the command never began. Nothing else
+// proves that.
 inline constexpr const char* kLockFile = "lock";
+inline constexpr std::string_view kOriginMark = "store ";
 inline constexpr std::string_view kShimMark = "shim ";
 inline constexpr std::string_view kStartedMark = "started\n";
 inline constexpr std::string_view kOrdersMark = "orders\n";  // after that: it takes order_signal()

@@ -254,6 +254,7 @@ std::map<std::string, Rule> rules() {
       {"GET /v1/handlers", {look(), 200, 200, 200}},
       {"GET /v1/stats", {look(), 200, 200, 200}},
       {"GET /v1/healthz", {look(), 200, 200, 200}},
+      {"GET /v1/integrity", {look(), 403, 403, 200}},
   };
 }
 

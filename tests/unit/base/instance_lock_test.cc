@@ -31,9 +31,9 @@ struct Folder {
 
 TEST_CASE("a lock whose owner lives is refused at once, naming the owner") {
   const Folder folder;
-  const InstanceLock first(folder.path + "/lock");
+  const InstanceLock first(folder.path);
   try {
-    const InstanceLock second(folder.path + "/lock");
+    const InstanceLock second(folder.path);
     FAIL("a second lock was given");
   } catch (const UsageError& e) {
     CHECK(e.exit_code == EX_TEMPFAIL);
@@ -54,10 +54,22 @@ TEST_CASE("a lock that outlives its dead owner by an instant is waited for") {
     ::usleep(30'000);  // the time a child takes to its exec
     left_behind.reset();
   });
-  const InstanceLock next(path);
+  const InstanceLock next(folder.path);
   exec.join();
   std::ifstream file(path);
   pid_t owner = 0;
   file >> owner;
   CHECK(owner == ::getpid());
+}
+
+TEST_CASE("a directory whose lock file was removed is still served by one alone") {
+  const Folder folder;
+  const InstanceLock first(folder.path);
+  std::filesystem::remove(folder.path + "/lock");
+  CHECK_THROWS_AS(InstanceLock(folder.path), UsageError);
+  // Nor does a link to somewhere else help.
+  const std::string elsewhere = folder.path + "/elsewhere";
+  std::ofstream(elsewhere) << "";
+  std::filesystem::create_symlink(elsewhere, folder.path + "/lock");
+  CHECK_THROWS_AS(InstanceLock(folder.path), UsageError);
 }

@@ -13,12 +13,23 @@ void overwrite(const std::string& path, const std::string& text) {
   REQUIRE(::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
 }
 
+// Regular files alone, as a backup has them: no pipes.
+void copy_files(const std::string& from, const std::string& to) {
+  namespace fs = std::filesystem;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(from)) {
+    const fs::path place = to / entry.path().lexically_relative(from);
+    if (entry.is_directory()) fs::create_directories(place);
+    if (entry.is_regular_file()) fs::copy_file(entry.path(), place);
+  }
+}
+
 // Starts a shim as far as its gate and gives it this much of a spec.
 void start_at_gate(const PosixLauncherConfig& config, const Launch& launch, std::string_view spec) {
   make_dirs(config.attempts_dir, 0700);
   const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd folder = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
-  UniqueFd lock = lock_attempt(folder.get());
+  const MadeFolder made = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
+  UniqueFd lock = lock_attempt(made, config.store, launch.token);
+  const UniqueFd& folder = made.fd;
   make_result_pipe(folder.get());
   ForkServer server(config.shim_path, UniqueFd());
   const NewShim shim = server.fork("test", lock.get(), folder.get());
@@ -146,8 +157,8 @@ TEST_CASE_FIXTURE(Fixture, "recovery does not wait for a lock that something unk
   const Launch launch = shell("true");
   make_dirs(config.attempts_dir, 0700);
   const UniqueFd attempts(::open(config.attempts_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd made = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
-  UniqueFd held = lock_attempt(made.get());
+  const MadeFolder made = make_attempt_folder(attempts.get(), launch.task, launch.attempt);
+  UniqueFd held = lock_attempt(made, config.store, launch.token);
   PosixLauncher next(config);
   auto result = next.recover(launch, boot_id);
   REQUIRE(std::holds_alternative<std::unique_ptr<LiveAttempt>>(result));
@@ -188,8 +199,8 @@ TEST_CASE_FIXTURE(Fixture, "a shim given half a spec starts nothing") {
   CHECK(recover(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a claim that never came to a folder was not started") {
-  CHECK(recover(shell("true")).outcome.kind == OutcomeKind::not_started);
+TEST_CASE_FIXTURE(Fixture, "a claim that left no folder is lost: nothing proves it never ran") {
+  CHECK(recover(shell("true")).outcome.kind == OutcomeKind::lost);
   CHECK(recover(shell("true"), kOtherBoot).outcome.kind == OutcomeKind::lost);
 }
 
@@ -211,6 +222,93 @@ TEST_CASE_FIXTURE(Fixture, "an attempt whose lock file was removed is lost, and 
   std::filesystem::remove(folder(launch) + "/lock");
   CHECK(recover(launch).outcome.kind == OutcomeKind::lost);
   command.wait_for_death();
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "only this store's own lock of this attempt proves that it never began") {
+  const Launch launch = shell("true");
+  const std::string lock = folder(launch) + "/lock";
+  start_at_gate(config, launch, "");
+  REQUIRE(recover(launch).outcome.kind == OutcomeKind::not_started);
+  const std::string own = read_file(lock, 4096).value();
+  const auto kind_with = [&](const std::string& text) {
+    overwrite(lock, text);
+    return recover(launch).outcome.kind;
+  };
+  CHECK(kind_with(own) == OutcomeKind::not_started);
+  CHECK(kind_with("") == OutcomeKind::lost);
+  CHECK(kind_with(std::string(20'000, 'x')) == OutcomeKind::lost);
+  CHECK(kind_with("shim 1\n") == OutcomeKind::lost);
+  overwrite(lock, own);
+  Launch retried = launch;
+  retried.token = random_token();
+  CHECK(recover(retried).outcome.kind == OutcomeKind::lost);
+  PosixLauncherConfig later = config;
+  ++later.store.epoch;
+  auto result = PosixLauncher(later).recover(launch, boot_id);
+  REQUIRE(std::holds_alternative<std::unique_ptr<LiveAttempt>>(result));
+  CHECK(finish(*std::get<0>(result)).outcome.kind == OutcomeKind::lost);
+  std::filesystem::rename(lock, lock + ".was");
+  std::filesystem::copy_file(lock + ".was", lock);
+  CHECK(recover(launch).outcome.kind == OutcomeKind::lost);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a copy of an attempt's folder ends no process of the original") {
+  Fifo told = fifo("told");
+  const Launch launch = shell("echo $$ > " + told.path() + "; exec sleep 1000");
+  const auto live = start(launch);
+  const Witness command(told.read_line());
+  PosixLauncherConfig copy = config;
+  copy.attempts_dir = dir.path() + "/copy";
+  const auto recover_copy = [&] {
+    auto result = PosixLauncher(copy).recover(launch, boot_id);
+    if (auto* end = std::get_if<AttemptEnd>(&result)) return *end;
+    return finish(*std::get<0>(result));
+  };
+  copy_files(config.attempts_dir, copy.attempts_dir);
+  CHECK(recover_copy().outcome.kind == OutcomeKind::lost);
+  CHECK_FALSE(command.is_dead());
+  // Nor where the copy has no lock, and the place is not known to be the original's.
+  std::filesystem::remove_all(copy.attempts_dir);
+  copy.store.is_verified = false;
+  CHECK(recover_copy().outcome.kind == OutcomeKind::lost);
+  CHECK_FALSE(command.is_dead());
+  // Nor where it shares the folder with another store.
+  copy = config;
+  copy.store.id = "another";
+  CHECK(recover_copy().outcome.kind == OutcomeKind::lost);
+  CHECK_FALSE(command.is_dead());
+  live->stop();
+  CHECK(finish(*live).outcome.kind == OutcomeKind::cancelled);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an attempt starts in an empty folder, whatever lay there") {
+  const Launch launch = shell("echo mine");
+  std::filesystem::create_directories(folder(launch));
+  overwrite(folder(launch) + "/stdout.0", "of another history");
+  overwrite(folder(launch) + "/stderr.0", "of another history");
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
+  CHECK(out(launch) == "mine\n");
+  CHECK_FALSE(std::filesystem::exists(folder(launch) + "/stderr.0"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a start that fails for the task's sake shows no output of another") {
+  Launch launch = shell("true");
+  launch.uid = is_root() ? 1'999'999'999 : 0;
+  std::filesystem::create_directories(folder(launch));
+  overwrite(folder(launch) + "/stdout.0", "of another history");
+  CHECK(refused(launch).outcome.kind == OutcomeKind::spawn_failed);
+  CHECK_FALSE(std::filesystem::exists(folder(launch)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the folder of a job that runs is not removed under it") {
+  Fifo go = fifo("go");
+  const Launch launch = shell("read x < " + go.path() + "; exit 1");
+  const auto live = start(launch);
+  PosixLauncher(config).remove_task(1, 1);
+  CHECK(std::filesystem::exists(folder(launch)));
+  go.write_line("on");
+  CHECK(finish(*live).outcome == Outcome{OutcomeKind::exited, 1, ""});
 }
 
 TEST_CASE_FIXTURE(Fixture, "an attempt number that came to nothing can be started again") {
