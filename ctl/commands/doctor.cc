@@ -27,10 +27,11 @@ constexpr HelpText kDoctorHelp{
     .usage = "[OPTIONS]",
     .paragraph =
         R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
-the versions agree, whether systemd starts it at boot, whether it has room on its disk, whether queues are full or stand
-still, whether tasks need more than it has, whether hooks fail, and what failed lately.
-Every line says ok, warn or fail, and what to do. A daemon that is silent for 5 seconds has failed. Exits 1 if something
-failed.)",
+the versions agree, whether systemd starts it at boot, whether it has room on its disk,
+whether queues are full or stand still, whether tasks need more than it has, whether
+hooks fail, what failed lately, and, for an administrator, whether the database is
+damaged. Every line says ok, warn or fail, and what to do. A daemon that is silent for
+5 seconds has failed. Exits 1 if something failed.)",
     .examples = R"(  taskctl doctor
   taskctl doctor --json | jq '.checks[] | select(.result != "ok")'
 )"};
@@ -143,7 +144,7 @@ class Doctor {
     if (stats.clock) look_at_clock(*stats.clock);
     if (stats.events_of_removed_tasks >= 0)
       add("ok", "history",
-          "keeps the newest events of removed tasks: " + format_count(stats.events_of_removed_tasks));
+          "has " + format_count(stats.events_of_removed_tasks) + " events of tasks that were removed");
     look_at_queues(stats);
     look_at_workers(stats);
     look_at_needs(stats.machine());

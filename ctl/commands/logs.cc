@@ -113,8 +113,8 @@ LogOptions parse(const std::optional<std::string>& attempt, const std::optional<
   if (lines) options.lines = number_flag("--lines", *lines, 0);
   if (options.merge && (options.out || options.err || tail || lines))
     throw UsageError(kExitUsage,
-                     "--merge shows all of both streams: it goes with none of --stdout, --stderr, "
-                     "--lines and --tail");
+                     "--merge shows both streams whole: it cannot be combined with --stdout, --stderr, "
+                     "--lines or --tail");
   if (!options.out && !options.err) options.out = options.err = true;
   return options;
 }

@@ -87,7 +87,7 @@ Reply show_stats(const ApiContext& context, const Call& call) {
 Reply show_integrity(const ApiContext& context, const Call& call) {
   call.query.finish();
   if (!call.actor.admin) {
-    throw ProblemError(403, "not_allowed", "only an administrator may have the database checked");
+    throw ProblemError(403, "not_allowed", "only an administrator may ask for a check of the database");
   }
   const auto found =
       context.store.find_damage(/*full=*/true, [&] { return context.watch.closed(); });

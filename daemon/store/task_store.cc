@@ -162,7 +162,7 @@ StoreIdentity begin(Connection& db, const StoreOptions& options, const FoundMark
     count_start(db, options, identity);
   });
   if (provenance == Provenance::restored) {
-    log::warn("this database is older than its folder: it was restored, and goes on in a new epoch",
+    log::warn("this database is older than the files beside it, so it was restored from a backup; it goes on in a new epoch",
               {{"path", options.path},
                {"epoch", identity.epoch},
                {"newest_task", before},

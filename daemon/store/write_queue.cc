@@ -315,7 +315,7 @@ void WriteQueue::note_lock(bool is_locked) {
   is_locked_ = is_locked;
   db_.set_patience_ms(is_locked ? kPatienceWhenLockedMs : kBusyPatienceMs);
   if (is_locked) {
-    log::warn("another program holds the database locked; nothing can be stored until it lets go",
+    log::warn("another program has locked the database; nothing can be stored until it unlocks it",
               {{"path", options_.path}});
   } else {
     log::info("the database is not locked any more", {{"path", options_.path}});
