@@ -151,8 +151,7 @@ std::optional<Status> parse_status(std::string_view text, const AttemptKey& key)
   const auto token = reader.take("token");
   if (!token || (*token != key.token && token_of(*token) != key.token)) return std::nullopt;
   if (!reader.take("boot_id")) return std::nullopt;
-  const auto outcome = reader.take("outcome");
-  const auto kind = outcome ? parse_outcome_kind(*outcome) : std::nullopt;
+  const auto kind = parse_outcome_kind(reader.take("outcome").value_or(""));
   const auto code = reader.take_int("code");
   const auto step = reader.take("step");
   const auto user_cpu = reader.take_int("user_cpu_ms");
@@ -169,11 +168,12 @@ std::optional<Status> parse_status(std::string_view text, const AttemptKey& key)
 
   Status status;
   AttemptEnd& end = status.end;
-  end.outcome = {*kind, static_cast<int>(*code), ""};
+  const OutcomeKind outcome = *kind;
+  end.outcome = {outcome, static_cast<int>(*code), ""};
   std::string& detail = end.outcome.detail;
   if (step) {
-    detail = step_text(*step, *kind == OutcomeKind::timed_out);
-  } else if (*kind == OutcomeKind::cancelled && stopper) {
+    detail = step_text(*step, outcome == OutcomeKind::timed_out);
+  } else if (outcome == OutcomeKind::cancelled && stopper) {
     detail = stop_text(*stopper);
   } else if (output_error) {
     detail = "output lost: " + std::generic_category().message(static_cast<int>(*output_error));
@@ -181,7 +181,7 @@ std::optional<Status> parse_status(std::string_view text, const AttemptKey& key)
   end.usage = {*user_cpu, *system_cpu, *max_rss};
   end.ended_at = WallTime{*ended_at};
   end.planned_stop =
-      *kind == OutcomeKind::cancelled && stopper && stopper->starts_with(shim::kStoppedFromOutside);
+      outcome == OutcomeKind::cancelled && stopper && stopper->starts_with(shim::kStoppedFromOutside);
   end.stdout_dropped_bytes = dropped_out.value_or(0);
   end.stderr_dropped_bytes = dropped_err.value_or(0);
   status.result = reader.take("result").value_or("");
