@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <stdexcept>
 
 #include "daemon/base/errors.h"
@@ -32,12 +33,9 @@ std::string handle_of(int fd) {
   handle->handle_bytes = MAX_HANDLE_SZ;
   int mount_id = 0;
   if (::name_to_handle_at(fd, "", handle, &mount_id, AT_EMPTY_PATH) != 0) return "";
-  std::string text = std::to_string(handle->handle_type) + ":";
-  for (unsigned i = 0; i < handle->handle_bytes; ++i) {
-    text += "0123456789abcdef"[handle->f_handle[i] >> 4];
-    text += "0123456789abcdef"[handle->f_handle[i] & 15];
-  }
-  return text;
+  const std::string_view bytes(reinterpret_cast<const char*>(space) + offsetof(file_handle, f_handle),
+                               std::min<std::size_t>(handle->handle_bytes, MAX_HANDLE_SZ));
+  return std::to_string(handle->handle_type) + ":" + to_hex(bytes);
 }
 
 FileEvidence evidence_of(int fd, const std::string& path) {
