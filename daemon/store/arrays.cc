@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "daemon/base/text.h"
+#include "daemon/base/log.h"
 #include "daemon/store/dependencies.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/store_impl.h"
@@ -29,16 +29,16 @@ void set_ids_aside(Connection& db, TaskId last) {
 // The key that its tasks share, be it named or for a limit of its own, which no submit can name.
 // The first task sets the key's limits; what somebody made of them meanwhile stays.
 std::optional<std::int64_t> key_of(Transaction& transaction, const UnfinishedArray& array,
-                                   std::int64_t place) {
+                                   std::uint32_t uid, std::int64_t place) {
   KeyUse key = array.task.spec.flow.key;
   if (const int at_once = array.task.array->at_once; at_once > 0) {
     key = {std::string(kArrayKey) + std::to_string(array.id), at_once, std::nullopt};
   }
-  if (place > 0 && is_key(transaction.db(), array.uid, key.name)) {
+  if (place > 0 && is_key(transaction.db(), uid, key.name)) {
     key.limit = std::nullopt;
     key.rate = std::nullopt;
   }
-  return find_key(transaction, array.uid, key);
+  return find_key(transaction, uid, key);
 }
 
 // How many tasks are about `rows` rows, with all that each of them writes; at least one.
@@ -49,18 +49,19 @@ std::int64_t tasks_of(const UnfinishedArray& array, std::int64_t rows) {
   return std::max<std::int64_t>(rows / static_cast<std::int64_t>(rows_of_task), 1);
 }
 
-// Makes its tasks from `place` up to `end`. Returns the first of these.
-StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, std::int64_t place,
-                      std::int64_t end) {
+// Makes its tasks from `place` up to `end`, for whom the array belongs to by now. Returns the first
+// of these.
+StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, std::uint32_t uid,
+                      std::int64_t place, std::int64_t end) {
   const Note note{.type = "submitted",
-                  .actor_uid = array.uid,
+                  .actor_uid = uid,
                   .detail = "array=" + std::to_string(array.id)};
   PreparedSpec spec = array.spec;
   spec.text = kSpecOfArray;
   StoredTask task;
-  task.uid = array.uid;
+  task.uid = uid;
   task.created_at = array.created_at;
-  task.key = key_of(transaction, array, place);
+  task.key = key_of(transaction, array, uid, place);
   TaskRow row;
   if (array.due_at && *array.due_at > transaction.now()) row.due_at = array.due_at;
   std::optional<StoredTask> first;
@@ -101,13 +102,59 @@ void forget_rest(Transaction& transaction, TaskId array) {
   for (const TaskId needed : arrays) forget_unused_array(db, needed);
 }
 
+struct MadeSoFar {
+  std::uint32_t uid;
+  std::int64_t made;
+  std::int64_t count;
+};
+
+// What was not made counts as failed: nobody waits for it, its queue has the room again, and what
+// needs all of the array does not start.
+void give_up_rest(Transaction& transaction, const UnfinishedArray& array, const MadeSoFar& progress) {
+  Connection& db = transaction.db();
+  const std::int64_t left = progress.count - progress.made;
+  log::error("an array is given up: what is left to make of it cannot be read",
+             {{"array", array.id},
+              {"made", progress.made},
+              {"count", progress.count},
+              {"error", array.unreadable}});
+  transaction.add_event(array.id, std::nullopt,
+                        {.type = "array_given_up",
+                         .detail = "array=" + std::to_string(array.id) +
+                                   " made=" + std::to_string(progress.made) +
+                                   " count=" + std::to_string(progress.count) +
+                                   " why=" + array.unreadable});
+  db.run(
+      "UPDATE arrays SET made = count, ended = ended + ?2, failed = failed + ?2 WHERE id = ?1",
+      array.id, left);
+  forget_rest(transaction, array.id);
+  Query ended = db.query("SELECT 1 FROM arrays WHERE id = ?1 AND ended = count");
+  if (ended.bind(array.id).step()) transaction.add_moved(-array.id);
+  forget_unused_array(db, array.id);
+}
+
+// What array_specs keeps of the array of so many tasks in that queue.
+void read_rest(std::string_view text, const std::string& queue, std::int64_t count,
+               UnfinishedArray& array) {
+  try {
+    array.task = task_from_stored(text);
+    array.task.spec.queue = queue;
+    if (!array.task.array || array.task.array->count() != count) {
+      throw std::runtime_error("it is of another array");
+    }
+    array.spec = PreparedSpec(array.task.spec);
+  } catch (const std::runtime_error& error) {
+    array.unreadable = error.what();
+  }
+}
+
 }  // namespace
 
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
                         const PreparedSpec& spec, std::optional<WallTime> due_at,
                         std::int64_t rows) {
   Connection& db = transaction.db();
-  const UnfinishedArray array{next_id(db), uid, task, spec, due_at, transaction.now()};
+  const UnfinishedArray array{next_id(db), task, spec, due_at, transaction.now(), ""};
   const ArrayRange& range = *task.array;
   const std::int64_t made = std::min(range.count(), tasks_of(array, rows));
   db.run(
@@ -116,7 +163,7 @@ StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTa
       array.id, uid, task.spec.queue, range.first, range.step, range.count(), made, due_at,
       array.created_at);
   db.run("INSERT INTO array_specs (array_id, spec) VALUES (?1, ?2)", array.id, spec.text);
-  StoredTask first = make_tasks(transaction, array, 0, made);
+  StoredTask first = make_tasks(transaction, array, uid, 0, made);
   if (made == range.count()) return first;
   set_ids_aside(db, array.id + range.count() - 1);
   store_rest(transaction, array);
@@ -125,46 +172,38 @@ StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTa
 
 std::optional<UnfinishedArray> find_unfinished(Connection& db, IdRange ids) {
   Query row = db.query(
-      "SELECT a.id, a.uid, s.task, a.due_at_ms, a.created_at_ms"
-      " FROM arrays a INDEXED BY arrays_unfinished CROSS JOIN array_specs s ON s.array_id = a.id"
+      "SELECT a.id, s.task, a.queue, a.count, a.due_at_ms, a.created_at_ms"
+      " FROM arrays a INDEXED BY arrays_unfinished LEFT JOIN array_specs s ON s.array_id = a.id"
       " WHERE a.made < a.count AND a.id BETWEEN ?1 AND ?2 ORDER BY a.id LIMIT 1");
   if (!row.bind(ids.first, ids.last).step()) return std::nullopt;
   UnfinishedArray array;
   array.id = row.int64(0);
-  array.uid = row.uid(1);
-  const auto json = nlohmann::json::parse(row.text(2), nullptr, /*allow_exceptions=*/false);
-  auto task = new_task_from_json(json);
-  if (!std::holds_alternative<NewTask>(task) || !std::get<NewTask>(task).array) {
-    throw std::runtime_error("the database holds an unreadable array");
-  }
-  array.task = std::get<NewTask>(std::move(task));
-  TaskFlow& flow = array.task.spec.flow;
-  for (const NamedDependency& one : std::exchange(flow.named, {})) {  // resolved before
-    flow.depends_on.push_back({parse_int(one.tasks).value(), one.on, one.array});
-  }
-  array.spec = PreparedSpec(array.task.spec);
-  array.due_at = row.optional_time(3);
-  array.created_at = row.time(4);
+  read_rest(row.view(1), row.text(2), row.int64(3), array);
+  array.due_at = row.optional_time(4);
+  array.created_at = row.time(5);
   return array;
 }
 
 bool make_more(Transaction& transaction, const UnfinishedArray& array) {
   Connection& db = transaction.db();
-  std::int64_t made = 0;
+  MadeSoFar progress;  // as it is by now, and whose it is
   {
-    Query row = db.query("SELECT made FROM arrays WHERE id = ?1 AND made < count");
+    Query row = db.query("SELECT uid, made, count FROM arrays WHERE id = ?1 AND made < count");
     if (!row.bind(array.id).step()) return false;
-    made = row.int64(0);
+    progress = {row.uid(0), row.int64(1), row.int64(2)};
   }
-  const std::int64_t count = array.task.array->count();
-  const std::int64_t end = std::min(count, made + tasks_of(array, kRowsAtOnce));
+  if (!array.unreadable.empty()) {
+    give_up_rest(transaction, array, progress);
+    return false;
+  }
+  const std::int64_t end = std::min(progress.count, progress.made + tasks_of(array, kRowsAtOnce));
   // One that an earlier version began has none that its tasks share.
   db.run("UPDATE array_specs SET spec = ?2 WHERE array_id = ?1 AND spec IS NULL", array.id,
          array.spec.text);
-  make_tasks(transaction, array, made, end);
+  make_tasks(transaction, array, progress.uid, progress.made, end);
   db.run("UPDATE arrays SET made = ?2 WHERE id = ?1", array.id, end);
-  if (end == count) forget_rest(transaction, array.id);
-  return end < count;
+  if (end == progress.count) forget_rest(transaction, array.id);
+  return end < progress.count;
 }
 
 std::int64_t count_unmade(Connection& db, const std::string& queue) {

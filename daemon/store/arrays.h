@@ -1,6 +1,7 @@
 // Arrays, as the writer sees them. The rows of a large one are made in several commits, the first
 // of which stores what is to be made; the array is acknowledged, and can be named, once it is whole.
-// After a crash between two of these commits the timekeeper makes the rest.
+// After a crash between two of these commits the timekeeper makes the rest. Where that cannot be
+// read, the array is given up: the tasks that were not made count as failed.
 //
 // Used by the writer thread, but for find_unfinished().
 #pragma once
@@ -15,11 +16,11 @@ namespace taskd {
 
 struct UnfinishedArray {
   TaskId id = 0;
-  std::uint32_t uid = 0;
   NewTask task;      // as it was submitted
   PreparedSpec spec{TaskSpec()};  // shared by its tasks
   std::optional<WallTime> due_at;
   WallTime created_at;
+  std::string unreadable;  // why its tasks cannot be made; "": they can
 };
 
 // Stores the array of `task`, whose spec is `spec`, and makes its first tasks, which are about `rows`
@@ -30,7 +31,7 @@ StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTa
 
 // The first array in the range of ids that is not whole. For a reader, since it parses a spec.
 std::optional<UnfinishedArray> find_unfinished(Connection& db, IdRange ids);
-// Makes some more of its tasks, in some ten milliseconds. False: it is whole.
+// Makes some more of its tasks, in some ten milliseconds. False: it is whole, or was given up.
 bool make_more(Transaction& transaction, const UnfinishedArray& array);
 
 // How many tasks are still to be made in the queue.

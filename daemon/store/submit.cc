@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <sstream>
+#include <stdexcept>
 
 #include "daemon/store/arrays.h"
 #include "daemon/store/dependencies.h"
@@ -281,6 +282,9 @@ void TaskStore::Impl::make_whole(IdRange ids) {
       more = write(WhenFull::refuse,
                    [&](Transaction& transaction) { return make_more(transaction, *array); });
     }
+    if (array->unreadable.empty()) continue;
+    throw std::runtime_error("array " + std::to_string(array->id) +
+                             " is given up: " + array->unreadable);
   }
 }
 

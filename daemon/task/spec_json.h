@@ -79,6 +79,9 @@ std::string spec_to_stored(const TaskSpec& spec);
 // Reads the stored form into a `spec` that is fresh but for queue, name, priority and dependencies.
 // Throws std::runtime_error when the text is not one spec_to_stored() wrote.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
+// Reads what to_json() wrote, as spec_from_stored() does: whatever was accepted reads back, under the
+// limits of its time. Dependencies are resolved. Throws as that does.
+NewTask task_from_stored(std::string_view text);
 // What the store's writer decides by. Its stored form is short whatever the spec is, and "" where
 // all of it is as by default. Throws as spec_from_stored() does.
 struct StoredPolicy : TaskPolicy {

@@ -72,6 +72,8 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   if (!patch.is_object()) return FieldErrors{{pointer, "must be an object"}};
   NewTask before;
   before.spec = spec;
+  // What it depends on is not written as a submit names it, and a patch takes its place as a whole.
+  before.spec.flow.depends_on.clear();
   json task = to_json(before);
   FieldErrors errors;
   bool new_command = false;
@@ -93,11 +95,8 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   if (const auto payload = patch.find("payload"); payload != patch.end() && !payload->is_null())
     task["payload"] = *payload;
   auto read = new_task_from_json(task, pointer);
-  // What it depends on is named there as it was resolved before.
-  if (auto* made = std::get_if<NewTask>(&read); made != nullptr && !patch.contains("depends_on")) {
+  if (auto* made = std::get_if<NewTask>(&read); made != nullptr && !patch.contains("depends_on"))
     made->spec.flow.depends_on = spec.flow.depends_on;
-    made->spec.flow.named.clear();
-  }
   if (auto* made = std::get_if<NewTask>(&read); made != nullptr && !patch.contains("user"))
     made->spec.user_was = spec.user_was;
   return read;

@@ -82,6 +82,7 @@ Integer integer_of(std::string_view key, const json& value) {
   using Limits = std::numeric_limits<Integer>;
   if (!value.is_number_integer()) refuse(key);
   const auto number = value.get<std::int64_t>();
+  if (value.is_number_unsigned() && number < 0) refuse(key);  // it was larger
   if (number < std::int64_t{Limits::min()} || number > std::int64_t{Limits::max()}) refuse(key);
   return static_cast<Integer>(number);
 }
@@ -211,6 +212,57 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
   }
 }
 
+json object_of(std::string_view text) {
+  json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) throw std::runtime_error("a stored spec is not a JSON object");
+  return document;
+}
+
+ArrayRange read_array(std::string_view key, const json& value) {
+  if (!value.is_object()) refuse(key);
+  ArrayRange range{0, -1, 1, 0};
+  for (const auto& [name, item] : value.items()) {
+    if (name == "first") {
+      range.first = integer_of<std::int64_t>(key, item);
+    } else if (name == "last") {
+      range.last = integer_of<std::int64_t>(key, item);
+    } else if (name == "step") {
+      range.step = integer_of<std::int64_t>(key, item);
+    } else if (name == "at_once") {
+      range.at_once = integer_of<int>(key, item);
+    } else {
+      refuse(key);
+    }
+  }
+  if (range.first < 0 || range.last < range.first || range.step < 1 || range.at_once < 0) refuse(key);
+  return range;
+}
+
+// What a task has besides its stored spec.
+bool read_task_member(const std::string& key, const json& value, NewTask& task) {
+  if (key == "name") {
+    task.spec.name = string_of(key, value);
+  } else if (key == "queue") {
+    task.spec.queue = string_of(key, value);
+  } else if (key == "priority") {
+    task.spec.priority = integer_of<int>(key, value);
+  } else if (key == "user" && value.is_string()) {
+    task.spec.user_name = string_of(key, value);
+  } else if (key == "delay_ms") {
+    task.delay_ms = integer_of<std::int64_t>(key, value);
+  } else if (key == "run_at") {
+    task.run_at = parse_rfc3339(string_of(key, value));
+    if (!task.run_at) refuse(key);
+  } else if (key == "hold" && value.is_boolean()) {
+    task.hold = value.get<bool>();
+  } else if (key == "array") {
+    task.array = read_array(key, value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void write_matches(JsonWriter& writer, std::string_view name,
@@ -272,9 +324,17 @@ std::string spec_to_stored(const TaskSpec& spec) {
 }
 
 void spec_from_stored(std::string_view text, TaskSpec& spec) {
-  const json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!document.is_object()) throw std::runtime_error("a stored spec is not a JSON object");
+  const json document = object_of(text);
   for (const auto& [key, value] : document.items()) read_member(key, value, spec);
+}
+
+NewTask task_from_stored(std::string_view text) {
+  const json document = object_of(text);
+  NewTask task;
+  for (const auto& [key, value] : document.items()) {
+    if (!read_task_member(key, value, task)) read_member(key, value, task.spec);
+  }
+  return task;
 }
 
 StoredPolicy policy_of(const TaskSpec& spec) {

@@ -138,6 +138,13 @@ std::int64_t integer_of(std::string_view key, const json& value, std::int64_t ma
   return number;
 }
 
+std::int64_t positive_of(std::string_view key, const json* value, std::int64_t max = kMaxInt64) {
+  if (value == nullptr) refuse_flow(key);
+  const std::int64_t number = integer_of(key, *value, max);
+  if (number == 0) refuse_flow(key);
+  return number;
+}
+
 const std::string& text_of(std::string_view key, const json& value) {
   const auto* text = value.get_ptr<const std::string*>();
   if (text == nullptr) refuse_flow(key);
@@ -162,9 +169,13 @@ const json* find(const json& object, std::string_view key) {
 void key_from_json(const json& value, KeyUse& key) {
   if (const json* name = find(value, "name")) key.name = text_of("key", *name);
   if (const json* limit = find(value, "limit")) {
-    key.limit = static_cast<int>(integer_of("key", *limit, kMaxKeyLimit));
+    key.limit = static_cast<int>(positive_of("key", limit, kMaxKeyLimit));
   }
-  if (const json* rate = find(value, "rate")) key.rate = rate_from_json(*rate);
+  if (const json* rate = find(value, "rate")) {
+    key.rate = RateLimit{positive_of("key", find(*rate, "count")),
+                         positive_of("key", find(*rate, "per_ms"))};
+    if (const json* burst = find(*rate, "burst")) key.rate->burst = positive_of("key", burst);
+  }
 }
 
 void unique_from_json(const json& value, Unique& unique) {
@@ -344,7 +355,7 @@ bool flow_member_from_json(const std::string& key, const json& value, TaskFlow& 
   if (key == "key") {
     key_from_json(value, flow.key);
   } else if (key == "slots") {
-    flow.slots = static_cast<int>(integer_of(key, value, kMaxSlots));
+    flow.slots = static_cast<int>(positive_of(key, &value, kMaxSlots));
   } else if (key == "resources") {
     if (!value.is_object()) refuse_flow(key);
     for (const auto& [name, amount] : value.items()) flow.resources[name] = integer_of(key, amount);

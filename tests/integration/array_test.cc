@@ -139,6 +139,25 @@ TEST_CASE("a large array is whole when its submit returns, and after a crash on 
   says(daemon.ctl({"cancel", "1"}), "cancelled 40,000 tasks");
 }
 
+TEST_CASE("an array may come after an array and after its first task") {
+  TestDaemon daemon;
+  const std::string first = daemon.submit({"--array", "1-2", "--", "true"});
+  const RunResult submitted =
+      daemon.ctl({"submit", "--array", "1-1000", "--after", first, "--after", first + "[1]",
+                  "--shell", "[ $TASKD_ARRAY_INDEX -lt 999 ]"});
+  CHECK_MESSAGE(submitted.exit_code == 0, submitted.err);
+  const std::string id = submitted.out.substr(0, submitted.out.size() - 1);
+  says(daemon.ctl({"wait", id}), "", 1);
+  const auto counts = daemon.ctl_json({"queue", "show", "default"}).at("counts");
+  CHECK(counts.at("succeeded") == 2 + 998);
+  CHECK(counts.at("failed") == 2);
+  says(daemon.ctl({"edit", daemon.submit({"--hold", "--after", first, "--after", first + "[1]", "--",
+                                          "true"}),
+                   "--name", "other"}),
+       "");
+  CHECK(daemon.stop().exit_code == 0);
+}
+
 TEST_CASE("list --json says on stderr that there is more") {
   const TestDaemon daemon;
   daemon.submit({"--hold", "--array", "1-60", "--", "true"});

@@ -434,6 +434,28 @@ TEST_CASE("a row that cannot be read fails its task and holds up nothing else") 
   CHECK(daemon.stop().exit_code == 0);
 }
 
+TEST_CASE("an array whose rest cannot be read is given up, and the daemon goes on") {
+  TestDaemon daemon;
+  std::vector<std::string> argv = {taskctl_path(), "submit", "--hold", "--array", "1-40000", "--",
+                                   "true"};
+  Child submitter(argv, {.env = {{"TASKD_SOCKET", daemon.socket()}}});
+  while (daemon.ctl({"list", "-n", "1"}).out.empty()) {
+  }
+  daemon.kill9();
+  submitter.wait();
+  change(database_of(daemon), "UPDATE array_specs SET task = '{\"torn'");
+  daemon.start();
+  CHECK(daemon.wait(daemon.submit({"--", "true"})).at("state") == "succeeded");
+  const std::string dependant = daemon.submit({"--after", "1", "--", "true"});
+  CHECK(daemon.ctl({"cancel", "1"}).exit_code == 0);
+  CHECK(daemon.wait(dependant).at("reason") == "dependency");
+  CHECK(contains(daemon.log(), "an array is given up"));
+  CHECK(contains(daemon.log(), "array=1 "));
+  daemon.restart_after_kill9();
+  CHECK(daemon.wait(daemon.submit({"--", "true"})).at("state") == "succeeded");
+  CHECK(daemon.stop().exit_code == 0);
+}
+
 TEST_CASE("a database of a later version is refused by its version, and left as it is") {
   TestDaemon daemon;
   daemon.stop();

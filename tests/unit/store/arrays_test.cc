@@ -267,5 +267,116 @@ TEST_CASE_FIXTURE(ArraysFixture, "another limit holds for what is not made yet, 
   CHECK(store->claim(100).claims.size() == 5);
 }
 
+// Depends on an array and on its first task, which has the array's id.
+NewTask after_both(std::int64_t count) {
+  NewTask one = ArraysFixture::array(1, count);
+  one.spec.flow.depends_on = {{1, DependencyOn::any, true}, {1, DependencyOn::ok}};
+  return one;
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "an array may come after an array and after one of its tasks") {
+  submit(array(1, 2));
+  const TaskId id = submit(after_both(1'000));
+  CHECK(store->array(kAlice, id)->is_whole());
+  CHECK(number("SELECT count(*) FROM dependencies WHERE task_id = 1002") == 2);
+  finish(claim());
+  finish(claim());
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'queued'") == 1'000);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "a crash in the middle of such an array is mended too") {
+  submit(array(1, 2));
+  crash_half_way(after_both(1'000));
+  CHECK_FALSE(store->array(kAlice, 3)->is_whole());
+  expand();
+  CHECK(store->array(kAlice, 3)->is_whole());
+  CHECK(number("SELECT count(*) FROM dependencies WHERE task_id = 1002") == 2);
+  CHECK(number("SELECT count(*) FROM array_needs") == 0);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "an array is made whole under whatever limits it was taken") {
+  crash_half_way(array(1, 1'100));
+  open_database().exec(
+      "UPDATE arrays SET count = 5000001;"
+      "UPDATE array_specs SET task = '{\"argv\":[\"true\"],\"user\":\"nobody\",\"priority\":7,"
+      "\"array\":{\"first\":1,\"last\":5000001,\"step\":1}}'");
+  CHECK(store->promote(clock.wall_now(), 10) == clock.wall_now());
+  CHECK(number("SELECT made FROM arrays") == 2'000);
+  CHECK(number("SELECT priority FROM tasks WHERE id = 2000") == 7);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture,
+                  "an array whose rest cannot be read is given up, and holds up nothing else") {
+  for (const char* rest :
+       {"NULL", "'{\"torn'", "'[]'", "'{\"argv\":[\"true\"]}'",
+        "'{\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":7,\"step\":1}}'",
+        "'{\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":1100,\"step\":0}}'",
+        "'{\"argv\":[\"true\"],\"from_the_future\":1,\"array\":{\"first\":1,\"last\":1100,\"step\":1}}'",
+        "'{\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":1100,\"step\":1},"
+        "\"key\":{\"name\":\"k\",\"rate\":5}}'"}) {
+    CAPTURE(rest);
+    ArraysFixture f;
+    f.submit();
+    NewTask needing = array(1, 1'100);
+    needing.spec.flow.depends_on = {{1, DependencyOn::any}};
+    f.crash_half_way(needing);
+    NewTask then = task();
+    then.spec.flow.depends_on = {{2, DependencyOn::ok, true}};
+    const TaskId next = f.submit(then, kAlice);
+    f.open_database().exec(std::string("UPDATE array_specs SET task = ") + rest);
+    CHECK_NOTHROW(f.expand());
+    CHECK(f.texts("SELECT detail FROM events WHERE type = 'array_given_up'").size() == 1);
+    CHECK(f.fatal.empty());
+    const ArrayInfo info = f.store->array(kAlice, 2).value();
+    CHECK(info.count == 1'100);
+    CHECK(info.is_whole());
+    CHECK(info.ended == 600);
+    CHECK(info.succeeded == 0);
+    // What was made goes on, and what was not has failed for those who depend on it.
+    f.finish(f.claim());
+    f.expand();
+    while (true) {
+      const auto claims = f.store->claim(500).claims;
+      for (const Claim& one : claims) f.finish(one);
+      if (claims.empty()) break;
+    }
+    f.expand();
+    CHECK(f.store->array(kAlice, 2)->ended == 1'100);
+    CHECK(f.store->array(kAlice, 2)->succeeded == 500);
+    CHECK(f.get(next).reason == Reason::dependency);
+    f.clock.now_ms += 40 * 24 * 3600 * 1000LL;
+    while (!f.store->prune(f.clock.wall_now(), 500).tasks.empty()) {
+    }
+    CHECK(f.number("SELECT count(*) FROM arrays") == 0);
+    CHECK(f.number("SELECT count(*) FROM tasks") == 0);
+  }
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "an array is given up also when all of its tasks have ended") {
+  crash_half_way(array(1, 1'100));
+  NewTask then = task();
+  then.spec.flow.depends_on = {{1, DependencyOn::ok, true}};
+  const TaskId next = submit(then);
+  std::vector<TaskId> made(1'000);
+  std::iota(made.begin(), made.end(), 1);
+  control(Verb::cancel, made);
+  CHECK(state(next) == State::blocked);
+  open_database().exec("UPDATE array_specs SET task = 'torn'");
+  expand();
+  CHECK(get(next).reason == Reason::dependency);
+  control(Verb::remove, made);
+  CHECK(number("SELECT count(*) FROM arrays") == 0);
+}
+
+TEST_CASE_FIXTURE(ArraysFixture, "behind an array that is given up the next one is made") {
+  crash_half_way(array(1, 1'100));
+  crash_half_way(array(1, 1'200));
+  open_database().exec("UPDATE array_specs SET task = 'torn' WHERE array_id = 1");
+  expand();
+  CHECK(number("SELECT count(*) FROM tasks WHERE array_id = 1101") == 1'200);
+  CHECK(number("SELECT count(*) FROM arrays WHERE made < count") == 0);
+}
+
 }  // namespace
 }  // namespace taskd

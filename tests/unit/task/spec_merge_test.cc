@@ -59,6 +59,20 @@ TEST_CASE("an empty patch gives the task as it is") {
   CHECK_FALSE(same.delay_ms.has_value());
 }
 
+TEST_CASE("a patch that names no dependency leaves them as they are, whatever they are") {
+  TaskSpec spec = a_spec();
+  spec.flow.depends_on = {{12, DependencyOn::any, true}, {12, DependencyOn::ok}};
+  const auto same = patch_task(spec, {{"name", "other"}});
+  REQUIRE(std::holds_alternative<NewTask>(same));
+  CHECK(std::get<NewTask>(same).spec.flow.depends_on == spec.flow.depends_on);
+  CHECK(std::get<NewTask>(same).spec.flow.named.empty());
+  const auto none = patch_task(spec, {{"depends_on", nullptr}});
+  CHECK(std::get<NewTask>(none).spec.flow.depends_on.empty());
+  CHECK(std::get<NewTask>(none).spec.flow.named.empty());
+  const auto others = patch_task(spec, {{"depends_on", {3}}});
+  CHECK(std::get<NewTask>(others).spec.flow.named.size() == 1);
+}
+
 TEST_CASE("a patch changes what it names, and null gives the default") {
   const NewTask task =
       patched({{"priority", "high"}, {"name", nullptr}, {"timeout_ms", nullptr}, {"delay_ms", 3}});

@@ -41,7 +41,13 @@ TEST_CASE("a stored form that nobody wrote is an error") {
                            R"({"umask":18})",
                            R"({"umask":"9"})",
                            R"({"argv":[{"base64":"?"}]})",
-                           R"({"cwd":{}})"}) {
+                           R"({"cwd":{}})",
+                           R"({"key":{"name":"k","rate":5}})",
+                           R"({"key":{"name":"k","rate":{"count":1}}})",
+                           R"({"key":{"name":"k","rate":{"count":"x","per_ms":1}}})",
+                           R"({"key":{"name":"k","rate":{"count":0,"per_ms":0}}})",
+                           R"({"slots":0})",
+                           R"({"max_attempts":18446744073709551615})"}) {
     CAPTURE(text);
     TaskSpec spec;
     CHECK_THROWS_AS(spec_from_stored(text, spec), std::runtime_error);
