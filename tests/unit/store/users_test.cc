@@ -1,3 +1,7 @@
+#include <future>
+#include <latch>
+#include <thread>
+
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {
@@ -83,9 +87,6 @@ TEST_CASE_FIXTURE(UsersFixture, "what the former owner of a uid left is not the 
   const auto again = std::get<Submitted>(store->submit(keyed));
   CHECK_FALSE(again.repeated);
   CHECK(add(kAlice, keyed_task) > other);
-  // Indices that were still to be made are not the new user's either.
-  while (store->promote({clock.now_ms}, 500) == WallTime{clock.now_ms}) {
-  }
   CHECK(seen_by(kAlice).size() == 2);
   CHECK(seen_by(kRoot).size() >= before + 3);
 
@@ -112,6 +113,50 @@ TEST_CASE_FIXTURE(UsersFixture, "what the former owner of a uid left is not the 
   CHECK(seen_by(kAlice).empty());
   CHECK(store->get(kRoot, again.ids[0])->former_user == "carol (uid 1000)");
   CHECK(store->get(kRoot, first)->former_user == "alice (uid 1000)");
+}
+
+TEST_CASE_FIXTURE(UsersFixture, "indices that are still to be made go with their array") {
+  store->know_user(kAlice.uid, "alice");
+  std::promise<void> begun;
+  after_commit = [&, once = true]() mutable {
+    if (std::exchange(once, false)) begun.set_value();
+  };
+  NewTask many = task();
+  many.array = ArrayRange{1, 50'000, 1, 3};
+  std::thread submitter([&] { add(kAlice, many); });
+  begun.get_future().wait();
+  store->set_aside(kAlice.uid, "carol");
+  CHECK(number("SELECT made FROM arrays") < 50'000);
+  submitter.join();
+  REQUIRE(number("SELECT made FROM arrays") == 50'000);
+  CHECK(number("SELECT count(*) FROM tasks WHERE uid = 1000") == 0);
+  CHECK(number("SELECT count(DISTINCT uid) FROM tasks") == 1);
+  CHECK(number("SELECT count(DISTINCT key_id) FROM tasks") == 1);
+  CHECK(number("SELECT count(*) FROM keys") == 1);
+}
+
+TEST_CASE_FIXTURE(UsersFixture, "several first requests of a new user set aside once") {
+  store->know_user(kAlice.uid, "alice");
+  for (int i = 0; i < 8; ++i) {
+    store->submit({kAlice, std::vector<NewTask>(1000, task()), "", ""});
+  }
+  std::latch together(4);
+  std::vector<std::thread> requests;
+  for (int i = 0; i < 4; ++i) {
+    requests.emplace_back([&] {
+      together.arrive_and_wait();
+      store->set_aside(kAlice.uid, "carol");
+    });
+  }
+  for (std::thread& request : requests) request.join();
+  CHECK(number("SELECT count(*) FROM users WHERE was_uid IS NOT NULL") == 1);
+  CHECK(number("SELECT count(DISTINCT uid) FROM tasks") == 1);
+  CHECK(number("SELECT count(*) FROM events WHERE type = 'user_set_aside'") == 1);
+  CHECK(store->known_user(kAlice.uid)->name == "carol");
+  // What the new user has by then stays theirs.
+  const TaskId mine = add(kAlice, task());
+  store->set_aside(kAlice.uid, "carol");
+  CHECK(store->get(kAlice, mine));
 }
 
 TEST_CASE_FIXTURE(UsersFixture, "a uid that is its user's still loses nothing") {
