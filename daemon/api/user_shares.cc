@@ -7,13 +7,13 @@ namespace taskd {
 
 UserShares::Verdict UserShares::take(const Actor& actor, Holding resource, std::int64_t amount,
                                      std::int64_t already) {
+  if (amount == 0) return Verdict::granted;
   const std::size_t i = index_of(resource);
   const ShareLimit& limit = limits_[i];
   const std::int64_t has = held_by(actor.uid, resource);
   if (!actor.admin && has > already && has + amount > limit.share) return Verdict::over_share;
   const std::int64_t room = limit.total - (actor.admin ? 0 : limit.reserve);
   if (held_[i] + amount > room) return Verdict::used_up;
-  if (amount == 0) return Verdict::granted;
   accounts_[actor.uid][i] += amount;
   held_[i] += amount;
   return Verdict::granted;

@@ -60,6 +60,17 @@ TEST_CASE("what was refused holds nothing, and what is given back is there for o
   CHECK_THROWS_AS(shares.give_back(kAnna.uid, Holding::streams, 1), std::logic_error);
 }
 
+TEST_CASE("nothing at all is always granted, whoever holds what") {
+  UserShares shares(limits_of({100, 20, 10}));
+  CHECK(shares.take(kRoot, Holding::work_bytes, 100) == Verdict::granted);  // the reserve too
+  CHECK(shares.take(kAnna, Holding::work_bytes, 0) == Verdict::granted);
+  shares.give_back(kRoot.uid, Holding::work_bytes, 100);
+  CHECK(shares.take(kAnna, Holding::work_bytes, 50) == Verdict::granted);  // over the share
+  CHECK(shares.take(kAnna, Holding::work_bytes, 0) == Verdict::granted);
+  CHECK(shares.held_by(kAnna.uid, Holding::work_bytes) == 50);
+  CHECK(shares.users() == 1);
+}
+
 TEST_CASE("the largest holder is told of each resource by itself") {
   UserShares shares(limits_of({100, 0, 100}));
   CHECK(shares.largest_holder(Holding::output_bytes) == std::nullopt);
