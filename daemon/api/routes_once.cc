@@ -36,6 +36,11 @@ Route look_at(std::string_view pattern) {
   if (begins(pattern, "/v1/workflows/{")) return show_workflow;
   return nullptr;
 }
+// A wait and a dry run do nothing that could be done twice: each time they speak of now.
+bool is_deed(std::string_view pattern, const json& body) {
+  const auto dry_run = body.find("dry_run");
+  return pattern != "/v1/tasks:wait" && (dry_run == body.end() || *dry_run != true);
+}
 // A filter, names of tasks, very many ids, a removal and a workflow are dealt with bit by bit.
 bool in_one_commit(std::string_view pattern, const json& body) {
   const auto ids = body.find("ids");
@@ -88,9 +93,11 @@ std::string meaning_of(const Call& call, const json& body) {
 Reply answer_once(const ApiContext& context, const Call& call, std::string_view pattern,
                   Route route) {
   if (is_submit(pattern)) return route(context, call);
+  const std::string& key = checked_key(call);
   const json body = call.body.empty() ? json::object() : parse_body(call.body);
+  if (!is_deed(pattern, body)) return route(context, call);
   try {
-    KeyedRequest request(context.store, {call.actor.uid, checked_key(call), meaning_of(call, body),
+    KeyedRequest request(context.store, {call.actor.uid, key, meaning_of(call, body),
                                          in_one_commit(pattern, body)});
     if (const auto& earlier = request.earlier()) {
       if (earlier->is_same) return answer_again(context, call, pattern, *earlier);
@@ -104,6 +111,7 @@ Reply answer_once(const ApiContext& context, const Call& call, std::string_view 
     const bool is_kept =
         look_at(pattern) == nullptr && !is_told_by_key && reply.body.size() <= kMaxAnswerBytes;
     try {
+      // Without its line end.
       request.finish(is_kept ? std::optional(reply.body.substr(0, reply.body.size() - 1))
                              : std::nullopt);
     } catch (const std::exception& error) {

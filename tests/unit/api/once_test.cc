@@ -204,6 +204,55 @@ TEST_CASE("verbs that take several commits are finished by who repeats them afte
   }
 }
 
+TEST_CASE("a wait is no deed: under a key it answers as without, each time anew") {
+  const ApiFixture api;
+  api.submit();
+  const TaskId id = api.submit();
+  const std::string request = post("/v1/tasks:wait", R"({"ids":[1,2]})", key("w"));
+  RawClient client = api.connect();
+  client.send(request);
+  CHECK(client.receive(50).status == 0);
+  for (int i = 0; i < 2; ++i) api.finish(api.claim());
+  const json both = {{"count", 2}, {"ended", 2}, {"succeeded", 2}};
+  const Response answer = client.receive();
+  CHECK(answer.status == 200);
+  CHECK(answer.json() == both);
+  CHECK(api.ask(request).json() == both);
+  const std::string poll = post("/v1/tasks:wait", R"({"ids":[1,2],"timeout_ms":0})", key("p"));
+  CHECK(api.ask(poll).json() == both);
+  CHECK(api.ask(post(task(id, "/retry"), "")).status == 200);
+  CHECK(api.ask(poll).json() == json{{"count", 2}, {"ended", 1}, {"succeeded", 1}});
+  CHECK(api.ask(post("/v1/tasks:wait", R"({"ids":[1]})", "Idempotency-Key: a b\r\n")).code() ==
+        "bad_idempotency_key");
+  // It takes the key from nobody, not even while it lasts.
+  RawClient waiting = api.connect();
+  waiting.send(request);
+  CHECK(api.ask(post(task(id, "/hold"), "", key("w"))).json().at("state") == "held");
+}
+
+TEST_CASE("a dry run is no deed: it speaks of now under a key too, and leaves it to the deed") {
+  const ApiFixture api;
+  for (int i = 0; i < 3; ++i) api.submit();
+  const json bodies[] = {{{"filter", json::object()}}, {{"tasks", {"1-3"}}}};
+  int number = 0;
+  for (const std::string verb : {"hold", "signal"}) {
+    for (json body : bodies) {
+      const std::string once = key("d" + std::to_string(number++));
+      if (verb == "signal") body["signal"] = "HUP";
+      body["dry_run"] = true;
+      CAPTURE(body.dump());
+      const std::string dry = post("/v1/tasks:" + verb, body.dump(), once);
+      const std::int64_t count = api.ask(dry).json().at("count");
+      CHECK(api.ask(post(task(3, verb == "hold" ? "/hold" : "/cancel"), "")).status == 200);
+      const std::int64_t now = api.ask(dry).json().at("count");
+      CHECK(now == (verb == "hold" ? count - 1 : 0));
+      body["dry_run"] = false;
+      CHECK(api.ask(post("/v1/tasks:" + verb, body.dump(), once)).json().at("count") == now);
+      if (verb == "hold") CHECK(api.ask(post("/v1/tasks:release", R"({"tasks":["1-3"]})")).status == 200);
+    }
+  }
+}
+
 TEST_CASE("a report is taken once under its key") {
   const ApiFixture api;
   const TaskId id = api.submit();
