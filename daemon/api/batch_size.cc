@@ -1,5 +1,6 @@
 #include "daemon/api/batch_size.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/problem.h"
@@ -15,14 +16,6 @@ constexpr std::size_t kWorkOfTask = 4;
 constexpr std::size_t kWorkOfDependency = 2;
 constexpr std::size_t kCountedAtOnce = 1 << 20;
 constexpr std::size_t kCopies = 2;  // in the spec, and as it is stored
-
-std::size_t text_bytes(const TaskSpec& spec) {
-  std::size_t bytes = spec.shell.size() + spec.payload.size() + spec.stdin_text.size();
-  for (const std::string& word : spec.argv) bytes += word.size();
-  for (const auto& [name, value] : spec.env) bytes += name.size() + value.size();
-  for (const auto& [key, value] : spec.labels) bytes += key.size() + value.size();
-  return bytes;
-}
 
 // No deeper than a body may be.
 std::size_t text_bytes(const nlohmann::json& value) {
@@ -44,8 +37,16 @@ std::size_t size_of(const nlohmann::json& task, const char* member) {
 
 }  // namespace
 
-void BatchSize::add(const NewTask& task, const std::string& pointer) {
-  text_bytes_ += text_bytes(task.spec);
+std::size_t text_bytes(const TaskSpec& spec) {
+  std::size_t bytes = spec.shell.size() + spec.payload.size() + spec.stdin_text.size();
+  for (const std::string& word : spec.argv) bytes += word.size();
+  for (const auto& [name, value] : spec.env) bytes += name.size() + value.size();
+  for (const auto& [key, value] : spec.labels) bytes += key.size() + value.size();
+  return bytes;
+}
+
+void BatchSize::add(const NewTask& task, const std::string& pointer, std::size_t read_bytes) {
+  text_bytes_ += std::max(text_bytes(task.spec), read_bytes);
   work_ += kWorkOfTask + task.spec.labels.size();  // its dependencies are added once they are known
   check(pointer);
 }

@@ -12,6 +12,9 @@
 
 namespace taskd {
 
+// What of a spec can be long.
+std::size_t text_bytes(const TaskSpec& spec);
+
 class BatchSize {
  public:
   // `what` the request is, in its errors ("batch"), whose code is `code`.
@@ -21,8 +24,9 @@ class BatchSize {
       : what_(std::move(what)), code_(std::move(code)), count_(std::move(count)) {}
 
   // Counts one more, which stands at `pointer`: a task, or the object that one will be read from.
-  // Throws ProblemError where it is too much: 422, or 503 for now.
-  void add(const NewTask& task, const std::string& pointer);
+  // Throws ProblemError where it is too much: 422, or 503 for now. For the task `read_bytes` of text
+  // were read from the store, if that is more than it has.
+  void add(const NewTask& task, const std::string& pointer, std::size_t read_bytes = 0);
   void add(const nlohmann::json& task, const std::string& pointer);
   void add_dependencies(std::size_t count, const std::string& pointer);
 

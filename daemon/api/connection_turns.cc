@@ -21,6 +21,15 @@ std::int64_t work_bytes_of(std::string_view body) {
   return 2 * static_cast<std::int64_t>(body.size()) + kBytesOfValue * values;
 }
 
+// Whether a request is nearly all writing: a submit, or a change of one thing. All others hold a
+// reader of the store for most of their time, whatever their method.
+bool is_write(const HttpHead& head) {
+  const bool is_look = head.method == "GET" || head.method == "HEAD";
+  const bool is_of_many =
+      head.path.find(':') != head.path.npos || head.path.starts_with("/v1/workflows/");
+  return !is_look && !is_of_many;
+}
+
 ProblemError too_large() {
   return ProblemError(413, "body_too_large",
                       "the body would take more memory than there is for requests: it has too many "
@@ -32,8 +41,7 @@ ProblemError too_large() {
 ConnectionPool::Turn::Cost ConnectionPool::cost_of(const HttpRequest& request) {
   // Answered by whoever is there, since it tells whether anybody is.
   if (request.head.path == "/v1/healthz") return {};
-  return {true, request.head.method == "GET" || request.head.method == "HEAD",
-          work_bytes_of(request.body)};
+  return {true, !is_write(request.head), work_bytes_of(request.body)};
 }
 
 std::optional<ConnectionPool::Turn> ConnectionPool::begin_turn(EntryId id,

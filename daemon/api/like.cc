@@ -3,6 +3,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/batch_size.h"
 #include "daemon/api/routes.h"
 #include "daemon/task/spec_merge.h"
 
@@ -52,7 +53,8 @@ bool runs_as_before(const ApiContext& context, const Task& task, const Actor& ac
 }  // namespace
 
 std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Actor& actor,
-                                             const json& item, const std::string& pointer) {
+                                             const json& item, const std::string& pointer,
+                                             std::size_t& read_bytes) {
   const json& like = item.at("like");
   const bool is_id =
       like.is_number_integer() && like >= 1 && like <= std::numeric_limits<TaskId>::max();
@@ -62,6 +64,7 @@ std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Ac
     const std::string detail = "there is no task " + like.dump();
     throw ProblemError(422, "unknown_task", detail, {{pointer + "/like", detail}});
   }
+  read_bytes = text_bytes(task->spec);
   if (!runs_as_before(context, *task, actor)) {
     return FieldErrors{{pointer + "/like", "its handler runs as who submits it, which was uid " +
                                                std::to_string(task->uid) +

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/batch_size.h"
 #include "daemon/api/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_flow_json.h"
@@ -63,7 +64,7 @@ void add(const ApiContext& context, const Actor& actor, TaskName name, NamedTask
   if (name.indexes) return add_indexes(context, actor, name, out);
   if (name.is_range()) {
     const IdRange ids{name.first, name.last};
-    if (context.store.state_counts(actor, {ids}).empty()) {
+    if (!context.store.sees_any(actor, ids)) {
       nothing_of("task from " + std::to_string(ids.first) + " to " + std::to_string(ids.last));
     }
     return out.ranges.push_back(ids);
@@ -141,13 +142,15 @@ namespace {
 
 class DependencyResolver {
  public:
-  DependencyResolver(const ApiContext& context, const Actor& actor, std::string pointer)
-      : context_(context), actor_(actor), pointer_(std::move(pointer)) {}
+  DependencyResolver(const ApiContext& context, const Actor& actor, const std::string& pointer,
+                     BatchSize& size)
+      : context_(context), actor_(actor), pointer_(pointer + "/depends_on"), size_(size) {}
 
   void add(const NamedDependency& one) {
     try {
       const NamedTasks named =
           resolve_names(context_, actor_, json::array({one.tasks}), "#/tasks");
+      size_.add_dependencies(named.ids.size(), pointer_);
       for (const TaskId id : named.ids) {
         if (one.array && one.tasks.find('[') == one.tasks.npos) nothing_of("array " + one.tasks);
         add(id, one.on, false);
@@ -164,21 +167,16 @@ class DependencyResolver {
  private:
   [[noreturn]] void refuse(const std::string& code, const std::string& detail) const {
     throw ProblemError(422, code, detail,
-                       {{pointer_ + "/depends_on/" + std::to_string(place_), detail}});
+                       {{pointer_ + "/" + std::to_string(place_), detail}});
   }
 
   // An array in it, whole, is one dependency, however many tasks it has.
   void add_range(const IdRange& range, const NamedDependency& one) {
-    for (TaskId id = range.first; id <= range.last; ++id) {
-      const auto array = find_array(context_, actor_, id);
-      if (array && array->last_id() <= range.last) {
-        add(id, one.on, true);
-        id = array->last_id();
-        continue;
-      }
-      if (!context_.store.sees(actor_, id)) no_such_task(id);
-      add(id, one.on, false);
-    }
+    const auto upstreams = context_.store.upstreams(actor_, range, kMaxDependencies + 1);
+    size_.add_dependencies(upstreams.found.size(), pointer_);
+    for (const Dependency& found : upstreams.found) add(found.task, one.on, found.whole_array);
+    if (upstreams.unfinished) being_submitted(*upstreams.unfinished);
+    if (upstreams.missing) no_such_task(*upstreams.missing);
   }
 
   void add(TaskId id, DependencyOn on, bool whole_array) {
@@ -196,7 +194,8 @@ class DependencyResolver {
 
   const ApiContext& context_;
   const Actor& actor_;
-  const std::string pointer_;
+  const std::string pointer_;  // of depends_on
+  BatchSize& size_;
   std::size_t place_ = 0;
   std::vector<Dependency> all_;
   std::map<std::pair<TaskId, bool>, DependencyOn> seen_;
@@ -205,10 +204,10 @@ class DependencyResolver {
 }  // namespace
 
 void resolve_dependencies(const ApiContext& context, const Actor& actor,
-                          const std::string& pointer, NewTask& task) {
+                          const std::string& pointer, NewTask& task, BatchSize& size) {
   TaskFlow& flow = task.spec.flow;
   if (flow.named.empty()) return;
-  DependencyResolver resolver(context, actor, pointer);
+  DependencyResolver resolver(context, actor, pointer, size);
   for (const NamedDependency& one : flow.named) {
     resolver.add(one);
     resolver.next();

@@ -10,6 +10,8 @@
 
 namespace taskd {
 
+class BatchSize;
+
 struct NamedTasks {
   std::vector<TaskId> ids;      // each named by itself; these are there, and the actor's
   std::vector<IdRange> ranges;  // ranges and arrays: whatever of them is there
@@ -25,10 +27,11 @@ NamedTasks resolve_names(const ApiContext& context, const Actor& actor, const nl
 // One name that must mean one task. Of an array it names_an_array.
 TaskId resolve_name(const ApiContext& context, const Actor& actor, std::string_view name);
 
-// Makes the task's dependencies of those that it names. `pointer` is the task's.
-// unknown_dependency, invalid_task.
+// Makes the task's dependencies of those that it names, and counts these into the size of its
+// request, however often they are named. `pointer` is the task's. unknown_dependency, invalid_task;
+// what BatchSize refuses.
 void resolve_dependencies(const ApiContext& context, const Actor& actor,
-                          const std::string& pointer, NewTask& task);
+                          const std::string& pointer, NewTask& task, BatchSize& size);
 
 // "ids" or "tasks" of a body that must have exactly one of them. The ids are single tasks.
 NamedTasks read_named(const ApiContext& context, const Actor& actor, const nlohmann::json& body);

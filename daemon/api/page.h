@@ -13,6 +13,8 @@ namespace taskd {
 
 // No answer with a list grows beyond this, but for its last item.
 inline constexpr std::size_t kMaxPageBytes = 8 << 20;
+// … and for none is more than this read of specs, of which an answer does not show all.
+inline constexpr std::size_t kMaxReadBytes = 32 << 20;
 
 class Page {
  public:

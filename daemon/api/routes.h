@@ -110,10 +110,11 @@ std::vector<ControlChange> control(const ApiContext& context, const ControlReque
 // The answer to a dry run. The same.
 Reply preview_reply(const ApiContext& context, const ControlRequest& request);
 // The task of a submit's body whose `like` names a task that is there: that one's spec, without
-// what binds it to others, patched by the other fields. `pointer` is the task's. unknown_task.
+// what binds it to others, patched by the other fields. `pointer` is the task's; `read_bytes` is set
+// to how much text that one has. unknown_task.
 std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Actor& actor,
                                              const nlohmann::json& item,
-                                             const std::string& pointer);
+                                             const std::string& pointer, std::size_t& read_bytes);
 // Turns the user's name into a uid, and refuses what may not run as that one (may_run_as()).
 // `owner` is whose the task or the schedule is. `pointer` is the task's. unknown_user, not_allowed.
 void check_user(const ApiContext& context, const Actor& actor, std::uint32_t owner,
@@ -152,7 +153,8 @@ void check_task(const ApiContext& context, const Actor& actor, std::uint32_t own
                 const std::string& pointer, TaskSpec& spec);
 // handlers_only, if the task has a command of its own.
 void check_command(const ApiContext& context, const TaskSpec& spec);
-// The same of the tasks with these ids, before they are retried or released.
+// The same of the tasks with these ids, before they are retried or released; of very large ones, of
+// the first.
 void check_commands(const ApiContext& context, const Actor& actor, const std::vector<TaskId>& ids);
 // The same for what a patch would make of a task. unknown_handler, handlers_only.
 void check_command_patch(const ApiContext& context, const std::string& pointer,

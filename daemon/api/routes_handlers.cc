@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/batch_size.h"
+#include "daemon/api/page.h"
 #include "daemon/api/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_defaults.h"
@@ -60,9 +62,12 @@ void check_command(const ApiContext& context, const TaskSpec& spec) {
 
 void check_commands(const ApiContext& context, const Actor& actor, const std::vector<TaskId>& ids) {
   if (context.handlers == nullptr || !context.handlers->only) return;
-  for (const TaskId id : ids) {
-    if (const auto task = context.store.get(actor, id)) check_command(context, task->spec);
-  }
+  std::size_t read_bytes = 0;
+  context.store.visit(actor, ids, [&](const Task& task) {
+    check_command(context, task.spec);
+    read_bytes += text_bytes(task.spec);
+    return read_bytes < kMaxReadBytes;  // the others tell at their start, as those of a filter do
+  });
 }
 
 void check_command_patch(const ApiContext& context, const std::string& pointer, const json& patch) {

@@ -1,5 +1,5 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "daemon/api/batch_size.h"
 #include "daemon/api/names.h"
@@ -18,7 +18,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxBatch = 10'000;
-constexpr int kReadBackPage = 1'000;
 
 // Where the fields of task number `index` stand in the body.
 std::string pointer_to(bool batch, std::size_t index) {
@@ -56,14 +55,15 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
     // One like another has that one's values already.
     const bool is_like = item.is_object() && item.contains("like");
     if (!is_like) complete_task(context, pointer, item);
-    auto task =
-        is_like ? task_like(context, call.actor, item, pointer) : new_task_from_json(item, pointer);
+    std::size_t read_bytes = 0;
+    auto task = is_like ? task_like(context, call.actor, item, pointer, read_bytes)
+                        : new_task_from_json(item, pointer);
     if (auto* wrong = std::get_if<FieldErrors>(&task)) {
       errors.insert(errors.end(), wrong->begin(), wrong->end());
       tasks.emplace_back();  // keeps the pointers right
     } else {
       tasks.push_back(std::get<NewTask>(std::move(task)));
-      size.add(tasks.back(), pointer);
+      size.add(tasks.back(), pointer, read_bytes);
     }
   };
   if (batch) {
@@ -82,75 +82,91 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
   return tasks;
 }
 
-// The tasks, as they are now, but for those that were removed since. In the order of the ids.
-std::vector<Task> read_back(const ApiContext& context, const Actor& actor,
-                            const std::vector<TaskId>& ids) {
-  std::vector<Task> tasks;
-  const auto gap =
-      std::adjacent_find(ids.begin(), ids.end(), [](TaskId a, TaskId b) { return b != a + 1; });
-  if (ids.size() == 1 || gap != ids.end()) {
-    for (const TaskId id : ids) {
-      if (auto task = context.store.get(actor, id)) tasks.push_back(*std::move(task));
-    }
-    return tasks;
-  }
-  ListRequest request;
-  request.actor = actor;
-  request.oldest_first = true;
-  request.after = ids.front() - 1;
-  while (tasks.size() < ids.size()) {
-    request.limit = std::min(static_cast<int>(ids.size() - tasks.size()), kReadBackPage);
-    std::vector<Task> page = context.store.list(request);
-    if (page.empty()) break;
-    for (Task& task : page) {
-      if (task.id > ids.back()) return tasks;
-      tasks.push_back(std::move(task));
-    }
-    request.after = tasks.back().id;
-  }
-  return tasks;
-}
+// The tasks of an answer. Once it has very many bytes, each is given by its id and state alone: the
+// tasks are there, so the answer must not fail for its size. Those that a unique key found instead
+// of submitting them are told apart.
+class Answer {
+ public:
+  Answer(JsonWriter& writer, const Submitted& submitted) : writer_(writer), submitted_(submitted) {}
 
-// Each task as an object, and once there are very many bytes of them with its id and state alone: the
-// tasks are there, so the answer must not fail for its size. Those that a unique key found instead of submitting them are told apart.
-void write_answers(JsonWriter& writer, const std::vector<Task>& tasks, const Submitted& submitted) {
-  std::size_t at = 0;  // `tasks` are in the order of the ids, and some may be missing
-  for (const Task& task : tasks) {
-    while (submitted.ids.at(at) != task.id) ++at;
-    writer.begin('{');
-    if (writer.size() < kMaxPageBytes) {
-      write_task(writer, task);
-    } else {
-      writer.member("id", task.id);
-      writer.member("state", to_string(task.state));
-    }
-    if (submitted.any_existing && submitted.existing.at(at)) writer.member("existing", true);
-    writer.end('}');
-    ++at;
+  // In the order of submitted.ids; tasks between them were removed since.
+  void add(const Task& task) {
+    begin(task.id);
+    write_task(writer_, task);
+    end();
+  }
+  void add_short(TaskId id, State state) {
+    begin(id);
+    writer_.member("id", id);
+    writer_.member("state", to_string(state));
+    end();
+  }
+  bool is_full() const { return writer_.size() >= kMaxPageBytes; }
+  std::span<const TaskId> rest() const { return std::span(submitted_.ids).subspan(at_); }
+
+ private:
+  void begin(TaskId id) {
+    while (submitted_.ids.at(at_) != id) ++at_;
+    writer_.begin('{');
+  }
+  void end() {
+    if (submitted_.any_existing && submitted_.existing.at(at_)) writer_.member("existing", true);
+    writer_.end('}');
+    ++at_;
+  }
+
+  JsonWriter& writer_;
+  const Submitted& submitted_;
+  std::size_t at_ = 0;
+};
+
+void write_submitted(JsonWriter& writer, const Submitted& submitted) {
+  Answer answer(writer, submitted);
+  for (const Task& task : submitted.tasks) {
+    answer.is_full() ? answer.add_short(task.id, task.state) : answer.add(task);
   }
 }
 
-Reply answer(const std::vector<Task>& tasks, const Submitted& submitted, bool batch) {
+// As they are now, but for those that were removed since.
+void write_stored(JsonWriter& writer, const ApiContext& context, const Actor& actor,
+                  const Submitted& submitted) {
+  Answer answer(writer, submitted);
+  std::size_t read_bytes = 0;
+  context.store.visit(actor, submitted.ids, [&](const Task& task) {
+    answer.add(task);
+    read_bytes += text_bytes(task.spec);
+    return !answer.is_full() && read_bytes < kMaxReadBytes;
+  });
+  const std::span<const TaskId> rest = answer.rest();
+  const auto states = context.store.states(actor, rest);
+  for (const TaskId id : rest) {
+    if (const auto found = states.find(id); found != states.end()) answer.add_short(id, found->second);
+  }
+}
+
+Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted, bool batch) {
   constexpr std::size_t kUsualBytes = 1024;  // of a task
-  const int status = submitted.tasks.empty() ? 200 : 201;
-  JsonWriter writer(tasks.size() * kUsualBytes);
+  JsonWriter writer(submitted.ids.size() * kUsualBytes);
   if (batch) {
     writer.begin('{');
     writer.key("tasks");
     writer.begin('[');
-    write_answers(writer, tasks, submitted);
+  }
+  if (submitted.repeated || submitted.any_existing) {
+    write_stored(writer, context, actor, submitted);
+  } else {
+    write_submitted(writer, submitted);
+  }
+  if (batch) {
     writer.end(']');
     writer.end('}');
-    return written_reply(status, writer.take());
   }
-  const TaskId id = submitted.ids.front();
-  if (tasks.empty()) {
-    throw ProblemError(404, "no_such_task",
-                       "task " + std::to_string(id) + " was submitted and removed since");
+  const std::string id = std::to_string(submitted.ids.front());
+  if (writer.size() == 0) {
+    throw ProblemError(404, "no_such_task", "task " + id + " was submitted and removed since");
   }
-  write_answers(writer, tasks, submitted);
-  Reply reply = written_reply(status, writer.take());
-  reply.headers.emplace_back("Location", "/v1/tasks/" + std::to_string(id));
+  Reply reply = written_reply(submitted.tasks.empty() ? 200 : 201, writer.take());
+  if (!batch) reply.headers.emplace_back("Location", "/v1/tasks/" + id);
   return reply;
 }
 
@@ -239,25 +255,21 @@ Reply submit_tasks(const ApiContext& context, const Call& call) {
   set_idempotency_key(call, body, request);
   const bool batch = body.contains("tasks");
   request.tasks = read_tasks(context, call, std::move(body), batch);
-  BatchSize size("batch", "invalid_request", [](std::int64_t) {});
+  BatchSize size(batch ? "batch" : "task", "invalid_request", [](std::int64_t) {});
   for (std::size_t i = 0; i < request.tasks.size(); ++i) {
     check_task(context, call.actor, call.actor.uid, pointer_to(batch, i), request.tasks[i].spec);
-    resolve_dependencies(context, call.actor, pointer_to(batch, i), request.tasks[i]);
     size.add(request.tasks[i], pointer_to(batch, i));
-    size.add_dependencies(request.tasks[i].spec.flow.depends_on.size(), pointer_to(batch, i));
+    resolve_dependencies(context, call.actor, pointer_to(batch, i), request.tasks[i], size);
   }
 
   std::optional<ConnectionPool::StreamSlot> slot;
   if (has_large_array(request)) slot.emplace(call.pool, call.actor, call.turn);
   Submitted submitted =
       submit_or_refuse(context, request, [&](std::size_t i) { return pointer_to(batch, i); });
-  if (submitted.repeated || submitted.any_existing) {
-    return answer(read_back(context, call.actor, submitted.ids), submitted, batch);
-  }
-  for (std::size_t i = 0; i < submitted.tasks.size(); ++i) {
+  for (std::size_t i = 0; i < submitted.tasks.size() && !submitted.any_existing; ++i) {
     submitted.tasks[i].spec = std::move(request.tasks[i].spec);
   }
-  return answer(submitted.tasks, submitted, batch);
+  return answer(context, call.actor, submitted, batch);
 }
 
 }  // namespace taskd

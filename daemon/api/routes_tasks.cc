@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/batch_size.h"
 #include "daemon/api/filter.h"
 #include "daemon/api/page.h"
 #include "daemon/api/routes.h"
@@ -9,8 +10,6 @@ namespace taskd {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t kReadAtOnce = 50;
 
 bool take_oldest_first(HttpQuery& query) {
   const auto order = query.take("order").value_or("newest");
@@ -22,22 +21,24 @@ bool take_oldest_first(HttpQuery& query) {
 
 json add_tasks(const ApiContext& context, ListRequest request, std::size_t limit,
                const std::string& list, Page& page) {
-  // Read in small pieces: a task may be a megabyte, and a page of them must not be a gigabyte.
-  std::size_t count = 0;
-  for (;;) {
-    request.limit = static_cast<int>(std::min(limit - count, kReadAtOnce)) + 1;
-    std::vector<Task> tasks = context.store.list(request);
-    const bool more = tasks.size() == static_cast<std::size_t>(request.limit);
-    if (more) tasks.pop_back();  // it only told that this is not the end
-    for (const Task& task : tasks) {
-      if (page.is_full()) return make_cursor(*request.after, list);
-      page.add(write_task, task);
-      ++count;
-      request.after = task.id;
+  request.limit = static_cast<int>(limit) + 1;
+  std::vector<TaskId> ids = context.store.list_ids(request);
+  bool more = ids.size() > limit;
+  if (more) ids.pop_back();  // it only told that this is not the end
+  if (ids.empty()) return nullptr;
+  TaskId last = ids.back();
+  std::size_t read_bytes = 0;
+  context.store.visit(request.actor, ids, [&](const Task& task) {
+    page.add(write_task, task);
+    read_bytes += text_bytes(task.spec);
+    const bool has_room = !page.is_full() && read_bytes < kMaxReadBytes;
+    if (!has_room && task.id != last) {
+      last = task.id;
+      more = true;
     }
-    if (!more) return nullptr;
-    if (count == limit) return make_cursor(*request.after, list);
-  }
+    return has_room;
+  });
+  return more ? json(make_cursor(last, list)) : json(nullptr);
 }
 
 Reply list_tasks(const ApiContext& context, const Call& call) {

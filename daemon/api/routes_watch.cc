@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/names.h"
@@ -12,14 +14,21 @@ using nlohmann::json;
 constexpr std::int64_t kMaxTimeoutMs = 600'000;
 constexpr std::int64_t kTimeoutMs = 30'000;
 
+// What a wait for several tasks is for.
+struct Awaited {
+  std::vector<TaskId> ids;      // must be there, when it begins and when it ends; each once
+  std::vector<IdRange> ranges;  // all of them, in order
+};
+
 class TaskWait final : public HttpWait {
  public:
-  TaskWait(TaskWatch& watch, TaskId id, BootTime deadline, NamedTasks of = {})
-      : HttpWait(deadline), task(id), named(std::move(of)), ticket(watch.watch(id)) {}
+  TaskWait(TaskWatch& watch, TaskId id, BootTime deadline,
+           std::shared_ptr<const Awaited> of = nullptr)
+      : HttpWait(deadline), task(id), awaited(std::move(of)), ticket(watch.watch(id)) {}
   int fd() const override { return ticket->fd(); }
 
   const TaskId task;
-  const NamedTasks named;  // of several tasks: all of them, `task` among them
+  const std::shared_ptr<const Awaited> awaited;  // of several tasks: `task` is one of them
   const std::unique_ptr<TaskWatch::Ticket> ticket;
 };
 
@@ -43,7 +52,8 @@ std::int64_t take_timeout(json& body) {
   return timeout_ms;
 }
 
-NamedTasks read_body(const ApiContext& context, const Call& call, BootTime& deadline) {
+std::shared_ptr<const Awaited> read_body(const ApiContext& context, const Call& call,
+                                         BootTime& deadline) {
   json body = parse_body(call.body);
   deadline = context.clock.boot_now() + take_timeout(body);
   for (const auto& [name, value] : body.items()) {
@@ -51,18 +61,20 @@ NamedTasks read_body(const ApiContext& context, const Call& call, BootTime& dead
       invalid_request("#" + pointer_step(name), "is not known here");
     }
   }
-  return read_named(context, call.actor, body);
+  NamedTasks named = read_named(context, call.actor, body);
+  Awaited awaited{{}, named.all()};
+  std::sort(named.ids.begin(), named.ids.end());
+  const auto end = std::unique(named.ids.begin(), named.ids.end());
+  awaited.ids.assign(named.ids.begin(), end);
+  return std::make_shared<const Awaited>(std::move(awaited));
 }
 
-// Ids name tasks that must be there, as long as they are waited for.
-void check_all_there(const ApiContext& context, const Actor& actor, const NamedTasks& named) {
-  for (const TaskId id : named.ids) {
-    if (!context.store.sees(actor, id)) no_such_task(id);
-  }
+void check_all_there(const ApiContext& context, const Actor& actor, const Awaited& awaited) {
+  if (const auto id = context.store.first_missing(actor, awaited.ids)) no_such_task(*id);
 }
 
-Reply tell_ends(const ApiContext& context, const Actor& actor, const std::vector<IdRange>& ids) {
-  const EndedCounts ends = context.store.count_ends(actor, ids);
+Reply tell_ends(const ApiContext& context, const Actor& actor, const Awaited& awaited) {
+  const EndedCounts ends = context.store.count_ends(actor, awaited.ranges);
   return json_reply(
       200, {{"count", ends.count}, {"ended", ends.ended}, {"succeeded", ends.succeeded}});
 }
@@ -75,20 +87,23 @@ Reply wait_for_tasks(const ApiContext& context, const Call& call) {
   call.query.finish();
   const auto* wait = dynamic_cast<const TaskWait*>(call.connection.wait());
   BootTime deadline = wait != nullptr ? wait->deadline() : BootTime{};
-  const NamedTasks named = wait != nullptr ? wait->named : read_body(context, call, deadline);
-  check_all_there(context, call.actor, named);
-  const std::vector<IdRange> ids = named.all();
+  const auto awaited = wait != nullptr ? wait->awaited : read_body(context, call, deadline);
+  const std::vector<IdRange>& ids = awaited->ranges;
+  if (wait == nullptr) check_all_there(context, call.actor, *awaited);
   for (;;) {
     if (wait != nullptr) wait->ticket->clear();
     auto open = context.store.first_open(call.actor, ids, wait != nullptr ? wait->task : 0);
     // One that ended before it may have been tried again.
     if (!open && wait != nullptr) open = context.store.first_open(call.actor, ids, 0);
     const bool is_over = context.clock.boot_now() >= deadline;
-    if (!open || is_over) return tell_ends(context, call.actor, ids);
+    if (!open || is_over) {
+      if (wait != nullptr) check_all_there(context, call.actor, *awaited);
+      return tell_ends(context, call.actor, *awaited);
+    }
     check_open(context);
     if (wait != nullptr && wait->task == *open) return later();
     // It may end before its ticket is there, so it is looked at once more.
-    auto next = std::make_unique<TaskWait>(context.watch, *open, deadline, named);
+    auto next = std::make_unique<TaskWait>(context.watch, *open, deadline, awaited);
     wait = next.get();
     call.connection.set_wait(std::move(next));
   }

@@ -65,9 +65,12 @@ SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflo
                          SubmitRequest request) {
   request.actor = call.actor;
   request.workflow = workflow.name;
+  BatchSize size("workflow", "invalid_workflow", [](std::int64_t) {});
   for (WorkflowStep& step : workflow.steps) {
     check_task(context, call.actor, call.actor.uid, step.pointer, step.task.spec);
-    resolve_dependencies(context, call.actor, step.pointer, step.task);
+    size.add(step.task, step.pointer);
+    size.add_dependencies(step.needs.size(), step.pointer);
+    resolve_dependencies(context, call.actor, step.pointer, step.task, size);
     request.steps.push_back({step.name, std::move(step.needs)});
     request.tasks.push_back(std::move(step.task));
   }

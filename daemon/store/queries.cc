@@ -134,6 +134,21 @@ std::vector<Task> TaskStore::list(const ListRequest& request) {
   });
 }
 
+std::vector<TaskId> TaskStore::list_ids(const ListRequest& request) {
+  return impl_->read([&](Connection& db) { return select_ids(db, request); });
+}
+
+void TaskStore::visit(const Actor& actor, std::span<const TaskId> ids,
+                      const std::function<bool(const Task&)>& visit) {
+  impl_->read([&](Reader& db) {
+    for (const TaskId id : ids) {
+      const std::optional<StoredTask> task = load_task(db, id);
+      if (!task || !is_visible(actor, *task)) continue;
+      if (!visit(name_owner(*this, load_whole(db, *task)))) return;
+    }
+  });
+}
+
 CommitTimesUs TaskStore::commit_times() const {
   return impl_->writer.times();
 }
@@ -146,21 +161,6 @@ bool TaskStore::has_workflow(const Actor& actor, WorkflowId id) {
   return impl_->read([&](Connection& db) {
     Query row = db.query("SELECT 1 FROM workflows WHERE id = ?1 AND (?2 OR uid = ?3)");
     return row.bind(id, actor.admin, actor.uid).step();
-  });
-}
-
-std::optional<ArrayInfo> TaskStore::array(const Actor& actor, TaskId id) {
-  return impl_->read([&](Connection& db) -> std::optional<ArrayInfo> {
-    Query row = db.query(
-        "SELECT uid, first_index, step, count, made, ended, succeeded FROM arrays WHERE id = ?1");
-    if (!row.bind(id).step() || !(actor.admin || row.uid(0) == actor.uid)) return std::nullopt;
-    return ArrayInfo{.id = id,
-                     .first_index = row.int64(1),
-                     .step = row.int64(2),
-                     .count = row.int64(3),
-                     .made = row.int64(4),
-                     .ended = row.int64(5),
-                     .succeeded = row.int64(6)};
   });
 }
 
@@ -197,69 +197,6 @@ std::optional<TaskId> TaskStore::last(const Actor& actor) {
     if (!row.bind(actor.uid).step()) return std::nullopt;
     return row.int64(0);
   });
-}
-
-bool TaskStore::sees(const Actor& actor, TaskId id) {
-  return impl_->read([&](Connection& db) { return taskd::sees(db, actor, id); });
-}
-
-// A user's own are found among very many of others by their index.
-std::map<State, std::int64_t> TaskStore::state_counts(const Actor& actor,
-                                                      const std::vector<IdRange>& ids) {
-  return impl_->read([&](Connection& db) {
-    std::map<State, std::int64_t> counts;
-    for (const IdRange& range : ids) {
-      Query rows = actor.admin
-                       ? db.query(
-                             "SELECT state, count(*) FROM tasks NOT INDEXED"
-                             " WHERE ?1 IS NOT NULL AND id BETWEEN ?2 AND ?3 GROUP BY state")
-                       : db.query(
-                             "SELECT state, count(*) FROM tasks INDEXED BY tasks_of_user"
-                             " WHERE uid = ?1 AND id BETWEEN ?2 AND ?3 GROUP BY state");
-      rows.bind(actor.uid, range.first, range.last);
-      while (rows.step()) counts[rows.state(0)] += rows.int64(1);
-    }
-    return counts;
-  });
-}
-
-std::optional<TaskId> TaskStore::first_open(const Actor& actor, const std::vector<IdRange>& ids,
-                                            TaskId from) {
-  return impl_->read([&](Connection& db) -> std::optional<TaskId> {
-    for (const IdRange& range : ids) {
-      if (range.last < from) continue;
-      Query row = actor.admin
-                      ? db.query(
-                            "SELECT id FROM tasks NOT INDEXED WHERE ?1 IS NOT NULL"
-                            " AND id BETWEEN ?2 AND ?3 AND ended_at_ms IS NULL ORDER BY id LIMIT 1")
-                      : db.query(
-                            "SELECT id FROM tasks INDEXED BY tasks_of_user WHERE uid = ?1"
-                            " AND id BETWEEN ?2 AND ?3 AND ended_at_ms IS NULL ORDER BY id LIMIT 1");
-      if (row.bind(actor.uid, std::max(range.first, from), range.last).step()) return row.int64(0);
-    }
-    return std::nullopt;
-  });
-}
-
-EndedCounts TaskStore::count_ends(const Actor& actor, const std::vector<IdRange>& ids) {
-  EndedCounts ends;
-  std::vector<IdRange> others;
-  for (const IdRange& range : ids) {
-    const auto info = array(actor, range.first);
-    if (!info || info->last_id() != range.last) {
-      others.push_back(range);
-      continue;
-    }
-    ends.count += info->count;
-    ends.ended += info->ended;
-    ends.succeeded += info->succeeded;
-  }
-  for (const auto& [state, count] : state_counts(actor, others)) {
-    ends.count += count;
-    if (is_end(state)) ends.ended += count;
-    if (state == State::succeeded) ends.succeeded += count;
-  }
-  return ends;
 }
 
 std::vector<Attempt> TaskStore::attempts(TaskId id, int after, int limit) {

@@ -273,6 +273,14 @@ class TaskStore {
   std::int64_t needed_disk_bytes() const;
   std::optional<Task> get(const Actor& actor, TaskId id);
   std::vector<Task> list(const ListRequest& request);
+  std::vector<TaskId> list_ids(const ListRequest& request);  // the same tasks
+  // Calls `visit` with each of these tasks that is there for the actor, in this order, until it
+  // returns false. On the caller's thread, with a reader: it must not call the store. One task is
+  // in memory at a time, with its spec.
+  void visit(const Actor& actor, std::span<const TaskId> ids,
+             const std::function<bool(const Task&)>& visit);
+  // The states of those of them that are there for the actor.
+  std::map<TaskId, State> states(const Actor& actor, std::span<const TaskId> ids);
   // Whether there is a key of this name: the actor's own, or of an admin anybody's.
   bool has_key(const Actor& actor, const std::string& name);
   // The same of a workflow, which goes with its last task.
@@ -302,6 +310,18 @@ class TaskStore {
   std::optional<TaskId> last(const Actor& actor);
   // Whether the task is there for the actor.
   bool sees(const Actor& actor, TaskId id);
+  // The same of all of them: the first that is not there.
+  std::optional<TaskId> first_missing(const Actor& actor, std::span<const TaskId> ids);
+  // Whether any of them is.
+  bool sees_any(const Actor& actor, const IdRange& ids);
+  // On what a task depends that depends on all of `ids`: on an array that lies in them, whole, and
+  // else on each task; at most `limit`, in order, with no `on`.
+  struct Upstreams {
+    std::vector<Dependency> found;
+    std::optional<TaskId> missing;     // they end before it: it is not there for the actor
+    std::optional<TaskId> unfinished;  // the same: this array is still being made
+  };
+  Upstreams upstreams(const Actor& actor, const IdRange& ids, std::size_t limit);
   // Of the tasks in these ranges (as in Filter): how many there are in each state; the first at or
   // after an id that has not ended; how many have. Where a range is an array, tasks that were
   // removed count by how they ended.
