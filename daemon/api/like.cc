@@ -64,6 +64,10 @@ std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Ac
     const std::string detail = "there is no task " + like.dump();
     throw ProblemError(422, "unknown_task", detail, {{pointer + "/like", detail}});
   }
+  if (!task->unreadable.empty()) {
+    return FieldErrors{{pointer + "/like", "the stored spec of task " + like.dump() +
+                                               " cannot be read (" + task->unreadable + ")"}};
+  }
   read_bytes = text_bytes(task->spec);
   if (!runs_as_before(context, *task, actor)) {
     return FieldErrors{{pointer + "/like", "its handler runs as who submits it, which was uid " +

@@ -28,6 +28,13 @@ void check_if_match(const Call& call, const Task& task) {
   if (*call.if_match != etag_of(task)) edited_meanwhile(task.id);
 }
 
+void refuse_unreadable(const Task& task) {
+  if (task.unreadable.empty()) return;
+  throw ProblemError(409, "wrong_state",
+                     "the stored spec of task " + std::to_string(task.id) + " cannot be read (" +
+                         task.unreadable + "), so it cannot be changed");
+}
+
 // What the patch makes of the task. `pointer` is where the patch stands in the body.
 EditRequest read_edit(const ApiContext& context, const Call& call, const Task& task,
                       const json& patch, const std::string& pointer) {
@@ -87,6 +94,7 @@ Reply edit(const ApiContext& context, const Call& call, const json& patch,
   for (;;) {
     const Task task = find();
     check_if_match(call, task);
+    refuse_unreadable(task);
     EditRequest request = read_edit(context, call, task, patch, pointer);
     request.retry = retry;
     if (retry) check_command(context, request.to.spec);

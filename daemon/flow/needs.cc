@@ -1,7 +1,6 @@
 #include "daemon/flow/needs.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "daemon/base/text.h"
 
@@ -18,14 +17,11 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   return parts;
 }
 
-[[noreturn]] void refuse(std::string_view text) {
-  throw std::runtime_error("the database holds unreadable needs: " + std::string(text));
-}
-
-std::pair<std::string, std::string_view> name_and_rest(std::string_view part) {
+// Of "name=rest".
+std::optional<std::pair<std::string, std::string_view>> name_and_rest(std::string_view part) {
   const std::size_t equals = part.find('=');
-  if (equals == std::string_view::npos) refuse(part);
-  return {std::string(part.substr(0, equals)), part.substr(equals + 1)};
+  if (equals == 0 || equals == std::string_view::npos) return std::nullopt;
+  return std::pair(std::string(part.substr(0, equals)), part.substr(equals + 1));
 }
 
 }  // namespace
@@ -43,18 +39,18 @@ std::string to_stored(const Needs& needs) {
   return text;
 }
 
-Needs needs_from_stored(std::string_view text) {
+std::optional<Needs> needs_from_stored(std::string_view text) {
   Needs needs;
   if (text.empty()) return needs;
   const std::vector<std::string_view> parts = split(text, ' ');
   const auto slots = parse_int(parts[0]);
-  if (!slots) refuse(text);
+  if (!slots || *slots < 1 || *slots > Machine::kUnlimitedSlots) return std::nullopt;
   needs.slots = static_cast<int>(*slots);
   for (std::size_t i = 1; i < parts.size(); ++i) {
-    const auto [name, rest] = name_and_rest(parts[i]);
-    const auto amount = parse_int(rest);
-    if (!amount) refuse(text);
-    needs.resources[name] = *amount;
+    const auto part = name_and_rest(parts[i]);
+    const auto amount = part ? parse_int(part->second) : std::nullopt;
+    if (!amount || *amount < 0) return std::nullopt;
+    needs.resources[part->first] = *amount;
   }
   return needs;
 }
@@ -78,11 +74,14 @@ std::string to_stored(const Grant& grant) {
   return text;
 }
 
-Grant grant_from_stored(std::string_view text) {
+std::optional<Grant> grant_from_stored(std::string_view text) {
   Grant grant;
-  for (const std::string_view part : split(text, ' ')) {
-    const auto [name, rest] = name_and_rest(part);
-    for (const std::string_view unit : split(rest, ',')) grant[name].emplace_back(unit);
+  for (const std::string_view one : split(text, ' ')) {
+    const auto part = name_and_rest(one);
+    if (!part) return std::nullopt;
+    for (const std::string_view unit : split(part->second, ',')) {
+      grant[part->first].emplace_back(unit);
+    }
   }
   return grant;
 }

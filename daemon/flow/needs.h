@@ -22,8 +22,8 @@ Needs needs_of(const TaskFlow& flow);
 
 // As the store keeps them: "" for one slot and nothing else, or "2 gpu=1 memory=1073741824".
 std::string to_stored(const Needs& needs);
-// Throws std::runtime_error for a text that to_stored() did not write.
-Needs needs_from_stored(std::string_view text);
+// Nothing for a text that to_stored() did not write.
+std::optional<Needs> needs_from_stored(std::string_view text);
 
 // A declared resource: so much of it, or, where it is indexed, these units.
 struct Resource {
@@ -47,7 +47,7 @@ std::optional<std::string> find_unmet(const Machine& machine, const Needs& needs
 
 // As the store keeps them.
 std::string to_stored(const Grant& grant);  // "gpu=0,1 tape=a"
-Grant grant_from_stored(std::string_view text);
+std::optional<Grant> grant_from_stored(std::string_view text);
 
 // What is left of a machine.
 class Room {

@@ -15,7 +15,7 @@ Claim to_claim(Connection& db, const StoredTask& task) {
   Claim claim;
   claim.task = task.id;
   claim.attempt = task.row.attempt;
-  claim.token = task.row.token.value();
+  claim.token = task.row.token.value_or("");
   claim.uid = task.uid;
   claim.cancel_requested = task.row.cancel_requested_at.has_value();
   claim.array = task.array;
@@ -47,11 +47,13 @@ void expect_one_attempt(int changed, const Finish& finish) {
                          std::to_string(finish.attempt));
 }
 
+// That the attempt is the caller's has been seen by the task's token.
+
 // The attempt is as if it had never been; its number is used again.
 void forget_attempt(Connection& db, const Finish& finish, TaskRow& row) {
-  expect_one_attempt(db.run("DELETE FROM attempts WHERE task_id = ?1 AND number = ?2 AND"
-                            " token = ?3 AND ended_at_ms IS NULL",
-                            finish.task, finish.attempt, finish.token),
+  expect_one_attempt(db.run("DELETE FROM attempts WHERE task_id = ?1 AND number = ?2"
+                            " AND ended_at_ms IS NULL",
+                            finish.task, finish.attempt),
                      finish);
   --row.attempt;
   Query before = db.query("SELECT started_at_ms FROM attempts WHERE task_id = ?1 AND number = ?2");
@@ -63,11 +65,11 @@ void close_attempt(Connection& db, const Finish& finish, const Outcome& outcome,
                    WallTime ended_at) {
   const AttemptEnd& end = finish.end;
   expect_one_attempt(
-      db.run("UPDATE attempts SET ended_at_ms = ?4, outcome = ?5, code = ?6, detail = ?7,"
-             " user_cpu_ms = ?8, system_cpu_ms = ?9, max_rss_bytes = ?10, stderr_tail = ?11,"
-             " stdout_dropped_bytes = ?12, stderr_dropped_bytes = ?13"
-             " WHERE task_id = ?1 AND number = ?2 AND token = ?3 AND ended_at_ms IS NULL",
-             finish.task, finish.attempt, finish.token, ended_at, to_string(outcome.kind),
+      db.run("UPDATE attempts SET ended_at_ms = ?3, outcome = ?4, code = ?5, detail = ?6,"
+             " user_cpu_ms = ?7, system_cpu_ms = ?8, max_rss_bytes = ?9, stderr_tail = ?10,"
+             " stdout_dropped_bytes = ?11, stderr_dropped_bytes = ?12"
+             " WHERE task_id = ?1 AND number = ?2 AND ended_at_ms IS NULL",
+             finish.task, finish.attempt, ended_at, to_string(outcome.kind),
              outcome.code, outcome.detail, end.usage.user_cpu_ms, end.usage.system_cpu_ms,
              end.usage.max_rss_bytes, end.stderr_tail, end.stdout_dropped_bytes,
              end.stderr_dropped_bytes),
@@ -198,7 +200,7 @@ int give_up_running(Transaction& transaction) {
   for (const TaskId id : running) {
     StoredTask task = must_load(transaction.db(), id);
     task.policy.on_lost = OnLost::fail;
-    Finish finish{id, task.row.attempt, task.row.token.value(), {}};
+    Finish finish{id, task.row.attempt, task.row.token.value_or(""), {}};
     finish.end.outcome = {OutcomeKind::lost, 0,
                           "it ran when this copy of the store was made; nothing tells how it ended"};
     record_end(transaction, task, finish);

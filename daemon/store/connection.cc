@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "daemon/base/errors.h"
+#include "daemon/base/log.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/store/migrator.h"
 #include "daemon/store/store_error.h"
@@ -69,7 +71,8 @@ int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
 
 // --- Query --------------------------------------------------------------------------------------
 
-Query::Query(SQLite::Statement& statement, bool& in_use) : statement_(statement), in_use_(in_use) {
+Query::Query(SQLite::Statement& statement, bool& in_use, bool& noted)
+    : statement_(statement), in_use_(in_use), noted_(noted) {
   if (in_use_) throw std::logic_error("a prepared statement is used inside its own use");
   in_use_ = true;
 }
@@ -113,13 +116,12 @@ std::optional<WallTime> Query::optional_time(int column) const {
   return time(column);
 }
 
-State Query::state(int column) const {
-  return word(column, parse_state);
-}
-
-void Query::refuse_word(int column, const std::string& word) const {
-  throw std::runtime_error("the database holds an unknown word in the column " +
-                           std::string(statement_.getColumnName(column)) + ": " + word);
+void Query::note_unreadable(int column) const {
+  if (std::exchange(noted_, true)) return;
+  log::error("the database holds something that cannot be read; it is passed over",
+             {{"column", statement_.getColumnName(column)},
+              {"value", view(column)},
+              {"query", statement_.getExpandedSQL()}});
 }
 
 void Query::put_int(int index, std::int64_t value) {
@@ -140,6 +142,7 @@ struct Connection::Prepared {
   Prepared(SQLite::Database& db, const char* sql) : statement(db, sql) {}
   SQLite::Statement statement;
   bool in_use = false;
+  bool noted = false;
 };
 
 Connection::Connection(const std::string& path)
@@ -191,7 +194,7 @@ Connection::~Connection() = default;
 Query Connection::query(Sql sql) {
   std::unique_ptr<Prepared>& prepared = prepared_[sql.text];
   if (!prepared) prepared = std::make_unique<Prepared>(*database_, sql.text);
-  return {prepared->statement, prepared->in_use};
+  return {prepared->statement, prepared->in_use, prepared->noted};
 }
 
 std::int64_t Connection::rows_changed() const {

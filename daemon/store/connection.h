@@ -35,7 +35,7 @@ struct Sql {
 // resets it.
 class Query {
  public:
-  Query(SQLite::Statement& statement, bool& in_use);
+  Query(SQLite::Statement& statement, bool& in_use, bool& noted);
   ~Query();
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
@@ -59,17 +59,19 @@ class Query {
   std::string_view view(int column) const;  // until the next step
   WallTime time(int column) const { return {int64(column)}; }
   std::optional<WallTime> optional_time(int column) const;
-  // These throw std::runtime_error where the database holds another word.
-  State state(int column) const;
+  // The word that stands there. Of a row that is damaged it may be none of the list: then it is
+  // noted, and `otherwise` stands for it. A task in no state is held, since nothing moves it by itself.
   template <class T>
-  T word(int column, std::optional<T> (*parse)(std::string_view)) const {
-    const std::string text_of_it = text(column);
-    if (const auto value = parse(text_of_it)) return *value;
-    refuse_word(column, text_of_it);
+  T word(int column, std::optional<T> (*parse)(std::string_view), T otherwise) const {
+    if (const auto value = parse(view(column))) return *value;
+    note_unreadable(column);
+    return otherwise;
   }
+  State state(int column) const { return word(column, parse_state, State::held); }
+  // Logs what stands there as unreadable, once for each statement of a connection.
+  void note_unreadable(int column) const;
 
  private:
-  [[noreturn]] void refuse_word(int column, const std::string& word) const;
   void put_int(int index, std::int64_t value);
   void put_null(int index);
   void put(int index, std::string_view text);
@@ -91,6 +93,7 @@ class Query {
 
   SQLite::Statement& statement_;
   bool& in_use_;
+  bool& noted_;  // something unreadable, ever
 };
 
 inline constexpr int kBusyPatienceMs = 10'000;  // only another program can make us wait

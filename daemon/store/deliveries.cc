@@ -1,6 +1,8 @@
 // What becomes of the rows that the Outbox writes.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "daemon/base/log.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 
@@ -18,9 +20,9 @@ Delivery read_delivery(const Query& row) {
   delivery.id = row.text(1);
   delivery.task = row.int64(2);
   delivery.hook = row.text(3);
-  delivery.event = row.word(4, parse_hook_event);
+  delivery.event = row.word(4, parse_hook_event, HookEvent::failed);
   delivery.at = row.time(5);
-  delivery.state = row.word(6, parse_delivery_state);
+  delivery.state = row.word(6, parse_delivery_state, DeliveryState::failed);
   delivery.tries = row.integer(7);
   delivery.tried_at = row.optional_time(8);
   delivery.next_at = row.optional_time(9);
@@ -54,12 +56,16 @@ bool is_declared(const std::vector<HookRule>& hooks, const std::string& name) {
 struct ToldTask {
   std::string task;
   bool has_spec = false;  // as deliveries of an earlier version have
+  bool unreadable = false;
 };
 
 std::optional<Delivery> first_due(Query& row, ToldTask& told) {
   if (!row.step()) return std::nullopt;
   told.task = row.text(13);
   told.has_spec = row.int64(14) != 0;
+  told.unreadable = !parse_hook_event(row.view(4)) ||
+                    parse_delivery_state(row.view(6)) != DeliveryState::pending ||
+                    !nlohmann::json::accept(told.task) || told.task.front() != '{';
   return read_delivery(row);
 }
 
@@ -94,11 +100,14 @@ TaskSpec told_spec(Reader& db, const Delivery& delivery) {
         "SELECT spec FROM told_specs INDEXED BY told_specs_of_task"
         " WHERE task_id = ?1 AND last_seq >= ?2 ORDER BY last_seq LIMIT 1");
     if (!row.bind(delivery.task, delivery.seq).step()) {
-      return load_spec(db, must_load(db, delivery.task));
+      const auto task = load_task(db, delivery.task);
+      return task ? load_spec(db, *task) : TaskSpec();
     }
     TaskSpec spec;
     spec_from_stored(row.view(0), spec);
     return spec;
+  } catch (const SQLite::Exception&) {
+    throw;
   } catch (const std::runtime_error&) {
     return {};
   }
@@ -185,7 +194,7 @@ std::int64_t TaskStore::resume_deliveries() {
       if (is_declared(impl_->options.hooks, hook)) {
         db.run(
             "UPDATE deliveries INDEXED BY deliveries_due SET next_at_ms = ?2"
-            " WHERE hook = ?1 AND next_at_ms > ?2",
+            " WHERE hook = ?1 AND next_at_ms > ?2 AND state = 'pending'",
             hook, transaction.now());
         continue;
       }
@@ -207,13 +216,38 @@ std::int64_t TaskStore::resume_deliveries() {
 
 DueDelivery TaskStore::due_delivery(const std::string& hook, WallTime now,
                                     const DeliveryTurn& turn) {
+  for (;;) {
+    bool unreadable = false;
+    DueDelivery due = find_due_delivery(hook, now, turn, unreadable);
+    if (!unreadable) return due;
+    drop_unreadable(*due.delivery);
+  }
+}
+
+void TaskStore::drop_unreadable(const Delivery& delivery) {
+  log::error("a delivery is dropped: its row cannot be read",
+             {{"delivery", delivery.id}, {"hook", delivery.hook}, {"task", delivery.task}});
+  impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
+    Connection& db = transaction.db();
+    if (db.run("DELETE FROM deliveries WHERE seq = ?1", delivery.seq) == 0) return;
+    transaction.add_event(
+        delivery.task, std::nullopt,
+        {.type = "delivery_dropped", .detail = "hook=" + delivery.hook + " delivery=" + delivery.id});
+    let_next_go(db, delivery.hook, delivery.task, transaction.now());
+    remove_with_task(db, delivery.task);
+  });
+}
+
+DueDelivery TaskStore::find_due_delivery(const std::string& hook, WallTime now,
+                                         const DeliveryTurn& turn, bool& unreadable) {
   return impl_->read([&](Reader& db) {
     DueDelivery due;
     for (const std::uint32_t uid : users_in_turn(db, hook, turn)) {
       ToldTask told;
       due.delivery = find_due(db, hook, uid, now, told);
       if (due.delivery) {
-        due.task = describe(db, impl_->options, *due.delivery, told);
+        unreadable = told.unreadable;
+        if (!unreadable) due.task = describe(db, impl_->options, *due.delivery, told);
         return due;
       }
       const auto next = next_due(db, hook, uid);

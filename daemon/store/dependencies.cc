@@ -45,8 +45,8 @@ std::optional<LinkState> parse_link_state(std::string_view text) {
 std::vector<Link> read_links(Query& rows) {
   std::vector<Link> links;
   while (rows.step()) {
-    links.push_back({rows.int64(0), rows.int64(1), rows.word(2, parse_dependency_on),
-                     rows.word(3, parse_link_state)});
+    links.push_back({rows.int64(0), rows.int64(1), rows.word(2, parse_dependency_on, DependencyOn::ok),
+                     rows.word(3, parse_link_state, LinkState::pending)});
   }
   return links;
 }
@@ -123,7 +123,7 @@ Dependant look_at(Connection& db, TaskId task) {
   const bool waits = !row.is_null(1) && row.text(1) == "dependencies";
   Dependant dependant;
   dependant.standing = standing_of(state, waits, is_end(state) && has_broken_link(db, task));
-  if (!row.is_null(2)) dependant.policy = row.word(2, parse_on_dependency_failed);
+  if (!row.is_null(2)) dependant.policy = row.word(2, parse_on_dependency_failed, dependant.policy);
   return dependant;
 }
 
@@ -305,7 +305,8 @@ std::vector<Dependency> load_dependencies(Connection& db, TaskId task) {
   std::vector<Dependency> all;
   while (rows.step()) {
     const TaskId upstream = rows.int64(0);
-    all.push_back({std::abs(upstream), rows.word(1, parse_dependency_on), upstream < 0});
+    all.push_back({std::abs(upstream), rows.word(1, parse_dependency_on, DependencyOn::ok),
+                   upstream < 0});
   }
   return all;
 }

@@ -17,7 +17,7 @@ std::optional<Outcome> load_outcome(Connection& db, TaskId task, int attempt) {
       "SELECT outcome, code, detail FROM attempts WHERE task_id = ?1 AND number = ?2 AND"
       " outcome IS NOT NULL");
   if (!row.bind(task, attempt).step()) return std::nullopt;
-  return Outcome{row.word(0, parse_outcome_kind), row.integer(1), row.text(2)};
+  return Outcome{row.word(0, parse_outcome_kind, OutcomeKind::lost), row.integer(1), row.text(2)};
 }
 
 // "" where it was removed.
@@ -36,7 +36,7 @@ Attempt read_attempt(const Query& row, TaskId task) {
   attempt.ended_at = row.optional_time(4);
   attempt.usage = {row.int64(5), row.int64(6), row.int64(7)};
   attempt.stderr_tail = row.text(8);
-  attempt.granted = grant_from_stored(row.text(9));
+  attempt.granted = grant_from_stored(row.view(9)).value_or(Grant());
   attempt.stdout_dropped_bytes = row.int64(10);
   attempt.stderr_dropped_bytes = row.int64(11);
   return attempt;
@@ -99,8 +99,9 @@ Task load_whole(Reader& db, const StoredTask& stored) {
     task.spec = load_spec(db, stored);
   } catch (const SQLite::Exception&) {
     throw;
-  } catch (const std::runtime_error&) {
+  } catch (const std::runtime_error& error) {
     // A damaged row hides no other. The columns have told what they know, and its end says why.
+    task.unreadable = error.what();
   }
   return task;
 }
@@ -177,7 +178,11 @@ MachineUse load_machine_use(Connection& db, std::int64_t running) {
       " WHERE t.state = 'running' AND t.needs <> ''");
   while (rows.step()) {
     --use.slots;
-    use.add(needs_from_stored(rows.text(0)), grant_from_stored(rows.text(1)));
+    const auto needs = needs_from_stored(rows.view(0));
+    const auto grant = grant_from_stored(rows.view(1));
+    if (!needs) rows.note_unreadable(0);
+    if (!grant) rows.note_unreadable(1);
+    use.add(needs.value_or(Needs()), grant.value_or(Grant()));
   }
   return use;
 }

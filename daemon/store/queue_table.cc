@@ -1,8 +1,8 @@
 #include "daemon/store/queue_table.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
-#include <stdexcept>
 
 namespace taskd {
 namespace {
@@ -11,22 +11,25 @@ std::size_t index_of(State state) {
   return static_cast<std::size_t>(state);
 }
 
-constexpr State kWaiting[] = {State::scheduled, State::blocked, State::held, State::queued};
-
-}  // namespace
-
-std::vector<Notify> notify_from_stored(std::string_view text) {
+// Without what is no entry.
+std::vector<Notify> read_notify(const Query& row, int column) {
   std::vector<Notify> list;
-  while (!text.empty()) {
+  for (std::string_view text = row.view(column); !text.empty();) {
     const std::size_t end = std::min(text.find(' '), text.size());
     auto notify = parse_notify(text.substr(0, end));
-    if (!std::holds_alternative<Notify>(notify))
-      throw std::runtime_error("the database holds a wrong entry of notify: " + std::string(text));
-    list.push_back(std::get<Notify>(std::move(notify)));
+    if (std::holds_alternative<Notify>(notify)) {
+      list.push_back(std::get<Notify>(std::move(notify)));
+    } else {
+      row.note_unreadable(column);
+    }
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return list;
 }
+
+constexpr State kWaiting[] = {State::scheduled, State::blocked, State::held, State::queued};
+
+}  // namespace
 
 std::string notify_to_stored(const std::vector<Notify>& list) {
   std::string text;
@@ -38,7 +41,21 @@ std::optional<RateLimit> read_rate(const Query& row, int column) {
   if (row.is_null(column)) return std::nullopt;
   RateLimit rate{row.int64(column), row.int64(column + 1)};
   if (!row.is_null(column + 2)) rate.burst = row.int64(column + 2);
-  return rate;
+  const auto fits = [](std::int64_t value, std::int64_t max) { return value >= 1 && value <= max; };
+  if (fits(rate.count, kMaxRateCount) && fits(rate.per_ms, kMaxRatePerMs) &&
+      fits(rate.burst.value_or(1), rate.count)) {
+    return rate;
+  }
+  row.note_unreadable(column);
+  return std::nullopt;
+}
+
+std::string read_defaults(const Query& row, int column) {
+  std::string text = row.text(column);
+  if (text == "{}" || nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false).is_object())
+    return text;
+  row.note_unreadable(column);
+  return "{}";
 }
 
 RecentStarts read_starts(const Query& row, int column) {
@@ -54,8 +71,8 @@ QueueInfo read_queue(const Query& row) {
   info.settings.rate = read_rate(row, 4);
   if (!row.is_null(7)) info.paused = QueuePause{row.time(7), row.uid(8), row.text(9)};
   info.draining = row.int64(10) != 0;
-  info.settings.notify = notify_from_stored(row.text(11));
-  info.settings.defaults = row.text(12);
+  info.settings.notify = read_notify(row, 11);
+  info.settings.defaults = read_defaults(row, 12);
   return info;
 }
 
@@ -73,7 +90,10 @@ void QueueTable::load(Connection& db) {
     if (known != queues_.end()) queue.pass = known->second.pass;
   }
   Query counts = db.query("SELECT queue, state, count FROM counters");
-  while (counts.step()) fresh.at(counts.text(0)).count(counts.state(1)) = counts.int64(2);
+  while (counts.step()) {
+    const auto queue = fresh.find(counts.view(0));
+    if (queue != fresh.end()) queue->second.count(counts.state(1)) += counts.int64(2);
+  }
   queues_ = std::move(fresh);
   lines_.forget();
   journal_.clear();
@@ -119,7 +139,8 @@ std::int64_t QueueTable::total(std::string_view queue) const {
 void QueueTable::add(const std::string& queue, State state, std::int64_t delta) {
   Queue& entry = queues_.at(queue);
   journal_.push_back({&entry, state, entry.count(state), {}});
-  entry.count(state) += delta;
+  // A row that was in no state was not counted in the one that it leaves.
+  entry.count(state) = std::max<std::int64_t>(entry.count(state) + delta, 0);
   entry.changed[index_of(state)] = true;
 }
 

@@ -138,9 +138,10 @@ class QueueTable {
 // paused_at_ms, paused_by, paused_why, draining, notify, defaults. The counts are not in it.
 QueueInfo read_queue(const Query& row);
 // Reads the columns rate_count, rate_per_ms, rate_burst, beginning with that of this number; and
-// rate_full_at_ns, rate_starts.
+// rate_full_at_ns, rate_starts; and defaults, a JSON object. What cannot be read counts as not set.
 std::optional<RateLimit> read_rate(const Query& row, int column);
 RecentStarts read_starts(const Query& row, int column);
+std::string read_defaults(const Query& row, int column);
 std::string notify_to_stored(const std::vector<Notify>& list);
 
 }  // namespace taskd

@@ -92,7 +92,7 @@ std::vector<std::string> schedules_of(Connection& db, const std::string& queue) 
 void read_counts(Connection& db, QueueInfo& info) {
   Query counts = db.query("SELECT state, count FROM counters WHERE queue = ?1");
   counts.bind(info.settings.name);
-  while (counts.step()) info.counts[static_cast<std::size_t>(counts.state(0))] = counts.int64(1);
+  while (counts.step()) info.counts[static_cast<std::size_t>(counts.state(0))] += counts.int64(1);
 }
 
 }  // namespace
@@ -117,7 +117,8 @@ void TaskStore::load_queue_defaults() {
     std::map<std::string, std::string> defaults;
     Query rows = db.query("SELECT name, defaults FROM queues");
     while (rows.step()) {
-      if (std::string text = rows.text(1); text != "{}") defaults[rows.text(0)] = std::move(text);
+      if (std::string text = read_defaults(rows, 1); text != "{}")
+        defaults[rows.text(0)] = std::move(text);
     }
     return defaults;
   });

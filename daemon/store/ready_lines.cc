@@ -41,7 +41,7 @@ void ReadyLines::read_lines(Connection& db, const std::string& name, Queue& queu
     const std::optional<Head> head = find_head(db, name, *needs);
     if (!head) continue;
     Line& line = queue.lines[*needs];
-    line.needs = needs_from_stored(*needs);
+    line.needs = needs_from_stored(*needs).value_or(Needs());  // what cannot be read starts to fail
     set_head(queue, line, head);
   }
 }
@@ -62,11 +62,12 @@ const ReadyLines::Heads& ReadyLines::heads(Connection& db, const std::string& na
   return queue.heads;
 }
 
-void ReadyLines::enter(const std::string& name, const Needs& needs, int priority, TaskId task) {
+void ReadyLines::enter(const std::string& name, const std::string& stored, const Needs& needs,
+                       int priority, TaskId task) {
   const auto found = queues_.find(name);
   if (found == queues_.end()) return;
   Queue& queue = found->second;
-  const auto [line, is_new] = queue.lines.try_emplace(to_stored(needs));
+  const auto [line, is_new] = queue.lines.try_emplace(stored);
   if (is_new) line->second.needs = needs;
   const Head head{priority, task, nullptr};
   if (is_new || (line->second.head && head < *line->second.head)) {
@@ -74,15 +75,14 @@ void ReadyLines::enter(const std::string& name, const Needs& needs, int priority
   }
 }
 
-void ReadyLines::leave(const std::string& name, const Needs& needs, TaskId task) {
+void ReadyLines::leave(const std::string& name, const std::string& stored, TaskId task) {
   const auto found = queues_.find(name);
   if (found == queues_.end()) return;
   Queue& queue = found->second;
-  std::string stored = to_stored(needs);
   const auto line = queue.lines.find(stored);
   if (line == queue.lines.end() || !line->second.head || line->second.head->task != task) return;
   set_head(queue, line->second, std::nullopt);
-  queue.headless.push_back(std::move(stored));
+  queue.headless.push_back(stored);
   // Nobody asks for a queue that is paused, but tasks come and go there all the same.
   if (queue.headless.size() > kMostHeadless) queues_.erase(found);
 }

@@ -33,9 +33,10 @@ class ReadyLines {
   // The first of all is the queue's first. Good until the next change.
   const Heads& heads(Connection& db, const std::string& queue);
 
-  // A task is `queued` from now on, or no longer.
-  void enter(const std::string& queue, const Needs& needs, int priority, TaskId task);
-  void leave(const std::string& queue, const Needs& needs, TaskId task);
+  // A task is `queued` from now on, or no longer. `line`: what it needs as the store keeps it.
+  void enter(const std::string& queue, const std::string& line, const Needs& needs, int priority,
+             TaskId task);
+  void leave(const std::string& queue, const std::string& line, TaskId task);
 
   // The database is not what it was: a roll-back, or queues that came and went.
   void forget() { queues_.clear(); }

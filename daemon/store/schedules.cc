@@ -24,8 +24,11 @@ Schedule read_rule(const Query& row) {
   settings.cron = row.text(3);
   settings.zone = row.text(4);
   settings.every_ms = row.int64(5);
-  settings.catch_up = row.word(6, parse_catch_up);
-  settings.overlap = row.word(7, parse_overlap);
+  const auto catch_up = parse_catch_up(row.view(6));
+  const auto overlap = parse_overlap(row.view(7));
+  if (!catch_up || !overlap) schedule.unreadable = "it does not say what is done about missed slots";
+  settings.catch_up = catch_up.value_or(settings.catch_up);
+  settings.overlap = overlap.value_or(settings.overlap);
   settings.task.queue = row.text(8);
   settings.task.priority = row.integer(9);
   settings.task.name = row.text(10);
@@ -489,7 +492,7 @@ std::vector<Slot> TaskStore::slots(std::int64_t schedule, int limit) {
       Slot& slot = slots.emplace_back();
       slot.at = rows.time(0);
       slot.dealt_with_at = rows.time(1);
-      slot.result = rows.word(2, parse_slot_result);
+      slot.result = rows.word(2, parse_slot_result, SlotResult::refused);
       if (!rows.is_null(3)) slot.task = rows.int64(3);
     }
     return slots;

@@ -227,7 +227,8 @@ bool contains(const std::vector<T>& list, T one) {
 
 bool matches_columns(const Filter& filter, const StoredTask& task) {
   if (!contains(states_of(filter), task.row.state)) return false;
-  if (!filter.reasons.empty() && !contains(filter.reasons, task.row.reason.value())) return false;
+  const std::optional<Reason>& reason = task.row.reason;
+  if (!filter.reasons.empty() && (!reason || !contains(filter.reasons, *reason))) return false;
   if (filter.uid && task.uid != *filter.uid) return false;
   if (filter.queue && task.queue != *filter.queue) return false;
   if (filter.name && task.name != *filter.name) return false;

@@ -6,7 +6,7 @@
 // | BUSY, LOCKED, PROTOCOL: another program's lock   | busy     | StoreBusy; tried again later     |
 // | CANTOPEN, NOMEM: no descriptor, no memory        | busy     | StoreBusy; tried again later     |
 // | IOERR, CORRUPT, NOTADB, READONLY, a failed COMMIT| fatal    | the daemon stops with the reason |
-// | a spec that cannot be read                       | –        | that task fails, with the reason |
+// | a row that cannot be read                        | –        | it fails, or is passed over      |
 // | anything else                                    | command  | that request fails               |
 #pragma once
 

@@ -341,6 +341,9 @@ class TaskStore {
   void load_queue_defaults();
   void load_users();
   void pause_unreadable(const Schedule& schedule);
+  DueDelivery find_due_delivery(const std::string& hook, WallTime now, const DeliveryTurn& turn,
+                                bool& unreadable);
+  void drop_unreadable(const Delivery& delivery);
   ControlResult control_ids(const ControlRequest& request);
   ScheduleResult changed_schedule(const std::optional<ScheduleResult>& refused,
                                   const ScheduleId& id);

@@ -11,9 +11,10 @@
 namespace taskd {
 namespace {
 
-std::optional<Reason> read_reason(const Query& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return row.word(column, parse_reason);
+// Set exactly of a task that failed.
+std::optional<Reason> read_reason(const Query& row, int column, State state) {
+  if (state != State::failed) return std::nullopt;
+  return row.word(column, parse_reason, Reason::lost);
 }
 
 std::string_view to_string(BlockedOn on) {
@@ -80,6 +81,25 @@ PreparedSpec::PreparedSpec(const TaskSpec& spec)
       policy_text(policy_to_stored(spec)),
       text(spec_to_stored(spec)) {}
 
+namespace {
+
+// What of a task its start and its end are decided by.
+void read_decisive(std::string_view policy, StoredTask& task) {
+  try {
+    task.policy = policy_from_stored(policy);
+  } catch (const std::runtime_error& error) {
+    task.unreadable = error.what();
+  }
+  if (auto needs = needs_from_stored(task.stored_needs)) {
+    task.needs = *std::move(needs);
+  } else {
+    task.unreadable = "it needs \"" + task.stored_needs + "\"";
+  }
+  if (!task.unreadable.empty()) task.policy.on_lost = OnLost::fail;
+}
+
+}  // namespace
+
 std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
       "SELECT uid, queue, name, priority, created_at_ms, needs, state, reason, attempt, tries, lost,"
@@ -93,21 +113,17 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   task.queue = row.text(1);
   task.name = row.text(2);
   task.priority = row.integer(3);
-  task.needs = needs_from_stored(row.text(5));
+  task.stored_needs = row.text(5);
   task.unique_key = row.text(25);
-  try {
-    task.policy = policy_from_stored(row.view(26));
-  } catch (const std::runtime_error& error) {
-    task.unreadable = error.what();
-    task.policy.on_lost = OnLost::fail;
-  }
+  read_decisive(row.view(26), task);
   task.created_at = row.time(4);
   task.row.state = row.state(6);
-  task.row.reason = read_reason(row, 7);
+  task.stored_state = row.text(6);
+  task.row.reason = read_reason(row, 7, task.row.state);
   task.row.attempt = row.integer(8);
   task.row.tries = row.integer(9);
   task.row.lost = row.integer(10);
-  if (!row.is_null(11)) task.row.token = row.text(11);
+  if (task.row.state == State::running && !row.is_null(11)) task.row.token = row.text(11);
   task.row.due_at = row.optional_time(12);
   task.row.started_at = row.optional_time(13);
   task.row.ended_at = row.optional_time(14);
@@ -141,6 +157,8 @@ void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note&
   task.name = spec.name;
   task.priority = spec.priority;
   task.needs = spec.needs;
+  task.stored_needs = to_stored(spec.needs);
+  task.stored_state = to_string(task.row.state);
   task.unique_key = spec.unique.key;
   task.policy = spec.policy;
   Query row = db_.query(
@@ -150,7 +168,7 @@ void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note&
       " ?14, ?15, ?16, ?17, ?18, ?19)");
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
            task.row.due_at, task.schedule, task.key, word_of(task.row.blocked_on),
-           to_stored(spec.needs), text_or_null(spec.unique.key),
+           task.stored_needs, text_or_null(spec.unique.key),
            task.array ? std::optional(task.array->array) : std::nullopt,
            task.array ? std::optional(task.array->index) : std::nullopt,
            task.workflow ? std::optional(task.workflow->id) : std::nullopt,
@@ -223,25 +241,27 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
       "UPDATE tasks SET state = ?5, reason = ?6, attempt = ?7, tries = ?8, lost = ?9, token = ?10,"
       " due_at_ms = ?11, started_at_ms = ?12, ended_at_ms = ?13, cancel_requested_at_ms = ?14,"
       " prune_at_ms = ?15, refusals = ?16, blocked_on = ?17"
-      " WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND token IS ?4",
-      task.id, before.state, before.attempt, before.token, after.state, after.reason, after.attempt,
+      " WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND (state <> 'running' OR token IS ?4)",
+      task.id, task.stored_state, before.attempt, before.token, after.state, after.reason, after.attempt,
       after.tries, after.lost, after.token, after.due_at, after.started_at, after.ended_at,
       after.cancel_requested_at, after.prune_at, after.refusals, word_of(after.blocked_on));
   expect_one_row(changed, task.id, "an UPDATE");
   task.row = after;
+  task.stored_state = to_string(after.state);
 }
 
 void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_key) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its spec");
   keep_told_spec(db_, task.id);
+  const std::string needs = to_stored(spec.needs);
   const std::optional<std::int64_t> old_key = task.key;
   if (new_key) task.key = find_key(*this, task.uid, spec.key);
   expect_one_row(
       db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6, needs = ?7, key_id = ?8,"
               " on_dependency_failed = ?9, policy = ?10"
               " WHERE id = ?1 AND state = ?2 AND attempt = ?3",
-              task.id, task.row.state, task.row.attempt, spec.queue, spec.name, spec.priority,
-              to_stored(spec.needs), task.key, policy_column(spec.on_dependency_failed),
+              task.id, task.stored_state, task.row.attempt, spec.queue, spec.name, spec.priority,
+              needs, task.key, policy_column(spec.on_dependency_failed),
               spec.policy_text),
       task.id, "an UPDATE");
   expect_one_row(
@@ -264,6 +284,7 @@ void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_ke
   task.name = spec.name;
   task.priority = spec.priority;
   task.needs = spec.needs;
+  task.stored_needs = needs;
   task.policy = spec.policy;
   if (is_queued) enter_line(task);
 }
@@ -271,7 +292,7 @@ void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_ke
 void Transaction::requeue(StoredTask& task, const std::string& queue) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its queue");
   expect_one_row(db_.run("UPDATE tasks SET queue = ?4 WHERE id = ?1 AND state = ?2 AND attempt = ?3",
-                         task.id, task.row.state, task.row.attempt, queue),
+                         task.id, task.stored_state, task.row.attempt, queue),
                  task.id, "an UPDATE");
   count_queue(task, queue);
   if (task.key && concerns_key(task.row.state)) touch_key(*task.key);
@@ -287,17 +308,17 @@ void Transaction::count_queue(const StoredTask& task, const std::string& to) {
 }
 
 void Transaction::enter_line(const StoredTask& task) {
-  queues_.lines().enter(task.queue, task.needs, task.priority, task.id);
+  queues_.lines().enter(task.queue, task.stored_needs, task.needs, task.priority, task.id);
 }
 
 void Transaction::leave_line(const StoredTask& task) {
-  queues_.lines().leave(task.queue, task.needs, task.id);
+  queues_.lines().leave(task.queue, task.stored_needs, task.id);
 }
 
 void Transaction::remove(const StoredTask& task, const Note& note) {
   keep_told_spec(db_, task.id);
   const int changed = db_.run("DELETE FROM tasks WHERE id = ?1 AND state = ?2 AND attempt = ?3",
-                              task.id, task.row.state, task.row.attempt);
+                              task.id, task.stored_state, task.row.attempt);
   expect_one_row(changed, task.id, "a DELETE");
   db_.run("DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'", task.id);
   if (task.key) forget_unused_key(db_, *task.key);

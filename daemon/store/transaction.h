@@ -73,10 +73,12 @@ struct StoredTask {
   std::string name;
   int priority = 0;
   Needs needs;
-  std::string unique_key;  // "" = none
+  std::string stored_needs;  // what its row says they are
+  std::string unique_key;    // "" = none
   StoredPolicy policy;
-  std::string unreadable;  // why its policy cannot be read; it is not to run then
+  std::string unreadable;  // why its row cannot be read; it is not to run then
   TaskRow row;
+  std::string stored_state;  // what its row says it is in
 };
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id);

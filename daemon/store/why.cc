@@ -37,8 +37,8 @@ std::vector<Running> running_tasks(Connection& db) {
     one.task = rows.int64(0);
     one.queue = rows.text(1);
     if (!rows.is_null(2)) one.key = rows.int64(2);
-    one.needs = needs_from_stored(rows.text(3));
-    one.grant = grant_from_stored(rows.text(4));
+    one.needs = needs_from_stored(rows.view(3)).value_or(Needs());
+    one.grant = grant_from_stored(rows.view(4)).value_or(Grant());
     one.started_at = rows.time(5);
     one.uid = rows.uid(6);
   }
@@ -173,18 +173,18 @@ class Inquiry {
     name_queued_of_key(why);
     why.ahead = ahead_in_key() + why.task_count - running;
     const std::int64_t limit = row.is_null(1) ? kMostAhead : row.int64(1);
-    if (why.task_count >= limit || row.is_null(2)) {
+    const std::optional<RateLimit> rate = read_rate(row, 2);
+    if (why.task_count >= limit || !rate) {
       estimate(why, limit, has_key);
       return why;
     }
     why.kind = WaitKind::key_rate;
     why.tasks.clear();
     why.task_count = 0;
-    const RateLimit rate = read_rate(row, 2).value();
     const RecentStarts starts = read_starts(row, 5);
-    why.until = next_start(rate, starts, now_);
+    why.until = next_start(*rate, starts, now_);
     // Those in front of it take the next starts.
-    why.expected_at = next_start(rate, starts, now_, why.ahead);
+    why.expected_at = next_start(*rate, starts, now_, why.ahead);
     return why;
   }
 

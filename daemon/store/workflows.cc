@@ -23,7 +23,7 @@ void count_tasks(Connection& db, Workflow& workflow) {
       " WHERE workflow_id = ?1 GROUP BY state");
   rows.bind(workflow.id);
   while (rows.step()) {
-    workflow.counts[static_cast<std::size_t>(rows.state(0))] = rows.int64(1);
+    workflow.counts[static_cast<std::size_t>(rows.state(0))] += rows.int64(1);
     workflow.begun |= rows.int64(2) > 0;
   }
 }

@@ -169,6 +169,7 @@ struct Task {
   std::optional<WorkflowPlace> workflow;
   std::string schedule;  // that submitted it; "" = none, or it was removed since
   TaskSpec spec;
+  std::string unreadable = {};  // why the stored spec cannot be read; "": it can
   State state = State::queued;
   std::optional<Reason> reason;  // set exactly when failed
   int attempt = 0;               // number of the latest attempt; 0 = none yet

@@ -1,9 +1,20 @@
+#include <sqlite3.h>
+
 #include "tests/unit/api/api_fixture.h"
 
 namespace taskd::test {
 namespace {
 
 using nlohmann::json;
+
+void tear_specs(const ApiFixture& api) {
+  sqlite3* db = nullptr;
+  REQUIRE(::sqlite3_open(api.database().c_str(), &db) == SQLITE_OK);
+  ::sqlite3_busy_timeout(db, 5000);
+  CHECK(::sqlite3_exec(db, "UPDATE task_specs SET spec = '{torn'", nullptr, nullptr, nullptr) ==
+        SQLITE_OK);
+  ::sqlite3_close(db);
+}
 
 TEST_CASE("PATCH changes the fields it names and answers with the task and its new tag") {
   const ApiFixture api;
@@ -67,6 +78,24 @@ TEST_CASE("edits that cannot be are refused, and change nothing") {
   const Response running = api.ask(patch(task(id), R"({"priority":1})"));
   CHECK(running.status == 409);
   CHECK(running.json().at("detail") == "cannot edit task 1: it is running");
+}
+
+TEST_CASE("a task whose stored spec cannot be read is neither edited nor copied, and that is said") {
+  const ApiFixture api;
+  const TaskId id = api.submit();
+  tear_specs(api);
+  const Response edited = api.ask(patch(task(id), R"({"priority":"high"})"));
+  CHECK(edited.status == 409);
+  CHECK(edited.code() == "wrong_state");
+  const std::string why = "the stored spec of task " + std::to_string(id) + " cannot be read";
+  CHECK(edited.json().at("detail").get<std::string>().find(why) != std::string::npos);
+  const Response copied =
+      api.ask(post("/v1/tasks", R"({"like":)" + std::to_string(id) + R"(,"priority":1})"));
+  CHECK(copied.status == 422);
+  const json error = copied.json().at("errors").at(0);
+  CHECK(error.at("pointer") == "#/like");
+  CHECK(error.at("detail").get<std::string>().find(why) != std::string::npos);
+  CHECK(api.ask(get(task(id))).status == 200);
 }
 
 TEST_CASE("a retry can edit the task it runs again") {
