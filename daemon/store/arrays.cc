@@ -233,7 +233,9 @@ void forget_unused_array(Connection& db, TaskId array) {
   db.run(
       "DELETE FROM arrays WHERE id = ?1 AND made = count AND NOT EXISTS"
       " (SELECT 1 FROM tasks INDEXED BY tasks_of_array WHERE array_id = ?1)"
-      " AND NOT EXISTS (SELECT 1 FROM array_needs WHERE on_task = -?1)",
+      " AND NOT EXISTS (SELECT 1 FROM array_needs WHERE on_task = -?1)"
+      " AND NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_of_task"
+      "  WHERE task_id BETWEEN ?1 AND ?1 + arrays.count - 1 AND state = 'pending')",
       array);
 }
 

@@ -45,7 +45,7 @@ std::optional<TaskId> unfinished_dependant(Connection& db, TaskId task);
 // any more.
 bool count_end(Connection& db, TaskId array, State end, int change);
 
-// After the last of its tasks is removed.
+// After the last of its tasks is removed, and once hooks have been told of it.
 void forget_unused_array(Connection& db, TaskId array);
 
 }  // namespace taskd

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/log.h"
+#include "daemon/store/arrays.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 
@@ -99,12 +100,14 @@ TaskSpec told_spec(Reader& db, const Delivery& delivery) {
     Query row = db.query(
         "SELECT spec FROM told_specs INDEXED BY told_specs_of_task"
         " WHERE task_id = ?1 AND last_seq >= ?2 ORDER BY last_seq LIMIT 1");
-    if (!row.bind(delivery.task, delivery.seq).step()) {
-      const auto task = load_task(db, delivery.task);
-      return task ? load_spec(db, *task) : TaskSpec();
-    }
     TaskSpec spec;
-    spec_from_stored(row.view(0), spec);
+    if (row.bind(delivery.task, delivery.seq).step()) {
+      spec_from_stored(row.view(0), spec);
+      return spec;
+    }
+    if (const auto task = load_task(db, delivery.task)) return load_spec(db, *task);
+    Query shared = db.query("SELECT spec FROM array_specs WHERE array_id = ?1");
+    if (shared.bind(array_around(db, delivery.task)).step()) spec_from_stored(shared.view(0), spec);
     return spec;
   } catch (const SQLite::Exception&) {
     throw;
@@ -181,6 +184,18 @@ void remove_with_task(Connection& db, TaskId task) {
       "DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'"
       " AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = ?1)",
       task);
+  if (const auto array = array_around(db, task)) forget_unused_array(db, *array);
+}
+
+void forget_unused_arrays(Connection& db) {
+  std::vector<TaskId> arrays;
+  {
+    Query rows = db.query(
+        "SELECT id FROM arrays WHERE NOT EXISTS"
+        " (SELECT 1 FROM tasks INDEXED BY tasks_of_array WHERE array_id = arrays.id)");
+    while (rows.step()) arrays.push_back(rows.int64(0));
+  }
+  for (const TaskId array : arrays) forget_unused_array(db, array);
 }
 
 }  // namespace
@@ -209,6 +224,7 @@ std::int64_t TaskStore::resume_deliveries() {
           "DELETE FROM told_specs WHERE NOT EXISTS (SELECT 1 FROM deliveries"
           " INDEXED BY deliveries_of_task WHERE task_id = told_specs.task_id"
           " AND seq <= told_specs.last_seq AND state = 'pending')");
+      forget_unused_arrays(db);
     }
     return given_up;
   });

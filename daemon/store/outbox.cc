@@ -74,17 +74,32 @@ std::uint64_t Outbox::tell(Connection& db, WallTime now, const StoredTask& task,
   return hooks;
 }
 
+// Once, however many wait: it may be large. A macro, since statements are literals.
+#define KEEP_FOR_DELIVERIES(spec)                                                          \
+  "INSERT INTO told_specs (task_id, last_seq, spec) SELECT * FROM (SELECT ?1, seq, " spec   \
+  " AS spec FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1"               \
+  " AND state = 'pending'"                                                                  \
+  " AND seq > coalesce((SELECT max(last_seq) FROM told_specs WHERE task_id = ?1), 0)"       \
+  " ORDER BY seq DESC LIMIT 1) WHERE spec IS NOT NULL"
+
 void keep_told_spec(Connection& db, TaskId task) {
-  // Once, however many wait: it may be large.
-  db.run(
-      "INSERT INTO told_specs (task_id, last_seq, spec) SELECT ?1, seq, coalesce("
-      "(SELECT spec FROM task_specs WHERE task_id = ?1),"
-      " (SELECT a.spec FROM tasks t CROSS JOIN array_specs a ON a.array_id = t.array_id"
-      "  WHERE t.id = ?1))"
-      " FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1 AND state = 'pending'"
-      " AND seq > coalesce((SELECT max(last_seq) FROM told_specs WHERE task_id = ?1), 0)"
-      " ORDER BY seq DESC LIMIT 1",
-      task);
+  db.run(KEEP_FOR_DELIVERIES(
+             "coalesce((SELECT spec FROM task_specs WHERE task_id = ?1),"
+             " (SELECT a.spec FROM tasks t CROSS JOIN array_specs a ON a.array_id = t.array_id"
+             "  WHERE t.id = ?1))"),
+         task);
+}
+
+void keep_spec_of_removed(Connection& db, TaskId task) {
+  db.run(KEEP_FOR_DELIVERIES("(SELECT spec FROM task_specs WHERE task_id = ?1)"), task);
+}
+
+std::optional<TaskId> array_around(Connection& db, TaskId task) {
+  Query row = db.query(
+      "SELECT id FROM arrays WHERE id = (SELECT max(id) FROM arrays WHERE id <= ?1)"
+      " AND ?1 < id + count");
+  if (!row.bind(task).step()) return std::nullopt;
+  return row.int64(0);
 }
 
 void forget_told_specs(Connection& db, TaskId task) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,12 @@ class Outbox {
 };
 
 // The task is about to get another spec, or to be removed: what is still to be told of it is told
-// with the spec that it had.
+// with the spec that it had. Of a task that is removed its own is kept; one that it shares stays with
+// its array, however many of its tasks are still to be told of.
 void keep_told_spec(Connection& db, TaskId task);
+void keep_spec_of_removed(Connection& db, TaskId task);
+// The array to which the task belongs, or belonged, as long as the array is there.
+std::optional<TaskId> array_around(Connection& db, TaskId task);
 // A delivery about it is through.
 void forget_told_specs(Connection& db, TaskId task);
 

@@ -285,7 +285,8 @@ class TaskStore {
   bool has_key(const Actor& actor, const std::string& name);
   // The same of a workflow, which goes with its last task.
   bool has_workflow(const Actor& actor, WorkflowId id);
-  // An array, by the id of its first task. It is there until its last task is removed.
+  // An array, by the id of its first task. It is there until its last task is removed, and hooks
+  // have been told of it.
   std::optional<ArrayInfo> array(const Actor& actor, TaskId id);
   // Where the tasks of the filter's times are: those outside do not match.
   IdRange ids_of(const Filter& filter);

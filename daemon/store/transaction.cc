@@ -316,7 +316,7 @@ void Transaction::leave_line(const StoredTask& task) {
 }
 
 void Transaction::remove(const StoredTask& task, const Note& note) {
-  keep_told_spec(db_, task.id);
+  keep_spec_of_removed(db_, task.id);
   const int changed = db_.run("DELETE FROM tasks WHERE id = ?1 AND state = ?2 AND attempt = ?3",
                               task.id, task.stored_state, task.row.attempt);
   expect_one_row(changed, task.id, "a DELETE");

@@ -392,6 +392,64 @@ TEST_CASE("what a task was is kept once, however many deliveries wait") {
   CHECK(f.number("SELECT count(*) FROM deliveries") == 0);
 }
 
+TEST_CASE("the spec that an array's tasks share is kept once, whatever a hook is still to be told") {
+  for (const bool declared : {true, false}) {
+    CAPTURE(declared);
+    Fixture f({{"mail", {HookEvent::cancelled}}});
+    f.describes_specs = true;
+    f.submit();
+    NewTask many = Fixture::task();
+    many.spec.argv.clear();
+    many.spec.shell = "shared";
+    many.spec.notify = {{"mail", {}}};
+    many.array = ArrayRange{1, 5, 1, 0};
+    f.submit(many);
+    f.submit(many);
+    EditRequest edit;
+    edit.actor = kAlice;
+    edit.task = 4;
+    edit.was = f.get(4).spec;
+    edit.to.spec = edit.was;
+    edit.to.spec.shell = "own";
+    REQUIRE(std::holds_alternative<Edited>(f.store->edit(edit)));
+    for (const Verb verb : {Verb::cancel, Verb::remove}) f.control(verb, {2, 3, 4, 5, 6});
+    CHECK(f.number("SELECT count(*) FROM told_specs") == 1);
+    CHECK(f.number("SELECT count(*) FROM array_specs") == 2);
+    if (!declared) f.hooks.clear();
+    f.restart();
+    f.store->resume_deliveries();
+    for (TaskId id = 2; declared && id < 7; ++id) {
+      const auto next = due(f, "mail");
+      REQUIRE(next.delivery.has_value());
+      CHECK(next.delivery->task == id);
+      const std::string shell = id == 4 ? R"("shell":"own")" : R"("shell":"shared")";
+      CHECK(next.task.find(shell) != std::string::npos);
+      CHECK(f.store->array(kAlice, 2).has_value());
+      REQUIRE(deliver(f, *next.delivery));
+    }
+    CHECK_FALSE(f.store->array(kAlice, 2).has_value());
+    CHECK(f.store->array(kAlice, 7).has_value());
+    CHECK(f.number("SELECT count(*) FROM told_specs") == 0);
+    CHECK(f.number("SELECT count(*) FROM array_specs") == 1);
+  }
+}
+
+TEST_CASE("a task without any spec is removed all the same, and its hook is told") {
+  Fixture f({{"mail", {HookEvent::cancelled}}});
+  f.describes_specs = true;
+  NewTask task = told({{"mail", {}}});
+  const TaskId id = f.submit(task);
+  f.control(Verb::cancel, id);
+  f.open_database().exec("DELETE FROM task_specs");
+  f.clock.now_ms += 40LL * 24 * 3600 * 1000;
+  CHECK(f.store->prune(f.clock.wall_now(), 10).tasks.size() == 1);
+  const auto next = due(f, "mail");
+  REQUIRE(next.delivery.has_value());
+  CHECK(next.task.find(R"("shell":"")") != std::string::npos);
+  REQUIRE(deliver(f, *next.delivery));
+  CHECK(f.number("SELECT count(*) FROM deliveries") == 0);
+}
+
 TEST_CASE("a hook is told of a task whose spec cannot be read") {
   Fixture f({{"mail", {HookEvent::submitted}}});
   f.describes_specs = true;
