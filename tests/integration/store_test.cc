@@ -404,6 +404,7 @@ TEST_CASE("a row that cannot be read fails its task and holds up nothing else") 
   CHECK(daemon.ctl({"queue", "pause", "default"}).exit_code == 0);
   const std::string first = daemon.submit({"--", "true"});
   const std::string second = daemon.submit({"--slots", "2", "--", "true"});
+  const std::string third = daemon.submit({"--slots", "2", "--", "true"});
   const std::string other = daemon.submit({"--", "true"});
   const std::string dependant = daemon.submit({"--after", first + ":any", "--", "true"});
   CHECK(daemon.ctl({"schedule", "add", "broken", "--every", "1h", "--", "true"}).exit_code == 0);
@@ -412,17 +413,21 @@ TEST_CASE("a row that cannot be read fails its task and holds up nothing else") 
          "UPDATE task_specs SET spec = '{\"argv\":[\"true\"],\"from_the_future\":1}' WHERE task_id "
          "= " +
              first + ";UPDATE task_specs SET spec = 'damaged' WHERE task_id = " + second +
+             ";UPDATE tasks SET needs = 'damaged' WHERE id = " + third +
              ";UPDATE schedules SET spec = '[', next_at_ms = 1 WHERE name = 'broken'");
   CHECK(daemon.ctl({"list"}).exit_code == 0);
   CHECK(daemon.ctl({"show", first}).exit_code == 0);
   daemon.restart_after_kill9();
   CHECK(daemon.ctl({"queue", "resume", "default"}).exit_code == 0);
-  for (const std::string& broken : {first, second}) {
+  for (const std::string& broken : {first, second, third}) {
     const auto task = daemon.wait(broken);
     CHECK(task.at("state") == "failed");
     CHECK(task.at("reason") == "spawn");
     CHECK(contains(daemon.ctl({"show", broken}).out, "cannot be read"));
   }
+  const RunResult edited = daemon.ctl({"retry", "--edit", second, "--name", "other"});
+  CHECK(edited.exit_code != 0);
+  CHECK(contains(edited.err, "the stored spec of task " + second + " cannot be read"));
   CHECK(daemon.wait(other).at("state") == "succeeded");
   CHECK(daemon.wait(dependant).at("state") == "succeeded");
   const RunResult schedules = daemon.ctl({"schedule", "list"});
