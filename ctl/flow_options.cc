@@ -40,20 +40,20 @@ NamedDependency parse_after(const std::string& text) {
 
 void FlowOptions::declare(Args& args) {
   args.option("--key", "KEY", key_,
-              "tasks of yours with the same KEY share its limits:\none at a time, unless you say");
-  args.option("--key-limit", "N", key_limit_, "so many tasks of the key at once");
-  args.option("--key-rate", "N/TIME", key_rate_, "start so many tasks of the key: 10/1m, 5/s");
-  args.option("--slots", "N", slots_, "takes so many of the workers' slots (default: 1)");
+              "your tasks with the same KEY share its limits\n(default: one at a time)");
+  args.option("--key-limit", "N", key_limit_, "run at most N tasks of the key at once");
+  args.option("--key-rate", "N/TIME", key_rate_, "start at most this many of the key: 10/1m, 5/s");
+  args.option("--slots", "N", slots_, "count as N workers while it runs (default: 1)");
   args.list("--resource", "NAME=N", resources_,
-            "takes so much of a declared resource: gpu=1,\nmemory=8G; may be repeated");
+            "take this much of a declared resource: gpu=1,\nmemory=8G; may be repeated");
 }
 
 void FlowOptions::declare_unique(Args& args) {
   args.option(
       "--unique", "KEY", unique_,
-      "not while another of your tasks has this KEY and\nhas not ended: that one's id comes "
-      "back instead");
-  args.option("--unique-for", "TIME", unique_for_, "… and for this long since that was submitted");
+      "submit nothing while another of your tasks with this\nKEY has not ended; print that "
+      "one's id instead");
+  args.option("--unique-for", "TIME", unique_for_, "… and for this long after that one was submitted");
   args.option("--unique-while", "WHAT", unique_while_, "… while it is queued, or active");
 }
 
@@ -63,7 +63,7 @@ void FlowOptions::declare_dependencies(Args& args) {
             "12[3], last; an array's id means all of it; HOW is\n"
             "ok (default), any or failed");
   args.option("--on-dependency-failed", "WHAT", on_dependency_failed_,
-              "when that cannot come true: fail (default), cancel\nor run");
+              "if they end otherwise: fail (default), cancel or run");
 }
 
 TaskFlow FlowOptions::to_flow() const {

@@ -115,7 +115,7 @@ void SubmitOptions::declare(Args& args) {
 
 void SubmitOptions::declare_idempotency_key(Args& args) {
   args.option("--idempotency-key", "KEY", idempotency_key_,
-              "submitting again with the same KEY gives what that\nmade instead of a second one");
+              "submitting again with the same KEY gives the same\ntask instead of a second one");
 }
 
 void SubmitOptions::declare_start(Args& args) {
@@ -127,7 +127,7 @@ void SubmitOptions::declare_start(Args& args) {
 
 void SubmitOptions::declare_task(Args& args) {
   args.command(argv_, argv_given_);
-  args.option("--shell", "LINE", shell_, "run LINE by /bin/sh -c instead of a command after --");
+  args.option("--shell", "LINE", shell_, "run LINE with /bin/sh -c, not a command after --");
   args.option("--handler", "NAME", handler_,
               "run what the daemon's configuration declares under\nthis name (taskctl handlers)");
   args.option("--payload", "JSON", payload_, "… on this: JSON, @FILE, or - for standard input");
@@ -150,20 +150,20 @@ void SubmitOptions::declare_task(Args& args) {
             "signal, timeout, oom, spawn; with commas");
   args.list("--no-retry-on", "LIST", no_retry_on_, "never try again after these");
   args.option("--on-lost", "WHAT", on_lost_,
-              "when the machine goes down under it: rerun\n(default) or fail");
+              "if the machine goes down while it runs: rerun\n(default) or fail");
   args.option("--on-bad-result", "WHAT", on_bad_result_,
-              "when its result is no JSON or over 64 KiB: fail\n"
+              "if its result is not JSON or over 64 KiB: fail\n"
               "(default) or ignore");
-  args.option("--max-lost", "N", max_lost_, "so many re-runs after losses at most (default: 3)");
+  args.option("--max-lost", "N", max_lost_, "at most N re-runs after lost attempts (default: 3)");
   args.list("--env", "K=V", env_,
-            "a variable; K alone takes it from here. Sent\n"
-            "unasked: PATH LANG LANGUAGE LC_* TZ TMPDIR");
+            "a variable; K alone sends its value here. Always\n"
+            "sent: PATH LANG LANGUAGE LC_* TZ TMPDIR");
   args.flag("--env-all", env_all_, "send this whole environment");
   args.option("--cwd", "DIR", cwd_, "the folder to run in (default: this one)");
-  args.option("--umask", "OCTAL", umask_, "what new files deny, such as 0027 (default: as here)");
+  args.option("--umask", "OCTAL", umask_, "mask of new files, such as 0027 (default: as here)");
   args.option("--stdin", "FILE", stdin_,
               "what the command reads: a file, opened when it\n"
-              "starts; - takes along what taskctl itself reads");
+              "starts; - sends what taskctl itself reads");
   args.list("--label", "K=V", labels_, "to find tasks by; may be repeated");
   args.option("--keep", "TIME", keep_, "remove it this long after its end (default: 30d)");
   args.list("--notify", "HOOK", notify_,

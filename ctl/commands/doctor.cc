@@ -26,12 +26,12 @@ namespace {
 constexpr HelpText kDoctorHelp{
     .usage = "[OPTIONS]",
     .paragraph =
-        R"(Looks at the daemon from outside: its socket and folder, whether it answers, whether
-the versions agree, whether systemd starts it at boot, whether it has room on its disk,
-whether queues are full or stand still, whether tasks need more than it has, whether
-hooks fail, what failed lately, and, for an administrator, whether the database is
-damaged. Every line says ok, warn or fail, and what to do. A daemon that is silent for
-5 seconds has failed. Exits 1 if something failed.)",
+        R"(Checks the daemon from outside: its socket and folder, whether it answers, whether the
+versions agree, whether systemd starts it at boot, whether its disk has room, whether
+queues are full or stuck, whether tasks need more than it has, whether hooks fail, what
+failed lately, and, for an administrator, whether the database is damaged. Every line
+says ok, warn or fail, and what to do. A daemon that is silent for 5 seconds has
+failed. Exits 1 if something failed.)",
     .examples = R"(  taskctl doctor
   taskctl doctor --json | jq '.checks[] | select(.result != "ok")'
 )"};

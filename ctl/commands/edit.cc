@@ -16,12 +16,12 @@ constexpr HelpText kEditHelp{
 everything else stays. --env and --label add to what is there. A task that runs or has
 ended is not changed (73); for one that has ended there is "retry --edit".
 
-Of several ids none is changed unless all of them can be, as far as can be told before.
-Then each is edited by itself: what is refused after all is told with its id, the
-others stay edited, and the exit code is that of the first refusal.
+Of several ids none is changed unless all of them exist and wait. Then each is edited
+on its own: one that is refused after all is named with the reason, the others stay
+edited, and the exit code is that of the first refusal.
 
-Without an option one task opens in $VISUAL or $EDITOR; there, a task that somebody else
-has changed meanwhile is not overwritten (73).)",
+Without an option one task opens in $VISUAL or $EDITOR; if somebody else has changed it
+meanwhile, it is not overwritten (73).)",
     .examples =
         R"(  taskctl edit 12                          # in the editor
   taskctl edit 12 --priority high --queue night --delay 1h

@@ -9,8 +9,8 @@ namespace {
 constexpr HelpText kHandlersHelp{
     .usage = "[OPTIONS]",
     .paragraph =
-        R"(Lists the handlers that taskd.toml declares: the program behind each name, whom it runs
-as (- is who submits), and what a submit takes where it does not say otherwise.)",
+        R"(Lists the handlers that taskd.toml declares: the program behind each name, the user it
+runs as (- is the submitter), and the options that a submit gets by default.)",
     .examples = R"(  taskctl handlers
   taskctl submit --handler send_email --payload '{"to":"x@example.org"}'
   taskctl handlers --json | jq -r '.handlers[].name'

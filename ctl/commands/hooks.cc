@@ -16,9 +16,9 @@ int list_hooks(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS]",
       .paragraph =
-          R"(Lists the hooks that taskd.toml declares: which events they are told of where nobody says
-otherwise, what waits for them, what was given up, and the latest error of those. Where
-they lead is shown to root and the user whose daemon it is.)",
+          R"(Lists the hooks that taskd.toml declares: the events each gets by default, how many
+deliveries wait, how many were given up, and their latest error. Only root and the user
+whose daemon it is see the command or address.)",
       .examples = R"(  taskctl hooks
   taskctl hooks --json | jq '.hooks[] | select(.failed > 0) | .name'
 )"};
@@ -47,9 +47,9 @@ int test_hook(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Tells a hook of the event "test", now and once, and says what came of it; what a command
-wrote on its stderr is shown. For root and the user whose daemon it is. Exits with 1 when
-the hook did not take it.)",
+          R"(Sends a hook the event "test" once, now, and shows the outcome, with what a command
+wrote to its stderr. For root and the user whose daemon it is. Exits with 1 if the hook
+did not take it.)",
       .examples = R"(  taskctl hooks test mail
 )"};
   Args args("hooks test", kHelp);

@@ -109,9 +109,9 @@ int list_keys(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS]",
       .paragraph =
-          R"(Lists the keys that have a task that runs, is queued or is blocked by them; --all lists every
-key. RUNNING has the limit behind a slash, QUEUED wait for a worker, BLOCKED are held back
-by the key itself. An array with a limit of its own, such as 1-100%4, has a key of its own:
+          R"(Lists the keys that have tasks running, queued or blocked by them; --all lists every key.
+RUNNING has the limit after a slash, QUEUED wait for a worker, BLOCKED are held back by the
+key itself. An array with a limit of its own, such as 1-100%4, has a key of its own:
 #array- and its id.)",
       .examples = R"(  taskctl key list
   taskctl key list --json | jq -r '.keys[] | select(.blocked > 100) | .name'
@@ -178,8 +178,8 @@ int set_key(Context& context, const Words& argv) {
       .usage = "[OPTIONS] NAME",
       .paragraph =
           R"(Changes the limits of a key, at once for all tasks that have it. What runs is never
-stopped. A key is made by the first submit that names it (--key), goes with the last of its
-tasks, and a submit with --key-limit or --key-rate sets it again.)",
+stopped. The first submit that names a key (--key) creates it, it goes with the last of
+its tasks, and a submit with --key-limit or --key-rate sets its limits again.)",
       .examples = R"(  taskctl key set customer-7 --limit 3
   taskctl key set customer-7 --limit none --rate 10/1m
   taskctl key set '#array-120' --limit 8     # of the array that begins with 120

@@ -20,8 +20,8 @@ constexpr HelpText kListHelp{
     .paragraph =
         R"(Lists tasks, the newest first. TIME is how long a task waits ("in 5m": until it may
 start), how long it has been running, or how long its last attempt took. REASON is
-how it failed, or how far it says it is. On a terminal the table is cut to fit, as many
-tasks as fit are shown, queues and priorities only if some are unusual, and users' ids
+how it failed, or the progress it reports. On a terminal the table is cut to the
+screen, queues and priorities are shown only if one is not the default, and users only
 if they differ.)",
     .examples =
         R"(  taskctl list

@@ -17,12 +17,12 @@ namespace {
 constexpr HelpText kLogsHelp{
     .usage = "[OPTIONS] ID… | FILTER",
     .paragraph =
-        R"(Prints what a task wrote, of the latest attempt: its stdout to stdout, its stderr to
-stderr, in the order in which it wrote them (what it wrote within the same instant may
+        R"(Prints the output of a task's latest attempt: its stdout to stdout, its stderr to
+stderr, in the order in which it wrote them (what it wrote at the same instant may
 change places). On a terminal only colours pass; other control characters are shown,
-not obeyed, and of a line that is rewritten by carriage returns the last state is shown.
+not obeyed, and of a line rewritten by carriage returns only the last state is shown.
 Elsewhere the bytes are exactly the task's. With --follow the output comes as it is
-written, until the attempt ends; of a task that waits, once it starts.)",
+written, until the attempt ends; if the task waits, once it starts.)",
     .examples =
         R"(  taskctl logs 12
   taskctl logs -f last

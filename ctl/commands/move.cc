@@ -15,8 +15,8 @@ int move_command(Context& context, const Words& argv) {
       .help = {
           .usage = "[OPTIONS] QUEUE ID… | QUEUE FILTER",
           .paragraph =
-              R"(Moves waiting tasks into another queue, with their priority and their start; there
-the older go first. A task that runs or has ended is not moved. Ids are
+              R"(Moves waiting tasks to another queue. They keep their priority and start time, and
+older tasks still go first. A task that runs or has ended is not moved. Ids are
 all-or-nothing; tasks of a filter are moved until the queue is full (75).)",
           .examples =
               R"(  taskctl move night 12 13

@@ -11,10 +11,10 @@ namespace {
 constexpr HelpText kProgressHelp{
     .usage = "[OPTIONS] [PERCENT]",
     .paragraph =
-        R"(Says, from inside a job, how far it is. "taskctl list", "show" and "wait" show it a
-second later at most; of many reports in a second the latest counts. What is left out
-stays as it was, so a report without anything says that the job is alive, which is
-what --progress-timeout wants to hear. A restart of the daemon is waited out.)",
+        R"(Reports, from inside a job, how far it is. "taskctl list", "show" and "wait" show it
+within a second; of many reports in a second the latest counts. What is left out stays
+as it was, so a report without anything only says that the job is alive, which is enough
+for --progress-timeout. A restart of the daemon is waited out.)",
     .examples =
         R"(  taskctl progress 45
   taskctl progress 80 --message "packing"

@@ -15,8 +15,8 @@ int prune_command(Context& context, const Words& argv) {
           .usage = "[OPTIONS] FILTER | --all",
           .paragraph =
               R"(Removes ended tasks and their output for good, as rm does, and says how much room the
-output took. What has not ended stays. Tasks go by themselves when their --keep is over;
-this is for those that are to go sooner.)",
+output took. What has not ended stays. Tasks are removed by themselves when their --keep
+is over; prune removes them sooner.)",
           .examples =
               R"(  taskctl prune --state succeeded --ended-before 7d --dry-run
   taskctl prune --state succeeded --ended-before 7d

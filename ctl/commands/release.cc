@@ -10,7 +10,7 @@ int release_command(Context& context, const Words& argv) {
       .done = "released",
       .help = {.usage = "[OPTIONS] ID… | FILTER",
                .paragraph =
-                   R"(Lets held tasks go on: at once, or when their time has come. Ids are
+                   R"(Lets held tasks run: at once, or when their start time comes. Ids are
 all-or-nothing.)",
                .examples =
                    R"(  taskctl release 12

@@ -16,12 +16,12 @@ namespace {
 constexpr HelpText kResultHelp{
     .usage = "[OPTIONS] ID | last\n       taskctl result [OPTIONS] JSON | -",
     .paragraph =
-        R"(Prints what came of a task; or says it, from inside a job: any JSON of at most 64 KiB,
-as an argument or on standard input (-). What looks like a task, such as 12 or 12[3], is
-one: a result that is a number goes through standard input. A later result replaces an
-earlier one, and what the job wrote into $TASKD_RESULT_FILE, if anything, replaces both
-at its end; if that is no JSON or over 64 KiB, the task fails (submit --on-bad-result).
-A job's report waits out a restart of the daemon.)",
+        R"(Prints the result of a task; or, inside a job, reports it: any JSON of at most 64 KiB,
+as an argument or on standard input (-). What looks like a task, such as 12 or 12[3],
+means that task, so give a result that is a number on standard input. A later result
+replaces an earlier one, and what the job wrote into $TASKD_RESULT_FILE, if anything,
+replaces both at its end; if that is not JSON or over 64 KiB, the task fails (see submit
+--on-bad-result). A job's report waits out a restart of the daemon.)",
     .examples =
         R"(  taskctl result 12 | jq .rows
   taskctl result '{"rows": 17}'            # in the job

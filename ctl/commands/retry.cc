@@ -16,11 +16,11 @@ constexpr ControlVerb kVerb{
     .help = {.usage = "[OPTIONS] ID… | FILTER\n       taskctl retry --edit [OPTIONS] ID"
                       " [-- COMMAND [ARG…]]",
              .paragraph =
-                 R"(Puts ended tasks back into their queue with a fresh budget of attempts. Their
-history and output are kept, and what had failed because of them waits for them again. Ids are
-all-or-nothing. --dead means the tasks that were given up.
+                 R"(Puts ended tasks back into their queue with a fresh budget of attempts. Their history
+and output are kept, and tasks that had failed because of them wait for them again. Ids
+are all-or-nothing. --dead selects the tasks that were given up.
 
-With --edit one task is changed first, by the options of edit (see "taskctl retry
+With --edit one task is changed first, with the options of edit (see "taskctl retry
 --edit --help") or, without any, in the editor.)",
              .examples =
                  R"(  taskctl retry 12
@@ -33,7 +33,7 @@ constexpr HelpText kRetryEditHelp{
     .usage = "--edit [OPTIONS] ID [-- COMMAND [ARG…]]",
     .paragraph =
         R"(Changes a task that has ended and runs it again, in one step. The options are those of
-submit: what they name is changed, everything else stays. Without an option the task
+submit: they change what they name, and everything else stays. Without an option the task
 opens in $VISUAL or $EDITOR. Its history stays, and its budget of attempts is fresh.)",
     .examples =
         R"(  taskctl retry --edit 12                  # in the editor

@@ -23,9 +23,9 @@ constexpr HelpText kRunHelp{
     .usage = "[OPTIONS] -- COMMAND [ARG…]\n       taskctl run [OPTIONS] --shell LINE",
     .paragraph =
         R"(Submits a command, shows its output live, and exits with its code, as if it had been
-started here; but it waits its turn, is tried again as asked, and goes on when this
+started here; but it waits its turn, is tried again as asked, and continues when this
 terminal dies. Ctrl-C asks whether to cancel the task; a second one cancels it. Where
-nobody can be asked, SIGINT and SIGTERM cancel the task, and its end is waited for.)",
+nobody can be asked, SIGINT and SIGTERM cancel the task, and taskctl waits for its end.)",
     .examples =
         R"(  taskctl run -- make check
   taskctl run --queue gpu --timeout 2h -- ./train.sh

@@ -23,9 +23,8 @@ namespace {
 constexpr HelpText kShowHelp{
     .usage = "[OPTIONS] ID… | FILTER",
     .paragraph =
-        R"(Shows all about a task: what was asked for, where it stands, each of its attempts
-(of many, the last ten), what hooks were told, and, if it failed, the end of its error
-output. Times are local. Values of environment variables are never shown.)",
+        R"(Shows all about a task: what was asked for, its state, each of its attempts (of many,
+the last ten), its deliveries to hooks, and, if it failed, the end of its error output. Times are local. Values of environment variables are never shown.)",
     .examples =
         R"(  taskctl show 12
   taskctl show last

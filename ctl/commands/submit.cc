@@ -30,14 +30,14 @@ The command gets exactly these arguments, without a shell; it runs in this folde
 as you, with a small environment. With --wait taskctl stays until the task has ended
 and exits with its code (see man taskctl); an interrupt then leaves the task alone.
 
-With --like the task is a copy of another one of yours, its environment included, and
-the options are what is different about it, as those of edit. It depends on nothing,
-belongs to no array, workflow or schedule, and starts as soon as it may.
+With --like the task is a copy of another one of yours, its environment included; the
+other options change the copy, as in edit. It depends on nothing, belongs to no array,
+workflow or schedule, and starts as soon as it may.
 
-With --from or --each-line the lines of a file (- is stdin) are tasks, and their ids
-are printed one a line. A thousand tasks at a time are stored, all or none. The same
-command, run again after a crash or an interrupt, goes on where it stopped and submits
-nothing twice, for a week: a nightly run of the same lines names a new
+With --from or --each-line every line of a file (- is stdin) is a task, and the ids are
+printed one per line. The tasks are stored a thousand at a time, all or none. The same
+command, run again after a crash or an interrupt, continues where it stopped and submits
+nothing twice, for a week. For a nightly run of the same lines, name a new
 --idempotency-key each time, such as night-$(date +%F).)",
     .examples =
         R"(  taskctl submit -- make -j4 all
@@ -65,8 +65,8 @@ struct BulkOptions {
     args.flag("-0,--null", nul,
               "these lines end in NUL instead, as those of\n\"find -print0\": for any file name");
     args.option("--wait-for-room", "TIME", wait_for_room,
-                "of many tasks: wait so long for a full queue\n(default: 0, stop)");
-    args.flag("--quiet", quiet, "of many tasks: no bar, and no word about how many");
+                "of many tasks: wait this long while the queue is\nfull (default: 0, stop)");
+    args.flag("--quiet", quiet, "of many tasks: no progress bar and no summary");
   }
 };
 

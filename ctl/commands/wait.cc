@@ -20,8 +20,8 @@ constexpr HelpText kWaitHelp{
         R"(Waits until the tasks have ended. For one task the exit code is its own: its
 command's, 128+n for signal n, 124 for its timeout, 125 if it was cancelled, lost or
 never ran. For several it is 0 if all succeeded, else 1. A filter means the tasks
-that match and have not ended now, so --state takes no state that is an end: look at
-ended tasks by "taskctl list". An array's id, --array and --workflow mean all of theirs.
+that match and have not ended now, so --state takes no final state: find ended tasks
+with "taskctl list". An array's id, --array and --workflow mean all of their tasks.
 An interrupt leaves the tasks alone, and a restart of the daemon is waited out.)",
     .examples =
         R"(  taskctl wait 12 && echo good

@@ -15,7 +15,7 @@ constexpr HelpText kWhyHelp{
     .usage = "[OPTIONS] TASK…",
     .paragraph =
         R"(Says why a task is not running: the one thing it waits for, who or what that is, and
-when it is likely to start, going by how long the latest tasks of its queue took.)",
+when it is likely to start, judging by how long the latest tasks of its queue took.)",
     .examples =
         R"(  taskctl why 12
   taskctl why last

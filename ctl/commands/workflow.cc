@@ -74,9 +74,9 @@ int submit_workflow(Context& context, const Words& argv) {
           R"(Submits the tasks of FILE (JSON, or TOML if it ends in .toml; - is standard input), all
 or none, and prints the workflow's id. "tasks" are named tasks, each with the names of
 those that it "needs"; or "chain" is an array of tasks that run one after the other; or
-"group" one of tasks that run beside each other, and "then" a task that runs after all of
-them. A task is what the API takes, see man taskctl; the options below are for what the
-tasks leave out. This folder and environment are theirs.)",
+"group" is an array of tasks that run side by side, and "then" a task that runs after
+all of them. Tasks have the fields of the API, see man taskctl; the options below fill
+in what tasks leave out. Tasks get this folder and environment.)",
       .examples = R"(  taskctl workflow submit release.toml     # [tasks.test]
                                            # argv = ["make", "test"]
                                            # needs = ["build"]
@@ -119,7 +119,7 @@ int show_workflow(Context& context, const Words& argv) {
       .usage = "[OPTIONS] ID",
       .paragraph =
           R"(Draws a workflow as a tree with the state of each step. A step stands below the last
-of those that it needs and names the others.)",
+step that it needs and names the others.)",
       .examples = R"(  taskctl workflow show 3
   watch -c taskctl --color always workflow show 3
 )"};
@@ -249,8 +249,8 @@ int retry_workflow(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] ID",
       .paragraph =
-          R"(Tries again what failed or was cancelled of a workflow; what depends on it follows,
-and what has succeeded stays.)",
+          R"(Runs the steps of a workflow again that failed or were cancelled, and the steps that
+depend on them; what has succeeded stays.)",
       .examples = R"(  taskctl workflow retry 3
 )"};
   return control_workflow(context, argv, "retry", kHelp);
