@@ -49,7 +49,7 @@ void add_state(Lines& lines, const Painter& paint, const QueueInfo& queue, WallT
     lines.add("state", text);
   }
   if (queue.draining)
-    lines.add("state", paint(Color::yellow, "draining") + ": it takes nothing more");
+    lines.add("state", paint(Color::yellow, "draining") + ": it takes no new tasks");
 }
 
 }  // namespace

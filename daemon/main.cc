@@ -350,7 +350,7 @@ class Daemon {
       const auto found = store_->find_damage(/*full=*/false, [this] { return stopping_.load(); });
       if (!found.empty()) die_damaged(found.front());
     } catch (const std::exception& e) {
-      log::warn("the look for damage in the database failed", {{"error", e.what()}});
+      log::warn("checking the database for damage failed", {{"error", e.what()}});
     }
   }
 

@@ -35,8 +35,8 @@ int list_queues(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS]",
       .paragraph =
-          R"(Lists the queues. RUNNING has the limit behind a slash, OTHERS are the tasks that are
-scheduled, blocked or held, RATE is how many may start in a time.)",
+          R"(Lists the queues. RUNNING has the limit after a slash, OTHERS are the tasks that are
+scheduled, blocked or held, RATE is how many may start per time.)",
       .examples = R"(  taskctl queue list
   taskctl queue list --json | jq -r '.queues[] | select(.paused) | .name'
 )"};
@@ -123,9 +123,9 @@ int set_queue(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Changes the limits that are given and leaves the others; a queue that is not there is
-made. Tasks that run or wait already are never stopped or dropped by a limit. What
-taskd.toml says of a queue is set again when the daemon starts.)",
+          R"(Changes the limits that are given and leaves the others; a queue that does not exist is
+created. A limit never stops or drops tasks that already run or wait. What taskd.toml
+says about a queue is set again when the daemon starts.)",
       .examples = R"(  taskctl queue set mail                          # make it, without limits
   taskctl queue set mail --rate 10/1m             # ten starts a minute
   taskctl queue set gpu --concurrency 1           # one at a time
@@ -151,7 +151,7 @@ taskd.toml says of a queue is set again when the daemon starts.)",
   } catch (const Refused& e) {
     if (e.problem.code != "no_such_queue") throw;
     answer = ask(client, "PUT", target, body);
-    done = " made";
+    done = " created";
   }
   asked.say_done(context, std::move(answer), done);
   return kExitOk;
@@ -171,13 +171,13 @@ int pause_queue(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Starts nothing more from the queue, until it is resumed. What runs goes on, and the
+          R"(Starts nothing from the queue until it is resumed. Running tasks continue, and the
 queue still takes tasks.)",
       .examples = R"(  taskctl queue pause mail --reason 'relay is down until 14:00'
 )"};
   std::optional<std::string> reason;
   Args args("queue pause", kHelp);
-  args.option("--reason", "TEXT", reason, "shown to those who wonder");
+  args.option("--reason", "TEXT", reason, "the reason, shown to other users");
   NamedArgs asked(args, "queue", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
   if (reason && !is_valid_utf8(*reason))
@@ -199,14 +199,14 @@ int resume_queue(Context& context, const Words& argv) {
   NamedArgs asked(args, "queue", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
   return control(context, asked, "resume", json::object(),
-                 [](const QueueInfo&) { return std::string(" goes on"); });
+                 [](const QueueInfo&) { return std::string(" resumed"); });
 }
 
 int drain_queue(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Takes nothing new into the queue, until it is resumed; what is there is run. Submits
+          R"(Takes no new tasks into the queue until it is resumed, and runs those it has. Submits
 and retries exit with 75.)",
       .examples = R"(  taskctl queue drain mail
   taskctl wait --queue mail                # until it is empty
@@ -215,8 +215,8 @@ and retries exit with 75.)",
   NamedArgs asked(args, "queue", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
   return control(context, asked, "drain", json::object(), [](const QueueInfo& queue) {
-    return " takes nothing more; left are " + std::to_string(running(queue)) + " running and " +
-           std::to_string(waiting(queue)) + " waiting";
+    return " is draining; " + std::to_string(running(queue)) + " running and " +
+           std::to_string(waiting(queue)) + " waiting are left";
   });
 }
 
@@ -225,8 +225,8 @@ int remove_queue(Context& context, const Words& argv) {
       .usage = "[OPTIONS] NAME",
       .paragraph =
           R"(Removes a queue that has no tasks, not even ended ones, and to which no schedule submits.
-The queue default stays, and so does what taskd.toml names: the next start makes it
-again.)",
+The queue default stays, and one that taskd.toml names is created again at the next
+start.)",
       .examples = R"(  taskctl queue drain mail && taskctl wait --queue mail
   taskctl rm --queue mail                  # its ended tasks and their output
   taskctl queue rm mail

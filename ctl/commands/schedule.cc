@@ -102,9 +102,9 @@ now. The folder and the small environment are those of this moment.
 
 A cron line fires when minute, hour and month match, and the day: if both day fields
 are given, either may match. A time that daylight saving skips fires once, when the gap
-ends; one that comes twice fires the first time. A line whose hour begins with * means
-hours that pass: it fires in both of two equal hours, and one of every hour leaves
-skipped times out. `taskctl schedule preview` shows what that means.)",
+ends; one that comes twice fires the first time. If the hour field begins with *, the
+line follows elapsed time: it fires in both copies of a repeated hour, and an hourly
+line leaves skipped times out. `taskctl schedule preview` shows what that means.)",
       .examples =
           R"(  taskctl schedule add backup --cron '0 3 * * *' --tz Europe/Paris -- ./backup.sh
   taskctl schedule add report --cron '30 8 * * mon-fri' --max-attempts 3 -- ./report.sh
@@ -136,9 +136,9 @@ skipped times out. `taskctl schedule preview` shows what that means.)",
                   "there is a schedule " + asked.name() + " already; --replace changes it");
   json answer = ask(client, "PUT", target, body);
   const Schedule schedule = read_schedule(answer).schedule;
-  asked.say_done(
-      context, std::move(answer),
-      (is_new ? " made; it " : " replaced; it ") + next_text(schedule, context.clock.wall_now()));
+  asked.say_done(context, std::move(answer),
+                 (is_new ? " created; it " : " replaced; it ") +
+                     next_text(schedule, context.clock.wall_now()));
   return kExitOk;
 }
 
@@ -170,8 +170,8 @@ int list_schedules(Context& context, const Words& argv) {
       .usage = "[OPTIONS]",
       .paragraph =
           R"(Lists your schedules; root sees everybody's. NEXT is local time, ZONE that of the cron
-line. LAST is what became of the latest slot: the task it fired, overlap (the task
-before had not ended) or refused (the queue took nothing).)",
+line. LAST is the outcome of the latest slot: the task it submitted, overlap (the task
+before had not ended) or refused (the queue took no task).)",
       .examples = R"(  taskctl schedule list
   taskctl schedule list --json | jq -r '.schedules[] | select(.paused) | .name'
 )"};
@@ -203,7 +203,7 @@ int show_schedule(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Shows a schedule: its rule, what it runs, when it fires next, and what became of its
+          R"(Shows a schedule: its rule, what it runs, when it fires next, and the outcome of its
 last ten slots. Times are local.)",
       .examples = R"(  taskctl schedule show backup
   taskctl schedule show backup --json | jq '.slots[0].task_id'
@@ -228,7 +228,7 @@ int preview_schedule(Context& context, const Words& argv) {
       .usage = "[OPTIONS] NAME",
       .paragraph =
           R"(Shows when a schedule fires, in its zone and in UTC, with a note where daylight saving
-moves a slot. Of a paused schedule: when it would.)",
+moves a slot. For a paused schedule: when it would fire.)",
       .examples = R"(  taskctl schedule preview backup --next 5
   taskctl schedule preview backup --from 2026-03-28T00:00:00Z --next 3
 )"};
@@ -237,7 +237,7 @@ moves a slot. Of a paused schedule: when it would.)",
   Args args("schedule preview", kHelp);
   owner.declare(args);
   args.option("--from", "TIME", from, "from then on (default: now); as --at of submit");
-  args.option("--next", "N", next, "so many slots, 1 to 1000 (default: 10)");
+  args.option("--next", "N", next, "show N slots, 1 to 1000 (default: 10)");
   NamedArgs asked(args, "schedule", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -264,15 +264,15 @@ int pause_schedule(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Keeps a schedule from firing until it is resumed. Slots that pass meanwhile are not
-missed: they never fire. Its tasks go on.)",
+          R"(Keeps a schedule from firing until it is resumed. Slots that pass meanwhile do not count
+as missed: they never fire. Its tasks continue.)",
       .examples = R"(  taskctl schedule pause backup --reason 'the disk is being replaced'
 )"};
   std::optional<std::string> reason;
   OwnerOption owner;
   Args args("schedule pause", kHelp);
   owner.declare(args);
-  args.option("--reason", "TEXT", reason, "shown to those who wonder");
+  args.option("--reason", "TEXT", reason, "the reason, shown to other users");
   NamedArgs asked(args, "schedule", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
   if (reason && !is_valid_utf8(*reason))
@@ -287,7 +287,7 @@ int resume_schedule(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Ends a pause. The schedule fires at its next slot, and at none that has passed.)",
+          R"(Ends a pause. The schedule fires from its next slot on; slots that passed never fire.)",
       .examples = R"(  taskctl schedule resume backup
 )"};
   OwnerOption owner;
@@ -299,7 +299,7 @@ int resume_schedule(Context& context, const Words& argv) {
   json answer = connect(context, asked.common).post(target, json::object());
   const Schedule schedule = read_schedule(answer).schedule;
   asked.say_done(context, std::move(answer),
-                 " goes on; it " + next_text(schedule, context.clock.wall_now()));
+                 " resumed; it " + next_text(schedule, context.clock.wall_now()));
   return kExitOk;
 }
 
@@ -307,8 +307,8 @@ int trigger_schedule(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS] NAME",
       .paragraph =
-          R"(Submits the schedule's task now and prints its id, whatever its slots, its pause and
-its overlap say, but not beside the task that has its --unique key. Its slots stay as they are.)",
+          R"(Submits the schedule's task now and prints its id, whatever its slots, pause and overlap
+say, unless another task has its --unique key. Its slots stay as they are.)",
       .examples = R"(  id=$(taskctl schedule trigger backup) && taskctl wait "$id"
 )"};
   OwnerOption owner;

@@ -144,15 +144,16 @@ void queue_full(const ApiContext& context, const QueueFull& full) {
   if (!full.draining && full.capacity > 0 && full.asked > full.capacity) {
     // To try again would not help.
     throw ProblemError(422, "does_not_fit",
-                       queue + " takes at most " + capacity + ", and these are " +
-                           std::to_string(full.asked) + "; fewer at once, or raise its capacity");
+                       queue + " takes at most " + capacity + ", but these are " +
+                           std::to_string(full.asked) +
+                           "; take fewer at once, or raise its capacity");
   }
-  ProblemError error(503, "queue_full", queue + " holds its " + capacity);
+  ProblemError error(503, "queue_full", queue + " is full (capacity: " + capacity + ")");
   if (full.draining) {
     error.problem.code = "queue_draining";
-    error.problem.detail = queue + " takes nothing more: it is drained";
+    error.problem.detail = queue + " is draining and takes no new tasks";
   } else if (full.capacity == 0) {
-    error.problem.detail = queue + " takes nothing: its capacity is 0";
+    error.problem.detail = queue + " takes no tasks: its capacity is 0";
   } else if (const auto room_in_ms = context.store.room_in_ms(full.queue, full.asked)) {
     error.retry_after_s = std::clamp<std::int64_t>((*room_in_ms + 999) / 1000, 1, kMaxRetryAfterS);
   }
@@ -176,7 +177,7 @@ void wrong_state(std::string_view verb, const WrongState& wrong) {
       409, "wrong_state",
       "cannot " + std::string(verb) + " task " + std::to_string(wrong.id) + ": " +
           (wrong.twin > 0 ? "task " + std::to_string(wrong.twin) + " has its unique key"
-                          : "it is " + std::string(to_string(wrong.state))));
+                          : state_sentence(wrong.state)));
 }
 
 void being_submitted(TaskId array, const std::string& why) {

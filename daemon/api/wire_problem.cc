@@ -62,7 +62,7 @@ constexpr Title kTitles[] = {
     {"names_an_array", "The name means a whole array"},
     {"array_being_submitted", "Not all of the array's tasks are there yet"},
     {"queue_full", "The queue is full"},
-    {"queue_draining", "The queue takes nothing more"},
+    {"queue_draining", "The queue takes no new tasks"},
     {"shutting_down", "The daemon is stopping"},
     {"too_many_requests", "The daemon is answering too many requests"},
     {"disk_full", "The disk is full"},

@@ -30,8 +30,8 @@ std::string list_of(const std::vector<std::string>& first, std::int64_t all) {
 
 std::string names(const Why& why) {
   if (why.tasks.empty()) {
-    return why.task_count == 1 ? "a task of somebody else"
-                               : std::to_string(why.task_count) + " tasks of others";
+    return why.task_count == 1 ? "another user's task"
+                               : std::to_string(why.task_count) + " tasks of other users";
   }
   std::vector<std::string> tasks;
   for (const TaskId task : why.tasks) tasks.push_back("#" + std::to_string(task));
@@ -51,10 +51,10 @@ std::string holders(const Why& why) {
 }
 
 std::string in_front(const Why& why) {
-  if (why.ahead == 0) return "it is the next in line";
+  if (why.ahead == 0) return "next in line";
   const std::string count =
       why.ahead >= kMostAhead ? std::to_string(kMostAhead) + " or more" : std::to_string(why.ahead);
-  return count + (why.ahead == 1 ? " task is" : " tasks are") + " in front of it";
+  return count + (why.ahead == 1 ? " task is" : " tasks are") + " ahead of it";
 }
 
 std::string paused(const Why& why, const WhyWords& words) {
@@ -63,17 +63,17 @@ std::string paused(const Why& why, const WhyWords& words) {
   return why.reason.empty() ? out : out + ": " + escape_for_humans(why.reason);
 }
 
-// "it has failed (dependency): #12 did not end as it had to"
+// "it has failed (dependency): #12 did not end as required"
 std::string ended(const Why& why) {
   std::string out = why.what == "cancelled" ? "it was cancelled" : "it has " + why.what;
   if (!why.reason.empty()) out += " (" + escape_for_humans(why.reason) + ")";
-  if (!why.tasks.empty()) return out + ": " + names(why) + " did not end as it had to";
+  if (!why.tasks.empty()) return out + ": " + names(why) + " did not end as required";
   if (!why.error.empty()) out += ": " + escape_for_table(why.error);
   // Nearly always the command's own doing, and nothing else would tell.
   if (why.reason == to_string(Reason::poison)) {
     out +=
-        ". Each attempt took its supervisor with it; a command does that which kills its parent "
-        "process ($PPID). Mend it, then: taskctl retry";
+        ". Each attempt killed its supervisor, as a command does that kills its parent process "
+        "($PPID). Fix the command, then: taskctl retry";
   }
   return out;
 }
@@ -133,43 +133,43 @@ std::string describe_why(const Why& why, const WhyWords& words) {
       return ended(why);
     case WaitKind::held:
       return "held" + (why.by ? " by " + words.user(*why.by) : std::string()) +
-             "; \"taskctl release\" lets it go on";
+             "; to let it run: taskctl release";
     case WaitKind::delay:
-      return "it is not to start before " + until;
+      return "starts at " + until;
     case WaitKind::retry:
       return "its last attempt failed; the next try is at " + until;
     case WaitKind::dependencies:
-      return "it needs " + names(why) + (why.task_count == 1 ? " to end" : " to end first");
+      return "waits for " + names(why) + " to end";
     case WaitKind::key_busy:
       if (why.what.starts_with(kArrayKey))
-        return "its array runs as many at once as it may: " + names(why) + "; " + in_front(why);
+        return "its array is at its limit (" + names(why) + "); " + in_front(why);
       return "key " + in_quotes(why.what) +
-             (why.task_count == 0 ? " lets others start first" : " is held by " + names(why)) +
+             (why.task_count == 0 ? " lets others start first" : " is in use by " + names(why)) +
              "; " + in_front(why);
     case WaitKind::key_rate:
-      return "the rate of key " + in_quotes(why.what) + " lets the next start at " + until + "; " +
-             in_front(why);
+      return "the rate of key " + in_quotes(why.what) + " allows the next start at " + until +
+             "; " + in_front(why);
     case WaitKind::queue_paused:
       return paused(why, words);
     case WaitKind::queue_busy:
-      return "queue " + in_quotes(why.what) + " runs as many at once as it may: " + names(why) +
-             "; " + in_front(why);
+      return "queue " + in_quotes(why.what) + " is at its concurrency limit (" + names(why) +
+             "); " + in_front(why);
     case WaitKind::queue_rate:
-      return "the rate of queue " + in_quotes(why.what) + " lets the next start at " + until +
+      return "the rate of queue " + in_quotes(why.what) + " allows the next start at " + until +
              "; " + in_front(why);
     case WaitKind::slots:
       return "the workers are busy with " + names(why) + "; " + in_front(why);
     case WaitKind::resource:
-      return "too little of " + in_quotes(why.what) + " is free" +
+      return "not enough of " + in_quotes(why.what) + " is free" +
              (why.task_count == 0 ? "" : ": " + holders(why)) + "; " + in_front(why);
     case WaitKind::never_fits:
       return why.what.empty()
-                 ? "this daemon has fewer workers than it takes slots"
-                 : "this daemon does not have as much of " + in_quotes(why.what) + " as it takes";
+                 ? "it needs more slots than this daemon has workers"
+                 : "it needs more of " + in_quotes(why.what) + " than this daemon has";
     case WaitKind::kept:
       return (why.what.empty() ? "the free workers are"
                                : "what is free of " + in_quotes(why.what) + " is") +
-             " kept for " + names(why) + ", which needs more and was first; " + in_front(why);
+             " reserved for " + names(why) + ", which needs more and came first; " + in_front(why);
     case WaitKind::turn:
       return why.ahead == 0 ? "it is about to start" : in_front(why);
   }

@@ -53,6 +53,10 @@ std::optional<Enum> parse(const std::string_view (&spellings)[N], std::string_vi
 std::string_view to_string(State s) {
   return kStates[static_cast<std::size_t>(s)];
 }
+std::string state_sentence(State s) {
+  const char* const begin = s == State::cancelled ? "it was " : is_end(s) ? "it has " : "it is ";
+  return begin + std::string(to_string(s));
+}
 std::string_view to_string(Reason r) {
   return kReasons[static_cast<std::size_t>(r)];
 }

@@ -233,6 +233,7 @@ struct AttemptEnd {
 
 // The stable spellings used in SQL, JSON and the CLI. parse_* return nothing for other text.
 std::string_view to_string(State);
+std::string state_sentence(State);  // "it is held", "it has failed", "it was cancelled"
 std::string_view to_string(Reason);
 std::string_view to_string(OutcomeKind);
 std::string_view to_string(BackoffKind);

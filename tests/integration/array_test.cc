@@ -60,7 +60,7 @@ TEST_CASE(
   for (int i = 0; i < 3; ++i) daemon.submit({"--hold", "--", "true"});
   says(daemon.ctl({"cancel", "1-3", "--dry-run"}), "would cancel 2 tasks (2 held)");
   CHECK(daemon.ctl_json({"cancel", "1-3", "--dry-run"}).at("unchanged").at(0).at("count") == 1);
-  says(daemon.ctl({"cancel", "1", "2-3"}), "it is succeeded", 73);
+  says(daemon.ctl({"cancel", "1", "2-3"}), "it has succeeded", 73);
   CHECK(daemon.state("2") == "held");
   says(daemon.ctl({"cancel", "1-3"}), "cancelled 2 tasks; left alone: 1 succeeded");
   says(daemon.ctl({"cancel", "1-3"}), "nothing was changed; left alone: 1 succeeded, 2 cancelled");

@@ -252,7 +252,7 @@ TEST_CASE("a full queue stops a bulk submit, which can wait for room instead") {
   write_text(file, echo_lines(1, 2000));
   const RunResult full = daemon.ctl({"submit", "--from", file, "--queue", "small"});
   CHECK(full.exit_code == 75);
-  CHECK(contains(full.err, "\"small\" holds its 1500 waiting tasks"));
+  CHECK(contains(full.err, "\"small\" is full (capacity: 1500 waiting tasks)"));
   CHECK(contains(full.err,
                  "1,000 tasks of the lines before are submitted; the same command goes on"));
   CHECK(queued(daemon, "small") == 1000);

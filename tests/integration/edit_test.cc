@@ -145,7 +145,7 @@ TEST_CASE("edits that cannot be are refused with a sentence") {
   daemon.wait(done);
   CHECK(daemon.ctl({"edit", done, "--priority", "1"}).exit_code == 73);
   CHECK(daemon.ctl({"edit", done}, {.env = {{"VISUAL", "false"}, {"TMPDIR", daemon.dir().path()}}})
-            .err == "taskctl: cannot edit task " + done + ": it is succeeded\n");
+            .err == "taskctl: cannot edit task " + done + ": it has succeeded\n");
   CHECK(daemon.ctl({"edit", "99", "--priority", "1"}).exit_code == 66);
   CHECK(daemon.ctl({"edit"}).exit_code == 64);
   CHECK(daemon.ctl({"edit", "1", "2"}).exit_code == 64);
@@ -178,7 +178,7 @@ TEST_CASE("of several ids none is edited when one is not there or does not wait"
   CHECK(contains(result.err, "there is no task 99"));
   const RunResult ended = daemon.ctl({"edit", waits, done, "--priority", "high"});
   CHECK(ended.exit_code == 73);
-  CHECK(contains(ended.err, "cannot edit task " + done + ": it is succeeded"));
+  CHECK(contains(ended.err, "cannot edit task " + done + ": it has succeeded"));
   CHECK(contains(ended.err, "nothing was changed"));
   CHECK(daemon.ctl({"edit", waits, "99", "--priority", "high"}).exit_code == 66);
   const RunResult wrong = daemon.ctl({"edit", waits, waits + "-" + waits, "98-99", "--name", "x"});
@@ -192,7 +192,7 @@ TEST_CASE(
   for (int i = 0; i < 4; ++i) daemon.submit({"--hold", "--", "true"});
   const RunResult full = daemon.ctl({"edit", "1-4", "--queue", "small"});
   CHECK(full.exit_code == 75);
-  CHECK(contains(full.err, "task 3: queue \"small\" holds its 2 waiting tasks"));
+  CHECK(contains(full.err, "task 3: queue \"small\" is full (capacity: 2 waiting tasks)"));
   CHECK(contains(full.err, "task 4: "));
   CHECK(contains(full.err, "edited 2 tasks"));
   CHECK(daemon.show("2").at("queue") == "small");
@@ -228,7 +228,7 @@ TEST_CASE("move puts waiting tasks into another queue") {
   CHECK(daemon.show(third).at("queue") == "night");
   const RunResult too_many = daemon.ctl({"move", "small", first, second});
   CHECK(too_many.exit_code == 65);
-  CHECK(contains(too_many.err, "takes at most 1 waiting task, and these are 2"));
+  CHECK(contains(too_many.err, "takes at most 1 waiting task, but these are 2"));
   CHECK(daemon.show(first).at("queue") == "night");
   daemon.submit({"--queue", "small", "--hold", "--", "true"});
   CHECK(daemon.ctl({"move", "small", first}).exit_code == 75);

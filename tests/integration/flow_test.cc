@@ -64,7 +64,7 @@ TEST_CASE("a job is told which units of a resource it has") {
   CHECK(contains(daemon.ctl({"show", second}).out, ", with gpu 5, running for "));
   CHECK(contains(
       daemon.ctl({"why", third}).out,
-      "too little of \"gpu\" is free: 3 and 5 are taken by #" + first + " and #" + second + ";"));
+      "not enough of \"gpu\" is free: 3 and 5 are taken by #" + first + " and #" + second + ";"));
   CHECK(daemon.ctl_json({"why", third}).at("tasks").at(0).at("units") == nlohmann::json{"3", "5"});
   const nlohmann::json stats = daemon.ctl_json({"stats"});
   CHECK(stats.at("slots") == nlohmann::json{{"total", 4}, {"used", 3}});
@@ -180,7 +180,7 @@ TEST_CASE("a task whose dependency fails is cancelled or runs all the same, as i
   CHECK(daemon.wait(ran).at("state") == "succeeded");
   CHECK(daemon.wait(failed).at("reason") == "dependency");
   CHECK(daemon.ctl({"why", cancelled}).out ==
-        "it was cancelled: #" + first + " did not end as it had to\n");
+        "it was cancelled: #" + first + " did not end as required\n");
   // Of a task that has failed by now they say the same.
   CHECK(daemon.wait(submit("cancel")).at("state") == "cancelled");
   CHECK(daemon.wait(submit("run")).at("state") == "succeeded");
@@ -240,8 +240,8 @@ TEST_CASE("why says what a task waits for, in words and in JSON") {
   const std::string third = daemon.submit({"--after", second, "--", "true"});
   const std::string fourth = daemon.submit({"--", "true"});
   CHECK(contains(daemon.ctl({"why", first}).out, "it is running"));
-  CHECK(contains(daemon.ctl({"why", second}).out, "key \"k\" is held by #" + first));
-  CHECK(contains(daemon.ctl({"why", third}).out, "it needs #" + second + " to end"));
+  CHECK(contains(daemon.ctl({"why", second}).out, "key \"k\" is in use by #" + first));
+  CHECK(contains(daemon.ctl({"why", third}).out, "waits for #" + second + " to end"));
   CHECK(contains(daemon.ctl({"why", fourth}).out, "the workers are busy with #" + first));
   CHECK(daemon.ctl_json({"why", second}).at("tasks").at(0).at("why") == "key_busy");
   daemon.ctl({"queue", "pause", "default", "--reason", "lunch"});
@@ -255,7 +255,7 @@ TEST_CASE("why says what a task waits for, in words and in JSON") {
   const std::string after = daemon.submit({"--after", failed, "--", "true"});
   daemon.wait(after);
   CHECK(daemon.ctl({"why", after}).out ==
-        "it has failed (dependency): #" + failed + " did not end as it had to\n");
+        "it has failed (dependency): #" + failed + " did not end as required\n");
 }
 
 TEST_CASE("waiting for keys and others survives a killed daemon") {

@@ -73,7 +73,7 @@ TEST_CASE(
   CHECK(daemon.ctl({"queue", "list"}).out.find("paused: relay is down") != std::string::npos);
   CHECK(daemon.ctl({"queue", "show", "mail"}).out.find("relay is down") != std::string::npos);
   CHECK(daemon.ctl({"stats"}).out.find("paused") != std::string::npos);
-  CHECK(daemon.ctl({"queue", "resume", "mail"}).err == "taskctl: queue mail goes on\n");
+  CHECK(daemon.ctl({"queue", "resume", "mail"}).err == "taskctl: queue mail resumed\n");
   CHECK(daemon.wait(waiting).at("state") == "succeeded");
   CHECK(queue(daemon, "mail").at("paused").is_null());
 }
@@ -86,8 +86,8 @@ TEST_CASE("a draining queue refuses submits and retries, and runs what it holds"
   const std::string running = submit_gated(daemon, "mail", gate);
   const std::string waiting = daemon.submit({"--queue", "mail", "--", "true"});
   CHECK(daemon.ctl({"queue", "drain", "mail"}).err ==
-        "taskctl: queue mail takes nothing more; left are 1 running and 1 waiting\n");
-  const std::string refusal = "taskctl: queue \"mail\" takes nothing more: it is drained\n";
+        "taskctl: queue mail is draining; 1 running and 1 waiting are left\n");
+  const std::string refusal = "taskctl: queue \"mail\" is draining and takes no new tasks\n";
   const RunResult submitted = daemon.ctl({"submit", "--queue", "mail", "--", "true"});
   CHECK(submitted.exit_code == 75);
   CHECK(submitted.err == refusal);
@@ -139,7 +139,7 @@ TEST_CASE("a flooded queue does not starve another") {
 
 TEST_CASE("a queue is removed only once nothing of it is left") {
   const TestDaemon daemon;
-  CHECK(daemon.ctl({"queue", "set", "mail"}).err == "taskctl: queue mail made\n");
+  CHECK(daemon.ctl({"queue", "set", "mail"}).err == "taskctl: queue mail created\n");
   daemon.submit({"--queue", "mail", "--hold", "--", "true"});
   const RunResult used = daemon.ctl({"queue", "rm", "mail"});
   CHECK(used.exit_code == 73);

@@ -84,7 +84,7 @@ TEST_CASE(
 
   const int newest = std::stoi(id);
   const RunResult resumed = daemon.ctl({"schedule", "resume", "tick"});
-  CHECK(resumed.err.starts_with("taskctl: schedule tick goes on; it fires next at "));
+  CHECK(resumed.err.starts_with("taskctl: schedule tick resumed; it fires next at "));
   wait_for_file(done(daemon, newest + 1));
   CHECK(daemon.ctl({"schedule", "rm", "tick"}).err == "taskctl: schedule tick removed\n");
   CHECK(daemon.ctl({"schedule", "show", "tick"}).exit_code == 66);
@@ -131,7 +131,7 @@ TEST_CASE("a preview shows where daylight saving moves a slot") {
       {"schedule", "add", "spring", "--cron", "30 2 * * *", "--tz", "Europe/Paris", "--", "true"});
   CHECK(added.exit_code == 0);
   CHECK(added.out.empty());
-  CHECK(added.err.starts_with("taskctl: schedule spring made; it fires next at "));
+  CHECK(added.err.starts_with("taskctl: schedule spring created; it fires next at "));
   const std::vector<std::string> preview = {
       "schedule", "preview", "spring", "--from", "2026-03-28T12:00:00Z", "--next", "2"};
   const RunResult shown = daemon.ctl(preview);

@@ -161,7 +161,7 @@ TEST_CASE("a queue of capacity 0 says that it takes nothing, and does not invite
   const TestDaemon daemon({.workers = 1, .config = "[queues.closed]\ncapacity = 0\n"});
   const RunResult closed = daemon.ctl({"submit", "--queue", "closed", "--", "true"});
   CHECK(closed.exit_code == 75);
-  CHECK(closed.err == "taskctl: queue \"closed\" takes nothing: its capacity is 0\n");
+  CHECK(closed.err == "taskctl: queue \"closed\" takes no tasks: its capacity is 0\n");
 }
 
 TEST_CASE("wrong submits are refused with a sentence that names what is wrong, and store nothing") {

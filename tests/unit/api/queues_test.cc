@@ -179,7 +179,7 @@ TEST_CASE("a draining queue refuses submits and retries for good, and runs what 
     const Response refused = api.ask(request);
     CHECK(refused.status == 503);
     CHECK(refused.code() == "queue_draining");
-    CHECK(refused.json().at("detail") == "queue \"mail\" takes nothing more: it is drained");
+    CHECK(refused.json().at("detail") == "queue \"mail\" is draining and takes no new tasks");
     CHECK(refused.header("Retry-After") == "");
   }
   CHECK(api.claim().task == 2);

@@ -132,7 +132,7 @@ TEST_CASE("a queue of capacity 0 answers that it takes nothing, without a Retry-
   const Response none = api.ask(post("/v1/tasks", R"({"argv":["true"],"queue":"closed"})"));
   CHECK(none.status == 503);
   CHECK(none.code() == "queue_full");
-  CHECK(none.json().at("detail") == "queue \"closed\" takes nothing: its capacity is 0");
+  CHECK(none.json().at("detail") == "queue \"closed\" takes no tasks: its capacity is 0");
   CHECK(none.header("Retry-After") == "");
 }
 
