@@ -53,7 +53,8 @@ void FlowOptions::declare_unique(Args& args) {
       "--unique", "KEY", unique_,
       "submit nothing while another of your tasks with this\nKEY has not ended; print that "
       "one's id instead");
-  args.option("--unique-for", "TIME", unique_for_, "… and for this long after that one was submitted");
+  args.option("--unique-for", "TIME", unique_for_,
+              "… and for this long after that one was submitted");
   args.option("--unique-while", "WHAT", unique_while_, "… while it is queued, or active");
 }
 

@@ -74,7 +74,7 @@ did not take it.)",
 
 constexpr Verb kHooksSubVerbs[] = {
     {"list", "", "the hooks, and what waits for them", list_hooks},
-    {"test", "", "tell one something, and see what happens", test_hook},
+    {"test", "", "send one a test event", test_hook},
 };
 
 constexpr VerbFamily kHooksFamily = {

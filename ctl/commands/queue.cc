@@ -185,7 +185,7 @@ queue still takes tasks.)",
   const json body = reason ? json{{"reason", *reason}} : json::object();
   return control(context, asked, "pause", body, [](const QueueInfo& queue) {
     return " paused; " + std::to_string(running(queue)) + " running " +
-           (running(queue) == 1 ? "task goes on" : "tasks go on");
+           (running(queue) == 1 ? "task continues" : "tasks continue");
   });
 }
 

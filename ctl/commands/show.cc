@@ -24,7 +24,8 @@ constexpr HelpText kShowHelp{
     .usage = "[OPTIONS] ID… | FILTER",
     .paragraph =
         R"(Shows all about a task: what was asked for, its state, each of its attempts (of many,
-the last ten), its deliveries to hooks, and, if it failed, the end of its error output. Times are local. Values of environment variables are never shown.)",
+the last ten), its deliveries to hooks, and, if it failed, the end of its error output.
+Times are local. Values of environment variables are never shown.)",
     .examples =
         R"(  taskctl show 12
   taskctl show last

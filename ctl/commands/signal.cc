@@ -18,7 +18,8 @@ int signal_command(Context& context, const Words& argv) {
           .paragraph =
               R"(Sends a signal to running tasks: to the process group of the command, as a key on a
 terminal does; processes that made groups of their own do not get it. A command that
-dies of it counts as failed and may be tried again: to end a task for good, cancel it. Ids are all-or-nothing.)",
+dies of it counts as failed and may be tried again: to end a task for good, cancel it.
+Ids are all-or-nothing.)",
           .examples =
               R"(  taskctl signal USR1 12
   taskctl signal -s HUP --queue web

@@ -46,7 +46,7 @@ void check_filter(const Selection& selection) {
   for (const State state : selection.states) {
     if (is_end(state))
       throw UsageError(kExitUsage, "--state: a filter means tasks that have not ended, and " +
-                                       std::string(to_string(state)) + " is an end");
+                                       std::string(to_string(state)) + " is a final state");
   }
 }
 

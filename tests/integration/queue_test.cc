@@ -62,7 +62,7 @@ TEST_CASE(
   const RunResult paused = daemon.ctl({"queue", "pause", "mail", "--reason", "relay is down"});
   CHECK(paused.exit_code == 0);
   CHECK(paused.out.empty());
-  CHECK(paused.err == "taskctl: queue mail paused; 1 running task goes on\n");
+  CHECK(paused.err == "taskctl: queue mail paused; 1 running task continues\n");
   const std::string waiting = daemon.submit({"--queue", "mail", "--", "true"});
   let_others_start(daemon);
   CHECK(daemon.state(running) == "running");
