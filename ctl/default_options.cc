@@ -55,7 +55,7 @@ const DefaultOption& option_named(std::string_view flag, const std::string& name
     all += (all.empty() ? "" : ", ") + std::string(known.name);
   }
   throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(name) +
-                                   " is no option that a queue has a default for; these are " +
+                                   " is not an option with a default of a queue; those are " +
                                    all);
 }
 

@@ -271,7 +271,7 @@ void SubmitOptions::set_asked_environment(Context& context, TaskSpec& spec) cons
     checked("the name in --env", name);
     if (!is_plain_text(name) || name.find(' ') != std::string::npos)
       throw UsageError(kExitUsage, "--env: " + in_quotes(name) +
-                                       " is no name of a variable; write --env once for each");
+                                       " is not the name of a variable; write --env once for each");
     if (text.find('=') != std::string::npos) {
       auto [variable, value] = key_and_value("--env", text);
       spec.env[variable] = value;

@@ -58,7 +58,7 @@ void tell_of_answer(Context& context, const Client& client, const nlohmann::json
   if (task.attempt == 0 && is_end(task.state))
     context.say("task " + std::to_string(task.id) + " has " +
                 (task.state == State::failed ? "failed" : "been cancelled") +
-                " at once: a task that it was to follow (--after) had already ended otherwise");
+                " at once: a task that it depends on (--after) had already ended otherwise");
 }
 
 }  // namespace taskd::ctl

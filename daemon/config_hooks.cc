@@ -64,7 +64,7 @@ HookEvents events_of(const toml::node& node, const std::string& where) {
     if (!event) {
       HookEvents all;
       for (const HookEvent known : kAllHookEvents) all.add(known);
-      refuse(where, "\"" + escape_for_humans(word) + "\" is no event; there are " +
+      refuse(where, "\"" + escape_for_humans(word) + "\" is not an event; the events are " +
                         format_hook_events(all));
     }
     events.add(*event);

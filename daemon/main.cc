@@ -304,7 +304,7 @@ class Daemon {
                {"store", store_->identity().id},
                {"to_make_it_one_of_its_own", "taskd --adopt-copy"}});
     std::thread serving([this] { serve(); });
-    service_manager::notify_ready("a copy of another store, to be looked at only");
+    service_manager::notify_ready("a copy of another store, read-only");
     wait_for_stop(signals, *store_);
     service_manager::notify_stopping();
     watch_.close();
@@ -340,7 +340,7 @@ class Daemon {
   void keep_clock_point(const TrustedClock::Point& point) {
     store_->keep_clock_point(point);
     if (!point.ahead_since) return;
-    log::warn("the clock jumped ahead: nothing is removed for its age before it has gone on for a day",
+    log::warn("the clock jumped ahead: nothing is removed as too old until the jump lasted a day",
               {{"ahead_ms", clock_.wall_now() - (point.wall + (clock_.boot_now() - point.boot))}});
   }
 

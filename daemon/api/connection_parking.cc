@@ -177,7 +177,8 @@ bool ConnectionPool::cut_one_of(std::uint32_t uid, Holding resource, std::int64_
   HttpConnection& connection = *worst->second.connection;
   if (connection.in_request()) {
     answerer_.refuse(connection,
-                     ProblemError(503, "too_many_requests", "others need what your requests hold"));
+                     ProblemError(503, "too_many_requests",
+                                  "other users need the resources that your requests hold"));
     connection.send_some(clock_.boot_now());
   }
   drop(worst);
@@ -231,7 +232,7 @@ void ConnectionPool::sweep() {
           connection,
           entry.then == Then::turn
               ? ProblemError(503, "too_many_requests",
-                             "other requests of yours took too long to let this one go on")
+                             "your other requests took too long to let this one proceed")
               : ProblemError(408, "request_timeout", "the request took too long to arrive"));
       connection.send_some(now);
     }

@@ -79,9 +79,9 @@ ProblemError stopping() {
 // What holding too much is answered with.
 ProblemError too_much(bool waits) {
   return ProblemError(503, "too_many_requests",
-                      waits ? "as many requests of yours wait already as may"
-                            : "requests of yours that have not wholly arrived take as much memory "
-                              "as they may");
+                      waits ? "as many of your requests wait already as one user may have"
+                            : "your requests that are still arriving use all the memory that one "
+                              "user may have");
 }
 
 }  // namespace

@@ -211,13 +211,13 @@ void check_needs(const Machine& machine, const std::string& pointer, const TaskS
   const auto unmet = find_unmet(machine, needs_of(spec.flow));
   if (!unmet) return;
   std::string at = pointer + "/slots";
-  std::string detail = "this daemon has " + std::to_string(machine.slots) + " workers";
+  std::string detail = "this daemon has only " + std::to_string(machine.slots) + " workers";
   if (!unmet->empty()) {
     at = pointer + "/resources/" + *unmet;
     const auto resource = machine.resources.find(*unmet);
     detail = resource == machine.resources.end()
                  ? "no such resource is declared in this daemon's configuration"
-                 : "this daemon has " + std::to_string(resource->second.amount) + " of it";
+                 : "this daemon has only " + std::to_string(resource->second.amount) + " of it";
   }
   throw ProblemError(422, "does_not_fit", at + ": " + detail, {{at, detail}});
 }

@@ -231,7 +231,7 @@ std::optional<AttemptEnd> WorkerPool::reap(const Claim& claim, LiveAttempt& live
       return live.reap();
     } catch (const std::system_error& e) {
       if (pause_ms < kLongestReapPauseMs) {  // it is said a few times, not for ever
-        log::warn("an end cannot be told yet",
+        log::warn("the end of an attempt cannot be determined yet",
                   {{"task", claim.task}, {"attempt", claim.attempt}, {"error", e.what()}});
       }
     }

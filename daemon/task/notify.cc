@@ -15,7 +15,7 @@ constexpr std::string_view kHookEvents[] = {"submitted", "started", "retrying", 
 static_assert(std::size(kHookEvents) == std::size(kAllHookEvents));
 
 std::string unknown_event(std::string_view word) {
-  std::string text = in_quotes(word) + " is no event; there are ";
+  std::string text = in_quotes(word) + " is not an event; the events are ";
   for (const std::string_view known : kHookEvents) {
     if (known != kHookEvents[0]) text += known == std::end(kHookEvents)[-1] ? " and " : ", ";
     text += known;

@@ -105,8 +105,8 @@ TEST_CASE("what the machine never has is refused by name") {
   };
   CHECK(
       contains(refusal({"--resource", "tape=1"}), "--resource tape: no such resource is declared"));
-  CHECK(contains(refusal({"--resource", "gpu=2"}), "this daemon has 1 of it"));
-  CHECK(contains(refusal({"--slots", "3"}), "--slots: this daemon has 2 workers"));
+  CHECK(contains(refusal({"--resource", "gpu=2"}), "this daemon has only 1 of it"));
+  CHECK(contains(refusal({"--slots", "3"}), "--slots: this daemon has only 2 workers"));
   CHECK(daemon.ctl({"submit", "--resource", "gpu", "--", "true"}).exit_code == 64);
   CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
 }

@@ -120,7 +120,7 @@ TEST_CASE("a queue's defaults are set and taken back by the options of submit") 
   CHECK(daemon.ctl_json({"queue", "show", "mail"}).at("defaults") == json{{"max_attempts", 5}});
   const RunResult wrong = daemon.ctl({"queue", "set", "mail", "--default", "delay=5s"});
   CHECK(wrong.exit_code == 64);
-  CHECK(contains(wrong.err, "\"delay\" is no option that a queue has a default for"));
+  CHECK(contains(wrong.err, "\"delay\" is not an option with a default of a queue"));
   CHECK(daemon.ctl({"queue", "set", "mail", "--default", "timeout=soon"}).exit_code == 64);
   CHECK(daemon.ctl({"queue", "set", "mail", "--default", "slots=5000"}).exit_code == 65);
   CHECK(daemon.ctl_json({"queue", "show", "mail"}).at("defaults") == json{{"max_attempts", 5}});

@@ -244,7 +244,7 @@ TEST_CASE("a wrong hook keeps the daemon from starting, with the line and the re
       {"[hooks.a]\ncommand = []\n", "expected an array of strings"},
       {"[hooks.a]\nurl = \"ftp://x\"\n", "expected http://HOST/PATH"},
       {"[hooks.a]\nurl = \"http://x\"\non = [\"exploded\"]\n",
-       "3: hooks.a.on: \"exploded\" is no event"},
+       "3: hooks.a.on: \"exploded\" is not an event"},
       {"[hooks.a]\nurl = \"http://x\"\ntimeout = \"1h\"\n",
        "expected a time from \"100ms\" to \"10m\""},
       {"[hooks.a]\nurl = \"http://x\"\nmax_attempts = 0\n",
