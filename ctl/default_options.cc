@@ -55,8 +55,7 @@ const DefaultOption& option_named(std::string_view flag, const std::string& name
     all += (all.empty() ? "" : ", ") + std::string(known.name);
   }
   throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(name) +
-                                   " is not an option with a default of a queue; those are " +
-                                   all);
+                                   " is not an option with a default of a queue; those are " + all);
 }
 
 // What `edit` makes of these options of `submit`.

@@ -40,8 +40,7 @@ void check_state(const Task& task, bool retry) {
       retry ? is_end(task.state) : !is_end(task.state) && task.state != State::running;
   if (!fits)
     throw Failure(kExitConflict, std::string("cannot ") + (retry ? "retry" : "edit") + " task " +
-                                     std::to_string(task.id) + ": " +
-                                     state_sentence(task.state));
+                                     std::to_string(task.id) + ": " + state_sentence(task.state));
 }
 
 void EditOptions::declare(Args& args) {

@@ -49,10 +49,9 @@ void FlowOptions::declare(Args& args) {
 }
 
 void FlowOptions::declare_unique(Args& args) {
-  args.option(
-      "--unique", "KEY", unique_,
-      "submit nothing while another of your tasks with this\nKEY has not ended; print that "
-      "one's id instead");
+  args.option("--unique", "KEY", unique_,
+              "submit nothing while another of your tasks with this\nKEY has not ended; print that "
+              "one's id instead");
   args.option("--unique-for", "TIME", unique_for_,
               "… and for this long after that one was submitted");
   args.option("--unique-while", "WHAT", unique_while_, "… while it is queued, or active");

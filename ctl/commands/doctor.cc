@@ -234,8 +234,7 @@ class Doctor {
   void look_at_clock(const DoubtedClock& clock) {
     add("warn", "clock",
         "it jumped ahead by " + format_duration_ms(clock.ahead_ms) +
-            ": nothing is removed as too old before " +
-            format_local(clock.believed_at) + " (" +
+            ": nothing is removed as too old before " + format_local(clock.believed_at) + " (" +
             format_relative(clock.believed_at, context_.clock.wall_now()) + ")",
         "set the clock right; if it is right, wait, or remove old tasks now with taskctl prune");
   }

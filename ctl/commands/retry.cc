@@ -13,17 +13,18 @@ constexpr ControlVerb kVerb{
     .path = "retry",
     .act = "retry",
     .done = "retried",
-    .help = {.usage = "[OPTIONS] ID… | FILTER\n       taskctl retry --edit [OPTIONS] ID"
-                      " [-- COMMAND [ARG…]]",
-             .paragraph =
-                 R"(Puts ended tasks back into their queue with a fresh budget of attempts. Their history
+    .help = {
+        .usage = "[OPTIONS] ID… | FILTER\n       taskctl retry --edit [OPTIONS] ID"
+                 " [-- COMMAND [ARG…]]",
+        .paragraph =
+            R"(Puts ended tasks back into their queue with a fresh budget of attempts. Their history
 and output are kept, and tasks that had failed because of them wait for them again. Ids
 are all-or-nothing. --dead selects the tasks that were given up.
 
 With --edit one task is changed first, with the options of edit (see "taskctl retry
 --edit --help") or, without any, in the editor.)",
-             .examples =
-                 R"(  taskctl retry 12
+        .examples =
+            R"(  taskctl retry 12
   taskctl retry --dead --queue mail --since 2h --dry-run
   taskctl retry --dead --queue mail --since 2h
   taskctl retry --edit 12 --timeout 1h --env LEVEL=9

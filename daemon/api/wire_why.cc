@@ -163,9 +163,8 @@ std::string describe_why(const Why& why, const WhyWords& words) {
       return "not enough of " + in_quotes(why.what) + " is free" +
              (why.task_count == 0 ? "" : ": " + holders(why)) + "; " + in_front(why);
     case WaitKind::never_fits:
-      return why.what.empty()
-                 ? "it needs more slots than this daemon has workers"
-                 : "it needs more of " + in_quotes(why.what) + " than this daemon has";
+      return why.what.empty() ? "it needs more slots than this daemon has workers"
+                              : "it needs more of " + in_quotes(why.what) + " than this daemon has";
     case WaitKind::kept:
       return (why.what.empty() ? "the free workers are"
                                : "what is free of " + in_quotes(why.what) + " is") +
