@@ -73,7 +73,7 @@ class LiveAttempt {
   // do so, too.
   virtual void wake() = 0;
   // Sends the signal to the process group of the command; 0 only asks, as in kill(2). False: there
-  // is no command to get it (any more). From any thread. Throws std::system_error when it cannot be sent.
+  // is no command to get it (any more), or it cannot be reached, which is logged. From any thread.
   virtual bool signal(int number) = 0;
   // Call once pidfd() is readable. Reads the status; where the shim died without one, or what it
   // left cannot be read, kills what is left of the tree, waits until it is empty and returns

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -167,7 +168,7 @@ std::vector<UniqueFd> kill_all(const std::vector<Process>& processes) {
     if (!pidfd && errno != ESRCH) throw_errno("pidfd_open");
     const auto now = look_at(std::to_string(process.pid).c_str());
     if (!pidfd || !now || now->start != process.start) continue;
-    // Fails only for a process that is gone, or that became another user's and ends by itself.
+    // Fails only for a process that is gone, or that became another user's: it is waited for.
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
     killed.push_back(std::move(pidfd));
   }
@@ -191,17 +192,26 @@ UniqueFd kill_cgroup(int folder, const std::string& path) {
   return events;
 }
 
-void wait_readable(int fd, short events) {
+// Throws EBUSY when there is nothing to read after kEndPatience.
+void wait_readable(int fd, short events, const char* what) {
+  constexpr std::chrono::seconds kEndPatience{5};
+  const auto deadline = std::chrono::steady_clock::now() + kEndPatience;
   pollfd slot{fd, events, 0};
-  while (::poll(&slot, 1, -1) < 0) {
-    if (errno != EINTR) throw_errno("poll");
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    const int ready = ::poll(&slot, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (ready > 0) return;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) errno = EBUSY;
+    throw_errno(what);
   }
 }
 
 }  // namespace
 
 void wait_for_exit(int pidfd) {
-  wait_readable(pidfd, POLLIN);
+  wait_readable(pidfd, POLLIN, "wait for the end of a process");
 }
 
 pid_t find_shim(int folder_fd) {
@@ -233,7 +243,7 @@ void end_cgroup(const std::string& path) {
     throw_errno("open cgroup " + path);
   }
   while (const UniqueFd events = kill_cgroup(folder.get(), path)) {
-    wait_readable(events.get(), POLLPRI);
+    wait_readable(events.get(), POLLPRI, "wait for the end of a cgroup");
   }
   // Stays where the command made cgroups inside; an empty cgroup harms nobody.
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY) {

@@ -1,4 +1,6 @@
-// What remains of an attempt's tree when its shim was killed. Thread-safe.
+// What remains of an attempt's tree when its shim was killed. Thread-safe. What does not end within
+// seconds, since the kernel is busy with it or it became another user's (sudo), makes these throw
+// EBUSY; the caller then tries again.
 #pragma once
 
 #include <sys/types.h>

@@ -190,11 +190,14 @@ std::optional<OrderRecord> parse_record(std::string_view text) {
 std::vector<OrderRecord> read_order(const std::string& attempt_dir) {
   std::vector<OrderRecord> records;
   const UniqueFd folder = open_folder(attempt_dir);
+  // A job can put more files there than the shim does.
+  std::size_t left = 2 * static_cast<std::size_t>(shim::kOrderCapBytes);
   for (const std::int64_t start : list_segments(folder.get(), kOrderName)) {
     const Segment segment = open_segment(folder.get(), kOrderName, start);
     if (!segment.file) continue;  // dropped meanwhile, as others were before
     std::string text;
-    append_from(segment.file.get(), 0, static_cast<std::size_t>(shim::kOrderCapBytes), text);
+    append_from(segment.file.get(), 0, left, text);
+    left -= text.size();
     for (std::string_view rest = text; rest.size() >= shim::kOrderRecordBytes;
          rest.remove_prefix(shim::kOrderRecordBytes)) {
       if (const auto record = parse_record(rest.substr(0, shim::kOrderRecordBytes)))

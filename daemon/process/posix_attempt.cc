@@ -139,10 +139,15 @@ void PosixAttempt::stop_stalled() {
 }
 
 bool PosixAttempt::signal(int number) {
-  // Else it would be read by nobody.
-  if (!read_lock_record(folder_.get()).takes_orders) return false;
-  if (number == 0) return ::syscall(SYS_pidfd_send_signal, pidfd_.get(), 0, nullptr, 0) == 0;
-  return order(number);
+  try {
+    // Else it would be read by nobody.
+    if (!read_lock_record(folder_.get()).takes_orders) return false;
+    if (number == 0) return ::syscall(SYS_pidfd_send_signal, pidfd_.get(), 0, nullptr, 0) == 0;
+    return order(number);
+  } catch (const std::system_error& e) {
+    log_deaf(e.code().value());
+    return false;
+  }
 }
 
 bool PosixAttempt::order(int value) const {
@@ -169,7 +174,8 @@ void PosixAttempt::log_deaf(int error) const {
 AttemptEnd PosixAttempt::reap() {
   wait_for_exit(pidfd_.get());
   const std::shared_ptr<ForkServer> server = server_.lock();
-  if (server) server->forget(shim_);
+  // Once: when this is tried again, its pid may be another shim's.
+  if (server && shim_ != 0) server->forget(std::exchange(shim_, 0));
   return conclude_attempt(folder_.get(), key_, store_, cgroup_, server.get());
 }
 

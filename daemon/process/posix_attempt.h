@@ -55,7 +55,7 @@ class PosixAttempt final : public LiveAttempt {
   const UniqueFd gate_;
   const std::string cgroup_;
   const std::weak_ptr<ForkServer> server_;
-  const pid_t shim_;
+  pid_t shim_;  // 0 = forgotten by the server
 };
 
 // An attempt that has no shim any more and no recorded end. Ready at once; reap() ends what is left

@@ -94,7 +94,9 @@ TEST_CASE("whatever stands in the place of an attempt's lock ends that attempt a
     const std::string bad = waiting_job(daemon, {"--on-lost", "fail"});
     if (!put(kind, folder_of(daemon, bad) + "/lock", daemon)) return;
     // The live daemon, first asked and then at the end.
-    CHECK(soon(daemon, {"signal", "CONT", bad}).exit_code != 124);
+    const RunResult asked = soon(daemon, {"signal", "CONT", bad});
+    CHECK(asked.exit_code != 124);
+    CHECK_MESSAGE(!contains(asked.err, "internal"), asked.err);
     write_text(daemon.dir() / "gate", "go\n");
     auto task = daemon.wait(bad);
     CHECK(task.at("reason") == "lost");

@@ -96,6 +96,21 @@ TEST_CASE_FIXTURE(Fixture, "output can be followed while the job runs") {
   CHECK(second.bytes == "two\n");
 }
 
+TEST_CASE_FIXTURE(Fixture, "however many records of the order a job forges, a bounded part is read") {
+  const Launch launch = shell("true");
+  run(launch);
+  constexpr int kFiles = 8;
+  constexpr int kRecordsOfFile = 1 << 16;  // a whole cap
+  std::string records;
+  for (int i = 0; i < kRecordsOfFile; ++i) records += "o0000000000012a\n";
+  for (int i = 1; i <= kFiles; ++i) {
+    std::ofstream(folder(launch) + "/order." + std::to_string(i)) << records;
+  }
+  const std::vector<OrderRecord> read = read_order(folder(launch));
+  CHECK(read.size() >= kRecordsOfFile);
+  CHECK(read.size() <= 2 * kRecordsOfFile);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a reader keeps up with segments that are dropped under it") {
   config.output_cap_bytes = 4096;
   const Launch launch = shell("yes | head -c 20000000");
