@@ -92,7 +92,6 @@ ConnectionPool::ConnectionPool(Answerer& answerer, const Clock& clock, const Ser
       limits_(limits),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
-      cpu_use_(clock),
       shares_(share_limits(limits)),
       next_id_(kFirstConnection) {
   if (!epoll_) throw_errno("epoll_create1");
@@ -255,7 +254,6 @@ void ConnectionPool::listen_again() {
 // --- one connection -----------------------------------------------------------------------------
 
 void ConnectionPool::serve_connection(EntryId id, HttpConnection& connection) {
-  const CpuUse::Serving serving(cpu_use_, actor_of(connection.peer()));
   try {
     Then then = advance(id, connection);
     if (stopping_.load()) {

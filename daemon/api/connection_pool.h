@@ -29,7 +29,6 @@
 #include <vector>
 
 #include "daemon/api/connection.h"
-#include "daemon/api/cpu_use.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/user_shares.h"
 #include "daemon/base/clock.h"
@@ -183,7 +182,6 @@ class ConnectionPool {
   int listen_fd_ = -1;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> memory_is_free_{false};  // much of it, since the last time
-  CpuUse cpu_use_;
 
   mutable Mutex mutex_;
   UserShares shares_ TASKD_GUARDED_BY(mutex_);
