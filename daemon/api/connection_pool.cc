@@ -53,7 +53,9 @@ ShareLimits share_limits(const ServerLimits& limits) {
   set(Holding::work_bytes, limits.max_work_bytes, part(limits.max_work_bytes, 8),
       part(limits.max_work_bytes, 4));
   set(Holding::turns, turns, turns / 12, turns * 3 / 4);
-  set(Holding::reads, kReads, 1, kReads / 2);
+  // One user's reads leave a processor to the others.
+  const std::int64_t processors = std::thread::hardware_concurrency();
+  set(Holding::reads, kReads, 1, std::min(kReads / 2, processors - 1));
   set(Holding::waits, limits.max_waits, part(limits.max_waits, 32), part(limits.max_waits, 2));
   set(Holding::streams, limits.max_streams, part(limits.max_streams, 32),
       part(limits.max_streams, 4));
