@@ -253,7 +253,8 @@ TEST_CASE("the secret of a job is in its environment, and in no file of the daem
   const std::string gate = daemon.dir() / "gate";
   REQUIRE(run({"mkfifo", gate}).exit_code == 0);
   const std::string id =
-      daemon.submit({"--shell", "echo $TASKD_TOKEN > " + told + "; cat " + gate});
+      daemon.submit({"--shell", "echo $TASKD_TOKEN > " + told + ".new; mv " + told + ".new " + told +
+                                    "; cat " + gate});
   wait_for_file(told);
   std::string secret = read_text(told);
   REQUIRE(secret.size() == 33);
