@@ -273,7 +273,7 @@ TEST_CASE("waiting for keys and others survives a killed daemon") {
 }
 
 TEST_CASE("a daemon killed while it tells thousands of dependants of an end goes on, and tells all") {
-  constexpr int kDependants = 6000;
+  constexpr int kDependants = 4000;
   TestDaemon daemon({.workers = 1});
   const std::string gate = daemon.dir() / "gate";
   const std::string cause = daemon.submit({"--shell", waits_for(gate) + "; rm " + gate + "; false"});
