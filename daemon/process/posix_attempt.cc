@@ -196,8 +196,10 @@ AttemptEnd AbandonedAttempt::reap() {
       errno = EBUSY;
       throw_errno("wait for the attempt's lock");
     }
+    // It may throw, and is tried again then: the lock is what tells that there is an end to read.
+    AttemptEnd end = conclude_attempt(folder_.get(), key_, store_, cgroup_, nullptr);
     lock_.reset();  // the attempt's number may be started again
-    return conclude_attempt(folder_.get(), key_, store_, cgroup_, nullptr);
+    return end;
   }
   // Never made, or removed by somebody: nothing proves that the command did not run.
   if (!cgroup_.empty()) end_cgroup(cgroup_);
