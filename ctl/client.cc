@@ -162,6 +162,13 @@ Problem read_problem(const Exchange& exchange) {
   }
 }
 
+// Twice does the same as once.
+bool may_be_repeated(const HttpRequest& request) {
+  return request.method == "GET" ||
+         std::any_of(request.headers.begin(), request.headers.end(),
+                     [](const auto& header) { return header.first == "Idempotency-Key"; });
+}
+
 }  // namespace
 
 std::string find_socket(const std::optional<std::string>& option, const Environment& env) {
@@ -215,9 +222,7 @@ int exit_code_of(const Problem& problem) {
 }
 
 nlohmann::json Client::call(const HttpRequest& request) const {
-  Exchange exchange = begin(request);
-  finish(exchange, answer_ms_);
-  return result_of(exchange);
+  return parse_answer(ask(request).answer().body());
 }
 
 nlohmann::json Client::get(const std::string& target) const {
@@ -232,6 +237,21 @@ nlohmann::json Client::post(const std::string& target, const nlohmann::json& bod
   request.target = target;
   request.body = body.dump();
   return call(request);
+}
+
+Exchange Client::ask(const HttpRequest& request, const ResponseParser::BodySink& sink) const {
+  const auto ask_once = [&] {
+    Exchange exchange = begin(request, sink);
+    finish(exchange, answer_ms_);
+    check_status(exchange);
+    return exchange;
+  };
+  try {
+    return ask_once();
+  } catch (const DaemonAway& away) {
+    if (!away.outcome_unknown || !may_be_repeated(request)) throw;
+  }
+  return ask_once();
 }
 
 Exchange Client::begin(const HttpRequest& request, ResponseParser::BodySink sink) const {

@@ -53,14 +53,19 @@ inline constexpr int kAnswerMs = 60'000;
 
 class Client {
  public:
-  // call(), get() and post() give up with Failure (75) when the daemon is silent for `answer_ms`.
-  // `trusted_uid`: as Exchange has it.
+  // ask(), call(), get() and post() give up with Failure (75) when the daemon is silent for
+  // `answer_ms`. `trusted_uid`: as Exchange has it.
   explicit Client(std::string socket_path, int answer_ms = kAnswerMs,
                   std::optional<std::uint32_t> trusted_uid = {})
       : socket_path_(std::move(socket_path)), answer_ms_(answer_ms), trusted_uid_(trusted_uid) {}
   const std::string& socket_path() const { return socket_path_; }
 
-  // Asks and reads the JSON of a 2xx. Throws Refused, DaemonAway or Failure.
+  // Asks and waits for the whole answer, a 2xx; the body of a 200 goes to `sink` if there is one. A
+  // daemon that restarts drops its connections, while its socket may go on listening: so a GET, or
+  // what has an Idempotency-Key, is asked once more when the connection ends before the answer
+  // begins. Throws Refused, DaemonAway or Failure.
+  Exchange ask(const HttpRequest& request, const ResponseParser::BodySink& sink = {}) const;
+  // The same, and reads the JSON of the answer.
   nlohmann::json call(const HttpRequest& request) const;
   nlohmann::json get(const std::string& target) const;
   nlohmann::json post(const std::string& target, const nlohmann::json& body) const;

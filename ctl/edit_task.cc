@@ -23,11 +23,10 @@ struct Found {
 };
 
 Found find_task(const Client& client, const TaskEdit& edit) {
-  Exchange exchange = client.begin({.method = "GET",
-                                    .target = "/v1/tasks/" + std::to_string(edit.id),
-                                    .headers = {},
-                                    .body = {}});
-  client.finish(exchange, kAnswerMs);
+  const Exchange exchange = client.ask({.method = "GET",
+                                        .target = "/v1/tasks/" + std::to_string(edit.id),
+                                        .headers = {},
+                                        .body = {}});
   Found found{client.result_of(exchange), ""};
   if (const std::string* etag = exchange.answer().header("etag")) found.etag = *etag;
   return found;

@@ -139,10 +139,8 @@ OutputTail fetch_tail(const Client& client, const std::string& target, std::int6
   HttpRequest request;
   request.target = target + "&tail=" + std::to_string(std::min(bytes, kMaxAnswerOutput));
   OutputTail tail;
-  Exchange exchange =
-      client.begin(request, [&](std::string_view piece) { tail.bytes.append(piece); });
-  client.finish(exchange, kAnswerMs);
-  client.check_status(exchange);
+  const Exchange exchange =
+      client.ask(request, [&](std::string_view piece) { tail.bytes.append(piece); });
   tail.next_offset = read_next_offset(exchange);
   tail.dropped_bytes = read_dropped(exchange);
   return tail;
@@ -172,10 +170,8 @@ OutputTail fetch_piece(const Client& client, const std::string& target, std::int
   HttpRequest request;
   request.target = target + "&offset=" + std::to_string(offset);
   OutputTail piece;
-  Exchange exchange =
-      client.begin(request, [&](std::string_view bytes) { piece.bytes.append(bytes); });
-  client.finish(exchange, kAnswerMs);
-  client.check_status(exchange);
+  const Exchange exchange =
+      client.ask(request, [&](std::string_view bytes) { piece.bytes.append(bytes); });
   piece.next_offset = read_next_offset(exchange);
   piece.dropped_bytes = read_dropped(exchange);
   return piece;
@@ -187,12 +183,10 @@ OutputTail fetch_output(const Client& client, const std::string& target, std::in
     HttpRequest request;
     request.target = target + "&offset=" + std::to_string(offset);
     std::size_t received = 0;
-    Exchange exchange = client.begin(request, [&](std::string_view bytes) {
+    const Exchange exchange = client.ask(request, [&](std::string_view bytes) {
       received += bytes.size();
       sink(bytes);
     });
-    client.finish(exchange, kAnswerMs);
-    client.check_status(exchange);
     const std::int64_t next = read_next_offset(exchange);
     if (received == 0 || next <= offset) return {{}, next, read_dropped(exchange)};
     offset = next;

@@ -77,9 +77,8 @@ std::vector<Part> fetch_parts(const Client& client, const std::string& target) {
   try {
     HttpRequest request;
     request.target = target;
-    Exchange exchange = client.begin(request, [&](std::string_view piece) { text.append(piece); });
-    client.finish(exchange, kAnswerMs);
-    client.check_status(exchange);
+    const Exchange exchange =
+        client.ask(request, [&](std::string_view piece) { text.append(piece); });
   } catch (const Refused& refused) {
     if (refused.problem.code != "bad_query") throw;  // a daemon that does not keep it
     return {};

@@ -92,13 +92,15 @@ class Listener {
 
 TEST_CASE("a submit whose connection is cut says what to do") {
   const Listener listener;
-  const auto cut = [&](const std::vector<std::string>& words) {
+  const auto cut = [&](int times, const std::vector<std::string>& words) {
     SubmitOptions options;
     Args args("submit", {});
     options.declare(args);
     Output out(STDOUT_FILENO);
     CHECK(args.parse(words, out));
-    std::thread daemon([&] { listener.serve(""); });
+    std::thread daemon([&] {
+      for (int i = 0; i < times; ++i) listener.serve("");
+    });
     std::string said;
     try {
       options.send(Client(listener.path), "/v1/tasks", nlohmann::json::object());
@@ -112,11 +114,37 @@ TEST_CASE("a submit whose connection is cut says what to do") {
   const auto ends_with = [](const std::string& text, const char* end) {
     CHECK_MESSAGE(text.ends_with(end), text);
   };
-  ends_with(cut({"--", "true"}),
+  ends_with(cut(1, {"--", "true"}),
             "is unknown; look with \"taskctl list\" before you repeat it (with an "
             "--idempotency-key, repeating is safe)");
-  ends_with(cut({"--idempotency-key", "k", "--", "true"}),
+  ends_with(cut(2, {"--idempotency-key", "k", "--", "true"}),
             "is unknown; repeat it with the same --idempotency-key");
+}
+
+TEST_CASE("what may be asked twice is asked again when the daemon restarts, and nothing else is") {
+  const Listener listener;
+  const auto ask = [&](const HttpRequest& request) {
+    std::thread daemon([&] {
+      listener.serve("");
+      listener.serve("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7");
+    });
+    std::string answer;
+    try {
+      answer = Client(listener.path).call(request).dump();
+    } catch (const DaemonAway&) {
+      answer = "away";
+      Client(listener.path).get("/v1/healthz");  // the second that the daemon serves
+    }
+    daemon.join();
+    return answer;
+  };
+  CHECK(ask({.method = "GET", .target = "/v1/tasks/7", .headers = {}, .body = {}}) == "7");
+  CHECK(ask({.method = "POST",
+             .target = "/v1/tasks",
+             .headers = {{"Idempotency-Key", "k"}},
+             .body = "{}"}) == "7");
+  CHECK(ask({.method = "POST", .target = "/v1/tasks/7/retry", .headers = {}, .body = "{}"}) ==
+        "away");
 }
 
 TEST_CASE("a client gives up on a daemon that stays silent for as long as it was told") {
