@@ -115,7 +115,10 @@ ConnectionPool::Entries::iterator ConnectionPool::drop(Entries::iterator found) 
   shares_.give_back(entry.actor.uid, Holding::connections,
                     entry.held[static_cast<std::size_t>(Holding::connections)]);
   const bool had_turn = std::exchange(entry.granted, false);
-  if (had_turn) give_turn_back(entry.actor, entry.cost);
+  if (had_turn) {
+    give_turn_back(entry.actor, entry.cost);
+    pauses_.ended(entry.actor.uid, 0, clock_.boot_now());
+  }
   const auto next = entries_.erase(found);
   return next;
 }

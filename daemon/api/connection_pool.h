@@ -30,6 +30,7 @@
 
 #include "daemon/api/connection.h"
 #include "daemon/api/problem.h"
+#include "daemon/api/user_pauses.h"
 #include "daemon/api/user_shares.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/event_fd.h"
@@ -65,7 +66,10 @@ class ConnectionPool {
   class Turn {
    public:
     Turn(Turn&& other) noexcept
-        : pool_(std::exchange(other.pool_, nullptr)), actor_(other.actor_), cost_(other.cost_) {}
+        : pool_(std::exchange(other.pool_, nullptr)),
+          actor_(other.actor_),
+          cost_(other.cost_),
+          begun_us_(other.begun_us_) {}
     ~Turn() { end(); }
     Turn& operator=(Turn&&) = delete;
     // Before its time, where the request goes on without a thread of the pool's.
@@ -82,10 +86,11 @@ class ConnectionPool {
       std::int64_t work_bytes = 0;
     };
     Turn(ConnectionPool& pool, const Actor& actor, const Cost& cost)
-        : pool_(&pool), actor_(actor), cost_(cost) {}
+        : pool_(&pool), actor_(actor), cost_(cost), begun_us_(cpu_us_for_thread()) {}
     ConnectionPool* pool_;  // null: over
     Actor actor_;
     Cost cost_;
+    std::int64_t begun_us_;
   };
 
   // While one lives, its thread may take as long as it likes. Ends the turn. Throws ProblemError
@@ -170,7 +175,9 @@ class ConnectionPool {
   // Puts the connection in front of the threads, without an event of its own.
   void make_ready(EntryId id) TASKD_REQUIRES(mutex_);
   EntryId next_ready();  // 0: none
-  void end_turn(const Actor& actor, const Turn::Cost& cost);
+  void end_turn(const Actor& actor, const Turn::Cost& cost, std::int64_t cpu_us);
+  // Whether he is to wait before he has another turn; sees to it that he is looked at again.
+  bool must_pause(const Actor& actor) TASKD_REQUIRES(mutex_);
 
   Answerer& answerer_;
   const Clock& clock_;
@@ -185,6 +192,7 @@ class ConnectionPool {
 
   mutable Mutex mutex_;
   UserShares shares_ TASKD_GUARDED_BY(mutex_);
+  UserPauses pauses_ TASKD_GUARDED_BY(mutex_);
   Entries entries_ TASKD_GUARDED_BY(mutex_);
   EntryId next_id_ TASKD_GUARDED_BY(mutex_);
   std::uint64_t parkings_ TASKD_GUARDED_BY(mutex_) = 0;

@@ -54,6 +54,7 @@ std::optional<ConnectionPool::Turn> ConnectionPool::begin_turn(EntryId id,
   const Turn::Cost cost = cost_of(request);
   const MutexLock lock(mutex_);
   Entry& entry = entries_.at(id);
+  pauses_.arrived(entry.actor.uid, clock_.boot_now());
   if (!cost.counts) return Turn(*this, entry.actor, cost);
   if (!shares_.fits(entry.actor, Holding::work_bytes, cost.work_bytes)) throw too_large();
   if (!turn_lines_.contains(entry.actor.uid) && take_turn(entry.actor, cost)) {
@@ -67,6 +68,7 @@ bool ConnectionPool::take_turn(const Actor& actor, const Turn::Cost& cost) {
   const auto take = [&](Holding resource, std::int64_t amount) TASKD_REQUIRES(mutex_) {
     return shares_.take(actor, resource, amount) == UserShares::Verdict::granted;
   };
+  if (must_pause(actor)) return false;
   if (!take(Holding::turns, 1)) return false;
   if (cost.reads && !take(Holding::reads, 1)) {
     shares_.give_back(actor.uid, Holding::turns, 1);
@@ -76,7 +78,15 @@ bool ConnectionPool::take_turn(const Actor& actor, const Turn::Cost& cost) {
     give_turn_back(actor, {true, cost.reads, 0});
     return false;
   }
+  pauses_.begun(actor.uid);
   return true;
+}
+
+bool ConnectionPool::must_pause(const Actor& actor) {
+  if (actor.admin) return false;
+  const auto until = pauses_.pauses_until(actor.uid, clock_.boot_now());
+  if (until) wake_by(*until);
+  return until.has_value();
 }
 
 void ConnectionPool::give_turn_back(const Actor& actor, const Turn::Cost& cost) {
@@ -134,15 +144,18 @@ ConnectionPool::EntryId ConnectionPool::next_ready() {
   return id;
 }
 
-void ConnectionPool::end_turn(const Actor& actor, const Turn::Cost& cost) {
+void ConnectionPool::end_turn(const Actor& actor, const Turn::Cost& cost, std::int64_t cpu_us) {
   const MutexLock lock(mutex_);
+  pauses_.ended(actor.uid, cpu_us, clock_.boot_now());
   give_turn_back(actor, cost);
   if (!turn_lines_.empty()) grant_turns();
 }
 
 void ConnectionPool::Turn::end() {
   ConnectionPool* pool = std::exchange(pool_, nullptr);
-  if (pool != nullptr && cost_.counts) pool->end_turn(actor_, cost_);
+  if (pool != nullptr && cost_.counts) {
+    pool->end_turn(actor_, cost_, cpu_us_for_thread() - begun_us_);
+  }
 }
 
 void ConnectionPool::Turn::grow(std::int64_t work_bytes) {

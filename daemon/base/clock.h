@@ -55,4 +55,9 @@ class SystemClock final : public Clock {
 // Processor time that the calling thread has used.
 std::int64_t thread_cpu_us();
 
+// The same, with what other threads have used for it: they say so by add_cpu_us_of_others(), which
+// the thread calls that had it done.
+std::int64_t cpu_us_for_thread();
+void add_cpu_us_of_others(std::int64_t us);
+
 }  // namespace taskd

@@ -30,9 +30,8 @@ std::exception_ptr disk_full(const Ballast& ballast) {
 }
 
 std::exception_ptr store_busy(const SQLite::Exception& error) {
-  return std::make_exception_ptr(
-      StoreBusy("the database cannot be used for the moment (" + std::string(error.what()) +
-                "); nothing was changed"));
+  return std::make_exception_ptr(StoreBusy("the database cannot be used for the moment (" +
+                                           std::string(error.what()) + "); nothing was changed"));
 }
 
 }  // namespace
@@ -62,19 +61,23 @@ WriteQueue::~WriteQueue() {
 
 void WriteQueue::run(WhenFull when_full, Owner owner, const Command& command) {
   if (is_copy_) {
-    throw StoreIsCopy("the database " + options_.path +
-                      " is a copy of a store that lies elsewhere, so nothing is started or changed");
+    throw StoreIsCopy(
+        "the database " + options_.path +
+        " is a copy of a store that lies elsewhere, so nothing is started or changed");
   }
   std::future<std::exception_ptr> done;
+  std::int64_t cpu_us = 0;
   {
     const MutexLock lock(mutex_);
     if (!stopped_.empty()) throw std::runtime_error(stopped_);
     std::deque<Item>& mine = waiting_[owner];
-    mine.push_back({when_full, owner, &command, {}, {}});
+    mine.push_back({when_full, owner, &command, {}, &cpu_us, {}});
     done = mine.back().done.get_future();
   }
   wake_.notify_one();
-  if (const std::exception_ptr error = done.get()) std::rethrow_exception(error);
+  const std::exception_ptr error = done.get();
+  add_cpu_us_of_others(cpu_us);
+  if (error) std::rethrow_exception(error);
 }
 
 CommitTimesUs WriteQueue::times() const {
@@ -122,8 +125,8 @@ WriteQueue::Batch WriteQueue::next_batch() {
   return batch;
 }
 
-// One command of each user, from the one after who had the latest turn, and all of the daemon's: these
-// first, but for a transaction after one that they had filled.
+// One command of each user, from the one after who had the latest turn, and all of the daemon's:
+// these first, but for a transaction after one that they had filled.
 void WriteQueue::take_round(Batch& batch) {
   std::vector<Owner> owners;
   for (const auto& [owner, items] : waiting_) owners.push_back(owner);
@@ -207,6 +210,7 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, s
       committing = true;
       db_.run("COMMIT");
       times_.add(transaction.spent_us());
+      share_cost(batch.first(taken), transaction.spent_us());
     }
   } catch (const SQLite::Exception& error) {
     // A lock that outlasts the patience for one of them is not waited for again by each.
@@ -235,6 +239,7 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
     item.error = disk_full(ballast_);
     return;
   }
+  const std::int64_t begun_us = thread_cpu_us();
   transaction.begin_command();
   if (!alone) db_.run("SAVEPOINT command");
   try {
@@ -256,6 +261,15 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
     if (queues_.has_new_settings()) queues_.reload_settings(db_, transaction.now());
   }
   if (!alone) db_.run("RELEASE command");
+  *item.cpu_us += thread_cpu_us() - begun_us;
+}
+
+// What belongs to all of them together, such as the COMMIT, counts for each as its own part does.
+void WriteQueue::share_cost(std::span<Item> batch, std::int64_t spent_us) {
+  std::int64_t own_us = 0;
+  for (const Item& item : batch) own_us += *item.cpu_us;
+  if (own_us == 0) return;
+  for (Item& item : batch) *item.cpu_us = *item.cpu_us * std::max(spent_us, own_us) / own_us;
 }
 
 int WriteQueue::count_idle(const Transaction& transaction) const {
@@ -273,7 +287,8 @@ int WriteQueue::count_idle(const Transaction& transaction) const {
 std::optional<Claims> WriteQueue::claim_for(int idle, Transaction& transaction) {
   std::optional<Claims> claims;
   const Command command = [&](Transaction& open) { claims = claim_tasks(open, options_, idle); };
-  Item item{WhenFull::refuse, kDaemon, &command, {}, {}};
+  std::int64_t cpu_us = 0;
+  Item item{WhenFull::refuse, kDaemon, &command, {}, &cpu_us, {}};
   run_command(item, transaction, /*alone=*/false);
   return item.error ? std::nullopt : std::move(claims);
 }

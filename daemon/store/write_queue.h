@@ -2,12 +2,12 @@
 //
 // run() may be called from any thread and blocks until the COMMIT that holds its command was
 // synced. One waiting command is committed at once; while it syncs, the others gather into the next
-// transaction, where each has its own savepoint: one that fails is rolled back alone. The users take
-// turns, one command each, after the daemon's own commands; and a transaction that has spent its
-// budget leaves the rest to the next, in which users come first if the daemon's left them nothing.
-// So nobody waits for all that another user has asked for.
-// A COMMIT that fails, an I/O error or a damaged file stop the writer for good: on_fatal is called,
-// and no command is acknowledged any more.
+// transaction, where each has its own savepoint: one that fails is rolled back alone. The users
+// take turns, one command each, after the daemon's own commands; and a transaction that has spent
+// its budget leaves the rest to the next, in which users come first if the daemon's left them
+// nothing. So nobody waits for all that another user has asked for. A COMMIT that fails, an I/O
+// error or a damaged file stop the writer for good: on_fatal is called, and no command is
+// acknowledged any more.
 #pragma once
 
 #include <deque>
@@ -72,6 +72,7 @@ class WriteQueue {
     Owner owner;
     const Command* command;  // the caller keeps it until `done`
     std::exception_ptr error;
+    std::int64_t* cpu_us;  // the caller's, until `done`: what the writer spent on it
     std::promise<std::exception_ptr> done;  // takes `error` along: the caller alone owns it then
   };
   using Batch = std::vector<Item>;
@@ -83,10 +84,11 @@ class WriteQueue {
   void give_back(std::span<Item> rest);
   // How many of the first commands it settled; at least one.
   std::size_t settle_some(std::span<Item> batch);
-  // Tries the first `taken` commands, as many as a transaction's budget is for. With `claiming` idle
-  // workers get what they let start.
+  // Tries the first `taken` commands, as many as a transaction's budget is for. With `claiming`
+  // idle workers get what they let start.
   Result try_batch(std::span<Item> batch, bool claiming, std::size_t& taken);
   void run_command(Item& item, Transaction& transaction, bool alone);
+  static void share_cost(std::span<Item> batch, std::int64_t spent_us);
   // How many idle workers may find something to do in what the open transaction lets start.
   int count_idle(const Transaction& transaction) const;
   // Claims for so many of them; nothing where that failed.
