@@ -20,7 +20,8 @@
 #include "daemon/base/files.h"
 #include "daemon/base/instance_lock.h"
 #include "daemon/base/standard_fds.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
+#include "daemon/config/trust.h"
 #include "daemon/engine/notifier.h"
 #include "daemon/engine/progress_board.h"
 #include "daemon/engine/recovery.h"
@@ -33,7 +34,6 @@
 #include "daemon/process/user.h"
 #include "daemon/service_manager.h"
 #include "daemon/store/store_files.h"
-#include "daemon/trust.h"
 #include "daemon/version.h"
 
 namespace taskd {

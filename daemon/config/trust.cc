@@ -1,4 +1,4 @@
-#include "daemon/trust.h"
+#include "daemon/config/trust.h"
 
 #include <grp.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "daemon/config_handlers.h"
+#include "daemon/config/handlers.h"
 
 #include <unistd.h>
 
@@ -6,11 +6,11 @@
 
 #include "daemon/api/users.h"
 #include "daemon/base/text.h"
-#include "daemon/config_hooks.h"
-#include "daemon/config_places.h"
-#include "daemon/config_task_options.h"
+#include "daemon/config/hooks.h"
+#include "daemon/config/places.h"
+#include "daemon/config/task_options.h"
+#include "daemon/config/trust.h"
 #include "daemon/process/user.h"
-#include "daemon/trust.h"
 
 namespace taskd {
 namespace {

@@ -1,9 +1,9 @@
-#include "daemon/config_resources.h"
+#include "daemon/config/resources.h"
 
 #include <algorithm>
 
 #include "daemon/base/text.h"
-#include "daemon/config_places.h"
+#include "daemon/config/places.h"
 #include "daemon/task/task_flow_json.h"
 
 namespace taskd {

@@ -1,4 +1,4 @@
-#include "daemon/config_hooks.h"
+#include "daemon/config/hooks.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,11 +9,11 @@
 
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/config_places.h"
+#include "daemon/config/places.h"
+#include "daemon/config/trust.h"
 #include "daemon/hooks/hook_url.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/spec_json.h"
-#include "daemon/trust.h"
 
 namespace taskd {
 namespace {

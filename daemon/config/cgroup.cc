@@ -1,4 +1,4 @@
-#include "daemon/config_cgroup.h"
+#include "daemon/config/cgroup.h"
 
 #include <sysexits.h>
 #include <unistd.h>

@@ -1,12 +1,12 @@
-#include "daemon/config_tables.h"
+#include "daemon/config/tables.h"
 
 #include <algorithm>
 #include <iterator>
 
-#include "daemon/config_handlers.h"
-#include "daemon/config_hooks.h"
-#include "daemon/config_queues.h"
-#include "daemon/config_resources.h"
+#include "daemon/config/handlers.h"
+#include "daemon/config/hooks.h"
+#include "daemon/config/queues.h"
+#include "daemon/config/resources.h"
 
 namespace taskd {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/config_places.h"
+#include "daemon/config/places.h"
 
 #include <sysexits.h>
 

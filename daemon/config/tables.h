@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 namespace taskd {
 

@@ -1,11 +1,11 @@
-#include "daemon/config_queues.h"
+#include "daemon/config/queues.h"
 
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/text.h"
-#include "daemon/config_hooks.h"
-#include "daemon/config_places.h"
-#include "daemon/config_task_options.h"
+#include "daemon/config/hooks.h"
+#include "daemon/config/places.h"
+#include "daemon/config/task_options.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/task/spec_json.h"
 

@@ -1,10 +1,10 @@
-#include "daemon/config_task_options.h"
+#include "daemon/config/task_options.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/text.h"
-#include "daemon/config_places.h"
+#include "daemon/config/places.h"
 #include "daemon/task/task_flow_json.h"
 
 namespace taskd {

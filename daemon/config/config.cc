@@ -1,4 +1,4 @@
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -16,14 +16,14 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
-#include "daemon/config_cgroup.h"
-#include "daemon/config_handlers.h"
-#include "daemon/config_hooks.h"
-#include "daemon/config_places.h"
-#include "daemon/config_queues.h"
-#include "daemon/config_resources.h"
-#include "daemon/config_tables.h"
-#include "daemon/trust.h"
+#include "daemon/config/cgroup.h"
+#include "daemon/config/handlers.h"
+#include "daemon/config/hooks.h"
+#include "daemon/config/places.h"
+#include "daemon/config/queues.h"
+#include "daemon/config/resources.h"
+#include "daemon/config/tables.h"
+#include "daemon/config/trust.h"
 
 namespace taskd {
 namespace {
