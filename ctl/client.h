@@ -14,7 +14,7 @@
 #include "ctl/context.h"
 #include "ctl/failure.h"
 #include "ctl/http.h"
-#include "daemon/api/wire.h"
+#include "wire/wire.h"
 
 namespace taskd::ctl {
 

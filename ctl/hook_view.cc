@@ -5,8 +5,8 @@
 #include "ctl/failure.h"
 #include "ctl/table.h"
 #include "ctl/when.h"
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
+#include "wire/wire.h"
 
 namespace taskd::ctl {
 namespace {

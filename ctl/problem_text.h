@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/api/wire.h"
+#include "wire/wire.h"
 
 namespace taskd::ctl {
 

@@ -10,8 +10,8 @@
 #include "ctl/table.h"
 #include "ctl/users.h"
 #include "ctl/when.h"
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
+#include "wire/wire.h"
 
 namespace taskd::ctl {
 namespace {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "daemon/api/wire.h"
+#include "wire/wire.h"
 
 namespace taskd::ctl {
 

@@ -8,8 +8,8 @@
 #include "ctl/failure.h"
 #include "ctl/http.h"
 #include "ctl/outcome.h"
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
+#include "wire/wire.h"
 
 namespace taskd::ctl {
 namespace {

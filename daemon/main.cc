@@ -15,7 +15,6 @@
 #include <thread>
 
 #include "daemon/api/server.h"
-#include "daemon/api/wire.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/instance_lock.h"
@@ -35,6 +34,7 @@
 #include "daemon/service_manager.h"
 #include "daemon/store/store_files.h"
 #include "daemon/version.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

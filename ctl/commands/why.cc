@@ -4,9 +4,9 @@
 #include "ctl/users.h"
 #include "ctl/verbs.h"
 #include "ctl/when.h"
-#include "daemon/api/wire.h"
 #include "daemon/base/errors.h"
 #include "daemon/task/task_name.h"
+#include "wire/wire.h"
 
 namespace taskd::ctl {
 namespace {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "daemon/api/wire.h"
+#include "wire/wire.h"
 
 namespace taskd {
 

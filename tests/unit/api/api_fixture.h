@@ -21,12 +21,12 @@
 #include <vector>
 
 #include "daemon/api/server.h"
-#include "daemon/api/wire.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/engine/notifier.h"
 #include "daemon/engine/task_watch.h"
 #include "daemon/store/task_store.h"
+#include "wire/wire.h"
 
 namespace taskd::test {
 

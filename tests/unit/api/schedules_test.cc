@@ -1,9 +1,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
 #include "tests/unit/api/api_fixture.h"
+#include "wire/wire.h"
 
 namespace taskd::test {
 namespace {

@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "daemon/api/wire.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

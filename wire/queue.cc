@@ -1,11 +1,11 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
 #include "daemon/flow/fair_share.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/task_flow_json.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

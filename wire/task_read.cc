@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_flow_json.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

@@ -24,7 +24,7 @@ class JsonWriter;
 // What the API answers of a time.
 nlohmann::json time_or_null(const std::optional<WallTime>& time);
 
-// --- tasks and attempts (wire_task_write.cc, wire_task_read.cc) ---------------------------------
+// --- tasks and attempts (task_write.cc, task_read.cc) --------------------------------------------
 // The members of the object that is open. Values of env are masked, a token is never shown, broken
 // UTF-8 that a job wrote is replaced.
 void write_task(JsonWriter& writer, const Task& task);
@@ -41,7 +41,7 @@ std::string spec_to_text(const TaskSpec& spec);
 Task task_from_json(const nlohmann::json& json);
 Attempt attempt_from_json(const nlohmann::json& json);
 
-// --- queues (wire_queue.cc) ---------------------------------------------------------------------
+// --- queues (queue.cc) ---------------------------------------------------------------------------
 nlohmann::json counts_to_json(const std::int64_t (&counts)[std::size(kAllStates)]);
 nlohmann::json queue_to_json(const QueueInfo& queue);
 QueueInfo queue_from_json(const nlohmann::json& json);
@@ -50,13 +50,13 @@ QueueInfo queue_from_json(const nlohmann::json& json);
 std::variant<QueuePatch, FieldErrors> queue_patch_from_json(const nlohmann::json& body,
                                                             const std::string& name);
 
-// --- keys (wire_key.cc) -------------------------------------------------------------------------
+// --- keys (key.cc) -------------------------------------------------------------------------------
 nlohmann::json key_to_json(const KeyInfo& key);
 KeyInfo key_from_json(const nlohmann::json& json);  // its id is not in it
 // The limits in the body of a PATCH, an object. Every wrong field is reported.
 std::variant<KeyPatch, FieldErrors> key_patch_from_json(const nlohmann::json& body);
 
-// --- schedules (wire_schedule.cc) ---------------------------------------------------------------
+// --- schedules (schedule.cc) ---------------------------------------------------------------------
 nlohmann::json schedule_to_json(const Schedule& schedule);
 Schedule schedule_from_json(const nlohmann::json& json);
 nlohmann::json slot_to_json(const Slot& slot);
@@ -69,11 +69,11 @@ struct ScheduleBody {
 };
 ScheduleBody schedule_body_from_json(const nlohmann::json& body, const std::string& name);
 
-// --- hooks (wire_hook.cc) -----------------------------------------------------------------------
+// --- hooks (hook.cc) -----------------------------------------------------------------------------
 nlohmann::json delivery_to_json(const Delivery& delivery);
 // Its `seq` and `task` are not in it.
 Delivery delivery_from_json(const nlohmann::json& json);
-// --- workflows (wire_workflow.cc) ---------------------------------------------------------------
+// --- workflows (workflow.cc) ---------------------------------------------------------------------
 // The body of a POST, an object. Every wrong field is reported, unknown ones too.
 std::variant<NewWorkflow, FieldErrors> workflow_from_body(const nlohmann::json& body);
 // The members of the object that is open, but for its tasks.
@@ -81,7 +81,7 @@ void write_workflow(JsonWriter& writer, const Workflow& workflow);
 // Of one with its tasks. Throws std::runtime_error.
 Workflow workflow_from_json(const nlohmann::json& json);
 
-// --- why a task is not running (wire_why.cc) ----------------------------------------------------
+// --- why a task is not running (why.cc) ----------------------------------------------------------
 nlohmann::json why_to_json(const Why& why);
 // Throws std::runtime_error.
 Why why_from_json(const nlohmann::json& json);
@@ -93,7 +93,7 @@ struct WhyWords {
 // In a sentence without its full stop.
 std::string describe_why(const Why& why, const WhyWords& words);
 
-// --- problems (wire_problem.cc) -----------------------------------------------------------------
+// --- problems (problem.cc) -----------------------------------------------------------------------
 // RFC 9457.
 struct Problem {
   int status = 500;

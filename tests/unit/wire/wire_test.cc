@@ -1,4 +1,4 @@
-#include "daemon/api/wire.h"
+#include "wire/wire.h"
 
 #include <doctest/doctest.h>
 

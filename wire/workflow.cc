@@ -2,11 +2,11 @@
 #include <set>
 #include <stdexcept>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/flow/graph.h"
 #include "daemon/task/field_reader.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

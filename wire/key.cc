@@ -1,10 +1,10 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/task_flow_json.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_flow_json.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {

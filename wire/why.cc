@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "daemon/api/wire.h"
 #include "daemon/base/text.h"
+#include "wire/wire.h"
 
 namespace taskd {
 namespace {
