@@ -2,9 +2,9 @@
 
 #include <httplib.h>
 
-#include "daemon/api/connection_pool.h"
-#include "daemon/api/routes.h"
-#include "daemon/api/users.h"
+#include "daemon/api/http/connection_pool.h"
+#include "daemon/api/http/users.h"
+#include "daemon/api/routes/routes.h"
 #include "daemon/base/log.h"
 
 namespace taskd {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "daemon/api/users.h"
+#include "daemon/api/http/users.h"
 #include "daemon/base/text.h"
 #include "daemon/config/hooks.h"
 #include "daemon/config/places.h"

@@ -11,7 +11,7 @@
 #include <sstream>
 #include <vector>
 
-#include "daemon/api/users.h"
+#include "daemon/api/http/users.h"
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
 #include "daemon/process/user.h"

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "daemon/api/routes.h"
+#include "daemon/api/routes/routes.h"
 #include "tests/unit/api/as_user.h"
 
 namespace taskd::test {

@@ -1,8 +1,8 @@
-#include "daemon/api/chunked_body.h"
+#include "daemon/api/http/chunked_body.h"
 
 #include <random>
 
-#include "daemon/api/problem.h"
+#include "daemon/api/http/problem.h"
 #include "tests/unit/api/api_fixture.h"
 
 namespace taskd::test {

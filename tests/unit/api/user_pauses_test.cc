@@ -1,4 +1,4 @@
-#include "daemon/api/user_pauses.h"
+#include "daemon/api/http/user_pauses.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/api/user_shares.h"
+#include "daemon/api/http/user_shares.h"
 
 #include <doctest/doctest.h>
 

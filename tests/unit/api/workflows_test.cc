@@ -1,6 +1,6 @@
 // What POST /v1/workflows refuses for its size.
-#include "daemon/api/batch_size.h"
-#include "daemon/api/problem.h"
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/batch_size.h"
 #include "tests/unit/api/api_fixture.h"
 
 namespace taskd::test {

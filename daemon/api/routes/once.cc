@@ -1,0 +1,128 @@
+// POSTs that may be repeated, since they have an Idempotency-Key.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/routes/routes.h"
+#include "daemon/base/digest.h"
+#include "daemon/base/log.h"
+#include "daemon/store/keyed_request.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxKeyBytes = 255;
+constexpr std::size_t kMaxAnswerBytes = 256 * 1024;  // that are kept
+
+bool begins(std::string_view pattern, std::string_view with) {
+  return pattern.starts_with(with);
+}
+bool is_submit(std::string_view pattern) {
+  return pattern == "/v1/tasks" || pattern == "/v1/workflows";
+}
+// Whether a repeated request is answered with the task as it is now, as a submit is.
+bool is_of_task(std::string_view pattern) {
+  constexpr std::string_view kVerbs[] = {"/v1/tasks/{id}/cancel", "/v1/tasks/{id}/retry",
+                                         "/v1/tasks/{id}/hold", "/v1/tasks/{id}/release",
+                                         "/v1/schedules/{name}/trigger"};
+  return std::find(std::begin(kVerbs), std::end(kVerbs), pattern) != std::end(kVerbs);
+}
+// The same of what is named in the path.
+Route look_at(std::string_view pattern) {
+  if (is_of_task(pattern)) return nullptr;
+  if (begins(pattern, "/v1/queues/{")) return show_queue;
+  if (begins(pattern, "/v1/schedules/{")) return show_schedule;
+  if (begins(pattern, "/v1/workflows/{")) return show_workflow;
+  return nullptr;
+}
+// A wait and a dry run do nothing that could be done twice: each time they speak of now.
+bool is_deed(std::string_view pattern, const json& body) {
+  const auto dry_run = body.find("dry_run");
+  return pattern != "/v1/tasks:wait" && (dry_run == body.end() || *dry_run != true);
+}
+// A filter, names of tasks, very many ids, a removal and a workflow are dealt with bit by bit.
+bool in_one_commit(std::string_view pattern, const json& body) {
+  const auto ids = body.find("ids");
+  const bool many = ids != body.end() && ids->size() > kMostIdsOfCommit;
+  return !begins(pattern, "/v1/workflows/{") && pattern != "/v1/tasks:delete" && !many &&
+         !body.contains("filter") && !body.contains("tasks");
+}
+
+Reply answer_again(const ApiContext& context, const Call& call, std::string_view pattern,
+                   const EarlierRequest& earlier) {
+  if (earlier.answer) return written_reply(200, *earlier.answer);
+  if (is_of_task(pattern) && earlier.task) {
+    const auto task = context.store.get(call.actor, *earlier.task);
+    if (task) return written_reply(200, task_to_text(*task));
+    throw ProblemError(
+        404, "no_such_task",
+        "that was done, and task " + std::to_string(*earlier.task) + " was removed since");
+  }
+  if (const Route look = look_at(pattern)) return look(context, call);
+  // There was nothing to do the first time.
+  if (is_of_task(pattern) && begins(pattern, "/v1/tasks/")) {
+    return written_reply(200, task_to_text(task_of(context, call)));
+  }
+  return json_reply(200, {{"repeated", true}});
+}
+
+}  // namespace
+
+const std::string& checked_key(const Call& call) {
+  const std::string& key = *call.idempotency_key;
+  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
+  if (key.empty() || key.size() > kMaxKeyBytes || !std::all_of(key.begin(), key.end(), printable)) {
+    throw ProblemError(400, "bad_idempotency_key",
+                       "an Idempotency-Key has 1 to 255 printable ASCII bytes without blanks");
+  }
+  return key;
+}
+
+std::string meaning_of(const Call& call, const json& body) {
+  std::string text(call.method);
+  text.append(" ")
+      .append(call.path)
+      .append("?")
+      .append(call.query.text())
+      .append("\n")
+      .append(body.dump());
+  return sha256_hex(text);
+}
+
+Reply answer_once(const ApiContext& context, const Call& call, std::string_view pattern,
+                  Route route) {
+  if (is_submit(pattern)) return route(context, call);
+  const std::string& key = checked_key(call);
+  const json body = call.body.empty() ? json::object() : parse_body(call.body);
+  if (!is_deed(pattern, body)) return route(context, call);
+  try {
+    KeyedRequest request(context.store, {call.actor.uid, key, meaning_of(call, body),
+                                         in_one_commit(pattern, body)});
+    if (const auto& earlier = request.earlier()) {
+      if (earlier->is_same) return answer_again(context, call, pattern, *earlier);
+      throw ProblemError(422, "idempotency_key_reused",
+                         "this Idempotency-Key was used for another request");
+    }
+    Reply reply = route(context, call);
+    // A trigger that found a task made none that the key could tell.
+    const bool is_told_by_key =
+        is_of_task(pattern) && (reply.status == 201 || begins(pattern, "/v1/tasks/"));
+    const bool is_kept =
+        look_at(pattern) == nullptr && !is_told_by_key && reply.body.size() <= kMaxAnswerBytes;
+    try {
+      // Without its line end.
+      request.finish(is_kept ? std::optional(reply.body.substr(0, reply.body.size() - 1))
+                             : std::nullopt);
+    } catch (const std::exception& error) {
+      // It was done; only the answer to who repeats it will be shorter.
+      log::warn("an answer cannot be kept for its key", {{"error", error.what()}});
+    }
+    return reply;
+  } catch (const KeyedRequest::InProgress&) {
+    throw ProblemError(409, "request_in_progress",
+                       "a request with this Idempotency-Key is being worked on; try again");
+  }
+}
+
+}  // namespace taskd

@@ -1,0 +1,275 @@
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "daemon/api/http/users.h"
+#include "daemon/api/request/batch_size.h"
+#include "daemon/api/request/names.h"
+#include "daemon/api/request/page.h"
+#include "daemon/api/routes/routes.h"
+#include "daemon/base/digest.h"
+#include "daemon/base/json_writer.h"
+#include "daemon/base/text.h"
+#include "daemon/task/field_reader.h"
+#include "daemon/task/spec_merge.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxBatch = 10'000;
+
+// Where the fields of task number `index` stand in the body.
+std::string pointer_to(bool batch, std::size_t index) {
+  return batch ? "#/tasks/" + std::to_string(index) : "#";
+}
+
+json& batch_items(json& body) {
+  FieldErrors errors;
+  for (const auto& [name, value] : body.items()) {
+    if (name == "tasks") continue;
+    if (name == "defaults") {
+      errors = check_defaults(value, "#/defaults");
+      if (!errors.empty()) invalid_fields("invalid_task", std::move(errors));
+    } else {
+      errors.push_back({"#" + pointer_step(name), "is not known beside tasks"});
+    }
+  }
+  json& items = body.at("tasks");
+  if (!items.is_array() || items.empty() || items.size() > kMaxBatch) {
+    errors.push_back({"#/tasks", "must be an array of 1 to 10,000 tasks"});
+  }
+  if (!errors.empty()) {
+    throw ProblemError(422, "invalid_request", "the batch cannot be read", std::move(errors));
+  }
+  return items;
+}
+
+std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, json body,
+                                bool batch) {
+  std::vector<NewTask> tasks;
+  FieldErrors errors;
+  BatchSize size("batch", "invalid_request", [&](std::int64_t bytes) { call.turn.grow(bytes); });
+  const auto read_one = [&](json& item) {
+    const std::string pointer = pointer_to(batch, tasks.size());
+    // One like another has that one's values already.
+    const bool is_like = item.is_object() && item.contains("like");
+    if (!is_like) complete_task(context, pointer, item);
+    std::size_t read_bytes = 0;
+    auto task = is_like ? task_like(context, call.actor, item, pointer, read_bytes)
+                        : new_task_from_json(item, pointer);
+    if (auto* wrong = std::get_if<FieldErrors>(&task)) {
+      errors.insert(errors.end(), wrong->begin(), wrong->end());
+      tasks.emplace_back();  // keeps the pointers right
+    } else {
+      tasks.push_back(std::get<NewTask>(std::move(task)));
+      size.add(tasks.back(), pointer, read_bytes);
+    }
+  };
+  if (batch) {
+    json& items = batch_items(body);
+    const auto defaults = body.find("defaults");
+    for (json& item : items) {
+      if (defaults != body.end() && item.is_object()) fill_in(item, *defaults);
+      read_one(item);
+      item = nullptr;  // large ones are not to be there twice
+      if (errors.size() > kMaxFieldErrors) break;
+    }
+  } else {
+    read_one(body);
+  }
+  if (!errors.empty()) invalid_fields("invalid_task", std::move(errors));
+  return tasks;
+}
+
+// The tasks of an answer. Once it has very many bytes, each is given by its id and state alone: the
+// tasks are there, so the answer must not fail for its size. Those that a unique key found instead
+// of submitting them are told apart.
+class Answer {
+ public:
+  Answer(JsonWriter& writer, const Submitted& submitted) : writer_(writer), submitted_(submitted) {}
+
+  // In the order of submitted.ids; tasks between them were removed since.
+  void add(const Task& task) {
+    begin(task.id);
+    write_task(writer_, task);
+    end();
+  }
+  void add_short(TaskId id, State state) {
+    begin(id);
+    writer_.member("id", id);
+    writer_.member("state", to_string(state));
+    end();
+  }
+  bool is_full() const { return writer_.size() >= kMaxPageBytes; }
+  std::span<const TaskId> rest() const { return std::span(submitted_.ids).subspan(at_); }
+
+ private:
+  void begin(TaskId id) {
+    while (submitted_.ids.at(at_) != id) ++at_;
+    writer_.begin('{');
+  }
+  void end() {
+    if (submitted_.any_existing && submitted_.existing.at(at_)) writer_.member("existing", true);
+    writer_.end('}');
+    ++at_;
+  }
+
+  JsonWriter& writer_;
+  const Submitted& submitted_;
+  std::size_t at_ = 0;
+};
+
+void write_submitted(JsonWriter& writer, const Submitted& submitted) {
+  Answer answer(writer, submitted);
+  for (const Task& task : submitted.tasks) {
+    answer.is_full() ? answer.add_short(task.id, task.state) : answer.add(task);
+  }
+}
+
+// As they are now, but for those that were removed since.
+void write_stored(JsonWriter& writer, const ApiContext& context, const Actor& actor,
+                  const Submitted& submitted) {
+  Answer answer(writer, submitted);
+  std::size_t read_bytes = 0;
+  context.store.visit(actor, submitted.ids, [&](const Task& task) {
+    answer.add(task);
+    read_bytes += text_bytes(task.spec);
+    return !answer.is_full() && read_bytes < kMaxReadBytes;
+  });
+  const std::span<const TaskId> rest = answer.rest();
+  const auto states = context.store.states(actor, rest);
+  for (const TaskId id : rest) {
+    if (const auto found = states.find(id); found != states.end()) answer.add_short(id, found->second);
+  }
+}
+
+Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted, bool batch) {
+  constexpr std::size_t kUsualBytes = 1024;  // of a task
+  JsonWriter writer(submitted.ids.size() * kUsualBytes);
+  if (batch) {
+    writer.begin('{');
+    writer.key("tasks");
+    writer.begin('[');
+  }
+  if (submitted.repeated || submitted.any_existing) {
+    write_stored(writer, context, actor, submitted);
+  } else {
+    write_submitted(writer, submitted);
+  }
+  if (batch) {
+    writer.end(']');
+    writer.end('}');
+  }
+  const std::string id = std::to_string(submitted.ids.front());
+  if (writer.size() == 0) {
+    throw ProblemError(404, "no_such_task", "task " + id + " was submitted and removed since");
+  }
+  Reply reply = written_reply(submitted.tasks.empty() ? 200 : 201, writer.take());
+  if (!batch) reply.headers.emplace_back("Location", "/v1/tasks/" + id);
+  return reply;
+}
+
+using PointerTo = std::function<std::string(std::size_t)>;
+
+[[noreturn]] void refuse_queue(const UnknownQueue& unknown, const SubmitRequest& request,
+                               const PointerTo& pointer_of) {
+  std::vector<std::string> pointers;
+  for (std::size_t i = 0; i < request.tasks.size() && pointers.size() < kMaxFieldErrors; ++i) {
+    if (request.tasks[i].spec.queue == unknown.queue) pointers.push_back(pointer_of(i) + "/queue");
+  }
+  unknown_queue(unknown.queue, pointers);
+}
+
+[[noreturn]] void refuse_hooks(const ApiContext& context, const SubmitRequest& request,
+                               const PointerTo& pointer_of) {
+  FieldErrors errors;
+  for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxFieldErrors; ++i) {
+    check_notify(context, pointer_of(i), request.tasks[i].spec.notify, errors);
+  }
+  invalid_fields("invalid_task", std::move(errors));
+}
+
+// Whether the submit takes seconds, in which its thread is missing elsewhere.
+bool has_large_array(const SubmitRequest& request) {
+  constexpr std::int64_t kManyTasks = 10'000;
+  std::int64_t tasks = 0;
+  for (const NewTask& task : request.tasks) tasks += task.array ? task.array->count() : 0;
+  return tasks > kManyTasks;
+}
+
+[[noreturn]] void refuse_dependency(const UnknownDependency& unknown, const PointerTo& pointer_of) {
+  // It was there a moment ago, when its name was resolved.
+  const std::string detail = "there is no task " + std::to_string(unknown.task) + " any more";
+  throw ProblemError(422, "unknown_dependency", detail,
+                     {{pointer_of(unknown.index) + "/depends_on", detail}});
+}
+
+}  // namespace
+
+void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec) {
+  const auto unmet = find_unmet(machine, needs_of(spec.flow));
+  if (!unmet) return;
+  std::string at = pointer + "/slots";
+  std::string detail = "this daemon has only " + std::to_string(machine.slots) + " workers";
+  if (!unmet->empty()) {
+    at = pointer + "/resources/" + *unmet;
+    const auto resource = machine.resources.find(*unmet);
+    detail = resource == machine.resources.end()
+                 ? "no such resource is declared in this daemon's configuration"
+                 : "this daemon has only " + std::to_string(resource->second.amount) + " of it";
+  }
+  throw ProblemError(422, "does_not_fit", at + ": " + detail, {{at, detail}});
+}
+
+void set_idempotency_key(const Call& call, const json& body, SubmitRequest& request) {
+  if (!call.idempotency_key) return;
+  request.idempotency_key = checked_key(call);
+  request.body_digest = meaning_of(call, body);
+  request.bytes_digest = sha256_hex(call.body);
+}
+
+Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& request,
+                           const PointerTo& pointer_to) {
+  SubmitResult result = context.store.submit(request);
+  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
+    refuse_queue(*unknown, request, pointer_to);
+  }
+  if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, pointer_to);
+  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(context, *full);
+  if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
+    refuse_dependency(*gone, pointer_to);
+  }
+  if (std::holds_alternative<KeyReused>(result)) {
+    throw ProblemError(422, "idempotency_key_reused",
+                       "this Idempotency-Key was used for another request");
+  }
+  return std::get<Submitted>(std::move(result));
+}
+
+Reply submit_tasks(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  SubmitRequest request;
+  request.actor = call.actor;
+  json body = parse_body(call.body);
+  set_idempotency_key(call, body, request);
+  const bool batch = body.contains("tasks");
+  request.tasks = read_tasks(context, call, std::move(body), batch);
+  BatchSize size(batch ? "batch" : "task", "invalid_request", [](std::int64_t) {});
+  for (std::size_t i = 0; i < request.tasks.size(); ++i) {
+    check_task(context, call.actor, call.actor.uid, pointer_to(batch, i), request.tasks[i].spec);
+    size.add(request.tasks[i], pointer_to(batch, i));
+    resolve_dependencies(context, call.actor, pointer_to(batch, i), request.tasks[i], size);
+  }
+
+  std::optional<ConnectionPool::StreamSlot> slot;
+  if (has_large_array(request)) slot.emplace(call.pool, call.actor, call.turn);
+  Submitted submitted =
+      submit_or_refuse(context, request, [&](std::size_t i) { return pointer_to(batch, i); });
+  for (std::size_t i = 0; i < submitted.tasks.size() && !submitted.any_existing; ++i) {
+    submitted.tasks[i].spec = std::move(request.tasks[i].spec);
+  }
+  return answer(context, call.actor, submitted, batch);
+}
+
+}  // namespace taskd

@@ -1,0 +1,96 @@
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/request/batch_size.h"
+#include "daemon/api/request/filter.h"
+#include "daemon/api/request/page.h"
+#include "daemon/api/routes/routes.h"
+#include "daemon/base/json_writer.h"
+
+namespace taskd {
+namespace {
+
+using nlohmann::json;
+
+bool take_oldest_first(HttpQuery& query) {
+  const auto order = query.take("order").value_or("newest");
+  if (order != "newest" && order != "oldest") bad_query("order", "must be newest or oldest");
+  return order == "oldest";
+}
+
+}  // namespace
+
+json add_tasks(const ApiContext& context, ListRequest request, std::size_t limit,
+               const std::string& list, Page& page) {
+  request.limit = static_cast<int>(limit) + 1;
+  std::vector<TaskId> ids = context.store.list_ids(request);
+  bool more = ids.size() > limit;
+  if (more) ids.pop_back();  // it only told that this is not the end
+  if (ids.empty()) return nullptr;
+  TaskId last = ids.back();
+  std::size_t read_bytes = 0;
+  context.store.visit(request.actor, ids, [&](const Task& task) {
+    page.add(write_task, task);
+    read_bytes += text_bytes(task.spec);
+    const bool has_room = !page.is_full() && read_bytes < kMaxReadBytes;
+    if (!has_room && task.id != last) {
+      last = task.id;
+      more = true;
+    }
+    return has_room;
+  });
+  return more ? json(make_cursor(last, list)) : json(nullptr);
+}
+
+Reply list_tasks(const ApiContext& context, const Call& call) {
+  ListRequest request;
+  request.actor = call.actor;
+  const json words = take_filter(call.query);
+  request.filter = filter_of_query(context, call.actor, words);
+  request.oldest_first = take_oldest_first(call.query);
+  const auto limit = static_cast<std::size_t>(call.query.take_int("limit", 1, 1000, 100));
+  // One text for one list: what a cursor is bound to.
+  const std::string list = json{request.oldest_first, words}.dump();
+  if (const auto cursor = call.query.take("cursor")) request.after = parse_cursor(*cursor, list);
+  call.query.finish();
+
+  request.within = context.store.ids_of(request.filter);
+  Page page("tasks");
+  return page.finish(add_tasks(context, request, limit, list, page));
+}
+
+Reply show_task(const ApiContext& context, const Call& call) {
+  call.query.finish();
+  const Task task = task_of(context, call);
+  JsonWriter writer;
+  writer.begin('{');
+  write_task(writer, task);
+  if (!task.spec.handler.empty()) {
+    writer.key("payload");
+    task.spec.payload.empty() ? writer.null() : writer.raw(task.spec.payload);
+  }
+  writer.end('}');
+  Reply reply = written_reply(200, writer.take());
+  reply.headers.emplace_back("ETag", etag_of(task));
+  return reply;
+}
+
+Reply show_attempts(const ApiContext& context, const Call& call) {
+  const auto limit = static_cast<std::size_t>(call.query.take_int("limit", 1, 1000, 100));
+  const auto cursor = call.query.take("cursor");
+  call.query.finish();
+  const Task task = task_of(context, call);
+  const std::string list = "attempts of " + std::to_string(task.id);
+  const auto after = static_cast<int>(cursor ? parse_cursor(*cursor, list) : 0);
+  std::vector<Attempt> attempts =
+      context.store.attempts(task.id, after, static_cast<int>(limit) + 1);
+  json next = nullptr;
+  if (attempts.size() > limit) {
+    attempts.pop_back();
+    next = make_cursor(attempts.back().number, list);
+  }
+  Page page("attempts");
+  for (const Attempt& attempt : attempts) page.add(write_attempt, attempt);
+  return page.finish(next);
+}
+
+}  // namespace taskd
