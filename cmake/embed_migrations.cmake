@@ -15,6 +15,6 @@ foreach(file IN LISTS MIGRATIONS)
   string(APPEND rows "    {${value}, \"${name}\", R\"taskd_sql(${sql})taskd_sql\"},\n")
 endforeach()
 file(WRITE ${OUTPUT}
-     "#include \"daemon/store/migrator.h\"\n\nnamespace taskd {\n\nconst std::vector<Migration>& "
+     "#include \"daemon/store/db/migrator.h\"\n\nnamespace taskd {\n\nconst std::vector<Migration>& "
      "embedded_migrations() {\n  static const std::vector<Migration> table = {\n${rows}  };\n  return "
      "table;\n}\n\n}  // namespace taskd\n")

@@ -32,7 +32,7 @@
 #include "daemon/process/posix_launcher.h"
 #include "daemon/process/user.h"
 #include "daemon/service_manager.h"
-#include "daemon/store/store_files.h"
+#include "daemon/store/db/files.h"
 #include "daemon/version.h"
 #include "wire/wire.h"
 

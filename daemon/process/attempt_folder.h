@@ -25,7 +25,7 @@ namespace taskd {
 inline constexpr TaskId kTasksPerFolder = 1000;
 inline constexpr const char* kOwnerLink = "owner";  // see job_folder.h
 
-// The store whose attempts these are; see store/identity.h.
+// The store whose attempts these are; see store/db/identity.h.
 struct AttemptStore {
   std::string id = "-";
   std::int64_t epoch = 0;

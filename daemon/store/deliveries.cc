@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/log.h"
-#include "daemon/store/arrays.h"
+#include "daemon/store/limits/arrays.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 

@@ -10,13 +10,13 @@
 #include <utility>
 
 #include "daemon/base/mutex.h"
-#include "daemon/store/arrays.h"
-#include "daemon/store/event_sweep.h"
-#include "daemon/store/keyed_request.h"
-#include "daemon/store/reader_pool.h"
+#include "daemon/store/db/reader_pool.h"
+#include "daemon/store/limits/arrays.h"
 #include "daemon/store/task_store.h"
-#include "daemon/store/transaction.h"
-#include "daemon/store/write_queue.h"
+#include "daemon/store/write/event_sweep.h"
+#include "daemon/store/write/keyed_request.h"
+#include "daemon/store/write/transaction.h"
+#include "daemon/store/write/write_queue.h"
 
 namespace taskd {
 

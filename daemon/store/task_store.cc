@@ -10,10 +10,10 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"
 #include "daemon/base/random.h"
-#include "daemon/store/ballast.h"
-#include "daemon/store/identity.h"
-#include "daemon/store/migrator.h"
-#include "daemon/store/store_files.h"
+#include "daemon/store/db/ballast.h"
+#include "daemon/store/db/files.h"
+#include "daemon/store/db/identity.h"
+#include "daemon/store/db/migrator.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {

@@ -7,7 +7,7 @@
 // `StoreOptions::on_fatal`, since after a failed fsync nothing may be acknowledged any more.
 // Errors: what a caller can expect is in the result types; exceptions (SQLite::Exception,
 // std::runtime_error) mean the operation cannot go on and changed nothing. StoreUnavailable
-// (store_error.h) may be thrown by everything: DiskFull by every write, StoreBusy also by reads,
+// (db/errors.h) may be thrown by everything: DiskFull by every write, StoreBusy also by reads,
 // while another program holds the database locked or the machine has no descriptor to open it.
 // Until the disk has room again submit, claim, retry, hold and release refuse with DiskFull; ends of
 // attempts, cancels and removals go on from the ballast, while it lasts.
@@ -29,10 +29,10 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/trusted_clock.h"
-#include "daemon/store/commit_times.h"
-#include "daemon/store/identity.h"
+#include "daemon/store/db/commit_times.h"
+#include "daemon/store/db/errors.h"
+#include "daemon/store/db/identity.h"
 #include "daemon/store/requests.h"
-#include "daemon/store/store_error.h"
 #include "daemon/task/authority.h"
 #include "daemon/task/why.h"
 

@@ -10,7 +10,7 @@
 
 #include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
-#include "daemon/store/migrator.h"
+#include "daemon/store/db/migrator.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {

@@ -5,7 +5,7 @@
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/log.h"
-#include "daemon/store/keyed_request.h"
+#include "daemon/store/write/keyed_request.h"
 
 namespace taskd {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "daemon/store/id_range.h"
-#include "daemon/store/selection.h"
+#include "daemon/store/read/id_range.h"
+#include "daemon/store/read/selection.h"
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {

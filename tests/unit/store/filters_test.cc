@@ -3,7 +3,7 @@
 #include <map>
 #include <random>
 
-#include "daemon/store/selection.h"
+#include "daemon/store/read/selection.h"
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {

@@ -1,5 +1,5 @@
 // Which store a database is: what the mark beside it tells, and what follows.
-#include "daemon/store/identity.h"
+#include "daemon/store/db/identity.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>

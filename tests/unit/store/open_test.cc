@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "daemon/store/migrator.h"
+#include "daemon/store/db/migrator.h"
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {

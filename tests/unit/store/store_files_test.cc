@@ -1,11 +1,11 @@
 // The table of file systems, and the table of errors.
-#include "daemon/store/store_files.h"
+#include "daemon/store/db/files.h"
 
 #include <doctest/doctest.h>
 #include <linux/magic.h>
 #include <sqlite3.h>
 
-#include "daemon/store/store_error.h"
+#include "daemon/store/db/errors.h"
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {

@@ -2,7 +2,7 @@
 // notices.
 #include <set>
 
-#include "daemon/store/queue_table.h"
+#include "daemon/store/limits/queue_table.h"
 #include "tests/support/memory_folder.h"
 #include "tests/unit/store/fixture.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/store/write_queue.h"
+#include "daemon/store/write/write_queue.h"
 
 #include <sqlite3.h>
 
@@ -6,7 +6,7 @@
 #include <future>
 #include <thread>
 
-#include "daemon/store/migrator.h"
+#include "daemon/store/db/migrator.h"
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {

@@ -6,8 +6,8 @@
 #include <future>
 #include <thread>
 
-#include "daemon/store/commit_times.h"
-#include "daemon/store/queue_table.h"
+#include "daemon/store/db/commit_times.h"
+#include "daemon/store/limits/queue_table.h"
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {

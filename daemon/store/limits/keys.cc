@@ -1,0 +1,284 @@
+#include "daemon/store/limits/keys.h"
+
+#include <algorithm>
+
+#include "daemon/flow/recent_starts.h"
+
+namespace taskd {
+namespace {
+
+// More than can ever run at once need not be ready to start.
+constexpr std::int64_t kMostQueued = 1024;
+// So many changes of tasks make a commit long enough.
+constexpr std::size_t kMostWoken = 1000;
+
+struct Key {
+  std::int64_t id = 0;
+  std::optional<int> concurrency;
+  std::optional<RateLimit> rate;
+  RecentStarts starts;
+  std::optional<WallTime> wake_at;
+};
+
+// A task's place in its line.
+struct Place {
+  TaskId task;
+  int priority;
+  bool is_before(const Place& other) const {
+    return priority != other.priority ? priority > other.priority : task < other.task;
+  }
+};
+
+std::optional<std::int64_t> id_of(Connection& db, std::uint32_t uid, const std::string& name) {
+  Query row = db.query("SELECT id FROM keys WHERE uid = ?1 AND name = ?2");
+  if (!row.bind(uid, name).step()) return std::nullopt;
+  return row.int64(0);
+}
+
+std::optional<Key> load_key(Connection& db, std::int64_t id) {
+  Query row = db.query(
+      "SELECT concurrency, rate_count, rate_per_ms, rate_burst, rate_full_at_ns, rate_starts,"
+      " wake_at_ms FROM keys"
+      " WHERE id = ?1");
+  if (!row.bind(id).step()) return std::nullopt;
+  Key key;
+  key.id = id;
+  if (!row.is_null(0)) key.concurrency = row.integer(0);
+  key.rate = read_rate(row, 1);
+  key.starts = read_starts(row, 4);
+  key.wake_at = row.optional_time(6);
+  return key;
+}
+
+void write_starts(Connection& db, std::int64_t key, const RecentStarts& starts) {
+  db.run("UPDATE keys SET rate_full_at_ns = ?2, rate_starts = ?3 WHERE id = ?1", key,
+         starts.full_at_ns, to_stored(starts.groups));
+}
+
+// How many tasks of the key may start at `now`, whatever their queues.
+struct Allowance {
+  std::int64_t starts;
+  std::optional<WallTime> more_at;  // when time alone will allow another
+};
+
+std::int64_t count_running(Connection& db, std::int64_t key) {
+  Query row = db.query(
+      "SELECT count(*) FROM tasks INDEXED BY tasks_active_of_key"
+      " WHERE key_id = ?1 AND state = 'running'");
+  row.bind(key).step();
+  return row.int64(0);
+}
+
+Allowance allowance_of(Connection& db, const Key& key, WallTime now) {
+  std::int64_t allowed = kMostQueued;
+  if (key.concurrency) {
+    allowed = std::max<std::int64_t>(0, *key.concurrency - count_running(db, key.id));
+  }
+  if (!key.rate) return {allowed, {}};
+  const std::int64_t left = starts_left(*key.rate, key.starts, now);
+  if (left >= allowed) return {allowed, {}};
+  return {left, next_gain(*key.rate, key.starts, now)};
+}
+
+std::int64_t count_queued(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT count(*) FROM tasks INDEXED BY tasks_active_of_key"
+      " WHERE key_id = ?1 AND queue = ?2 AND state = 'queued'");
+  row.bind(key, queue).step();
+  return row.int64(0);
+}
+
+std::optional<Place> first_blocked(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key"
+      " WHERE key_id = ?1 AND state = 'blocked' AND queue = ?2 AND blocked_on = 'key' ORDER BY "
+      "priority DESC, id LIMIT "
+      "1");
+  row.bind(key, queue);
+  if (!row.step()) return std::nullopt;
+  return Place{row.int64(0), row.integer(1)};
+}
+
+std::optional<Place> last_queued(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key"
+      " WHERE key_id = ?1 AND queue = ?2 AND state = 'queued' ORDER BY priority, id DESC LIMIT 1");
+  row.bind(key, queue);
+  if (!row.step()) return std::nullopt;
+  return Place{row.int64(0), row.integer(1)};
+}
+
+// The next queue by name in which tasks of the key are queued or blocked.
+std::optional<std::string> queue_after(Connection& db, std::int64_t key, const std::string& queue) {
+  Query row = db.query(
+      "SELECT min(queue) FROM ("
+      "SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = ?1"
+      " AND queue > ?2 AND state = 'queued' ORDER BY queue LIMIT 1)"
+      " UNION ALL SELECT * FROM (SELECT queue FROM tasks INDEXED BY tasks_active_of_key"
+      " WHERE key_id = ?1 AND state = 'blocked' AND queue > ?2 AND blocked_on = 'key' ORDER BY "
+      "queue LIMIT 1))");
+  if (!row.bind(key, queue).step() || row.is_null(0)) return std::nullopt;
+  return row.text(0);
+}
+
+void block(Transaction& transaction, TaskId id) {
+  StoredTask task = must_load(transaction.db(), id);
+  TaskRow after = task.row;
+  after.blocked_on = BlockedOn::key;
+  transaction.transition(task, Event::block, after, {.type = "blocked"});
+}
+
+void unblock(Transaction& transaction, TaskId id) {
+  StoredTask task = must_load(transaction.db(), id);
+  transaction.transition(task, Event::unblocked, task.row, {.type = "unblocked"});
+}
+
+// Of the key's tasks in one queue the first `allowed` are queued. True: some are left blocked.
+bool settle_line(Transaction& transaction, std::int64_t key, const std::string& queue,
+                 std::int64_t allowed) {
+  Connection& db = transaction.db();
+  std::int64_t queued = count_queued(db, key, queue);
+  for (;;) {
+    const std::optional<Place> waiting = first_blocked(db, key, queue);
+    if (queued < allowed) {
+      if (!waiting) return false;
+      unblock(transaction, waiting->task);
+      ++queued;
+      continue;
+    }
+    const std::optional<Place> last = last_queued(db, key, queue);
+    const bool is_passed = last && waiting && waiting->is_before(*last);
+    if (queued == allowed && !is_passed) return waiting.has_value();
+    block(transaction, last.value().task);
+    --queued;
+  }
+}
+
+void wake_at(Transaction& transaction, const Key& key, std::optional<WallTime> at) {
+  if (at == key.wake_at) return;
+  transaction.db().run("UPDATE keys SET wake_at_ms = ?2 WHERE id = ?1", key.id, at);
+  if (at) transaction.add_wake(*at);
+}
+
+void settle_key(Transaction& transaction, std::int64_t id) {
+  Connection& db = transaction.db();
+  const std::optional<Key> key = load_key(db, id);
+  if (!key) return;
+  const Allowance allowed = allowance_of(db, *key, transaction.now());
+  bool some_wait = false;
+  for (auto queue = queue_after(db, id, ""); queue; queue = queue_after(db, id, *queue)) {
+    some_wait |= settle_line(transaction, id, *queue, allowed.starts);
+  }
+  wake_at(transaction, *key, some_wait ? allowed.more_at : std::nullopt);
+}
+
+}  // namespace
+
+bool is_key(Connection& db, std::uint32_t uid, const std::string& name) {
+  return id_of(db, uid, name).has_value();
+}
+
+std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid,
+                                     const KeyUse& use) {
+  if (use.name.empty()) return std::nullopt;
+  Connection& db = transaction.db();
+  std::optional<std::int64_t> id = id_of(db, uid, use.name);
+  if (id && !use.limit && !use.rate) return id;
+  std::optional<int> limit = use.limit;
+  if (!id && !limit && !use.rate) limit = kDefaultKeyLimit;
+  Query row = db.query(
+      "INSERT INTO keys (uid, name, concurrency, rate_count, rate_per_ms, rate_burst)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (uid, name) DO UPDATE SET"
+      " concurrency = coalesce(excluded.concurrency, concurrency),"
+      " rate_count = coalesce(excluded.rate_count, rate_count),"
+      " rate_per_ms = coalesce(excluded.rate_per_ms, rate_per_ms),"
+      " rate_burst = iif(excluded.rate_count IS NULL, rate_burst, excluded.rate_burst)"
+      " RETURNING id");
+  row.bind(uid, use.name, limit, use.rate ? std::optional(use.rate->count) : std::nullopt,
+           use.rate ? std::optional(use.rate->per_ms) : std::nullopt,
+           use.rate ? use.rate->burst : std::nullopt);
+  if (!row.step()) throw std::logic_error("a key has no row");
+  id = row.int64(0);
+  row.run();
+  if (use.rate) cap_key_starts(transaction, *id);
+  transaction.touch_key(*id);
+  return id;
+}
+
+void cap_key_starts(Transaction& transaction, std::int64_t key) {
+  const std::optional<Key> stored = load_key(transaction.db(), key);
+  if (!stored || !stored->rate) return;
+  write_starts(transaction.db(), key,
+               after_rewind(*stored->rate, stored->starts, transaction.now()));
+}
+
+bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue) {
+  Connection& db = transaction.db();
+  if (first_blocked(db, key, queue)) return false;
+  const Allowance allowed = allowance_of(db, load_key(db, key).value(), transaction.now());
+  return count_queued(db, key, queue) < allowed.starts;
+}
+
+void count_key_start(Transaction& transaction, std::int64_t id) {
+  const std::optional<Key> key = load_key(transaction.db(), id);
+  if (!key || !key->rate) return;
+  write_starts(transaction.db(), id, after_start(*key->rate, key->starts, transaction.now()));
+}
+
+void settle_keys(Transaction& transaction) {
+  // What settling changes needs no settling.
+  for (const std::int64_t key : transaction.take_touched_keys()) settle_key(transaction, key);
+  transaction.take_touched_keys();
+}
+
+void rewind_keys(Transaction& transaction, WallTime now) {
+  Connection& db = transaction.db();
+  std::vector<std::int64_t> ahead;
+  {
+    // The text begins with the time of the newest start.
+    Query rows = db.query(
+        "SELECT id FROM keys WHERE CAST(rate_starts AS INTEGER) > ?1"
+        " OR rate_full_at_ns > (?1 + rate_per_ms) * 1000000");
+    rows.bind(now);
+    while (rows.step()) ahead.push_back(rows.int64(0));
+  }
+  for (const std::int64_t key : ahead) {
+    cap_key_starts(transaction, key);
+    db.run("UPDATE keys SET wake_at_ms = ?2 WHERE id = ?1", key, now);
+  }
+  transaction.add_wake(now);
+}
+
+void wake_keys(Transaction& transaction, WallTime now, int limit) {
+  std::vector<std::int64_t> due;
+  {
+    Query rows = transaction.db().query(
+        "SELECT id FROM keys INDEXED BY keys_wake WHERE wake_at_ms <= ?1 ORDER BY wake_at_ms"
+        " LIMIT ?2");
+    rows.bind(now, limit);
+    while (rows.step()) due.push_back(rows.int64(0));
+  }
+  const std::size_t before = transaction.changes().size();
+  for (const std::int64_t key : due) {
+    transaction.touch_key(key);
+    settle_keys(transaction);
+    if (transaction.changes().size() - before > kMostWoken) return;
+  }
+}
+
+std::optional<WallTime> next_key_wake(Connection& db) {
+  Query row = db.query(
+      "SELECT wake_at_ms FROM keys INDEXED BY keys_wake WHERE wake_at_ms IS NOT NULL"
+      " ORDER BY wake_at_ms LIMIT 1");
+  if (!row.step()) return std::nullopt;
+  return row.time(0);
+}
+
+void forget_unused_key(Connection& db, std::int64_t key) {
+  db.run(
+      "DELETE FROM keys WHERE id = ?1 AND NOT EXISTS"
+      " (SELECT 1 FROM tasks INDEXED BY tasks_of_key WHERE key_id = ?1)",
+      key);
+}
+
+}  // namespace taskd

@@ -1,0 +1,263 @@
+// The verbs of a filter, and what they would do.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "daemon/store/limits/arrays.h"
+#include "daemon/store/limits/dependencies.h"
+#include "daemon/store/read/id_range.h"
+#include "daemon/store/read/selection.h"
+#include "daemon/store/tasks/control.h"
+
+namespace taskd {
+namespace {
+
+constexpr int kBulkChunk = 500;  // some ten milliseconds of the writer's time
+
+// The states of the filter in which the verb changes something.
+std::vector<State> states_for(const ControlRequest& request) {
+  const std::string elsewhere;  // no queue has this name
+  std::vector<State> states = states_of(*request.filter);
+  std::erase_if(states, [&](State state) { return !changes_something(request, state, elsewhere); });
+  return states;
+}
+
+// Calls `visit` with the ids of the tasks that the filter's verb is about, the oldest first, some
+// at a time, until it returns false. They are those that were there when this began. `read` runs a
+// query on a reader.
+template <class Read, class Visit>
+void walk(const ControlRequest& request, const Read& read, const Visit& visit) {
+  ListRequest selection;
+  selection.actor = request.actor;
+  selection.filter = *request.filter;
+  selection.filter.states = states_for(request);
+  // A cancel goes from the newest to the oldest, so that what depends on another is gone before
+  // that one's end could start it.
+  selection.oldest_first = request.verb != Verb::cancel;
+  selection.limit = kBulkChunk;
+  if (selection.filter.states.empty()) return;
+  selection.within = read([&](Connection& db) {
+    IdRange within = range_of(db, selection.filter);
+    Query newest = db.query("SELECT coalesce(max(id), 0) FROM tasks");
+    if (newest.step()) within.last = std::min(within.last, newest.int64(0));
+    return within;
+  });
+  for (;;) {
+    const auto ids = read([&](Connection& db) { return select_ids(db, selection); });
+    if (ids.empty() || !visit(ids)) return;
+    selection.after = ids.back();
+  }
+}
+
+struct Chunk {
+  std::vector<ControlChange> changes;
+  std::size_t looked_at = 0;      // of the ids, from the first; fewer where the commit gave way
+  std::optional<QueueFull> full;  // why it ended early
+  bool unknown_queue = false;     // the same: there is none to move to
+  bool again = false;             // nothing was done yet: something had to come first
+};
+
+// A task may have changed between its selection by a reader and now; it is looked at again.
+Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
+                    std::span<const TaskId> ids) {
+  Chunk chunk;
+  chunk.again = must_update_first(transaction, request, {ids.begin(), ids.end()});
+  if (chunk.again) return chunk;
+  const QueueTable& queues = transaction.queues();
+  chunk.unknown_queue = request.verb == Verb::move && !queues.contains(request.queue);
+  if (chunk.unknown_queue) return chunk;
+  std::int64_t links = 0;  // that go with tasks that are removed
+  for (const TaskId id : ids) {
+    if (request.verb == Verb::remove) links += count_links(transaction.db(), id);
+    if (chunk.looked_at > 0 && (links > kLinksAtOnce || transaction.is_spent())) return chunk;
+    ++chunk.looked_at;
+    std::optional<StoredTask> task = load_task(transaction.db(), id);
+    if (!task || !is_visible(request.actor, *task)) continue;
+    if (request.filter && !matches(transaction.db(), *request.filter, *task)) continue;
+    const State state = task->row.state;
+    if (!changes_something(request, state, task->queue)) continue;
+    if (request.verb == Verb::remove && unfinished_dependant(transaction.db(), id)) continue;
+    if (request.verb == Verb::retry &&
+        (find_twin(transaction.db(), id, task->uid, task->unique_key) ||
+         (request.filter && was_skipped(transaction.db(), id)))) {
+      continue;
+    }
+    if (const std::string* queue = queue_entered(request, state, task->queue)) {
+      if (auto full = find_refusal(transaction, *queue, 1)) {
+        chunk.full = std::get<QueueFull>(*std::move(full));
+        return chunk;
+      }
+    }
+    chunk.changes.push_back(apply_verb(transaction, request, *std::move(task)));
+  }
+  return chunk;
+}
+
+using UniqueKeys = std::set<std::pair<std::uint32_t, std::string>>;
+
+// The same without the deed. `room` is how many more each queue takes. False: it would end here.
+bool preview_chunk(Connection& db, const ControlRequest& request, const std::vector<TaskId>& ids,
+                   std::map<std::string, std::int64_t>& room, UniqueKeys& retried,
+                   PreviewCounter& preview) {
+  for (const TaskId id : ids) {
+    Query row = db.query("SELECT state, queue, uid, unique_key FROM tasks WHERE id = ?1");
+    if (!row.bind(id).step()) continue;
+    const State state = row.state(0);
+    const std::string queue = row.text(1);
+    if (!changes_something(request, state, queue)) continue;
+    if (request.verb == Verb::retry && was_skipped(db, id)) continue;
+    if (request.verb == Verb::retry && !row.is_null(3)) {
+      const bool first = retried.emplace(row.uid(2), row.text(3)).second;
+      if (!first || find_twin(db, id, row.uid(2), row.text(3))) continue;
+    }
+    if (const std::string* entered = queue_entered(request, state, queue)) {
+      if (--room[*entered] < 0) {
+        preview.stop_at(*entered);
+        return false;
+      }
+    }
+    preview.add(id, state, queue);
+  }
+  return true;
+}
+
+std::int64_t room_of(Connection& db, const QueueInfo& queue) {
+  if (queue.draining) return 0;
+  std::int64_t waiting = count_unmade(db, queue.settings.name);
+  for (const State state : kAllStates) {
+    const bool waits = !is_end(state) && state != State::running;
+    if (waits) waiting += queue.counts[static_cast<std::size_t>(state)];
+  }
+  return std::max<std::int64_t>(queue.settings.capacity - waiting, 0);
+}
+
+// What find_refusal() says, for a reader.
+std::optional<QueueRefusal> refusal_of(Connection& db, const std::string& name,
+                                       std::int64_t count) {
+  const std::optional<QueueInfo> queue = load_queue(db, name);
+  if (!queue) return UnknownQueue{name};
+  if (count <= room_of(db, *queue)) return std::nullopt;
+  return QueueFull{name, queue->settings.capacity, queue->draining, count};
+}
+
+}  // namespace
+
+void Preview::add(const Preview& more) {
+  count += more.count;
+  for (const Count& one : more.counts) {
+    const auto same = std::find_if(counts.begin(), counts.end(), [&](const Count& mine) {
+      return mine.queue == one.queue && mine.state == one.state;
+    });
+    if (same != counts.end()) {
+      same->count += one.count;
+    } else {
+      counts.push_back(one);
+    }
+  }
+  first.insert(first.end(), more.first.begin(), more.first.end());
+  if (first.size() > kMaxPreviewed) first.resize(kMaxPreviewed);
+  if (full_queue.empty()) full_queue = more.full_queue;
+}
+
+void PreviewCounter::add(TaskId id, State state, const std::string& queue) {
+  ++preview_.count;
+  ++counts_[{queue, state}];
+  if (preview_.first.size() < kMaxPreviewed) preview_.first.push_back(id);
+}
+
+Preview PreviewCounter::take() {
+  for (const auto& [group, count] : counts_) {
+    preview_.counts.push_back({group.first, group.second, count});
+  }
+  return std::move(preview_);
+}
+
+ControlResult TaskStore::control_filter(const ControlRequest& request) {
+  if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
+  std::vector<ControlChange> first;
+  std::size_t count = 0;
+  std::optional<ControlResult> stopped;
+  const auto read = [&](auto query) { return impl_->read(query); };
+  walk(request, read, [&](const std::vector<TaskId>& ids) {
+    stopped = control_some(request, ids, count, first);
+    return !stopped;
+  });
+  return stopped ? *std::move(stopped) : ControlResult(std::move(first));
+}
+
+// Does the verb to these in as many commits as it takes. Why it did not get to the end, if so.
+std::optional<ControlResult> TaskStore::control_some(const ControlRequest& request,
+                                                     std::span<const TaskId> ids,
+                                                     std::size_t& count,
+                                                     std::vector<ControlChange>& first) {
+  while (!ids.empty()) {
+    const auto some = ids.first(std::min<std::size_t>(ids.size(), kBulkChunk));
+    Chunk chunk =
+        impl_->write(when_full(request.verb), request.actor, [&](Transaction& transaction) {
+          return control_chunk(transaction, request, some);
+        });
+    if (chunk.again) continue;
+    if (request.on_commit) request.on_commit(chunk.changes);
+    const auto room = std::min(chunk.changes.size(), kMaxPreviewed - first.size());
+    first.insert(first.end(), chunk.changes.begin(),
+                 chunk.changes.begin() + static_cast<std::ptrdiff_t>(room));
+    count += chunk.changes.size();
+    if (chunk.unknown_queue) return UnknownQueue{request.queue};
+    if (chunk.full) {
+      chunk.full->changed = count;
+      return *std::move(chunk.full);
+    }
+    ids = ids.subspan(chunk.looked_at);
+  }
+  return std::nullopt;
+}
+
+ControlResult TaskStore::preview_ids(const ControlRequest& request,
+                                     const std::vector<TaskId>& ids) {
+  PreviewCounter preview;
+  const auto refused = impl_->read([&](Connection& db) {
+    const FindRefusal refusal = [&](const std::string& queue, std::int64_t count) {
+      return refusal_of(db, queue, count);
+    };
+    return refuse_ids(db, request, ids, refusal, preview);
+  });
+  return refused ? *refused : ControlResult(preview.take());
+}
+
+ControlResult TaskStore::control_many(const ControlRequest& request,
+                                      const std::vector<TaskId>& ids) {
+  ControlResult looked = preview_ids(request, ids);
+  if (!std::holds_alternative<Preview>(looked)) return looked;
+  std::vector<TaskId> order = ids;
+  if (request.verb == Verb::cancel) std::reverse(order.begin(), order.end());  // as walk() does
+  std::vector<ControlChange> first;
+  std::size_t count = 0;
+  auto stopped = control_some(request, order, count, first);
+  return stopped ? *std::move(stopped) : ControlResult(std::move(first));
+}
+
+ControlResult TaskStore::preview_filter(const ControlRequest& request) {
+  std::map<std::string, std::int64_t> room;
+  for (const QueueInfo& info : queues()) {
+    room[info.settings.name] = impl_->read([&](Connection& db) { return room_of(db, info); });
+  }
+  if (request.verb == Verb::move && !room.contains(request.queue)) {
+    return UnknownQueue{request.queue};
+  }
+  UniqueKeys retried;
+  PreviewCounter counter;
+  const auto read = [&](auto query) { return impl_->read(query); };
+  walk(request, read, [&](const std::vector<TaskId>& ids) {
+    return read(
+        [&](Connection& db) { return preview_chunk(db, request, ids, room, retried, counter); });
+  });
+  return counter.take();
+}
+
+std::map<State, std::int64_t> TaskStore::unchanged(const ControlRequest& request) {
+  std::map<State, std::int64_t> counts = state_counts(request.actor, request.filter->ids);
+  for (const State state : states_for(request)) counts.erase(state);
+  return counts;
+}
+
+}  // namespace taskd

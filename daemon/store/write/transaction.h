@@ -1,0 +1,207 @@
+// What a command works with on the writer thread: the open transaction, and the one way to change a
+// task. Every change is a guarded UPDATE together with its event, its counts, its Change and what
+// hooks are to be told of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/flow/needs.h"
+#include "daemon/store/db/commit_times.h"
+#include "daemon/store/db/connection.h"
+#include "daemon/store/limits/queue_table.h"
+#include "daemon/store/task_store.h"
+#include "daemon/store/write/outbox.h"
+#include "daemon/task/lifecycle.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd {
+
+enum class BlockedOn { key, dependencies };
+
+// The columns of a task that transitions change.
+struct TaskRow {
+  State state = State::queued;
+  std::optional<BlockedOn> blocked_on;  // set exactly while blocked
+  std::optional<Reason> reason;
+  int attempt = 0;
+  int tries = 0;
+  int lost = 0;
+  int refusals = 0;                  // starts in a row that the machine refused
+  std::optional<std::string> token;  // set exactly while running
+  std::optional<WallTime> due_at;
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> ended_at;
+  std::optional<WallTime> cancel_requested_at;
+  std::optional<WallTime> prune_at;
+};
+
+// A spec as the store keeps it: in columns what the writer decides by, and the whole as text. Made
+// on a caller's thread, since that costs as much as the spec is long; the writer only stores it.
+struct PreparedSpec {
+  explicit PreparedSpec(const TaskSpec& spec);
+
+  std::string queue;
+  std::string name;
+  int priority = 0;
+  Needs needs;
+  KeyUse key;
+  Unique unique;
+  StoredPolicy policy;
+  std::vector<Dependency> depends_on;
+  OnDependencyFailed on_dependency_failed = OnDependencyFailed::fail;
+  std::map<std::string, std::string> labels;
+  std::string policy_text;
+  std::string text;
+};
+
+// A task as the writer knows it: its columns. Its spec it does not read (see Reader).
+struct StoredTask {
+  TaskId id = 0;
+  std::uint32_t uid = 0;
+  std::optional<std::int64_t> schedule;  // that submitted it
+  std::optional<std::int64_t> key;       // id of its key
+  std::optional<ArrayPlace> array;
+  std::optional<WorkflowPlace> workflow;
+  WallTime created_at;
+  std::string queue;
+  std::string name;
+  int priority = 0;
+  Needs needs;
+  std::string stored_needs;  // what its row says they are
+  std::string unique_key;    // "" = none
+  StoredPolicy policy;
+  std::string unreadable;  // why its row cannot be read; it is not to run then
+  TaskRow row;
+  std::string stored_state;  // what its row says it is in
+};
+
+std::optional<StoredTask> load_task(Connection& db, TaskId id);
+// The text of its spec, its own or the one that its array's tasks share. Nothing: there is none.
+std::optional<std::string> stored_spec(Connection& db, const StoredTask& task);
+// A task that must be there, as an index or a list names it. Throws std::logic_error if it is not.
+StoredTask must_load(Connection& db, TaskId id);
+
+// What the event row of a change says besides the change itself.
+struct Note {
+  std::string_view type;
+  std::optional<std::uint32_t> actor_uid = std::nullopt;  // the person, where one asked
+  std::string detail = {};
+};
+
+inline const std::string kSpecOfArray;
+
+class Transaction {
+ public:
+  Transaction(Connection& db, QueueTable& queues, const Outbox& outbox, WallTime now,
+              std::int64_t generation, std::int64_t budget_us, bool short_of_space = false)
+      : begun_us_(thread_cpu_us()),
+        budget_us_(budget_us),
+        db_(db),
+        queues_(queues),
+        outbox_(outbox),
+        now_(now),
+        generation_(generation),
+        short_of_space_(short_of_space) {}
+
+  Connection& db() { return db_; }
+  QueueTable& queues() { return queues_; }
+  const Outbox& outbox() const { return outbox_; }
+  WallTime now() const { return now_; }
+  // It has taken as long, or written as much, as others should wait for: what can go on in another
+  // transaction does.
+  bool is_spent() const { return bytes_ > kMostBytes || spent_us() >= budget_us_; }
+  std::int64_t spent_us() const { return thread_cpu_us() - begun_us_; }
+  static constexpr std::int64_t kMostBytes = 4 << 20;  // of specs
+  // The ballast is given up: nothing new may begin.
+  bool short_of_space() const { return short_of_space_; }
+  const std::vector<Change>& changes() const { return changes_; }
+
+  // Something is to be looked at at `at`, by the timekeeper.
+  void add_wake(WallTime at) {
+    Change change;
+    change.act_at = at;
+    changes_.push_back(change);
+  }
+
+  // Adds a task in its first state; sets `task.id`, unless it was set aside, and what the spec says.
+  // Its text may be kSpecOfArray: the one that its array's tasks share.
+  void insert(StoredTask& task, const PreparedSpec& spec, const Note& note);
+
+  // Moves the task along `event` and gives it the columns of `after`, whose state is filled in
+  // here. Throws std::logic_error where the table of states forbids it.
+  void transition(StoredTask& task, Event event, TaskRow after, const Note& note);
+
+  // Changes columns of a task that stays in its state.
+  void amend(StoredTask& task, const TaskRow& after, const Note& note);
+
+  // Gives a task that does not run another spec: its columns, its labels, and the counts of its
+  // queues. Says nothing about it; what follows does. With `new_key` its key is that of the spec from
+  // now on, with the limits that this names.
+  void respec(StoredTask& task, const PreparedSpec& spec, bool new_key);
+  // The same with another queue alone.
+  void requeue(StoredTask& task, const std::string& queue);
+
+  // Deletes an ended task with everything that hangs on it.
+  void remove(const StoredTask& task, const Note& note);
+
+  void add_event(std::optional<TaskId> task, std::optional<int> attempt, const Note& note,
+                 std::optional<State> from = std::nullopt, std::optional<State> to = std::nullopt);
+  // `hooks` as in Change.
+  void add_change(const StoredTask& task, std::uint64_t hooks = 0);
+  // More may start than before.
+  void add_limits_change() { changes_.push_back(Change{}); }
+
+  // A key whose tasks may have to be blocked or unblocked (keys.h). Transitions do it themselves.
+  void touch_key(std::int64_t key) { touched_keys_.push_back(key); }
+  std::vector<std::int64_t> take_touched_keys();  // each once
+  // A task whose dependants behind `after` are to be looked at (dependencies.h): it ended, or is
+  // tried again. An array as such, as in dependencies.h: its last task ended, or goes on.
+  struct Moved {
+    TaskId task;
+    TaskId after;
+  };
+  void add_moved(TaskId task, TaskId after = 0) { moved_.push_back({task, after}); }
+  std::vector<Moved> take_moved();  // each task once
+  // How much the command still does about links itself; that is five hundred dependants at least.
+  int& link_work_left() { return link_work_left_; }
+
+  // Around one command; undo_command() forgets its changes and counts, not its SQL.
+  void begin_command();
+  void undo_command();
+
+ private:
+  void count_in_array(TaskId array, State before, State after);
+  // Whether the ids of this transaction's new tasks still follow their times.
+  void check_order(const StoredTask& task);
+  void update(StoredTask& task, const TaskRow& after);
+  void count_queue(const StoredTask& task, const std::string& to);
+  void enter_line(const StoredTask& task);
+  void leave_line(const StoredTask& task);
+  // Returns the hooks that have something to do, as in Change.
+  std::uint64_t tell(const StoredTask& task, HookEvent event);
+
+  const std::int64_t begun_us_;
+  const std::int64_t budget_us_;
+  Connection& db_;
+  QueueTable& queues_;
+  const Outbox& outbox_;
+  const WallTime now_;
+  const std::int64_t generation_;
+  const bool short_of_space_;
+  std::vector<Change> changes_;
+  std::vector<std::int64_t> touched_keys_;
+  std::vector<Moved> moved_;
+  static constexpr int kLinkWork = 5000;
+  int link_work_left_ = kLinkWork;
+  std::int64_t bytes_ = 0;
+  std::size_t command_begin_ = 0;
+  bool order_checked_ = false;
+};
+
+}  // namespace taskd
