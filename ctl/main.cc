@@ -2,8 +2,8 @@
 
 #include <csignal>
 
-#include "ctl/failure.h"
-#include "ctl/verbs.h"
+#include "ctl/base/failure.h"
+#include "ctl/commands/verbs.h"
 #include "daemon/base/standard_fds.h"
 
 int main(int argc, char** argv) {

@@ -1,4 +1,4 @@
-#include "ctl/control.h"
+#include "ctl/commands/control.h"
 
 namespace taskd::ctl {
 

@@ -6,14 +6,14 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "ctl/boot_units.h"
-#include "ctl/count_text.h"
-#include "ctl/hook_view.h"
-#include "ctl/selector.h"
-#include "ctl/stats.h"
-#include "ctl/users.h"
-#include "ctl/verbs.h"
-#include "ctl/when.h"
+#include "ctl/base/count_text.h"
+#include "ctl/base/users.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/when.h"
+#include "ctl/view/hook_view.h"
+#include "ctl/view/stats.h"
+#include "ctl/work/boot_units.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/flow/needs.h"

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
-#include "ctl/handler_view.h"
-#include "ctl/sub_verbs.h"
+#include "ctl/commands/sub_verbs.h"
+#include "ctl/view/handler_view.h"
 
 namespace taskd::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "ctl/verbs.h"
+#include "ctl/commands/verbs.h"
 
 namespace taskd::ctl {
 

@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 
-#include "ctl/hook_view.h"
-#include "ctl/sub_verbs.h"
-#include "ctl/when.h"
+#include "ctl/commands/sub_verbs.h"
+#include "ctl/options/when.h"
+#include "ctl/view/hook_view.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {

@@ -2,14 +2,14 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "ctl/failure.h"
-#include "ctl/flag_values.h"
-#include "ctl/lines.h"
-#include "ctl/outcome.h"
-#include "ctl/sub_verbs.h"
-#include "ctl/table.h"
-#include "ctl/users.h"
-#include "ctl/when.h"
+#include "ctl/base/failure.h"
+#include "ctl/base/users.h"
+#include "ctl/commands/sub_verbs.h"
+#include "ctl/options/flag_values.h"
+#include "ctl/options/when.h"
+#include "ctl/view/lines.h"
+#include "ctl/view/outcome.h"
+#include "ctl/view/table.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {

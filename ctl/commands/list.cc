@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/selector.h"
-#include "ctl/table.h"
-#include "ctl/task_table.h"
-#include "ctl/verbs.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/view/table.h"
+#include "ctl/view/task_table.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

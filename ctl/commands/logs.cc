@@ -3,11 +3,11 @@
 #include <climits>
 #include <nlohmann/json.hpp>
 
-#include "ctl/follow.h"
-#include "ctl/job_output.h"
-#include "ctl/merged_output.h"
-#include "ctl/selector.h"
-#include "ctl/verbs.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/work/follow.h"
+#include "ctl/work/job_output.h"
+#include "ctl/work/merged_output.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

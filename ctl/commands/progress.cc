@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
-#include "ctl/job.h"
-#include "ctl/verbs.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/work/job.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

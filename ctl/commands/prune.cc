@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "ctl/control.h"
+#include "ctl/commands/control.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/default_options.h"
-#include "ctl/flag_values.h"
-#include "ctl/queue_view.h"
-#include "ctl/sub_verbs.h"
-#include "ctl/submit_options.h"
+#include "ctl/commands/sub_verbs.h"
+#include "ctl/options/default_options.h"
+#include "ctl/options/flag_values.h"
+#include "ctl/options/submit_options.h"
+#include "ctl/view/queue_view.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/control.h"
-#include "ctl/edit_task.h"
+#include "ctl/commands/control.h"
+#include "ctl/work/edit_task.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {

@@ -5,14 +5,14 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "ctl/follow.h"
-#include "ctl/interrupts.h"
-#include "ctl/job_output.h"
-#include "ctl/outcome.h"
-#include "ctl/selector.h"
-#include "ctl/submit_options.h"
-#include "ctl/verbs.h"
-#include "ctl/when.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/submit_options.h"
+#include "ctl/options/when.h"
+#include "ctl/view/outcome.h"
+#include "ctl/work/follow.h"
+#include "ctl/work/interrupts.h"
+#include "ctl/work/job_output.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/flag_values.h"
-#include "ctl/http.h"
-#include "ctl/schedule_view.h"
-#include "ctl/selector.h"
-#include "ctl/sub_verbs.h"
-#include "ctl/submit_options.h"
-#include "ctl/when.h"
+#include "ctl/commands/sub_verbs.h"
+#include "ctl/net/http.h"
+#include "ctl/options/flag_values.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/submit_options.h"
+#include "ctl/options/when.h"
+#include "ctl/view/schedule_view.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"

@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "ctl/control.h"
+#include "ctl/commands/control.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/signals.h"
 #include "daemon/base/text.h"

@@ -1,14 +1,14 @@
-#include "ctl/stats.h"
+#include "ctl/view/stats.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/count_text.h"
-#include "ctl/outcome.h"
-#include "ctl/selector.h"
-#include "ctl/table.h"
-#include "ctl/verbs.h"
-#include "ctl/when.h"
+#include "ctl/base/count_text.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/when.h"
+#include "ctl/view/outcome.h"
+#include "ctl/view/table.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {

@@ -1,14 +1,14 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "ctl/bulk_submit.h"
-#include "ctl/count_text.h"
-#include "ctl/outcome.h"
-#include "ctl/selector.h"
-#include "ctl/submit_options.h"
-#include "ctl/verbs.h"
-#include "ctl/waiter.h"
-#include "ctl/when.h"
+#include "ctl/base/count_text.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/submit_options.h"
+#include "ctl/options/when.h"
+#include "ctl/view/outcome.h"
+#include "ctl/work/bulk_submit.h"
+#include "ctl/work/waiter.h"
 #include "daemon/base/errors.h"
 #include "daemon/task/spec_json.h"
 

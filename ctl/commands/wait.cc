@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/outcome.h"
-#include "ctl/selector.h"
-#include "ctl/verbs.h"
-#include "ctl/waiter.h"
-#include "ctl/when.h"
-#include "ctl/workflow_view.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/when.h"
+#include "ctl/view/outcome.h"
+#include "ctl/view/workflow_view.h"
+#include "ctl/work/waiter.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {

@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 
-#include "ctl/selector.h"
-#include "ctl/users.h"
-#include "ctl/verbs.h"
-#include "ctl/when.h"
+#include "ctl/base/users.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/task/task_name.h"
 #include "wire/wire.h"

@@ -1,15 +1,15 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ctl/outcome.h"
-#include "ctl/selector.h"
-#include "ctl/sub_verbs.h"
-#include "ctl/submit_options.h"
-#include "ctl/table.h"
-#include "ctl/waiter.h"
-#include "ctl/when.h"
-#include "ctl/workflow_file.h"
-#include "ctl/workflow_view.h"
+#include "ctl/commands/sub_verbs.h"
+#include "ctl/options/selector.h"
+#include "ctl/options/submit_options.h"
+#include "ctl/options/when.h"
+#include "ctl/options/workflow_file.h"
+#include "ctl/view/outcome.h"
+#include "ctl/view/table.h"
+#include "ctl/view/workflow_view.h"
+#include "ctl/work/waiter.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

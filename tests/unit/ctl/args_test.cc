@@ -1,4 +1,4 @@
-#include "ctl/args.h"
+#include "ctl/options/args.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>

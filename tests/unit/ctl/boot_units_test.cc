@@ -1,4 +1,4 @@
-#include "ctl/boot_units.h"
+#include "ctl/work/boot_units.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

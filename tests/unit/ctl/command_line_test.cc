@@ -11,9 +11,9 @@
 #include <set>
 #include <sstream>
 
-#include "ctl/client.h"
-#include "ctl/submit_options.h"
-#include "ctl/verbs.h"
+#include "ctl/commands/verbs.h"
+#include "ctl/net/client.h"
+#include "ctl/options/submit_options.h"
 #include "daemon/base/errors.h"
 
 using namespace taskd;

@@ -5,10 +5,10 @@
 #include <csignal>
 #include <cstring>
 
-#include "ctl/client.h"
-#include "ctl/failure.h"
-#include "ctl/outcome.h"
-#include "ctl/problem_text.h"
+#include "ctl/base/failure.h"
+#include "ctl/net/client.h"
+#include "ctl/net/problem_text.h"
+#include "ctl/view/outcome.h"
 
 using namespace taskd;
 using namespace taskd::ctl;

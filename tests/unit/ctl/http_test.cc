@@ -1,5 +1,5 @@
 // The HTTP client against well-formed, broken and hostile answers.
-#include "ctl/http.h"
+#include "ctl/net/http.h"
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>
@@ -15,8 +15,8 @@
 #include <thread>
 #include <vector>
 
-#include "ctl/client.h"
-#include "ctl/submit_options.h"
+#include "ctl/net/client.h"
+#include "ctl/options/submit_options.h"
 
 using namespace taskd;
 using namespace taskd::ctl;

@@ -1,10 +1,10 @@
-#include "ctl/preview.h"
+#include "ctl/view/preview.h"
 
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "ctl/failure.h"
+#include "ctl/base/failure.h"
 
 using namespace taskd;
 using namespace taskd::ctl;

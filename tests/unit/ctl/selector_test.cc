@@ -1,4 +1,4 @@
-#include "ctl/selector.h"
+#include "ctl/options/selector.h"
 
 #include <doctest/doctest.h>
 

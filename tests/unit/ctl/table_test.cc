@@ -1,5 +1,5 @@
 // Widths, tables, colours, and what may reach a terminal.
-#include "ctl/table.h"
+#include "ctl/view/table.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -7,9 +7,9 @@
 
 #include <csignal>
 
-#include "ctl/failure.h"
-#include "ctl/terminal_filter.h"
-#include "ctl/width.h"
+#include "ctl/base/failure.h"
+#include "ctl/view/terminal_filter.h"
+#include "ctl/view/width.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"

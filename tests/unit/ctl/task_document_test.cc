@@ -1,10 +1,10 @@
-#include "ctl/task_document.h"
+#include "ctl/options/task_document.h"
 
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "ctl/failure.h"
+#include "ctl/base/failure.h"
 
 namespace taskd::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "ctl/task_lines.h"
+#include "ctl/work/task_lines.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "ctl/count_text.h"
-#include "ctl/digest.h"
-#include "ctl/failure.h"
-#include "ctl/progress_bar.h"
+#include "ctl/base/count_text.h"
+#include "ctl/base/failure.h"
+#include "ctl/view/progress_bar.h"
+#include "ctl/work/digest.h"
 
 namespace taskd::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "ctl/users.h"
+#include "ctl/base/users.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "ctl/when.h"
+#include "ctl/options/when.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <ctime>
 #include <string>
 
-#include "ctl/flag_values.h"
+#include "ctl/options/flag_values.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

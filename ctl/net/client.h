@@ -1,0 +1,113 @@
+// taskctl's side of the API: finds the daemon, asks, and turns refusals into exit codes.
+//
+// One connection per request: a Unix connect costs microseconds, and nothing idle can go stale.
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ctl/base/context.h"
+#include "ctl/base/failure.h"
+#include "ctl/net/http.h"
+#include "wire/wire.h"
+
+namespace taskd::ctl {
+
+// The daemon could not be asked, or went away before it answered (69 or 75). Waiting verbs try
+// again for a while, since jobs outlive a restart of the daemon.
+struct DaemonAway : Failure {
+  using Failure::Failure;
+  bool outcome_unknown = false;  // it may have done what was asked
+};
+
+// The daemon said no.
+struct Refused : Failure {
+  Refused(int code, const std::string& what, Problem p)
+      : Failure(code, what), problem(std::move(p)) {}
+  Problem problem;
+};
+
+inline constexpr char kSystemSocket[] = "/run/taskd/taskd.sock";
+
+// Where the daemon's socket should be: the option, TASKD_SOCKET, the user's runtime directory if
+// there is a socket in it, /run/taskd/taskd.sock. Throws UsageError for a path no socket can have.
+std::string find_socket(const std::optional<std::string>& option, const Environment& env);
+
+// The user whose daemon may answer besides root's and our own: the option, TASKD_DAEMON_USER, or
+// nobody. Throws UsageError for one that does not exist.
+std::optional<std::uint32_t> find_daemon_user(const std::optional<std::string>& option,
+                                              const Environment& env);
+
+// What somebody does who may not use this socket.
+std::string how_to_be_let_in(const std::string& socket);
+
+// The exit code that stands for a problem document.
+int exit_code_of(const Problem& problem);
+
+inline constexpr int kAnswerMs = 60'000;
+
+class Client {
+ public:
+  // ask(), call(), get() and post() give up with Failure (75) when the daemon is silent for
+  // `answer_ms`. `trusted_uid`: as Exchange has it.
+  explicit Client(std::string socket_path, int answer_ms = kAnswerMs,
+                  std::optional<std::uint32_t> trusted_uid = {})
+      : socket_path_(std::move(socket_path)), answer_ms_(answer_ms), trusted_uid_(trusted_uid) {}
+  const std::string& socket_path() const { return socket_path_; }
+
+  // Asks and waits for the whole answer, a 2xx; the body of a 200 goes to `sink` if there is one. A
+  // daemon that restarts drops its connections, while its socket may go on listening: so a GET, or
+  // what has an Idempotency-Key, is asked once more when the connection ends before the answer
+  // begins. Throws Refused, DaemonAway or Failure.
+  Exchange ask(const HttpRequest& request, const ResponseParser::BodySink& sink = {}) const;
+  // The same, and reads the JSON of the answer.
+  nlohmann::json call(const HttpRequest& request) const;
+  nlohmann::json get(const std::string& target) const;
+  nlohmann::json post(const std::string& target, const nlohmann::json& body) const;
+
+  // The same in two steps, for callers that wait for many answers at once.
+  Exchange begin(const HttpRequest& request, ResponseParser::BodySink sink = {}) const;
+  // `exchange` is complete. Throws as call() does.
+  nlohmann::json result_of(const Exchange& exchange) const;
+  // Throws what `exchange`'s refusal amounts to, if its status is not 2xx.
+  void check_status(const Exchange& exchange) const;
+
+  // Runs step() or finish() of an Exchange with its exceptions turned into Failures.
+  bool step(Exchange& exchange) const;
+  void finish(Exchange& exchange, int quiet_ms) const;
+
+ private:
+  std::string socket_path_;
+  int answer_ms_;
+  std::optional<std::uint32_t> trusted_uid_;
+};
+
+inline constexpr std::int64_t kPatienceMs = 15'000;
+
+// How long a verb puts up with a daemon that restarts: `limit_ms` from the first failure, until
+// reset(). 0: not at all.
+class Patience {
+ public:
+  explicit Patience(Context& context, std::int64_t limit_ms = kPatienceMs)
+      : context_(context), limit_ms_(limit_ms) {}
+  // Pauses a moment, each longer than the one before, or throws `failure` again when the time is
+  // over. Says once that it waits.
+  void after(const DaemonAway& failure);
+  void reset();
+
+ private:
+  Context& context_;
+  const std::int64_t limit_ms_;
+  std::optional<BootTime> since_;
+  std::int64_t next_pause_ms_ = 0;
+};
+
+// Waits without doing anything.
+void pause_ms(int ms);
+
+}  // namespace taskd::ctl

@@ -1,0 +1,186 @@
+#include "ctl/net/problem_text.h"
+
+#include <algorithm>
+
+#include "daemon/base/text.h"
+
+namespace taskd::ctl {
+namespace {
+
+struct FieldFlag {
+  std::string_view field;
+  std::string_view flag;
+};
+constexpr FieldFlag kFlags[] = {
+    {"argv", "the command"},
+    {"shell", "--shell"},
+    {"handler", "--handler"},
+    {"payload", "--payload"},
+    {"name", "--name"},
+    {"queue", "--queue"},
+    {"priority", "--priority"},
+    {"env", "--env"},
+    {"cwd", "--cwd"},
+    {"umask", "--umask"},
+    {"stdin", "--stdin"},
+    {"user", "--user"},
+    {"labels", "--label"},
+    {"delay_ms", "--delay"},
+    {"run_at", "--at"},
+    {"hold", "--hold"},
+    {"timeout_ms", "--timeout"},
+    {"progress_timeout_ms", "--progress-timeout"},
+    {"grace_ms", "--grace"},
+    {"max_attempts", "--max-attempts"},
+    {"backoff/kind", "--backoff"},
+    {"backoff/initial_ms", "--retry-delay"},
+    {"backoff/max_ms", "--retry-max-delay"},
+    {"backoff", "--retry-delay"},
+    {"retry_on", "--retry-on"},
+    {"no_retry_on", "--no-retry-on"},
+    {"on_lost", "--on-lost"},
+    {"max_lost", "--max-lost"},
+    {"on_bad_result", "--on-bad-result"},
+    {"keep_ms", "--keep"},
+    {"key/limit", "--key-limit"},
+    {"key/rate", "--key-rate"},
+    {"key", "--key"},
+    {"limit", "--limit"},
+    {"slots", "--slots"},
+    {"resources", "--resource"},
+    {"array", "--array"},
+    {"unique/for_ms", "--unique-for"},
+    {"unique/while", "--unique-while"},
+    {"unique", "--unique"},
+    {"depends_on", "--after"},
+    {"on_dependency_failed", "--on-dependency-failed"},
+    {"notify", "--notify"},
+    {"capacity", "--capacity"},
+    {"concurrency", "--concurrency"},
+    {"rate", "--rate"},
+    {"weight", "--weight"},
+    {"reason", "--reason"},
+    {"cron", "--cron"},
+    {"zone", "--tz"},
+    {"every_ms", "--every"},
+    {"catch_up", "--catch-up"},
+    {"overlap", "--overlap"},
+    {"percent", "the percentage"},
+    {"message", "--message"},
+    {"result", "the result"},
+    {"signal", "the signal"},
+    {"state", "--state"},
+    {"since", "--since"},
+    {"until", "--until"},
+    {"ended_since", "--ended-since"},
+    {"ended_before", "--ended-before"},
+    {"dead", "--dead"},
+    {"workflow", "--workflow"},
+    {"like", "--like"},
+};
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+// Undoes the percent-encoding of a fragment, then the ~0 and ~1 of a JSON pointer's step.
+std::string decode_step(std::string_view step) {
+  std::string plain;
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    const bool escaped = step[i] == '%' && i + 2 < step.size() && hex_digit(step[i + 1]) >= 0 &&
+                         hex_digit(step[i + 2]) >= 0;
+    plain.push_back(escaped
+                        ? static_cast<char>(hex_digit(step[i + 1]) * 16 + hex_digit(step[i + 2]))
+                        : step[i]);
+    if (escaped) i += 2;
+  }
+  std::string out;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const bool escaped =
+        plain[i] == '~' && i + 1 < plain.size() && (plain[i + 1] == '0' || plain[i + 1] == '1');
+    out.push_back(!escaped ? plain[i] : plain[i + 1] == '0' ? '~' : '/');
+    if (escaped) ++i;
+  }
+  return out;
+}
+
+// "must be from 1000 to 60000" -> "must be from 1s to 1m".
+std::string with_durations(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789";
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t begin = std::min(text.find_first_of(kDigits), text.size());
+    const std::size_t end = std::min(text.find_first_not_of(kDigits, begin), text.size());
+    const std::string_view digits = text.substr(begin, end - begin);
+    const auto ms = parse_int(digits);
+    out.append(text.substr(0, begin)).append(ms ? format_duration_ms(*ms) : std::string(digits));
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string flag_of_pointer(std::string_view pointer) {
+  std::string_view rest = pointer;
+  for (const std::string_view prefix : {"#/filter/", "#/task/", "#/edit/", "#/defaults/", "#/"}) {
+    if (!rest.starts_with(prefix)) continue;
+    rest.remove_prefix(prefix.size());
+    break;
+  }
+  for (const auto& [field, flag] : kFlags) {
+    if (!rest.starts_with(field)) continue;
+    const std::string_view inside = rest.substr(field.size());
+    // What is wrong with one of these says which it is.
+    const bool names_itself = field == "notify" || field == "depends_on";
+    if (inside.empty() || (names_itself && inside.front() == '/')) return std::string(flag);
+    if (inside.front() == '/') return std::string(flag) + " " + decode_step(inside.substr(1));
+  }
+  return std::string(pointer);
+}
+
+std::string path_of_pointer(std::string_view pointer) {
+  std::string path;
+  if (pointer.starts_with('#')) pointer.remove_prefix(1);
+  while (pointer.starts_with('/')) {
+    pointer.remove_prefix(1);
+    const std::size_t end = std::min(pointer.find('/'), pointer.size());
+    path += (path.empty() ? "" : ".") + decode_step(pointer.substr(0, end));
+    pointer.remove_prefix(end);
+  }
+  return path;
+}
+
+std::string describe_problem(const Problem& problem,
+                             std::optional<std::string_view> retry_after_s) {
+  const auto describe = [](const FieldError& error) {
+    // As the option takes it, where the field counts milliseconds.
+    const bool in_ms = error.pointer.ends_with("_ms");
+    return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
+           escape_for_table(in_ms ? with_durations(error.detail) : error.detail);
+  };
+  // The options do not call it as the header of the request does.
+  if (problem.code == "idempotency_key_reused")
+    return "this --idempotency-key was used for another task; its folder and environment count too";
+  // A detail that is itself about a field of the request repeats the first error.
+  const bool repeats = problem.detail.starts_with('#') && !problem.errors.empty();
+  const bool one = problem.errors.size() == 1;
+  if (one && (repeats || problem.errors.front().detail == problem.detail))
+    return describe(problem.errors.front());
+  std::string out = repeats
+                        ? "several options are wrong"
+                        : escape_for_table(problem.detail.empty() ? problem.code : problem.detail);
+  constexpr std::string_view kAgain = "; try again";
+  if (out.ends_with(kAgain)) out.resize(out.size() - kAgain.size());
+  if (retry_after_s && parse_int(*retry_after_s))
+    out.append("; try again in ").append(*retry_after_s).append(" s");
+  else if (problem.detail.ends_with(kAgain))
+    out.append(kAgain);
+  for (const FieldError& error : problem.errors) out.append("\n  ").append(describe(error));
+  return out;
+}
+
+}  // namespace taskd::ctl

@@ -1,0 +1,45 @@
+#include "ctl/options/payload.h"
+
+#include <nlohmann/json.hpp>
+
+#include "ctl/base/failure.h"
+#include "ctl/options/flag_values.h"
+#include "ctl/options/text_input.h"
+#include "daemon/base/errors.h"
+#include "daemon/base/text.h"
+#include "daemon/task/spec_json.h"
+
+namespace taskd::ctl {
+namespace {
+
+// With white space a payload may be larger than as it is sent.
+constexpr std::size_t kMaxPayloadTextBytes = 4 * kMaxPayloadBytes;
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw UsageError(kExitBadData, "--payload " + what);
+}
+
+}  // namespace
+
+std::string read_payload(const std::string& option) {
+  std::string text = option;
+  if (option == "-" || option.starts_with('@')) {
+    const std::string path = option == "-" ? option : option.substr(1);
+    text =
+        read_text(path, kMaxPayloadTextBytes,
+                  option == "-" ? "standard input (--payload -)" : "--payload @" + in_quotes(path));
+  }
+  const auto parsed = parse_strict_value(text);
+  if (const auto* error = std::get_if<JsonError>(&parsed)) {
+    const bool looks_plain = option != "-" && !option.starts_with('@');
+    refuse("is no JSON: at byte " + std::to_string(error->offset_bytes) + ": " + error->detail +
+           (looks_plain ? "; a text stands in double quotes, a file is @FILE" : ""));
+  }
+  const auto& value = std::get<nlohmann::json>(parsed);
+  std::string compact = value.is_null() ? "" : value.dump();
+  if (compact.size() > kMaxPayloadBytes)
+    refuse("has more than " + std::to_string(kMaxPayloadBytes) + " bytes");
+  return compact;
+}
+
+}  // namespace taskd::ctl

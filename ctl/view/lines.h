@@ -1,0 +1,22 @@
+// Labelled lines under a title, as `show` prints them.
+#pragma once
+
+#include <string_view>
+
+#include "ctl/base/output.h"
+
+namespace taskd::ctl {
+
+class Lines {
+ public:
+  // Both outlive it.
+  Lines(Output& out, const Painter& paint) : out_(out), paint_(paint) {}
+  // `text` is safe to show.
+  void add(std::string_view label, std::string_view text);
+
+ private:
+  Output& out_;
+  const Painter& paint_;
+};
+
+}  // namespace taskd::ctl

@@ -1,0 +1,31 @@
+// A text in the editor of the person at the terminal.
+#pragma once
+
+#include <string>
+
+#include "ctl/base/context.h"
+
+namespace taskd::ctl {
+
+// A file of this user alone, edited by $VISUAL, $EDITOR or vi. It is removed in the end, unless it
+// is to be kept. Throws Failure.
+class EditedFile {
+ public:
+  EditedFile(const Context& context, const std::string& text);
+  ~EditedFile();
+  EditedFile(const EditedFile&) = delete;
+  EditedFile& operator=(const EditedFile&) = delete;
+
+  // Runs the editor and waits for it. Throws Failure (78) when it cannot be started, (74) when it
+  // fails.
+  void edit(const Context& context) const;
+  std::string text() const;
+  const std::string& path() const { return path_; }
+  void keep() { keep_ = true; }
+
+ private:
+  std::string path_;
+  bool keep_ = false;
+};
+
+}  // namespace taskd::ctl

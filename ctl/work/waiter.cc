@@ -1,0 +1,256 @@
+#include "ctl/work/waiter.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "ctl/options/selector.h"
+#include "ctl/options/when.h"
+#include "ctl/view/outcome.h"
+#include "daemon/base/errors.h"
+#include "daemon/task/task_name.h"
+
+namespace taskd::ctl {
+namespace {
+
+constexpr std::int64_t kRequestMs = 60'000;  // that one request waits
+constexpr std::int64_t kLateMs = 60'000;     // an answer later than that does not come
+constexpr std::int64_t kGraceMs = 200;       // for the answer that says what has ended
+constexpr int kTickMs = 1000;                // of the progress line
+constexpr int kBusyPauseMs = 200;
+
+// "3 of 10 done, 1 failed, 12s", redrawn in place; nothing when stderr is not a terminal.
+class ProgressLine {
+ public:
+  ProgressLine(const Context& context, bool wanted) : context_(context) {
+    const char* const term = context.env.get("TERM");
+    shown_ =
+        wanted && ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
+    begin_ = context.clock.boot_now();
+  }
+  ~ProgressLine() { clear(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  // `told`: what the one task says of its progress.
+  void draw(std::size_t done, std::size_t total, std::size_t failed, const std::string& told) {
+    if (!shown_) return;
+    std::string line = "\r\x1b[K" + std::to_string(done) + " of " + std::to_string(total) + " done";
+    if (!told.empty()) line = "\r\x1b[K" + told;
+    if (failed > 0) line += ", " + std::to_string(failed) + " failed";
+    const std::int64_t seconds = (context_.clock.boot_now() - begin_) / 1000;
+    line += ", " + (seconds < 60 ? std::to_string(seconds) + "s" : format_span(seconds * 1000));
+    write_all(STDERR_FILENO, line);
+    drawn_ = true;
+  }
+  void clear() {
+    if (drawn_) write_all(STDERR_FILENO, "\r\x1b[K");
+    drawn_ = false;
+  }
+  bool shown() const { return shown_; }
+
+ private:
+  const Context& context_;
+  BootTime begin_;
+  bool shown_ = false;
+  bool drawn_ = false;
+};
+
+// What one request waits for, and what its latest answer said.
+struct Target {
+  nlohmann::json body;
+  std::size_t count = 0;
+  std::size_t ended = 0;
+  std::size_t succeeded = 0;
+  bool is_done() const { return count > 0 && ended == count; }
+};
+
+class Waiter {
+ public:
+  // `one`: the only task that is waited for, which tells its progress; 0: there are more.
+  Waiter(Context& context, const Client& client, std::vector<Target> targets, TaskId one,
+         const WaitOptions& options)
+      : context_(context),
+        client_(client),
+        targets_(std::move(targets)),
+        one_(one),
+        progress_(context, options.progress),
+        patience_(context) {
+    if (options.timeout_ms) deadline_ = context.clock.boot_now() + *options.timeout_ms;
+  }
+
+  WaitResult run() {
+    while (!look()) {
+      draw();
+      if (is_over()) fail_for_time();
+    }
+    return sum();
+  }
+
+ private:
+  // Asks about each target, and waits a while for the first that is open. True: all have ended.
+  bool look() {
+    bool waits = false;
+    for (Target& target : targets_) {
+      if (target.is_done()) continue;
+      try {
+        // Of the others the counts are asked, now and then.
+        ask(target, waits ? 0 : wait_ms());
+        patience_.reset();
+      } catch (const DaemonAway& away) {
+        progress_.clear();
+        if (is_over()) fail_for_time();
+        patience_.after(away);
+      } catch (const Refused& refused) {
+        if (refused.problem.code != "too_many_requests") throw;
+        pause_ms(kBusyPauseMs);
+      }
+      waits |= !target.is_done();
+    }
+    return !waits;
+  }
+
+  std::int64_t wait_ms() const {
+    if (!asked_all_) return 0;  // what has ended already is counted first
+    std::int64_t ms = progress_.shown() || targets_.size() > 1 ? kTickMs : kRequestMs;
+    if (deadline_) ms = std::clamp<std::int64_t>(*deadline_ - context_.clock.boot_now(), 0, ms);
+    return ms;
+  }
+
+  void ask(Target& target, std::int64_t ms) {
+    if (&target == &targets_.back()) asked_all_ = true;
+    if (one_ == 0) {
+      target.body["timeout_ms"] = ms;
+      const nlohmann::json answer = request("POST", "/v1/tasks:wait", target.body.dump(), ms);
+      try {
+        const auto count = answer.at("count").get<std::size_t>();
+        if (count < target.count)
+          throw Failure(kExitNoSuchTask, std::to_string(target.count - count) +
+                                             " of these tasks were removed meanwhile");
+        target.count = count;
+        target.ended = answer.at("ended").get<std::size_t>();
+        target.succeeded = answer.at("succeeded").get<std::size_t>();
+      } catch (const nlohmann::json::exception&) {
+        throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+      }
+      return;
+    }
+    const Task task = read_task(request(
+        "GET", "/v1/tasks/" + std::to_string(one_) + "/wait?timeout_ms=" + std::to_string(ms), "",
+        ms));
+    told_ = task.state == State::running ? describe_progress(task) : "";
+    target.count = 1;
+    target.ended = is_end(task.state) ? 1 : 0;
+    target.succeeded = task.state == State::succeeded ? 1 : 0;
+  }
+
+  // The timeout holds although the daemon may not answer.
+  nlohmann::json request(const std::string& method, const std::string& path,
+                         const std::string& body, std::int64_t ms) const {
+    Exchange exchange =
+        client_.begin({.method = method, .target = path, .headers = {}, .body = body});
+    BootTime late = context_.clock.boot_now() + ms + kLateMs;
+    if (deadline_ && *deadline_ + kGraceMs < late) late = *deadline_ + kGraceMs;
+    for (;;) {
+      const std::int64_t left_ms = late - context_.clock.boot_now();
+      pollfd fd{exchange.fd(), POLLIN, 0};
+      if (::poll(&fd, 1, static_cast<int>(std::max<std::int64_t>(left_ms, 0))) < 0 &&
+          errno != EINTR)
+        throw_errno("poll");
+      if (fd.revents != 0 && client_.step(exchange)) return client_.result_of(exchange);
+      if (left_ms > 0) continue;
+      if (is_over()) fail_for_time();
+      throw Failure(kExitTryLater, "the daemon does not answer");
+    }
+  }
+
+  WaitResult sum(std::size_t* ended = nullptr) const {
+    WaitResult all;
+    for (const Target& target : targets_) {
+      all.count += target.count;
+      all.succeeded += target.succeeded;
+      if (ended != nullptr) *ended += target.ended;
+    }
+    return all;
+  }
+
+  void draw() {
+    std::size_t ended = 0;
+    const WaitResult all = sum(&ended);
+    progress_.draw(ended, all.count, ended - all.succeeded, told_);
+  }
+
+  bool is_over() const { return deadline_ && context_.clock.boot_now() >= *deadline_; }
+  [[noreturn]] void fail_for_time() const {
+    std::size_t ended = 0;
+    const WaitResult all = sum(&ended);
+    throw Failure(kExitTryLater, "timed out; " + std::to_string(ended) + " of " +
+                                     std::to_string(all.count) + " have ended");
+  }
+
+  Context& context_;
+  const Client& client_;
+  std::vector<Target> targets_;
+  const TaskId one_;
+  bool asked_all_ = false;
+  std::string told_;  // by the one task that is waited for
+  std::optional<BootTime> deadline_;
+  ProgressLine progress_;
+  Patience patience_;
+};
+
+}  // namespace
+
+WaitResult wait_for_names(Context& context, const Client& client,
+                          const std::vector<std::string>& names, const WaitOptions& options) {
+  std::vector<Target> targets(1);
+  targets[0].body["tasks"] = names;
+  return Waiter(context, client, std::move(targets), 0, options).run();
+}
+
+std::vector<nlohmann::json> wait_for_tasks(Context& context, const Client& client,
+                                           const std::vector<TaskId>& ids,
+                                           const WaitOptions& options) {
+  std::vector<Target> targets;
+  for (std::size_t begin = 0; begin < ids.size(); begin += kMaxNames) {
+    const std::size_t end = std::min(ids.size(), begin + kMaxNames);
+    const auto at = [&](std::size_t i) { return ids.begin() + static_cast<std::ptrdiff_t>(i); };
+    targets.emplace_back().body["ids"] = std::vector<TaskId>(at(begin), at(end));
+  }
+  if (ids.empty()) return {};
+  Waiter(context, client, std::move(targets), ids.size() == 1 ? ids.front() : 0, options).run();
+  std::vector<nlohmann::json> tasks;
+  for (const TaskId id : ids) tasks.push_back(client.get("/v1/tasks/" + std::to_string(id)));
+  return tasks;
+}
+
+int exit_code_of_all(const std::vector<nlohmann::json>& answers) {
+  if (answers.size() == 1) return exit_code_of(read_task(answers[0]));
+  for (const nlohmann::json& answer : answers) {
+    if (read_task(answer).state != State::succeeded) return kExitSomeFailed;
+  }
+  return kExitOk;
+}
+
+void say_failures(Context& context, const std::vector<nlohmann::json>& answers, std::size_t more) {
+  constexpr std::size_t kMaxShown = 10;
+  std::size_t shown = 0;
+  for (const nlohmann::json& answer : answers) {
+    const Task task = read_task(answer);
+    if (task.state == State::succeeded) continue;
+    if (shown++ >= kMaxShown) {
+      ++more;
+      continue;
+    }
+    const std::string reason = describe_reason(task);
+    context.say("task " + name_of(task) + " " + std::string(to_string(task.state)) +
+                (reason.empty() ? "" : ": " + reason));
+  }
+  if (more > 0) context.say("… and " + std::to_string(more) + " more did not succeed");
+}
+
+}  // namespace taskd::ctl
