@@ -4,6 +4,7 @@
 
 #include "daemon/api/http/connection_pool.h"
 #include "daemon/api/http/users.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/log.h"
 

@@ -207,20 +207,36 @@ void write_text(const std::string& path, const std::string& text) {
   REQUIRE(file.flush().good());
 }
 
-void wait_for_file(const std::string& path) {
+namespace {
+
+// Looks again whenever something changes in the folder around `path`, until it is there or not.
+void wait_until(bool there, const std::string& path) {
   const UniqueFd notify(::inotify_init1(IN_CLOEXEC));
   if (!notify) throw_errno("inotify_init1");
   const std::string folder = path.substr(0, path.rfind('/'));
-  if (::inotify_add_watch(notify.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE) <
-      0) {
+  const auto events = there ? IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE
+                            : IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF;
+  if (::inotify_add_watch(notify.get(), folder.c_str(), static_cast<std::uint32_t>(events)) < 0) {
+    if (!there && errno == ENOENT) return;
     throw_errno("inotify_add_watch " + folder);
   }
-  while (::access(path.c_str(), F_OK) != 0) {
+  while ((::access(path.c_str(), F_OK) == 0) != there) {
     pollfd fd{notify.get(), POLLIN, 0};
-    REQUIRE_MESSAGE(::poll(&fd, 1, kPatienceMs) > 0, "nobody created ", path);
+    const char* const missing = there ? "nobody created " : "nobody removed ";
+    REQUIRE_MESSAGE(::poll(&fd, 1, kPatienceMs) > 0, missing, path);
     char buffer[4096];
     if (::read(notify.get(), buffer, sizeof buffer) <= 0) throw_errno("read inotify");
   }
+}
+
+}  // namespace
+
+void wait_for_file(const std::string& path) {
+  wait_until(true, path);
+}
+
+void wait_until_gone(const std::string& path) {
+  wait_until(false, path);
 }
 
 }  // namespace taskd::test

@@ -87,5 +87,7 @@ void write_text(const std::string& path, const std::string& text);
 
 // Blocks until `path` exists (inotify on its folder); gives up with a failed test after a minute.
 void wait_for_file(const std::string& path);
+// The same, until it does not.
+void wait_until_gone(const std::string& path);
 
 }  // namespace taskd::test

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "daemon/api/http/problem.h"
-#include "daemon/api/server.h"
+#include "daemon/api/http/limits.h"
 
 namespace taskd {
 namespace {

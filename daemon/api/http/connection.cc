@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "daemon/api/http/limits.h"
 #include "daemon/base/errors.h"
 
 namespace taskd {

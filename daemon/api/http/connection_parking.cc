@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/api/http/connection_pool.h"
+#include "daemon/api/http/problem.h"
 #include "daemon/api/http/users.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"

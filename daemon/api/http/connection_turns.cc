@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "daemon/api/http/connection_pool.h"
+#include "daemon/api/http/problem.h"
 
 namespace taskd {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/api/http/limits.h"
 #include "daemon/api/http/problem.h"
 #include "daemon/base/text.h"
 

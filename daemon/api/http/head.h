@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/api/server.h"
+#include "daemon/api/http/limits.h"
 
 namespace taskd {
 

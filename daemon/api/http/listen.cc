@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "daemon/api/server.h"
+#include "daemon/api/http/listen.h"
 #include "daemon/base/errors.h"
 
 namespace taskd {

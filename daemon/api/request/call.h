@@ -12,7 +12,7 @@
 #include "daemon/api/http/connection_pool.h"
 #include "daemon/api/http/problem.h"
 #include "daemon/api/request/query.h"
-#include "daemon/api/server.h"
+#include "daemon/api/request/context.h"
 
 namespace taskd {
 

@@ -7,7 +7,7 @@
 #include "daemon/api/http/problem.h"
 #include "daemon/api/http/users.h"
 #include "daemon/api/request/names.h"
-#include "daemon/api/routes/routes.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/lifecycle.h"

@@ -4,7 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "daemon/api/request/query.h"
-#include "daemon/api/server.h"
+#include "daemon/api/request/context.h"
 #include "daemon/store/task_store.h"
 
 namespace taskd {

@@ -1,10 +1,10 @@
-// A submit that takes over what another task is to run. On this side of the API, since environments
-// are never shown.
+#include "daemon/api/request/like.h"
+
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
 #include "daemon/api/request/batch_size.h"
-#include "daemon/api/routes/routes.h"
 #include "daemon/task/spec_merge.h"
 
 namespace taskd {

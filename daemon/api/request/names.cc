@@ -5,8 +5,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
 #include "daemon/api/request/batch_size.h"
-#include "daemon/api/routes/routes.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_flow_json.h"
 #include "daemon/task/task_name.h"
@@ -233,6 +234,18 @@ NamedTasks read_named(const ApiContext& context, const Actor& actor, const json&
   NamedTasks named;
   named.ids = read_ids(*ids);
   return named;
+}
+
+TaskId task_id_of(const ApiContext& context, const Call& call) {
+  if (call.parameter != "last") return parse_task_id(call.parameter);
+  return resolve_name(context, call.actor, "last");
+}
+
+Task task_of(const ApiContext& context, const Call& call) {
+  const TaskId id = task_id_of(context, call);
+  auto task = context.store.get(call.actor, id);
+  if (!task) no_such_task(id);
+  return *std::move(task);
 }
 
 }  // namespace taskd

@@ -36,4 +36,8 @@ void resolve_dependencies(const ApiContext& context, const Actor& actor,
 // "ids" or "tasks" of a body that must have exactly one of them. The ids are single tasks.
 NamedTasks read_named(const ApiContext& context, const Actor& actor, const nlohmann::json& body);
 
+// The task that {id} names; it may be `last`. bad_id, no_such_task, names_an_array.
+TaskId task_id_of(const ApiContext& context, const Call& call);
+Task task_of(const ApiContext& context, const Call& call);
+
 }  // namespace taskd

@@ -1,5 +1,11 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/names.h"
+#include "daemon/api/request/refusals.h"
+#include "daemon/api/request/task_reply.h"
+#include "daemon/api/request/task_rules.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/digest.h"
 #include "daemon/task/field_reader.h"
@@ -10,7 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kTagDigits = 16;
 // Fields of a submit that a patch cannot have, and why.
 constexpr std::pair<std::string_view, std::string_view> kNotEdited[] = {
     {"hold", "is not edited; there are the verbs hold and release"},
@@ -107,12 +112,6 @@ Reply edit(const ApiContext& context, const Call& call, const json& patch,
 }
 
 }  // namespace
-
-std::string etag_of(const Task& task) {
-  const json content = {spec_to_stored(task.spec), task.spec.queue, task.spec.name,
-                        task.spec.priority, task.due_at ? task.due_at->ms : -1};
-  return '"' + sha256_hex(content.dump()).substr(0, kTagDigits) + '"';
-}
 
 Reply edit_task(const ApiContext& context, const Call& call) {
   call.query.finish();

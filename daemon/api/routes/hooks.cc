@@ -1,5 +1,8 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/names.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/notifier.h"
@@ -44,16 +47,6 @@ json hook_to_json(const ApiContext& context, const Call& call, const Hook& hook)
 }
 
 }  // namespace
-
-void check_notify(const ApiContext& context, const std::string& pointer,
-                  const std::vector<Notify>& list, FieldErrors& errors) {
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (context.notifier != nullptr && context.notifier->find(list[i].hook) != nullptr) continue;
-    errors.push_back({pointer + "/notify/" + std::to_string(i),
-                      "there is no hook " + in_quotes(list[i].hook) +
-                          "; the daemon's configuration declares them"});
-  }
-}
 
 Reply list_hooks(const ApiContext& context, const Call& call) {
   call.query.finish();

@@ -1,7 +1,10 @@
 // Keys have names of any letters, which a path cannot hold: so the query names them.
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
 #include "daemon/api/http/users.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
 

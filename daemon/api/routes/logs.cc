@@ -2,7 +2,9 @@
 #include <limits>
 #include <memory>
 
+#include "daemon/api/http/problem.h"
 #include "daemon/api/http/waiting.h"
+#include "daemon/api/request/names.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/process/output.h"
 

@@ -2,6 +2,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/idempotency_key.h"
+#include "daemon/api/request/names.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/log.h"
@@ -12,7 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxKeyBytes = 255;
 constexpr std::size_t kMaxAnswerBytes = 256 * 1024;  // that are kept
 
 bool begins(std::string_view pattern, std::string_view with) {
@@ -68,27 +71,6 @@ Reply answer_again(const ApiContext& context, const Call& call, std::string_view
 }
 
 }  // namespace
-
-const std::string& checked_key(const Call& call) {
-  const std::string& key = *call.idempotency_key;
-  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
-  if (key.empty() || key.size() > kMaxKeyBytes || !std::all_of(key.begin(), key.end(), printable)) {
-    throw ProblemError(400, "bad_idempotency_key",
-                       "an Idempotency-Key has 1 to 255 printable ASCII bytes without blanks");
-  }
-  return key;
-}
-
-std::string meaning_of(const Call& call, const json& body) {
-  std::string text(call.method);
-  text.append(" ")
-      .append(call.path)
-      .append("?")
-      .append(call.query.text())
-      .append("\n")
-      .append(body.dump());
-  return sha256_hex(text);
-}
 
 Reply answer_once(const ApiContext& context, const Call& call, std::string_view pattern,
                   Route route) {

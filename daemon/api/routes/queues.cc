@@ -1,6 +1,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/refusals.h"
+#include "daemon/api/request/task_rules.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
@@ -113,27 +117,7 @@ QueuePatch read_patch(const ApiContext& context, const Call& call) {
   return std::move(settings);
 }
 
-constexpr JsonField<std::string> kPauseFields[] = {
-    {"reason", [](FieldReader& reader, const json& value, const std::string& at, std::string& out) {
-       const auto* text = reader.string(value, at);
-       if (text != nullptr && reader.plain(*text, at, kMaxPauseReasonBytes)) out = *text;
-     }}};
-
 }  // namespace
-
-std::string read_reason(const Call& call, bool is_pause) {
-  if (call.body.empty()) return "";
-  const json body = parse_body(call.body);
-  std::string reason;
-  FieldReader reader;
-  if (is_pause) {
-    read_fields(reader, body, "#", kPauseFields, reason);
-  } else if (!body.empty()) {
-    reader.complain("#", "must be empty or {}");
-  }
-  if (!reader.ok()) invalid_fields("invalid_request", reader.take_errors());
-  return reason;
-}
 
 Reply list_queues(const ApiContext& context, const Call& call) {
   call.query.finish();

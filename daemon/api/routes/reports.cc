@@ -2,6 +2,10 @@
 // who it is, whatever user it runs as.
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/names.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/text.h"

@@ -1,7 +1,12 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
 #include "daemon/api/http/users.h"
+#include "daemon/api/request/admission.h"
+#include "daemon/api/request/body.h"
 #include "daemon/api/request/page.h"
+#include "daemon/api/request/refusals.h"
+#include "daemon/api/request/task_rules.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"

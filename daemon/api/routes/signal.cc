@@ -1,6 +1,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/names.h"
+#include "daemon/api/request/refusals.h"
+#include "daemon/api/request/targets.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/signals.h"
 #include "daemon/task/field_reader.h"

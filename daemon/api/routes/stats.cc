@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
 

@@ -1,10 +1,17 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "daemon/api/http/problem.h"
 #include "daemon/api/http/users.h"
 #include "daemon/api/request/batch_size.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/idempotency_key.h"
+#include "daemon/api/request/like.h"
 #include "daemon/api/request/names.h"
 #include "daemon/api/request/page.h"
+#include "daemon/api/request/refusals.h"
+#include "daemon/api/request/submit.h"
+#include "daemon/api/request/task_rules.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/json_writer.h"
@@ -170,26 +177,6 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
   return reply;
 }
 
-using PointerTo = std::function<std::string(std::size_t)>;
-
-[[noreturn]] void refuse_queue(const UnknownQueue& unknown, const SubmitRequest& request,
-                               const PointerTo& pointer_of) {
-  std::vector<std::string> pointers;
-  for (std::size_t i = 0; i < request.tasks.size() && pointers.size() < kMaxFieldErrors; ++i) {
-    if (request.tasks[i].spec.queue == unknown.queue) pointers.push_back(pointer_of(i) + "/queue");
-  }
-  unknown_queue(unknown.queue, pointers);
-}
-
-[[noreturn]] void refuse_hooks(const ApiContext& context, const SubmitRequest& request,
-                               const PointerTo& pointer_of) {
-  FieldErrors errors;
-  for (std::size_t i = 0; i < request.tasks.size() && errors.size() < kMaxFieldErrors; ++i) {
-    check_notify(context, pointer_of(i), request.tasks[i].spec.notify, errors);
-  }
-  invalid_fields("invalid_task", std::move(errors));
-}
-
 // Whether the submit takes seconds, in which its thread is missing elsewhere.
 bool has_large_array(const SubmitRequest& request) {
   constexpr std::int64_t kManyTasks = 10'000;
@@ -198,54 +185,7 @@ bool has_large_array(const SubmitRequest& request) {
   return tasks > kManyTasks;
 }
 
-[[noreturn]] void refuse_dependency(const UnknownDependency& unknown, const PointerTo& pointer_of) {
-  // It was there a moment ago, when its name was resolved.
-  const std::string detail = "there is no task " + std::to_string(unknown.task) + " any more";
-  throw ProblemError(422, "unknown_dependency", detail,
-                     {{pointer_of(unknown.index) + "/depends_on", detail}});
-}
-
 }  // namespace
-
-void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec) {
-  const auto unmet = find_unmet(machine, needs_of(spec.flow));
-  if (!unmet) return;
-  std::string at = pointer + "/slots";
-  std::string detail = "this daemon has only " + std::to_string(machine.slots) + " workers";
-  if (!unmet->empty()) {
-    at = pointer + "/resources/" + *unmet;
-    const auto resource = machine.resources.find(*unmet);
-    detail = resource == machine.resources.end()
-                 ? "no such resource is declared in this daemon's configuration"
-                 : "this daemon has only " + std::to_string(resource->second.amount) + " of it";
-  }
-  throw ProblemError(422, "does_not_fit", at + ": " + detail, {{at, detail}});
-}
-
-void set_idempotency_key(const Call& call, const json& body, SubmitRequest& request) {
-  if (!call.idempotency_key) return;
-  request.idempotency_key = checked_key(call);
-  request.body_digest = meaning_of(call, body);
-  request.bytes_digest = sha256_hex(call.body);
-}
-
-Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& request,
-                           const PointerTo& pointer_to) {
-  SubmitResult result = context.store.submit(request);
-  if (const auto* unknown = std::get_if<UnknownQueue>(&result)) {
-    refuse_queue(*unknown, request, pointer_to);
-  }
-  if (std::holds_alternative<UnknownHook>(result)) refuse_hooks(context, request, pointer_to);
-  if (const auto* full = std::get_if<QueueFull>(&result)) queue_full(context, *full);
-  if (const auto* gone = std::get_if<UnknownDependency>(&result)) {
-    refuse_dependency(*gone, pointer_to);
-  }
-  if (std::holds_alternative<KeyReused>(result)) {
-    throw ProblemError(422, "idempotency_key_reused",
-                       "this Idempotency-Key was used for another request");
-  }
-  return std::get<Submitted>(std::move(result));
-}
 
 Reply submit_tasks(const ApiContext& context, const Call& call) {
   call.query.finish();

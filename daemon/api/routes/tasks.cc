@@ -2,7 +2,9 @@
 
 #include "daemon/api/request/batch_size.h"
 #include "daemon/api/request/filter.h"
+#include "daemon/api/request/names.h"
 #include "daemon/api/request/page.h"
+#include "daemon/api/request/task_reply.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/json_writer.h"
 
@@ -18,28 +20,6 @@ bool take_oldest_first(HttpQuery& query) {
 }
 
 }  // namespace
-
-json add_tasks(const ApiContext& context, ListRequest request, std::size_t limit,
-               const std::string& list, Page& page) {
-  request.limit = static_cast<int>(limit) + 1;
-  std::vector<TaskId> ids = context.store.list_ids(request);
-  bool more = ids.size() > limit;
-  if (more) ids.pop_back();  // it only told that this is not the end
-  if (ids.empty()) return nullptr;
-  TaskId last = ids.back();
-  std::size_t read_bytes = 0;
-  context.store.visit(request.actor, ids, [&](const Task& task) {
-    page.add(write_task, task);
-    read_bytes += text_bytes(task.spec);
-    const bool has_room = !page.is_full() && read_bytes < kMaxReadBytes;
-    if (!has_room && task.id != last) {
-      last = task.id;
-      more = true;
-    }
-    return has_room;
-  });
-  return more ? json(make_cursor(last, list)) : json(nullptr);
-}
 
 Reply list_tasks(const ApiContext& context, const Call& call) {
   ListRequest request;

@@ -2,7 +2,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
+#include "daemon/api/request/body.h"
 #include "daemon/api/request/names.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/task/field_reader.h"
 

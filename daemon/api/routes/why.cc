@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/request/names.h"
+#include "daemon/api/request/refusals.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
 

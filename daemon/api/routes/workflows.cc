@@ -1,8 +1,16 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/http/problem.h"
 #include "daemon/api/request/batch_size.h"
+#include "daemon/api/request/body.h"
+#include "daemon/api/request/idempotency_key.h"
 #include "daemon/api/request/names.h"
 #include "daemon/api/request/page.h"
+#include "daemon/api/request/refusals.h"
+#include "daemon/api/request/submit.h"
+#include "daemon/api/request/targets.h"
+#include "daemon/api/request/task_reply.h"
+#include "daemon/api/request/task_rules.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"

@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/api/http/listen.h"
 #include "daemon/api/server.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/unique_fd.h"
