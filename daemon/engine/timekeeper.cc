@@ -68,7 +68,7 @@ std::optional<WallTime> Timekeeper::run_once() {
   const WallTime now = clock_.wall_now();
   const std::optional<WallTime> due = store_.promote(now, kBatch);
   const WallTime trusted = age_clock_.wall_now();
-  const TaskStore::PruneResult pruned = store_.prune(trusted, kBatch);
+  const StoreEngine::PruneResult pruned = store_.prune(trusted, kBatch);
   for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
   if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
   // While a jump of the clock is doubted, a day at most, it is looked at again and again.

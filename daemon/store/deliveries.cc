@@ -200,7 +200,7 @@ void forget_unused_arrays(Connection& db) {
 
 }  // namespace
 
-std::int64_t TaskStore::resume_deliveries() {
+std::int64_t StoreDeliveries::resume_deliveries() {
   if (!impl_->read([](Connection& db) { return has_pending(db); })) return 0;
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) -> std::int64_t {
     Connection& db = transaction.db();
@@ -230,7 +230,7 @@ std::int64_t TaskStore::resume_deliveries() {
   });
 }
 
-DueDelivery TaskStore::due_delivery(const std::string& hook, WallTime now,
+DueDelivery StoreDeliveries::due_delivery(const std::string& hook, WallTime now,
                                     const DeliveryTurn& turn) {
   for (;;) {
     bool unreadable = false;
@@ -240,7 +240,7 @@ DueDelivery TaskStore::due_delivery(const std::string& hook, WallTime now,
   }
 }
 
-void TaskStore::drop_unreadable(const Delivery& delivery) {
+void StoreDeliveries::drop_unreadable(const Delivery& delivery) {
   log::error("a delivery is dropped: its row cannot be read",
              {{"delivery", delivery.id}, {"hook", delivery.hook}, {"task", delivery.task}});
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
@@ -254,7 +254,7 @@ void TaskStore::drop_unreadable(const Delivery& delivery) {
   });
 }
 
-DueDelivery TaskStore::find_due_delivery(const std::string& hook, WallTime now,
+DueDelivery StoreDeliveries::find_due_delivery(const std::string& hook, WallTime now,
                                          const DeliveryTurn& turn, bool& unreadable) {
   return impl_->read([&](Reader& db) {
     DueDelivery due;
@@ -273,7 +273,7 @@ DueDelivery TaskStore::find_due_delivery(const std::string& hook, WallTime now,
   });
 }
 
-std::optional<WallTime> TaskStore::oldest_delivery(const std::string& hook, std::uint32_t uid) {
+std::optional<WallTime> StoreDeliveries::oldest_delivery(const std::string& hook, std::uint32_t uid) {
   return impl_->read([&](Connection& db) -> std::optional<WallTime> {
     Query row = db.query(
         "SELECT at_ms FROM deliveries INDEXED BY deliveries_age"
@@ -283,7 +283,7 @@ std::optional<WallTime> TaskStore::oldest_delivery(const std::string& hook, std:
   });
 }
 
-bool TaskStore::record_try(const DeliveryTry& result) {
+bool StoreDeliveries::record_try(const DeliveryTry& result) {
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     Connection& db = transaction.db();
     const Delivery& delivery = result.delivery;
@@ -304,7 +304,7 @@ bool TaskStore::record_try(const DeliveryTry& result) {
   });
 }
 
-int TaskStore::give_up_deliveries(const std::string& hook, std::uint32_t uid, WallTime before,
+int StoreDeliveries::give_up_deliveries(const std::string& hook, std::uint32_t uid, WallTime before,
                                   int limit) {
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     Connection& db = transaction.db();
@@ -323,7 +323,7 @@ int TaskStore::give_up_deliveries(const std::string& hook, std::uint32_t uid, Wa
   });
 }
 
-std::vector<Delivery> TaskStore::deliveries(TaskId task, std::int64_t after, int limit) {
+std::vector<Delivery> StoreDeliveries::deliveries(TaskId task, std::int64_t after, int limit) {
   return impl_->read([&](Connection& db) {
     Query rows = db.query("SELECT " DELIVERY_COLUMNS
                           " FROM deliveries INDEXED BY deliveries_of_task"
@@ -335,7 +335,7 @@ std::vector<Delivery> TaskStore::deliveries(TaskId task, std::int64_t after, int
   });
 }
 
-HookCounts TaskStore::hook_counts(const std::string& hook) {
+HookCounts StoreDeliveries::hook_counts(const std::string& hook) {
   return impl_->read([&](Connection& db) {
     HookCounts counts;
     Query pending = db.query(

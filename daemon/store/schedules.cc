@@ -287,7 +287,7 @@ Fired fire_slots(Transaction& transaction, const Firing& firing, const Schedule&
 }  // namespace
 
 // As it is after a change; somebody may have removed it since.
-ScheduleResult TaskStore::changed_schedule(const std::optional<ScheduleResult>& refused,
+ScheduleResult StoreSchedules::changed_schedule(const std::optional<ScheduleResult>& refused,
                                            const ScheduleId& id) {
   if (refused) return *refused;
   auto schedule = impl_->read([&](Reader& db) { return load_schedule(db, id); });
@@ -295,7 +295,7 @@ ScheduleResult TaskStore::changed_schedule(const std::optional<ScheduleResult>& 
   return *std::move(schedule);
 }
 
-ScheduleResult TaskStore::put_schedule(const Actor& actor, std::uint32_t owner,
+ScheduleResult StoreSchedules::put_schedule(const Actor& actor, std::uint32_t owner,
                                        const ScheduleSettings& settings) {
   const PreparedSpec task(settings.task);
   const ScheduleId id{owner, settings.name};
@@ -309,7 +309,7 @@ ScheduleResult TaskStore::put_schedule(const Actor& actor, std::uint32_t owner,
   return changed_schedule(impl_->write(WhenFull::refuse, actor, put), id);
 }
 
-ScheduleResult TaskStore::pause_schedule(const Actor& actor, const ScheduleId& id,
+ScheduleResult StoreSchedules::pause_schedule(const Actor& actor, const ScheduleId& id,
                                          const std::string& why) {
   const auto pause = [&](Transaction& transaction) -> std::optional<ScheduleResult> {
     const auto found = find_schedule(transaction.db(), actor, id);
@@ -325,7 +325,7 @@ ScheduleResult TaskStore::pause_schedule(const Actor& actor, const ScheduleId& i
   return changed_schedule(impl_->write(WhenFull::use_ballast, actor, pause), id);
 }
 
-ScheduleResult TaskStore::resume_schedule(const Actor& actor, const ScheduleId& id) {
+ScheduleResult StoreSchedules::resume_schedule(const Actor& actor, const ScheduleId& id) {
   const auto resume = [&](Transaction& transaction) -> std::optional<ScheduleResult> {
     const auto found = find_schedule(transaction.db(), actor, id);
     if (!found) return UnknownSchedule{};
@@ -341,7 +341,7 @@ ScheduleResult TaskStore::resume_schedule(const Actor& actor, const ScheduleId& 
   return changed_schedule(impl_->write(WhenFull::use_ballast, actor, resume), id);
 }
 
-ScheduleResult TaskStore::remove_schedule(const Actor& actor, const ScheduleId& id) {
+ScheduleResult StoreSchedules::remove_schedule(const Actor& actor, const ScheduleId& id) {
   return impl_->write(WhenFull::use_ballast, actor,
                       [&](Transaction& transaction) -> ScheduleResult {
                         const auto found = find_schedule(transaction.db(), actor, id);
@@ -356,7 +356,7 @@ ScheduleResult TaskStore::remove_schedule(const Actor& actor, const ScheduleId& 
                       });
 }
 
-TriggerResult TaskStore::trigger_schedule(const Actor& actor, const ScheduleId& id) {
+TriggerResult StoreSchedules::trigger_schedule(const Actor& actor, const ScheduleId& id) {
   for (;;) {
     const auto found = schedule(actor, id);
     if (!found) return UnknownSchedule{};
@@ -366,7 +366,7 @@ TriggerResult TaskStore::trigger_schedule(const Actor& actor, const ScheduleId& 
   }
 }
 
-std::optional<TriggerResult> TaskStore::try_trigger(const Actor& actor, const Schedule& schedule) {
+std::optional<TriggerResult> StoreSchedules::try_trigger(const Actor& actor, const Schedule& schedule) {
   using Result = std::optional<TriggerResult>;
   const PreparedSpec task(schedule.settings.task);
   return impl_->write(WhenFull::refuse, actor, [&](Transaction& transaction) -> Result {
@@ -384,7 +384,7 @@ std::optional<TriggerResult> TaskStore::try_trigger(const Actor& actor, const Sc
   });
 }
 
-std::vector<Schedule> TaskStore::due_schedules(WallTime now, int limit) {
+std::vector<Schedule> StoreSchedules::due_schedules(WallTime now, int limit) {
   std::vector<Schedule> due = impl_->read([&](Reader& db) {
     Query rows = db.query("SELECT " SCHEDULE_COLUMNS
                           " FROM schedules INDEXED BY schedules_next WHERE next_at_ms <= ?1 ORDER "
@@ -401,7 +401,7 @@ std::vector<Schedule> TaskStore::due_schedules(WallTime now, int limit) {
   return due;
 }
 
-void TaskStore::pause_unreadable(const Schedule& schedule) {
+void StoreSchedules::pause_unreadable(const Schedule& schedule) {
   const std::string why = "its row in the database cannot be read: " + schedule.unreadable;
   log::error("a schedule is paused", {{"schedule", schedule.settings.name}, {"error", why}});
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
@@ -412,7 +412,7 @@ void TaskStore::pause_unreadable(const Schedule& schedule) {
   });
 }
 
-std::vector<Slot> TaskStore::fire(const Firing& firing) {
+std::vector<Slot> StoreSchedules::fire(const Firing& firing) {
   if (!firing.stop.empty()) {
     impl_->writer.run(WhenFull::refuse,
                       [&](Transaction& transaction) { stop_schedule(transaction, firing); });
@@ -437,7 +437,7 @@ std::vector<Slot> TaskStore::fire(const Firing& firing) {
   }
 }
 
-std::optional<WallTime> TaskStore::next_schedule_at() {
+std::optional<WallTime> StoreSchedules::next_schedule_at() {
   return impl_->read([](Connection& db) -> std::optional<WallTime> {
     Query row = db.query(
         "SELECT next_at_ms FROM schedules INDEXED BY schedules_next WHERE next_at_ms IS NOT NULL"
@@ -447,7 +447,7 @@ std::optional<WallTime> TaskStore::next_schedule_at() {
   });
 }
 
-std::vector<Schedule> TaskStore::schedules(const Actor& actor, std::optional<std::uint32_t> owner,
+std::vector<Schedule> StoreSchedules::schedules(const Actor& actor, std::optional<std::uint32_t> owner,
                                            std::int64_t after, int limit) {
   const bool all = actor.admin && !owner;
   const std::uint32_t uid = owner.value_or(actor.uid);
@@ -466,12 +466,12 @@ std::vector<Schedule> TaskStore::schedules(const Actor& actor, std::optional<std
   });
 }
 
-std::optional<Schedule> TaskStore::schedule(const Actor& actor, const ScheduleId& id) {
+std::optional<Schedule> StoreSchedules::schedule(const Actor& actor, const ScheduleId& id) {
   if (!may_change(actor, id.uid)) return std::nullopt;
   return impl_->read([&](Reader& db) { return load_schedule(db, id); });
 }
 
-std::vector<std::uint32_t> TaskStore::owners_of_schedules(const std::string& name) {
+std::vector<std::uint32_t> StoreSchedules::owners_of_schedules(const std::string& name) {
   return impl_->read([&](Connection& db) {
     Query rows = db.query("SELECT uid FROM schedules WHERE name = ?1 ORDER BY uid LIMIT 10");
     rows.bind(name);
@@ -481,7 +481,7 @@ std::vector<std::uint32_t> TaskStore::owners_of_schedules(const std::string& nam
   });
 }
 
-std::vector<Slot> TaskStore::slots(std::int64_t schedule, int limit) {
+std::vector<Slot> StoreSchedules::slots(std::int64_t schedule, int limit) {
   return impl_->read([&](Connection& db) {
     Query rows = db.query(
         "SELECT slot_at_ms, at_ms, result, task_id FROM schedule_slots WHERE schedule_id = ?1"

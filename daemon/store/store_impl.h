@@ -49,8 +49,8 @@ class Turns {
   std::uint64_t now_ TASKD_GUARDED_BY(mutex_) = 0;
 };
 
-struct TaskStore::Impl {
-  Impl(Connection db, const StoreOptions& store_options, StoreIdentity store_identity,
+struct StoreImpl {
+  StoreImpl(Connection db, const StoreOptions& store_options, StoreIdentity store_identity,
        Provenance store_provenance)
       : options(store_options),
         identity(std::move(store_identity)),
@@ -107,6 +107,9 @@ struct TaskStore::Impl {
   // Makes all tasks of the arrays of these ids, in commits of some ten milliseconds, among which
   // everybody else's commands go on.
   void make_whole(IdRange ids);
+
+  // StoreUsers::known_user().
+  std::optional<KnownUser> known_user(std::uint32_t owner) const;
 
   const StoreOptions options;
   const StoreIdentity identity;
@@ -177,6 +180,7 @@ std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::st
 
 // With its counts, for a reader. Nothing: there is none.
 std::optional<QueueInfo> load_queue(Connection& db, const std::string& name);
+std::vector<QueueInfo> load_queues(Connection& db);  // by name
 
 // When a submit is to start; nothing: at once.
 std::optional<WallTime> start_of(const NewTask& task, WallTime now);

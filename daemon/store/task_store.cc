@@ -216,7 +216,7 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
     }
     const bool adopted = provenance == Provenance::copy && options.adopt_copy;
     if (adopted) provenance = Provenance::original;
-    auto impl = std::make_unique<Impl>(std::move(db), options, std::move(identity), provenance);
+    auto impl = std::make_unique<StoreImpl>(std::move(db), options, std::move(identity), provenance);
     // A reader that cannot be opened is to show now, not at the first request.
     impl->read([](Connection& reader) { return reader.in_transaction(); });
     if (adopted) impl->write(WhenFull::use_ballast, give_up_running);
@@ -241,7 +241,14 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
   }
 }
 
-TaskStore::TaskStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TaskStore::TaskStore(std::unique_ptr<StoreImpl> impl)
+    : StoreTasks(*impl),
+      StoreEngine(*impl),
+      StoreQueues(*impl),
+      StoreSchedules(*impl),
+      StoreDeliveries(*impl),
+      StoreUsers(*impl),
+      impl_(std::move(impl)) {}
 
 // The mark learns how far this start came, so that an older database will show as one.
 TaskStore::~TaskStore() {

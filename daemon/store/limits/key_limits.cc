@@ -91,7 +91,7 @@ void write_limits(Connection& db, std::int64_t id, const KeyPatch& patch) {
 
 }  // namespace
 
-KeyResult TaskStore::set_key(const Actor& actor, const KeyPatch& patch) {
+KeyResult StoreQueues::set_key(const Actor& actor, const KeyPatch& patch) {
   return impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> KeyResult {
     Connection& db = transaction.db();
     const std::vector<Owned> found = named(db, patch.name, visible_uids(actor, patch.uid));
@@ -113,14 +113,14 @@ KeyResult TaskStore::set_key(const Actor& actor, const KeyPatch& patch) {
   });
 }
 
-bool TaskStore::has_key(const Actor& actor, const std::string& name) {
+bool StoreQueues::has_key(const Actor& actor, const std::string& name) {
   return impl_->read([&](Connection& db) {
     Query row = db.query("SELECT 1 FROM keys WHERE name = ?1 AND (?2 OR uid = ?3) LIMIT 1");
     return row.bind(name, actor.admin, actor.uid).step();
   });
 }
 
-TaskStore::Keys TaskStore::keys(const KeysRequest& request) {
+StoreQueues::Keys StoreQueues::keys(const KeysRequest& request) {
   const Uids uids = visible_uids(request.actor, request.uid);
   const std::int64_t before = request.before.value_or(std::numeric_limits<std::int64_t>::max());
   return impl_->read([&](Connection& db) {

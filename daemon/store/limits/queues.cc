@@ -97,7 +97,7 @@ void read_counts(Connection& db, QueueInfo& info) {
 
 }  // namespace
 
-void TaskStore::configure_queues(std::span<const QueuePatch> queues) {
+void StoreQueues::configure_queues(std::span<const QueuePatch> queues) {
   if (queues.empty()) return;
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     for (const QueuePatch& patch : queues) {
@@ -110,7 +110,7 @@ void TaskStore::configure_queues(std::span<const QueuePatch> queues) {
   load_queue_defaults();
 }
 
-void TaskStore::load_queue_defaults() {
+void StoreQueues::load_queue_defaults() {
   // Read inside the lock: of several that changed something, the last to get here sees it all.
   const MutexLock lock(impl_->defaults_mutex);
   impl_->defaults = impl_->read([](Connection& db) {
@@ -124,13 +124,13 @@ void TaskStore::load_queue_defaults() {
   });
 }
 
-std::string TaskStore::queue_defaults(const std::string& queue) {
+std::string StoreQueues::queue_defaults(const std::string& queue) {
   const MutexLock lock(impl_->defaults_mutex);
   const auto found = impl_->defaults.find(queue);
   return found == impl_->defaults.end() ? "" : found->second;
 }
 
-QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bool create) {
+QueueResult StoreQueues::set_queue(const Actor& actor, const QueuePatch& patch, bool create) {
   QueueResult result =
       impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> QueueResult {
         const bool known = transaction.queues().contains(patch.name);
@@ -148,7 +148,7 @@ QueueResult TaskStore::set_queue(const Actor& actor, const QueuePatch& patch, bo
   return result;
 }
 
-QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
+QueueResult StoreQueues::control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
                                      const std::string& why) {
   return impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> QueueResult {
     if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
@@ -159,7 +159,7 @@ QueueResult TaskStore::control_queue(const Actor& actor, const std::string& queu
   });
 }
 
-QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue) {
+QueueResult StoreQueues::remove_queue(const Actor& actor, const std::string& queue) {
   QueueResult result =
       impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> QueueResult {
         if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
@@ -178,18 +178,20 @@ QueueResult TaskStore::remove_queue(const Actor& actor, const std::string& queue
   return result;
 }
 
-std::vector<QueueInfo> TaskStore::queues() {
-  return impl_->read([](Connection& db) {
-    std::vector<QueueInfo> queues;
-    Query rows = db.query(
-        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
-        " paused_by, paused_why, draining, notify, defaults FROM queues ORDER BY name");
-    while (rows.step()) {
-      queues.push_back(read_queue(rows));
-      read_counts(db, queues.back());
-    }
-    return queues;
-  });
+std::vector<QueueInfo> load_queues(Connection& db) {
+  std::vector<QueueInfo> queues;
+  Query rows = db.query(
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
+      " paused_by, paused_why, draining, notify, defaults FROM queues ORDER BY name");
+  while (rows.step()) {
+    queues.push_back(read_queue(rows));
+    read_counts(db, queues.back());
+  }
+  return queues;
+}
+
+std::vector<QueueInfo> StoreQueues::queues() {
+  return impl_->read([](Connection& db) { return load_queues(db); });
 }
 
 std::optional<QueueInfo> load_queue(Connection& db, const std::string& name) {
@@ -202,7 +204,7 @@ std::optional<QueueInfo> load_queue(Connection& db, const std::string& name) {
   return info;
 }
 
-std::optional<QueueInfo> TaskStore::queue(const std::string& name) {
+std::optional<QueueInfo> StoreQueues::queue(const std::string& name) {
   return impl_->read([&](Connection& db) { return load_queue(db, name); });
 }
 

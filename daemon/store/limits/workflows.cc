@@ -55,7 +55,7 @@ void forget_unused_workflow(Connection& db, WorkflowId workflow) {
       workflow);
 }
 
-std::optional<Workflow> TaskStore::workflow(const Actor& actor, WorkflowId id) {
+std::optional<Workflow> StoreTasks::workflow(const Actor& actor, WorkflowId id) {
   return impl_->read([&](Connection& db) -> std::optional<Workflow> {
     Query row = db.query("SELECT id, uid, name, created_at_ms FROM workflows WHERE id = ?1");
     if (!row.bind(id).step()) return std::nullopt;
@@ -67,7 +67,7 @@ std::optional<Workflow> TaskStore::workflow(const Actor& actor, WorkflowId id) {
   });
 }
 
-TaskStore::Workflows TaskStore::workflows(const Actor& actor, std::optional<WorkflowId> before,
+StoreTasks::Workflows StoreTasks::workflows(const Actor& actor, std::optional<WorkflowId> before,
                                           int limit) {
   return impl_->read([&](Connection& db) {
     const WorkflowId end = before.value_or(std::numeric_limits<WorkflowId>::max());

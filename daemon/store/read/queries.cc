@@ -108,7 +108,7 @@ Task load_whole(Reader& db, const StoredTask& stored) {
 
 namespace {
 
-Task name_owner(const TaskStore& store, Task task) {
+Task name_owner(StoreImpl& store, Task task) {
   if (task.uid < kFirstFormerOwner) return task;
   if (const auto user = store.known_user(task.uid))
     task.former_user = user->name + " (uid " + std::to_string(user->uid) + ")";
@@ -117,35 +117,35 @@ Task name_owner(const TaskStore& store, Task task) {
 
 }  // namespace
 
-std::optional<Task> TaskStore::get(const Actor& actor, TaskId id) {
+std::optional<Task> StoreTasks::get(const Actor& actor, TaskId id) {
   return impl_->read([&](Reader& db) -> std::optional<Task> {
     const std::optional<StoredTask> task = load_task(db, id);
     if (!task || !is_visible(actor, *task)) return std::nullopt;
-    return name_owner(*this, load_whole(db, *task));
+    return name_owner(*impl_, load_whole(db, *task));
   });
 }
 
-std::vector<Task> TaskStore::list(const ListRequest& request) {
+std::vector<Task> StoreTasks::list(const ListRequest& request) {
   return impl_->read([&](Reader& db) {
     std::vector<Task> tasks;
     for (const TaskId id : select_ids(db, request)) {
-      tasks.push_back(name_owner(*this, load_whole(db, load_task(db, id).value())));
+      tasks.push_back(name_owner(*impl_, load_whole(db, load_task(db, id).value())));
     }
     return tasks;
   });
 }
 
-std::vector<TaskId> TaskStore::list_ids(const ListRequest& request) {
+std::vector<TaskId> StoreTasks::list_ids(const ListRequest& request) {
   return impl_->read([&](Connection& db) { return select_ids(db, request); });
 }
 
-void TaskStore::visit(const Actor& actor, std::span<const TaskId> ids,
+void StoreTasks::visit(const Actor& actor, std::span<const TaskId> ids,
                       const std::function<bool(const Task&)>& visit) {
   impl_->read([&](Reader& db) {
     for (const TaskId id : ids) {
       const std::optional<StoredTask> task = load_task(db, id);
       if (!task || !is_visible(actor, *task)) continue;
-      if (!visit(name_owner(*this, load_whole(db, *task)))) return;
+      if (!visit(name_owner(*impl_, load_whole(db, *task)))) return;
     }
   });
 }
@@ -158,14 +158,14 @@ std::int64_t TaskStore::needed_disk_bytes() const {
   return Ballast::wanted_bytes(impl_->options.ballast_bytes);
 }
 
-bool TaskStore::has_workflow(const Actor& actor, WorkflowId id) {
+bool StoreTasks::has_workflow(const Actor& actor, WorkflowId id) {
   return impl_->read([&](Connection& db) {
     Query row = db.query("SELECT 1 FROM workflows WHERE id = ?1 AND (?2 OR uid = ?3)");
     return row.bind(id, actor.admin, actor.uid).step();
   });
 }
 
-IdRange TaskStore::ids_of(const Filter& filter) {
+IdRange StoreTasks::ids_of(const Filter& filter) {
   return impl_->read([&](Connection& db) { return range_of(db, filter); });
 }
 
@@ -187,14 +187,14 @@ MachineUse load_machine_use(Connection& db, std::int64_t running) {
   return use;
 }
 
-MachineUse TaskStore::machine_use() {
+MachineUse StoreEngine::machine_use() {
   return impl_->read([](Connection& db) {
     Query running = db.query("SELECT total(count) FROM counters WHERE state = 'running'");
     return load_machine_use(db, running.step() ? running.int64(0) : 0);
   });
 }
 
-std::optional<TaskId> TaskStore::last(const Actor& actor) {
+std::optional<TaskId> StoreTasks::last(const Actor& actor) {
   return impl_->read([&](Connection& db) -> std::optional<TaskId> {
     Query row = db.query(
         "SELECT coalesce(array_id, id) FROM tasks INDEXED BY tasks_of_user"
@@ -204,7 +204,7 @@ std::optional<TaskId> TaskStore::last(const Actor& actor) {
   });
 }
 
-std::vector<Attempt> TaskStore::attempts(TaskId id, int after, int limit) {
+std::vector<Attempt> StoreTasks::attempts(TaskId id, int after, int limit) {
   return impl_->read([&](Connection& db) {
     std::vector<Attempt> attempts;
     Query rows = db.query(

@@ -36,11 +36,11 @@ void add_counts(Connection& db, const Actor& actor, const IdRange& ids,
 
 }  // namespace
 
-std::optional<ArrayInfo> TaskStore::array(const Actor& actor, TaskId id) {
+std::optional<ArrayInfo> StoreTasks::array(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) { return find_array(db, actor, id); });
 }
 
-std::map<TaskId, State> TaskStore::states(const Actor& actor, std::span<const TaskId> ids) {
+std::map<TaskId, State> StoreTasks::states(const Actor& actor, std::span<const TaskId> ids) {
   return impl_->read([&](Connection& db) {
     std::map<TaskId, State> states;
     for (const TaskId id : ids) {
@@ -53,11 +53,11 @@ std::map<TaskId, State> TaskStore::states(const Actor& actor, std::span<const Ta
   });
 }
 
-bool TaskStore::sees(const Actor& actor, TaskId id) {
+bool StoreTasks::sees(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) { return taskd::sees(db, actor, id); });
 }
 
-std::optional<TaskId> TaskStore::first_missing(const Actor& actor, std::span<const TaskId> ids) {
+std::optional<TaskId> StoreTasks::first_missing(const Actor& actor, std::span<const TaskId> ids) {
   return impl_->read([&](Connection& db) -> std::optional<TaskId> {
     for (const TaskId id : ids) {
       if (!taskd::sees(db, actor, id)) return id;
@@ -66,7 +66,7 @@ std::optional<TaskId> TaskStore::first_missing(const Actor& actor, std::span<con
   });
 }
 
-bool TaskStore::sees_any(const Actor& actor, const IdRange& ids) {
+bool StoreTasks::sees_any(const Actor& actor, const IdRange& ids) {
   return impl_->read([&](Connection& db) {
     Query row = actor.admin ? db.query(
                                   "SELECT 1 FROM tasks NOT INDEXED WHERE ?1 IS NOT NULL"
@@ -78,7 +78,7 @@ bool TaskStore::sees_any(const Actor& actor, const IdRange& ids) {
   });
 }
 
-TaskStore::Upstreams TaskStore::upstreams(const Actor& actor, const IdRange& ids,
+StoreTasks::Upstreams StoreTasks::upstreams(const Actor& actor, const IdRange& ids,
                                           std::size_t limit) {
   return impl_->read([&](Connection& db) {
     Upstreams all;
@@ -104,7 +104,7 @@ TaskStore::Upstreams TaskStore::upstreams(const Actor& actor, const IdRange& ids
   });
 }
 
-std::map<State, std::int64_t> TaskStore::state_counts(const Actor& actor,
+std::map<State, std::int64_t> StoreTasks::state_counts(const Actor& actor,
                                                       const std::vector<IdRange>& ids) {
   return impl_->read([&](Connection& db) {
     std::map<State, std::int64_t> counts;
@@ -113,7 +113,7 @@ std::map<State, std::int64_t> TaskStore::state_counts(const Actor& actor,
   });
 }
 
-std::optional<TaskId> TaskStore::first_open(const Actor& actor, const std::vector<IdRange>& ids,
+std::optional<TaskId> StoreTasks::first_open(const Actor& actor, const std::vector<IdRange>& ids,
                                             TaskId from) {
   return impl_->read([&](Connection& db) -> std::optional<TaskId> {
     for (const IdRange& range : ids) {
@@ -131,7 +131,7 @@ std::optional<TaskId> TaskStore::first_open(const Actor& actor, const std::vecto
   });
 }
 
-EndedCounts TaskStore::count_ends(const Actor& actor, const std::vector<IdRange>& ids) {
+EndedCounts StoreTasks::count_ends(const Actor& actor, const std::vector<IdRange>& ids) {
   return impl_->read([&](Connection& db) {
     EndedCounts ends;
     std::map<State, std::int64_t> others;

@@ -356,7 +356,7 @@ class Inquiry {
 
 }  // namespace
 
-std::optional<std::int64_t> TaskStore::room_in_ms(const std::string& queue, std::int64_t count) {
+std::optional<std::int64_t> StoreQueues::room_in_ms(const std::string& queue, std::int64_t count) {
   const auto info = this->queue(queue);
   if (!info || info->paused || count < 1) return std::nullopt;
   const WallTime now = impl_->options.clock->wall_now();
@@ -378,7 +378,7 @@ std::optional<std::int64_t> TaskStore::room_in_ms(const std::string& queue, std:
   return std::max(by_rate_ms, start_in.value_or(0));
 }
 
-std::optional<Why> TaskStore::why(const Actor& actor, TaskId id) {
+std::optional<Why> StoreTasks::why(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Why> {
     const std::optional<StoredTask> task = load_task(db, id);
     if (!task || !is_visible(actor, *task)) return std::nullopt;

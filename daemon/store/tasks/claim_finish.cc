@@ -208,7 +208,7 @@ int give_up_running(Transaction& transaction) {
   return static_cast<int>(running.size());
 }
 
-Claims TaskStore::claim(int limit) {
+Claims StoreEngine::claim(int limit) {
   Claims result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return claim_tasks(transaction, impl_->options, limit);
   });
@@ -216,7 +216,7 @@ Claims TaskStore::claim(int limit) {
   return result;
 }
 
-std::vector<FinishResult> TaskStore::finish(std::span<const Finish> finishes, int claim_limit) {
+std::vector<FinishResult> StoreEngine::finish(std::span<const Finish> finishes, int claim_limit) {
   auto all = impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     std::vector<FinishResult> results;
     for (const Finish& finish : finishes) {
@@ -233,7 +233,7 @@ std::vector<FinishResult> TaskStore::finish(std::span<const Finish> finishes, in
   return all;
 }
 
-std::vector<Claim> TaskStore::running_attempts() {
+std::vector<Claim> StoreEngine::running_attempts() {
   return impl_->read([](Connection& db) {
     std::vector<Claim> claims;
     Query rows = db.query(
@@ -251,7 +251,7 @@ std::vector<Claim> TaskStore::running_attempts() {
   });
 }
 
-void TaskStore::record_adopted(TaskId task, int attempt, const std::string& token) {
+void StoreEngine::record_adopted(TaskId task, int attempt, const std::string& token) {
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     if (is_live(load_task(transaction.db(), task), attempt, token)) {
       transaction.add_event(task, attempt, {.type = "adopted"}, State::running, State::running);

@@ -260,7 +260,7 @@ WhenFull when_full(Verb verb) {
   return helps ? WhenFull::use_ballast : WhenFull::refuse;
 }
 
-ControlResult TaskStore::control_ids(const ControlRequest& request) {
+ControlResult StoreTasks::control_ids(const ControlRequest& request) {
   const std::vector<TaskId> ids = sorted_once(request.ids);
   if (request.dry_run) return preview_ids(request, ids);
   if (ids.size() > kMostIdsOfCommit) return control_many(request, ids);
@@ -283,7 +283,7 @@ ControlResult TaskStore::control_ids(const ControlRequest& request) {
   return result;
 }
 
-ControlResult TaskStore::control(const ControlRequest& request) {
+ControlResult StoreTasks::control(const ControlRequest& request) {
   if (!request.filter) return control_ids(request);
   const auto control_rest = [&] {
     return request.dry_run ? preview_filter(request) : control_filter(request);

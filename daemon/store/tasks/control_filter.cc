@@ -172,12 +172,15 @@ Preview PreviewCounter::take() {
   return std::move(preview_);
 }
 
-ControlResult TaskStore::control_filter(const ControlRequest& request) {
-  if (request.verb == Verb::move && !queue(request.queue)) return UnknownQueue{request.queue};
+ControlResult StoreTasks::control_filter(const ControlRequest& request) {
+  const auto read = [&](auto query) { return impl_->read(query); };
+  if (request.verb == Verb::move &&
+      !read([&](Connection& db) { return load_queue(db, request.queue); })) {
+    return UnknownQueue{request.queue};
+  }
   std::vector<ControlChange> first;
   std::size_t count = 0;
   std::optional<ControlResult> stopped;
-  const auto read = [&](auto query) { return impl_->read(query); };
   walk(request, read, [&](const std::vector<TaskId>& ids) {
     stopped = control_some(request, ids, count, first);
     return !stopped;
@@ -186,7 +189,7 @@ ControlResult TaskStore::control_filter(const ControlRequest& request) {
 }
 
 // Does the verb to these in as many commits as it takes. Why it did not get to the end, if so.
-std::optional<ControlResult> TaskStore::control_some(const ControlRequest& request,
+std::optional<ControlResult> StoreTasks::control_some(const ControlRequest& request,
                                                      std::span<const TaskId> ids,
                                                      std::size_t& count,
                                                      std::vector<ControlChange>& first) {
@@ -212,7 +215,7 @@ std::optional<ControlResult> TaskStore::control_some(const ControlRequest& reque
   return std::nullopt;
 }
 
-ControlResult TaskStore::preview_ids(const ControlRequest& request,
+ControlResult StoreTasks::preview_ids(const ControlRequest& request,
                                      const std::vector<TaskId>& ids) {
   PreviewCounter preview;
   const auto refused = impl_->read([&](Connection& db) {
@@ -224,7 +227,7 @@ ControlResult TaskStore::preview_ids(const ControlRequest& request,
   return refused ? *refused : ControlResult(preview.take());
 }
 
-ControlResult TaskStore::control_many(const ControlRequest& request,
+ControlResult StoreTasks::control_many(const ControlRequest& request,
                                       const std::vector<TaskId>& ids) {
   ControlResult looked = preview_ids(request, ids);
   if (!std::holds_alternative<Preview>(looked)) return looked;
@@ -236,17 +239,17 @@ ControlResult TaskStore::control_many(const ControlRequest& request,
   return stopped ? *std::move(stopped) : ControlResult(std::move(first));
 }
 
-ControlResult TaskStore::preview_filter(const ControlRequest& request) {
+ControlResult StoreTasks::preview_filter(const ControlRequest& request) {
+  const auto read = [&](auto query) { return impl_->read(query); };
   std::map<std::string, std::int64_t> room;
-  for (const QueueInfo& info : queues()) {
-    room[info.settings.name] = impl_->read([&](Connection& db) { return room_of(db, info); });
+  for (const QueueInfo& info : read(load_queues)) {
+    room[info.settings.name] = read([&](Connection& db) { return room_of(db, info); });
   }
   if (request.verb == Verb::move && !room.contains(request.queue)) {
     return UnknownQueue{request.queue};
   }
   UniqueKeys retried;
   PreviewCounter counter;
-  const auto read = [&](auto query) { return impl_->read(query); };
   walk(request, read, [&](const std::vector<TaskId>& ids) {
     return read(
         [&](Connection& db) { return preview_chunk(db, request, ids, room, retried, counter); });
@@ -254,7 +257,7 @@ ControlResult TaskStore::preview_filter(const ControlRequest& request) {
   return counter.take();
 }
 
-std::map<State, std::int64_t> TaskStore::unchanged(const ControlRequest& request) {
+std::map<State, std::int64_t> StoreTasks::unchanged(const ControlRequest& request) {
   std::map<State, std::int64_t> counts = state_counts(request.actor, request.filter->ids);
   for (const State state : states_for(request)) counts.erase(state);
   return counts;

@@ -80,7 +80,7 @@ EditResult edit_task(Transaction& transaction, const PreparedEdit& edit) {
 
 }  // namespace
 
-EditResult TaskStore::edit(const EditRequest& request) {
+EditResult StoreTasks::edit(const EditRequest& request) {
   PreparedEdit edit{.request = request, .to = PreparedSpec(request.to.spec)};
   edit.changes = request.to.spec != request.was;
   edit.new_key = request.to.spec.flow.key != request.was.flow.key;

@@ -75,11 +75,11 @@ std::optional<std::pair<Progress, WallTime>> load_progress(Connection& db, TaskI
   return std::pair(std::move(progress), row.time(2));
 }
 
-bool TaskStore::is_running(const AttemptKey& attempt) {
+bool StoreEngine::is_running(const AttemptKey& attempt) {
   return impl_->read([&](Connection& db) { return taskd::is_running(db, attempt); });
 }
 
-void TaskStore::write_progress(std::span<const ProgressReport> reports) {
+void StoreEngine::write_progress(std::span<const ProgressReport> reports) {
   impl_->writer.run(WhenFull::refuse, [&](Transaction& transaction) {
     for (const ProgressReport& report : reports) {
       if (is_latest(transaction.db(), report.attempt)) {
@@ -89,7 +89,7 @@ void TaskStore::write_progress(std::span<const ProgressReport> reports) {
   });
 }
 
-bool TaskStore::set_result(const AttemptKey& attempt, const std::string& json) {
+bool StoreEngine::set_result(const AttemptKey& attempt, const std::string& json) {
   const auto owner = impl_->read([&](Connection& db) -> WriteQueue::Owner {
     Query row = db.query("SELECT uid FROM tasks WHERE id = ?1");
     return row.bind(attempt.task).step() ? row.int64(0) : 0;
@@ -101,15 +101,15 @@ bool TaskStore::set_result(const AttemptKey& attempt, const std::string& json) {
   });
 }
 
-std::optional<TaskResult> TaskStore::result(TaskId id) {
+std::optional<TaskResult> StoreTasks::result(TaskId id) {
   return impl_->read([&](Connection& db) { return load_result(db, id); });
 }
 
-std::vector<Dependency> TaskStore::dependencies(TaskId id) {
+std::vector<Dependency> StoreTasks::dependencies(TaskId id) {
   return impl_->read([&](Connection& db) { return load_dependencies(db, id); });
 }
 
-std::optional<DependencyEnd> TaskStore::dependency_end(TaskId dependant, TaskId on) {
+std::optional<DependencyEnd> StoreEngine::dependency_end(TaskId dependant, TaskId on) {
   return impl_->read([&](Connection& db) -> std::optional<DependencyEnd> {
     Query row = db.query(
         "SELECT CASE WHEN t.workflow_id = d.workflow_id THEN t.step ELSE '' END, t.state"
@@ -119,7 +119,7 @@ std::optional<DependencyEnd> TaskStore::dependency_end(TaskId dependant, TaskId 
   });
 }
 
-std::optional<std::string> TaskStore::result_of(TaskId id) {
+std::optional<std::string> StoreTasks::result_of(TaskId id) {
   return impl_->read([&](Connection& db) { return taskd::result_of(db, id); });
 }
 

@@ -253,7 +253,7 @@ std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::st
   return QueueFull{queue, capacity, info.draining, count};
 }
 
-SubmitResult TaskStore::submit(const SubmitRequest& request) {
+SubmitResult StoreTasks::submit(const SubmitRequest& request) {
   if (request.tasks.empty()) return Submitted{};
   std::vector<Prepared> tasks;  // written out here, on the caller's thread: the writer is shared
   for (const NewTask& task : request.tasks) tasks.push_back({&task, PreparedSpec(task.spec)});
@@ -273,7 +273,7 @@ SubmitResult TaskStore::submit(const SubmitRequest& request) {
   return result;
 }
 
-void TaskStore::Impl::make_whole(IdRange ids) {
+void StoreImpl::make_whole(IdRange ids) {
   for (;;) {
     const auto array = read([&](Connection& db) { return find_unfinished(db, ids); });
     if (!array) return;

@@ -60,7 +60,7 @@ std::uint32_t begin_to_set_aside(Transaction& transaction, std::uint32_t uid,
 
 }  // namespace
 
-void TaskStore::load_users() {
+void StoreUsers::load_users() {
   // Read inside the lock: of several that changed something, the last to get here sees it all.
   const MutexLock lock(impl_->users_mutex);
   impl_->users = impl_->read([](Connection& db) {
@@ -71,13 +71,17 @@ void TaskStore::load_users() {
   });
 }
 
-std::optional<KnownUser> TaskStore::known_user(std::uint32_t owner) const {
-  const MutexLock lock(impl_->users_mutex);
-  const auto found = impl_->users.find(owner);
-  return found == impl_->users.end() ? std::nullopt : std::optional(found->second);
+std::optional<KnownUser> StoreImpl::known_user(std::uint32_t owner) const {
+  const MutexLock lock(users_mutex);
+  const auto found = users.find(owner);
+  return found == users.end() ? std::nullopt : std::optional(found->second);
 }
 
-void TaskStore::know_user(std::uint32_t uid, const std::string& name) {
+std::optional<KnownUser> StoreUsers::known_user(std::uint32_t owner) const {
+  return impl_->known_user(owner);
+}
+
+void StoreUsers::know_user(std::uint32_t uid, const std::string& name) {
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     // A name stays what it is but for set_aside().
     transaction.db().run(
@@ -88,7 +92,7 @@ void TaskStore::know_user(std::uint32_t uid, const std::string& name) {
   load_users();
 }
 
-void TaskStore::set_aside(std::uint32_t uid, const std::string& name) {
+void StoreUsers::set_aside(std::uint32_t uid, const std::string& name) {
   const auto known = known_user(uid);
   if (!known || known->name == name) return;
   bool done = false;
@@ -109,7 +113,7 @@ void TaskStore::set_aside(std::uint32_t uid, const std::string& name) {
   load_users();
 }
 
-std::vector<std::uint32_t> TaskStore::unknown_users() {
+std::vector<std::uint32_t> StoreUsers::unknown_users() {
   return impl_->read([](Connection& db) {
     // From one uid of the index to the next, however many tasks there are.
     Query rows = db.query(

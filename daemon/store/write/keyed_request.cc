@@ -11,7 +11,7 @@ thread_local KeyedRequest* current_request = nullptr;
 }  // namespace
 
 KeyedRequest::KeyedRequest(TaskStore& store, RequestKey key) : store_(store), key_(std::move(key)) {
-  TaskStore::Impl& impl = *store_.impl_;
+  StoreImpl& impl = *store_.impl_;
   {
     const MutexLock lock(impl.keyed_mutex);
     if (!impl.keyed.emplace(key_.uid, key_.key).second) throw InProgress{};
@@ -42,7 +42,7 @@ KeyedRequest::KeyedRequest(TaskStore& store, RequestKey key) : store_(store), ke
 
 KeyedRequest::~KeyedRequest() {
   current_request = nullptr;
-  TaskStore::Impl& impl = *store_.impl_;
+  StoreImpl& impl = *store_.impl_;
   const MutexLock lock(impl.keyed_mutex);
   impl.keyed.erase({key_.uid, key_.key});
 }
