@@ -3,7 +3,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 #include "wire/wire.h"
 
 namespace taskd {

@@ -2,9 +2,9 @@
 #include <stdexcept>
 
 #include "daemon/base/text.h"
-#include "daemon/flow/fair_share.h"
+#include "daemon/limits/fair_share.h"
 #include "daemon/task/field_reader.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 #include "wire/wire.h"
 
 namespace taskd {

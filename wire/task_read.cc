@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "daemon/base/text.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 #include "wire/wire.h"
 
 namespace taskd {
@@ -178,7 +178,7 @@ void read_spec(const json& object, TaskSpec& spec) {
   read_into(object, "max_lost", spec.max_lost);
   read_into(object, "keep_ms", spec.keep_ms);
   read_notify(object, spec.notify);
-  for (const auto& [key, value] : object.items()) flow_member_from_json(key, value, spec.flow);
+  for (const auto& [key, value] : object.items()) constraint_from_json(key, value, spec.constraints);
 }
 
 std::optional<Outcome> read_outcome(const json& object) {

@@ -5,7 +5,7 @@
 
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 #include "wire/wire.h"
 
 namespace taskd {
@@ -115,7 +115,7 @@ void write_spec(JsonWriter& writer, const TaskSpec& spec) {
   writer.member("max_lost", spec.max_lost);
   writer.member("keep_ms", spec.keep_ms);
   writer.member("notify", format_notify(spec.notify));
-  write_flow(writer, spec.flow, /*all=*/true);
+  write_flow(writer, spec.constraints, /*all=*/true);
 }
 
 void write_workflow_place(JsonWriter& writer, const std::optional<WorkflowPlace>& place) {

@@ -8,8 +8,8 @@
 #include <string>
 #include <variant>
 
-#include "daemon/flow/key.h"
-#include "daemon/flow/queue.h"
+#include "daemon/limits/key.h"
+#include "daemon/limits/queue.h"
 #include "daemon/task/delivery.h"
 #include "daemon/task/schedule.h"
 #include "daemon/task/spec_json.h"

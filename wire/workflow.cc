@@ -4,7 +4,7 @@
 
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
-#include "daemon/flow/graph.h"
+#include "daemon/limits/graph.h"
 #include "daemon/task/field_reader.h"
 #include "wire/wire.h"
 
@@ -116,7 +116,7 @@ class WorkflowReader {
     }
     step.task = std::get<NewTask>(std::move(task));
     if (step.task.array) reader_.complain(at + "/array", "cannot be part of a workflow");
-    if (!step.task.spec.flow.unique.key.empty())
+    if (!step.task.spec.constraints.unique.key.empty())
       reader_.complain(at + "/unique", "cannot be part of a workflow");
     return step;
   }

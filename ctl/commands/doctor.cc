@@ -16,7 +16,7 @@
 #include "ctl/work/boot_units.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
-#include "daemon/flow/needs.h"
+#include "daemon/limits/needs.h"
 #include "daemon/task/lifecycle.h"
 #include "daemon/version.h"
 
@@ -279,7 +279,7 @@ class Doctor {
     std::vector<TaskId> stuck;
     list_tasks(client_, "state=queued&order=oldest", kManyQueued, [&](const nlohmann::json& json) {
       const Task task = read_task(json);
-      if (find_unmet(machine, needs_of(task.spec.flow))) stuck.push_back(task.id);
+      if (find_unmet(machine, needs_of(task.spec.constraints))) stuck.push_back(task.id);
     });
     if (stuck.empty()) return;
     const std::string first = std::to_string(stuck.front());

@@ -6,7 +6,7 @@
 #include "ctl/commands/verbs.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/when.h"
-#include "ctl/view/flow_view.h"
+#include "ctl/view/constraints_view.h"
 #include "ctl/view/handler_view.h"
 #include "ctl/view/hook_view.h"
 #include "ctl/view/lines.h"
@@ -88,7 +88,7 @@ void print_spec(Lines& lines, const TaskSpec& spec) {
   lines.add("queue", escape_for_humans(spec.queue) + ", priority " + std::to_string(spec.priority));
   for (const auto& [key, value] : spec.labels)
     lines.add("label", escape_for_humans(key) + "=" + escape_for_humans(value));
-  add_flow(lines, spec.flow);
+  add_constraints(lines, spec.constraints);
   if (spec.timeout_ms > 0)
     lines.add("timeout", format_duration_ms(spec.timeout_ms) + ", then " +
                              format_duration_ms(spec.grace_ms) + " from SIGTERM to SIGKILL");

@@ -8,7 +8,7 @@
 #include "ctl/options/submit_options.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 
 namespace taskd::ctl {
 namespace {

@@ -108,7 +108,7 @@ void SubmitOptions::declare(Args& args) {
   args.option("--array", "RANGE", array_,
               "a task for each index: 1-100, 0-99:3 (every third),\n1-100%4 (4 at once); in "
               "TASKD_ARRAY_INDEX");
-  flow_.declare_dependencies(args);
+  constraints_.declare_dependencies(args);
   args.flag("--hold", hold_, "wait for `taskctl release`");
   declare_idempotency_key(args);
 }
@@ -170,7 +170,7 @@ void SubmitOptions::declare_task(Args& args) {
             "tell this hook of it: NAME, or NAME:failed,succeeded\n"
             "for those events alone; may be repeated");
   args.option("--user", "USER", user_, "run as this user (root only)");
-  flow_.declare(args);
+  constraints_.declare(args);
 }
 
 NewTask SubmitOptions::to_task(Context& context) const {
@@ -209,7 +209,7 @@ void SubmitOptions::set_simple(TaskSpec& spec) const {
     spec.priority = *priority;
   }
   set_stdin(spec);
-  spec.flow = flow_.to_flow();
+  spec.constraints = constraints_.to_flow();
   if (timeout_) spec.timeout_ms = duration_flag("--timeout", *timeout_);
   if (progress_timeout_)
     spec.progress_timeout_ms = duration_flag("--progress-timeout", *progress_timeout_);

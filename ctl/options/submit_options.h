@@ -9,7 +9,7 @@
 #include "ctl/base/context.h"
 #include "ctl/net/client.h"
 #include "ctl/options/args.h"
-#include "ctl/options/flow_options.h"
+#include "ctl/options/constraint_options.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {
@@ -20,7 +20,7 @@ class SubmitOptions {
   // The same without those that say when, and that bind it to others by its unique key: for what is
   // no submit of its own.
   void declare_task(Args& args);
-  void declare_unique(Args& args) { flow_.declare_unique(args); }
+  void declare_unique(Args& args) { constraints_.declare_unique(args); }
   // Those that say when it may start.
   void declare_start(Args& args);
 
@@ -83,7 +83,7 @@ class SubmitOptions {
   std::optional<std::string> like_, array_, max_lost_, cwd_, umask_, stdin_, keep_;
   std::optional<std::string> user_, idempotency_key_;
   std::vector<std::string> retry_on_, no_retry_on_, env_, labels_, notify_;
-  FlowOptions flow_;
+  ConstraintOptions constraints_;
   bool hold_ = false;
   bool env_all_ = false;
   bool is_repeatable_ = false;

@@ -28,7 +28,7 @@ nlohmann::json SubmitOptions::body_of(const NewTask& task) const {
   if (backoff_) body["backoff"]["kind"] = to_string(spec.backoff.kind);
   if (retry_delay_) body["backoff"]["initial_ms"] = spec.backoff.initial_ms;
   if (retry_max_delay_) body["backoff"]["max_ms"] = spec.backoff.max_ms;
-  flow_.add_asked(spec.flow, body);
+  constraints_.add_asked(spec.constraints, body);
   return body;
 }
 

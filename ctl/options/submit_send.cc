@@ -52,7 +52,7 @@ void tell_of_answer(Context& context, const Client& client, const nlohmann::json
   if (answer.contains("existing"))
     return context.say("a task with this --unique key is there already; nothing was submitted");
   const Task submitted = read_task(answer);
-  if (submitted.spec.flow.depends_on.empty()) return;
+  if (submitted.spec.constraints.depends_on.empty()) return;
   // The answer is from before the others were looked at. Of an array the first stands for all.
   const Task task = get_task(client, submitted.id);
   if (task.attempt == 0 && is_end(task.state))

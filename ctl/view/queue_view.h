@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ctl/base/context.h"
-#include "daemon/flow/queue.h"
+#include "daemon/limits/queue.h"
 
 namespace taskd::ctl {
 

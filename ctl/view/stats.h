@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/flow/needs.h"
+#include "daemon/limits/needs.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {

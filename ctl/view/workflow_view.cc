@@ -36,7 +36,7 @@ class Tree {
   // The last of its needs, or one past the end.
   std::size_t parent_of(std::size_t task) const {
     std::size_t parent = tasks_.size();
-    for (const Dependency& need : tasks_[task].spec.flow.depends_on) {
+    for (const Dependency& need : tasks_[task].spec.constraints.depends_on) {
       const auto place = places_.find(need.task);
       if (place == places_.end() || need.whole_array) continue;
       if (parent == tasks_.size() || place->second > parent) parent = place->second;
@@ -77,7 +77,7 @@ class Tree {
   std::string other_needs(std::size_t place) const {
     const std::size_t parent = parent_of(place);
     std::string text;
-    for (const Dependency& need : tasks_[place].spec.flow.depends_on) {
+    for (const Dependency& need : tasks_[place].spec.constraints.depends_on) {
       const auto found = places_.find(need.task);
       const bool is_parent = found != places_.end() && found->second == parent;
       if (is_parent && need.on == DependencyOn::ok) continue;

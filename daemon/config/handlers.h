@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/flow/needs.h"
 #include "daemon/hooks/hook.h"
+#include "daemon/limits/needs.h"
 #include "daemon/task/handler.h"
 
 namespace taskd {

@@ -6,7 +6,7 @@
 #include "daemon/config/hooks.h"
 #include "daemon/config/places.h"
 #include "daemon/config/task_options.h"
-#include "daemon/flow/fair_share.h"
+#include "daemon/limits/fair_share.h"
 #include "daemon/task/spec_json.h"
 
 namespace taskd {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/flow/needs.h"
-#include "daemon/flow/queue.h"
 #include "daemon/hooks/hook.h"
+#include "daemon/limits/needs.h"
+#include "daemon/limits/queue.h"
 
 namespace taskd {
 

@@ -4,7 +4,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/config/places.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 
 namespace taskd {
 namespace {

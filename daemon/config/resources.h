@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "daemon/flow/needs.h"
+#include "daemon/limits/needs.h"
 
 namespace taskd {
 

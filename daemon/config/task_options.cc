@@ -5,7 +5,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/config/places.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 
 namespace taskd {
 namespace {
@@ -165,7 +165,7 @@ json read_task_defaults(DefaultsOf owner, const std::string& file, const toml::t
 void check_task_options(DefaultsOf owner, const std::string& file, const toml::table& table,
                         const std::string& name, const json& options, const Machine& machine) {
   refuse_wrong_options(file, table, name, check_task_defaults(owner, options, "#"));
-  const auto unmet = find_unmet(machine, needs_of(spec_with_defaults(options).flow));
+  const auto unmet = find_unmet(machine, needs_of(spec_with_defaults(options).constraints));
   if (!unmet) return;
   if (unmet->empty()) {
     refuse(place_of(file, *table.get("slots"), name + ".slots"),

@@ -22,14 +22,14 @@ std::string join(const std::vector<std::string>& units) {
 }  // namespace
 
 std::map<std::string, std::string> environment_of(const Claim& claim) {
-  const TaskFlow& flow = claim.spec.flow;
+  const StartConstraints& constraints = claim.spec.constraints;
   std::map<std::string, std::string> env;
   if (claim.array) {
     env["TASKD_ARRAY_ID"] = std::to_string(claim.array->array);
     env["TASKD_ARRAY_INDEX"] = std::to_string(claim.array->index);
   }
-  if (flow.slots != 1) env["TASKD_SLOTS"] = std::to_string(flow.slots);
-  for (const auto& [name, amount] : flow.resources) {
+  if (constraints.slots != 1) env["TASKD_SLOTS"] = std::to_string(constraints.slots);
+  for (const auto& [name, amount] : constraints.resources) {
     const auto granted = claim.grant.find(name);
     const bool indexed = granted != claim.grant.end();
     env[variable_for(name)] = indexed ? join(granted->second) : std::to_string(amount);

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
-#include "daemon/flow/key.h"
-#include "daemon/flow/needs.h"
-#include "daemon/flow/queue.h"
+#include "daemon/limits/key.h"
+#include "daemon/limits/needs.h"
+#include "daemon/limits/queue.h"
 #include "daemon/task/delivery.h"
 #include "daemon/task/lifecycle.h"
 #include "daemon/task/schedule.h"

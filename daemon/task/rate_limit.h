@@ -1,5 +1,5 @@
 // At most so many starts an interval: the value, and how people write it. How it limits starts is in
-// flow/recent_starts.h.
+// limits/recent_starts.h.
 #pragma once
 
 #include <cstdint>

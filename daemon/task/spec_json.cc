@@ -9,7 +9,7 @@
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 
 namespace taskd {
 namespace {
@@ -224,11 +224,11 @@ void check_command(FieldReader& reader, const json& body, const std::string& at)
 // What would mean something else for each task of an array.
 void check_array(FieldReader& reader, const std::string& at, const NewTask& task) {
   if (!task.array) return;
-  if (!task.spec.flow.unique.key.empty())
+  if (!task.spec.constraints.unique.key.empty())
     reader.complain(at + "/unique", "cannot be given for an array");
-  if (task.array->at_once > 0 && !task.spec.flow.key.name.empty())
+  if (task.array->at_once > 0 && !task.spec.constraints.key.name.empty())
     reader.complain(at + "/key", "cannot be given beside \"at_once\", which is a key of its own");
-  const std::size_t rows = 1 + task.spec.flow.named.size() + task.spec.labels.size();
+  const std::size_t rows = 1 + task.spec.constraints.named.size() + task.spec.labels.size();
   if (task.array->count() > kMaxArrayRows / static_cast<std::int64_t>(rows))
     reader.complain(at + "/array",
                     "is too large: each of its tasks has dependencies and labels of its own, and "
@@ -306,10 +306,10 @@ void read_on_bad_result(FieldReader& reader, const json& value, const std::strin
   task.spec.on_bad_result = *on_bad_result;
 }
 
-// Of a field that concerns the flow alone.
-template <void (*read)(FieldReader&, const json&, const std::string&, TaskFlow&)>
+// Of a field that concerns the constraints alone.
+template <void (*read)(FieldReader&, const json&, const std::string&, StartConstraints&)>
 void read_flow(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  read(reader, value, at, task.spec.flow);
+  read(reader, value, at, task.spec.constraints);
 }
 
 constexpr JsonField<NewTask> kTaskFields[] = {
@@ -431,8 +431,8 @@ json to_json(const NewTask& task) {
   const TaskSpec& spec = task.spec;
   json out = json::parse(spec_to_stored(spec));  // the same fields under the same names
   out.erase("user_was");                         // but for what no client says
-  if (!spec.flow.depends_on.empty()) {
-    out["depends_on"] = dependencies_to_json(spec.flow.depends_on);
+  if (!spec.constraints.depends_on.empty()) {
+    out["depends_on"] = dependencies_to_json(spec.constraints.depends_on);
   }
   if (!spec.name.empty()) out["name"] = spec.name;
   if (spec.queue != defaults.queue) out["queue"] = spec.queue;

@@ -73,7 +73,7 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   NewTask before;
   before.spec = spec;
   // What it depends on is not written as a submit names it, and a patch takes its place as a whole.
-  before.spec.flow.depends_on.clear();
+  before.spec.constraints.depends_on.clear();
   json task = to_json(before);
   FieldErrors errors;
   bool new_command = false;
@@ -96,7 +96,7 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
     task["payload"] = *payload;
   auto read = new_task_from_json(task, pointer);
   if (auto* made = std::get_if<NewTask>(&read); made != nullptr && !patch.contains("depends_on"))
-    made->spec.flow.depends_on = spec.flow.depends_on;
+    made->spec.constraints.depends_on = spec.constraints.depends_on;
   if (auto* made = std::get_if<NewTask>(&read); made != nullptr && !patch.contains("user"))
     made->spec.user_was = spec.user_was;
   return read;

@@ -7,7 +7,7 @@
 
 #include "daemon/base/json_writer.h"
 #include "daemon/task/spec_json.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 
 namespace taskd {
 namespace {
@@ -207,7 +207,7 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
     spec.keep_ms = integer_of<std::int64_t>(key, value);
   } else if (key == "notify") {
     read_stored_notify(key, value, spec.notify);
-  } else if (!flow_member_from_json(key, value, spec.flow)) {
+  } else if (!constraint_from_json(key, value, spec.constraints)) {
     refuse(key);
   }
 }
@@ -318,7 +318,7 @@ std::string spec_to_stored(const TaskSpec& spec) {
   number_unless("max_lost", spec.max_lost, defaults.max_lost);
   number_unless("keep_ms", spec.keep_ms, defaults.keep_ms);
   if (!spec.notify.empty()) writer.member("notify", format_notify(spec.notify));
-  write_flow(writer, spec.flow, /*all=*/false);
+  write_flow(writer, spec.constraints, /*all=*/false);
   writer.end('}');
   return writer.take();
 }
@@ -338,18 +338,18 @@ NewTask task_from_stored(std::string_view text) {
 }
 
 StoredPolicy policy_of(const TaskSpec& spec) {
-  return {spec, spec.flow.unique.for_ms};
+  return {spec, spec.constraints.unique.for_ms};
 }
 
 std::string policy_to_stored(const TaskSpec& spec) {
   static const TaskSpec defaults;
-  const Unique& unique = spec.flow.unique;
+  const Unique& unique = spec.constraints.unique;
   if (static_cast<const TaskPolicy&>(spec) == defaults && unique.for_ms == 0) {
     return "";  // as nearly always
   }
   TaskSpec alone;
   static_cast<TaskPolicy&>(alone) = spec;
-  if (unique.for_ms > 0) alone.flow.unique = unique;
+  if (unique.for_ms > 0) alone.constraints.unique = unique;
   return spec_to_stored(alone);
 }
 

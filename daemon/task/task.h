@@ -12,7 +12,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/task/array_range.h"
 #include "daemon/task/notify.h"
-#include "daemon/task/task_flow.h"
+#include "daemon/task/start_constraints.h"
 
 namespace taskd {
 
@@ -131,7 +131,7 @@ struct TaskSpec : TaskPolicy {
   std::int64_t timeout_ms = 0;           // 0 = none
   std::int64_t progress_timeout_ms = 0;  // between two reports of its progress; 0 = none promised
   std::int64_t grace_ms = 10'000;
-  TaskFlow flow;
+  StartConstraints constraints;
   bool operator==(const TaskSpec&) const = default;
 };
 

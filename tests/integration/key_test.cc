@@ -2,7 +2,7 @@
 
 #include "tests/support/daemon.h"
 
-// Looking at keys and setting their limits; what keys do to tasks is in flow_test.cc.
+// Looking at keys and setting their limits; what keys do to tasks is in limits_test.cc.
 namespace taskd::test {
 namespace {
 

@@ -16,11 +16,11 @@ using nlohmann::json;
 // shares the other's key, whose limits stay as they are by now.
 TaskSpec unbound_spec(const Task& task, const Actor& actor) {
   TaskSpec spec = task.spec;
-  spec.flow.depends_on.clear();
-  spec.flow.on_dependency_failed = TaskFlow().on_dependency_failed;
-  spec.flow.unique = {};
-  spec.flow.key.limit = std::nullopt;
-  spec.flow.key.rate = std::nullopt;
+  spec.constraints.depends_on.clear();
+  spec.constraints.on_dependency_failed = StartConstraints().on_dependency_failed;
+  spec.constraints.unique = {};
+  spec.constraints.key.limit = std::nullopt;
+  spec.constraints.key.rate = std::nullopt;
   // What ran as its submitter goes on to do so where another submits it again.
   if (!spec.user_uid && task.uid != actor.uid && spec.handler.empty()) spec.user_uid = task.uid;
   return spec;

@@ -9,7 +9,7 @@
 #include "daemon/api/request/batch_size.h"
 #include "daemon/api/request/refusals.h"
 #include "daemon/base/text.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 #include "daemon/task/task_name.h"
 
 namespace taskd {
@@ -206,17 +206,17 @@ class DependencyResolver {
 
 void resolve_dependencies(const ApiContext& context, const Actor& actor,
                           const std::string& pointer, NewTask& task, BatchSize& size) {
-  TaskFlow& flow = task.spec.flow;
-  if (flow.named.empty()) return;
+  StartConstraints& constraints = task.spec.constraints;
+  if (constraints.named.empty()) return;
   DependencyResolver resolver(context, actor, pointer, size);
-  for (const NamedDependency& one : flow.named) {
+  for (const NamedDependency& one : constraints.named) {
     resolver.add(one);
     resolver.next();
   }
-  flow.named.clear();
-  flow.depends_on = resolver.take();
+  constraints.named.clear();
+  constraints.depends_on = resolver.take();
   const auto rows =
-      static_cast<std::int64_t>(1 + flow.depends_on.size() + task.spec.labels.size());
+      static_cast<std::int64_t>(1 + constraints.depends_on.size() + task.spec.labels.size());
   if (task.array && task.array->count() > kMaxArrayRows / rows) {
     const std::string detail = "is too large for so many dependencies";
     throw ProblemError(422, "invalid_task", pointer + "/array: " + detail,

@@ -129,7 +129,7 @@ void check_command_patch(const ApiContext& context, const std::string& pointer, 
 }
 
 void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec) {
-  const auto unmet = find_unmet(machine, needs_of(spec.flow));
+  const auto unmet = find_unmet(machine, needs_of(spec.constraints));
   if (!unmet) return;
   std::string at = pointer + "/slots";
   std::string detail = "this daemon has only " + std::to_string(machine.slots) + " workers";

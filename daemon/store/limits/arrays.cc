@@ -30,7 +30,7 @@ void set_ids_aside(Connection& db, TaskId last) {
 // The first task sets the key's limits; what somebody made of them meanwhile stays.
 std::optional<std::int64_t> key_of(Transaction& transaction, const UnfinishedArray& array,
                                    std::uint32_t uid, std::int64_t place) {
-  KeyUse key = array.task.spec.flow.key;
+  KeyUse key = array.task.spec.constraints.key;
   if (const int at_once = array.task.array->at_once; at_once > 0) {
     key = {std::string(kArrayKey) + std::to_string(array.id), at_once, std::nullopt};
   }
@@ -80,7 +80,7 @@ void store_rest(Transaction& transaction, const UnfinishedArray& array) {
   Connection& db = transaction.db();
   db.run("UPDATE array_specs SET task = ?2 WHERE array_id = ?1", array.id,
          to_json(array.task).dump());
-  for (const Dependency& on : array.task.spec.flow.depends_on) {
+  for (const Dependency& on : array.task.spec.constraints.depends_on) {
     db.run("INSERT OR IGNORE INTO array_needs (on_task, array_id) VALUES (?1, ?2)",
            upstream_id(on), array.id);
   }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "daemon/flow/recent_starts.h"
+#include "daemon/limits/recent_starts.h"
 
 namespace taskd {
 namespace {

@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/flow/fair_share.h"
-#include "daemon/flow/queue.h"
-#include "daemon/flow/recent_starts.h"
+#include "daemon/limits/fair_share.h"
+#include "daemon/limits/queue.h"
+#include "daemon/limits/recent_starts.h"
 #include "daemon/store/db/connection.h"
 #include "daemon/store/limits/ready_lines.h"
 #include "daemon/task/task.h"

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/flow/needs.h"
+#include "daemon/limits/needs.h"
 #include "daemon/store/db/connection.h"
 
 namespace taskd {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "daemon/flow/needs.h"
+#include "daemon/limits/needs.h"
 #include "daemon/store/limits/dependencies.h"
 #include "daemon/store/read/id_range.h"
 #include "daemon/store/read/selection.h"
@@ -88,7 +88,7 @@ TaskSpec load_spec(Reader& db, const StoredTask& stored, std::string* text) {
     throw std::runtime_error("task " + std::to_string(stored.id) + " has no spec");
   }
   spec_from_stored(*stored_text, spec);
-  if (spec.flow.depends_on.empty()) spec.flow.depends_on = load_dependencies(db, stored.id);
+  if (spec.constraints.depends_on.empty()) spec.constraints.depends_on = load_dependencies(db, stored.id);
   if (text != nullptr) *text = *std::move(stored_text);
   return spec;
 }

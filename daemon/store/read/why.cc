@@ -2,9 +2,9 @@
 // same order, for one task.
 #include <algorithm>
 
-#include "daemon/flow/recent_starts.h"
-#include "daemon/flow/estimate.h"
-#include "daemon/flow/needs.h"
+#include "daemon/limits/estimate.h"
+#include "daemon/limits/needs.h"
+#include "daemon/limits/recent_starts.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {

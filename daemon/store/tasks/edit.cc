@@ -83,7 +83,7 @@ EditResult edit_task(Transaction& transaction, const PreparedEdit& edit) {
 EditResult StoreTasks::edit(const EditRequest& request) {
   PreparedEdit edit{.request = request, .to = PreparedSpec(request.to.spec)};
   edit.changes = request.to.spec != request.was;
-  edit.new_key = request.to.spec.flow.key != request.was.flow.key;
+  edit.new_key = request.to.spec.constraints.key != request.was.constraints.key;
   const bool is_as_read = impl_->read([&](Reader& db) {
     const std::optional<StoredTask> task = load_task(db, request.task);
     if (!task || !is_visible(request.actor, *task)) return true;  // the writer says so

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/flow/needs.h"
+#include "daemon/limits/needs.h"
 #include "daemon/store/db/commit_times.h"
 #include "daemon/store/db/connection.h"
 #include "daemon/store/limits/queue_table.h"

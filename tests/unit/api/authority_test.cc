@@ -77,7 +77,7 @@ struct AuthorityApi : ApiFixture {
     rows.running = add(owner, task);
     rows.claim = claim_of(rows.running);
     task.hold = true;
-    task.spec.flow.key.name = rows.word;
+    task.spec.constraints.key.name = rows.word;
     rows.held = add(owner, task);
     task.hold = false;
     task.delay_ms = 3'600'000;

@@ -1,7 +1,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/flow/fair_share.h"
+#include "daemon/limits/fair_share.h"
 #include "tests/unit/api/api_fixture.h"
 #include "wire/wire.h"
 

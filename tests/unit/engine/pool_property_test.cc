@@ -102,14 +102,14 @@ class PoolHistory : PoolFixture {
     spec.priority = pick(0, 3);
     spec.max_attempts = pick(1, 3);
     spec.backoff = {BackoffKind::constant, 10, 10, 0};
-    if (one_in(3)) spec.flow.slots = pick(2, kWorkers + 1);
-    if (one_in(4)) spec.flow.resources["gpu"] = 1;
-    if (one_in(3)) spec.flow.key = {.name = "k", .limit = pick(1, 3), .rate = {}};
-    if (newest > 0 && one_in(4)) spec.flow.depends_on = {{pick_id(), DependencyOn::any}};
+    if (one_in(3)) spec.constraints.slots = pick(2, kWorkers + 1);
+    if (one_in(4)) spec.constraints.resources["gpu"] = 1;
+    if (one_in(3)) spec.constraints.key = {.name = "k", .limit = pick(1, 3), .rate = {}};
+    if (newest > 0 && one_in(4)) spec.constraints.depends_on = {{pick_id(), DependencyOn::any}};
     task.hold = one_in(8);
     note("submit to " + spec.queue + " priority " + std::to_string(spec.priority) + " slots " +
-         std::to_string(spec.flow.slots) + (spec.flow.resources.empty() ? "" : " gpu") +
-         (spec.flow.key.name.empty() ? "" : " key") + (task.hold ? " held" : ""));
+         std::to_string(spec.constraints.slots) + (spec.constraints.resources.empty() ? "" : " gpu") +
+         (spec.constraints.key.name.empty() ? "" : " key") + (task.hold ? " held" : ""));
     return task;
   }
   // One of the latest.

@@ -229,7 +229,7 @@ TEST_CASE(
   ScheduleFixture f;
   ScheduleSettings settings = f.cron("* * * * *");
   settings.overlap = Overlap::replace;
-  settings.task.flow.unique.key = "report";
+  settings.task.constraints.unique.key = "report";
   f.put(settings);
   f.look_at("2026-01-01T00:01:00Z");
   f.look_at("2026-01-01T00:02:00Z");

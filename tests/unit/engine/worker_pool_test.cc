@@ -264,7 +264,7 @@ TEST_CASE("what a large task kept back starts once that task gives way") {
   f.submit();
   f.launcher.wait_until_started(1);
   NewTask large;
-  large.spec.flow.slots = 2;
+  large.spec.constraints.slots = 2;
   const TaskId in_front = f.submit(large);
   f.submit();
   f.let_workers_ask();

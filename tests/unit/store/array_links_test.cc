@@ -12,7 +12,7 @@ struct ArrayLinksFixture : Fixture {
   }
   static NewTask after(TaskId array, DependencyOn on = DependencyOn::ok) {
     NewTask one = task();
-    one.spec.flow.depends_on = {{array, on, true}};
+    one.spec.constraints.depends_on = {{array, on, true}};
     return one;
   }
   void update() {
@@ -65,7 +65,7 @@ TEST_CASE_FIXTURE(ArrayLinksFixture,
 TEST_CASE_FIXTURE(ArrayLinksFixture, "links keep what an array meant after it is gone") {
   submit(array(2));
   NewTask both = after(1);
-  both.spec.flow.depends_on.push_back({3, DependencyOn::ok});
+  both.spec.constraints.depends_on.push_back({3, DependencyOn::ok});
   submit();
   const TaskId next = submit(both);
   finish(claim());
@@ -80,7 +80,7 @@ TEST_CASE_FIXTURE(ArrayLinksFixture, "links keep what an array meant after it is
 TEST_CASE_FIXTURE(ArrayLinksFixture, "an array that was not needed is no failure") {
   submit();
   NewTask fallback = array(2);
-  fallback.spec.flow.depends_on = {{1, DependencyOn::failed}};
+  fallback.spec.constraints.depends_on = {{1, DependencyOn::failed}};
   submit(fallback);
   const TaskId ok = submit(after(2));
   const TaskId failed = submit(after(2, DependencyOn::failed));
@@ -93,13 +93,13 @@ TEST_CASE_FIXTURE(ArrayLinksFixture, "an array that was not needed is no failure
 TEST_CASE_FIXTURE(ArrayLinksFixture, "one task may come after an array and after its first index") {
   submit(array(2));
   NewTask both = after(1, DependencyOn::any);
-  both.spec.flow.depends_on.push_back({1, DependencyOn::failed});
+  both.spec.constraints.depends_on.push_back({1, DependencyOn::failed});
   const TaskId next = submit(both);
   finish(claim(), OutcomeKind::exited, 1);
   CHECK(state(next) == State::blocked);
   finish(claim());
   CHECK(state(next) == State::queued);
-  CHECK(get(next).spec.flow.depends_on == both.spec.flow.depends_on);
+  CHECK(get(next).spec.constraints.depends_on == both.spec.constraints.depends_on);
 }
 
 TEST_CASE_FIXTURE(ArrayLinksFixture,

@@ -142,7 +142,7 @@ TEST_CASE_FIXTURE(ArraysFixture, "after a crash the same key gives the same arra
 TEST_CASE_FIXTURE(ArraysFixture, "what an array depends on stays until it is whole") {
   submit();
   NewTask after = array(1, 1'100);
-  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  after.spec.constraints.depends_on = {{1, DependencyOn::ok}};
   crash_half_way(after);
   finish(claim());
   CHECK(std::get<NeededByArray>(control(Verb::remove, std::vector<TaskId>{1})).array == 2);
@@ -161,7 +161,7 @@ TEST_CASE_FIXTURE(ArraysFixture, "what an array depends on stays until it is who
 TEST_CASE_FIXTURE(ArraysFixture, "what failed before an array is whole fails all of it") {
   submit();
   NewTask after = array(1, 1'100);
-  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  after.spec.constraints.depends_on = {{1, DependencyOn::ok}};
   crash_half_way(after);
   finish(claim(), OutcomeKind::exited, 1);
   expand();
@@ -270,7 +270,7 @@ TEST_CASE_FIXTURE(ArraysFixture, "another limit holds for what is not made yet, 
 // Depends on an array and on its first task, which has the array's id.
 NewTask after_both(std::int64_t count) {
   NewTask one = ArraysFixture::array(1, count);
-  one.spec.flow.depends_on = {{1, DependencyOn::any, true}, {1, DependencyOn::ok}};
+  one.spec.constraints.depends_on = {{1, DependencyOn::any, true}, {1, DependencyOn::ok}};
   return one;
 }
 
@@ -319,10 +319,10 @@ TEST_CASE_FIXTURE(ArraysFixture,
     ArraysFixture f;
     f.submit();
     NewTask needing = array(1, 1'100);
-    needing.spec.flow.depends_on = {{1, DependencyOn::any}};
+    needing.spec.constraints.depends_on = {{1, DependencyOn::any}};
     f.crash_half_way(needing);
     NewTask then = task();
-    then.spec.flow.depends_on = {{2, DependencyOn::ok, true}};
+    then.spec.constraints.depends_on = {{2, DependencyOn::ok, true}};
     const TaskId next = f.submit(then, kAlice);
     f.open_database().exec(std::string("UPDATE array_specs SET task = ") + rest);
     CHECK_NOTHROW(f.expand());
@@ -356,7 +356,7 @@ TEST_CASE_FIXTURE(ArraysFixture,
 TEST_CASE_FIXTURE(ArraysFixture, "an array is given up also when all of its tasks have ended") {
   crash_half_way(array(1, 1'100));
   NewTask then = task();
-  then.spec.flow.depends_on = {{1, DependencyOn::ok, true}};
+  then.spec.constraints.depends_on = {{1, DependencyOn::ok, true}};
   const TaskId next = submit(then);
   std::vector<TaskId> made(1'000);
   std::iota(made.begin(), made.end(), 1);

@@ -13,7 +13,7 @@ struct DependenciesFixture : Fixture {
   void submit_family(std::size_t dependants) {
     submit();
     std::vector<NewTask> many(dependants, task());
-    for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+    for (NewTask& one : many) one.spec.constraints.depends_on = {ok(1)};
     try_submit(many);
   }
   void tell_all() {
@@ -23,8 +23,8 @@ struct DependenciesFixture : Fixture {
   TaskId submit_after(std::vector<Dependency> on,
                       OnDependencyFailed policy = OnDependencyFailed::fail) {
     NewTask one = task();
-    one.spec.flow.depends_on = std::move(on);
-    one.spec.flow.on_dependency_failed = policy;
+    one.spec.constraints.depends_on = std::move(on);
+    one.spec.constraints.on_dependency_failed = policy;
     return submit(one);
   }
   static Dependency ok(TaskId id) { return {id, DependencyOn::ok}; }
@@ -243,7 +243,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
                   "a held task waits for the person and for its dependencies") {
   submit();
   NewTask one = task();
-  one.spec.flow.depends_on = {ok(1)};
+  one.spec.constraints.depends_on = {ok(1)};
   one.hold = true;
   submit(one);
   CHECK(state(2) == State::held);
@@ -259,7 +259,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
 TEST_CASE_FIXTURE(DependenciesFixture, "a dependency and a delay must both have passed") {
   submit();
   NewTask one = task();
-  one.spec.flow.depends_on = {ok(1)};
+  one.spec.constraints.depends_on = {ok(1)};
   one.delay_ms = 5000;
   submit(one);
   run(1);
@@ -281,7 +281,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a cancelled dependency has not succeeded
 TEST_CASE_FIXTURE(DependenciesFixture, "very many dependants are told bit by bit, over a restart") {
   submit();
   std::vector<NewTask> many(1200, task());
-  for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+  for (NewTask& one : many) one.spec.constraints.depends_on = {ok(1)};
   try_submit(many);
   run(1, 1);
   const std::string failed = "SELECT count(*) FROM tasks WHERE reason = 'dependency'";
@@ -327,7 +327,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
 TEST_CASE_FIXTURE(DependenciesFixture, "a cancel of very many starts none that waits for an end") {
   submit();
   std::vector<NewTask> many(1200, task());
-  for (NewTask& one : many) one.spec.flow.depends_on = {{1, DependencyOn::any}};
+  for (NewTask& one : many) one.spec.constraints.depends_on = {{1, DependencyOn::any}};
   try_submit(many);
   bool any_queued = false;
   ControlRequest request;
@@ -366,7 +366,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a task stays until all that wait for it 
   brief.spec.keep_ms = 0;
   submit(brief);
   std::vector<NewTask> many(1200, task());
-  for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+  for (NewTask& one : many) one.spec.constraints.depends_on = {ok(1)};
   try_submit(many);
   const TaskId other = submit(brief);
   run(1, 1);
@@ -389,7 +389,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a remove tells very many dependants bit 
     for (int family = 0; family < 2; ++family) {
       const TaskId parent = submit();
       std::vector<NewTask> many(1200, task());
-      for (NewTask& one : many) one.spec.flow.depends_on = {ok(parent)};
+      for (NewTask& one : many) one.spec.constraints.depends_on = {ok(parent)};
       try_submit(many);
       run(parent, 1);
     }
@@ -424,7 +424,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a remove tells very many dependants bit 
 TEST_CASE_FIXTURE(DependenciesFixture, "a task of somebody else is nobody's dependency") {
   submit(task(), kBob);
   NewTask one = task();
-  one.spec.flow.depends_on = {ok(1)};
+  one.spec.constraints.depends_on = {ok(1)};
   const SubmitResult refused = try_submit({task(), one}, kAlice);
   REQUIRE(std::holds_alternative<UnknownDependency>(refused));
   CHECK(std::get<UnknownDependency>(refused).index == 1);
@@ -440,7 +440,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   submit();
   submit_after({{1, DependencyOn::failed}});
   NewTask one = task();
-  one.spec.flow.depends_on = {{2, DependencyOn::failed}};
+  one.spec.constraints.depends_on = {{2, DependencyOn::failed}};
   one.spec.notify = {{"mail", {}}};
   submit(one);
   run(1);
@@ -459,7 +459,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   submit();
   submit_after({{1, DependencyOn::failed}});
   std::vector<NewTask> many(600, task());
-  for (NewTask& one : many) one.spec.flow.depends_on = {{2, DependencyOn::failed}};
+  for (NewTask& one : many) one.spec.constraints.depends_on = {{2, DependencyOn::failed}};
   try_submit(many);
   run(1);
   tell_all();
@@ -474,7 +474,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   submit();
   submit_after({{1, DependencyOn::failed}});
   std::vector<NewTask> many(1200, task());
-  for (NewTask& one : many) one.spec.flow.depends_on = {{2, DependencyOn::failed}};
+  for (NewTask& one : many) one.spec.constraints.depends_on = {{2, DependencyOn::failed}};
   try_submit(many);
   run(1);
   const std::string cancelled = "SELECT count(*) FROM tasks WHERE state = 'cancelled' AND id > 2";
@@ -493,7 +493,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "families take turns while they lag behin
   for (int family = 0; family < 2; ++family) {
     const TaskId parent = submit();
     std::vector<NewTask> many(1600, task());
-    for (NewTask& one : many) one.spec.flow.depends_on = {ok(parent)};
+    for (NewTask& one : many) one.spec.constraints.depends_on = {ok(parent)};
     try_submit(many);
     run(parent, 1);
   }
@@ -550,7 +550,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "many new dependants of a failed task wak
   CHECK(largest_commit < 5);
   CHECK(number("SELECT count(*) FROM links_to_update") == 0);
   std::vector<NewTask> many(1200, task());
-  for (NewTask& one : many) one.spec.flow.depends_on = {ok(1)};
+  for (NewTask& one : many) one.spec.constraints.depends_on = {ok(1)};
   try_submit(many);
   tell_all();
   CHECK(number("SELECT count(*) FROM tasks WHERE reason = 'dependency'") == 2401);
@@ -563,7 +563,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   submit();
   const std::vector<Dependency> on = {{2, DependencyOn::any}, {1, DependencyOn::ok}};
   submit_after(on, OnDependencyFailed::run);
-  CHECK(get(3).spec.flow.depends_on == on);
+  CHECK(get(3).spec.constraints.depends_on == on);
   CHECK(store->dependencies(3) == on);
   CHECK(number("SELECT count(*) FROM task_specs WHERE spec LIKE '%depends_on%'") == 0);
   CHECK(number("SELECT on_dependency_failed = 'run' FROM tasks WHERE id = 3") == 1);
@@ -575,7 +575,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a prune of tasks with many dependencies 
   try_submit(heads);
   NewTask join = task();
   join.spec.keep_ms = 0;
-  for (TaskId id = 1; id <= 500; ++id) join.spec.flow.depends_on.push_back(ok(id));
+  for (TaskId id = 1; id <= 500; ++id) join.spec.constraints.depends_on.push_back(ok(id));
   const auto joins = std::get<Submitted>(try_submit(std::vector<NewTask>(30, join))).ids;
   control(Verb::cancel, joins);
   clock.now_ms += 10'000;

@@ -249,9 +249,9 @@ TEST_CASE_FIXTURE(EditFixture, "an edit of a task that was once delayed leaves i
   late.delay_ms = 1000;
   SUBCASE("queued") {}
   SUBCASE("held back by its key") {
-    late.spec.flow.key.name = "k";
+    late.spec.constraints.key.name = "k";
     NewTask first = task();
-    first.spec.flow.key.name = "k";
+    first.spec.constraints.key.name = "k";
     submit(first);
     claim();
   }

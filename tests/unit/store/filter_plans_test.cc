@@ -38,7 +38,7 @@ class Statements {
 // That a filter costs the same however many tasks it leaves out rests on these plans.
 TEST_CASE_FIXTURE(Fixture, "no filter looks at all tasks") {
   NewTask keyed = task();
-  keyed.spec.flow.key.name = "k";
+  keyed.spec.constraints.key.name = "k";
   submit(keyed);
   clock.now_ms += 1000;
   submit();

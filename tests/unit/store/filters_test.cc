@@ -24,7 +24,7 @@ bool is_meant(const Filter& filter, const Task& task) {
   if (!filter.states.empty() && !has(filter.states, task.state)) return false;
   if (!filter.reasons.empty() && (!task.reason || !has(filter.reasons, *task.reason))) return false;
   if (is_not(filter.uid, task.uid) || is_not(filter.queue, task.spec.queue)) return false;
-  if (is_not(filter.name, task.spec.name) || is_not(filter.key, task.spec.flow.key.name))
+  if (is_not(filter.name, task.spec.name) || is_not(filter.key, task.spec.constraints.key.name))
     return false;
   const auto has_id = [&](const IdRange& ids) {
     return ids.first <= task.id && task.id <= ids.last;
@@ -82,7 +82,7 @@ struct HistoryFixture : Fixture {
       task.spec.queue = chance(40) ? "mail" : "default";
       task.spec.name = std::vector<std::string>{"", "a", "b"}.at(static_cast<std::size_t>(pick(3)));
       if (chance(30)) task.spec.labels = {{"k", std::to_string(pick(2))}, {"all", "yes"}};
-      if (chance(30)) task.spec.flow.key.name = "key" + std::to_string(pick(2));
+      if (chance(30)) task.spec.constraints.key.name = "key" + std::to_string(pick(2));
       task.spec.max_attempts = 1 + pick(2);
       task.spec.on_lost = chance(50) ? OnLost::fail : OnLost::rerun;
       task.hold = chance(10);
@@ -98,7 +98,7 @@ struct HistoryFixture : Fixture {
       }
     } else if (chance(20)) {
       request.tasks.resize(1);
-      request.tasks[0].spec.flow.key = {};
+      request.tasks[0].spec.constraints.key = {};
       request.tasks[0].array = ArrayRange{.first = 1, .last = 3};
     }
     store->submit(request);

@@ -9,12 +9,12 @@ using Ids = std::vector<TaskId>;
 struct KeysFixture : Fixture {
   NewTask keyed(std::optional<int> limit = {}, int priority = 0, const std::string& key = "k") {
     NewTask one = task(priority);
-    one.spec.flow.key = {key, limit, std::nullopt};
+    one.spec.constraints.key = {key, limit, std::nullopt};
     return one;
   }
   NewTask rated(std::int64_t count, std::int64_t per_ms) {
     NewTask one = task();
-    one.spec.flow.key = {"k", std::nullopt, RateLimit{count, per_ms}};
+    one.spec.constraints.key = {"k", std::nullopt, RateLimit{count, per_ms}};
     return one;
   }
   Ids claim_all() {
@@ -157,12 +157,12 @@ TEST_CASE_FIXTURE(
   machine.resources["gpu"] = {1, {}};
   restart();
   NewTask needs_gpu = task();
-  needs_gpu.spec.flow.resources["gpu"] = 1;
+  needs_gpu.spec.constraints.resources["gpu"] = 1;
   submit(needs_gpu);
   submit(rated(2, 10'000));
   CHECK(claim_all() == Ids{1, 2});
   NewTask both = rated(2, 10'000);
-  both.spec.flow.resources["gpu"] = 1;
+  both.spec.constraints.resources["gpu"] = 1;
   submit(both);
   submit(rated(2, 10'000));
   CHECK(state(3) == State::queued);
@@ -190,7 +190,7 @@ TEST_CASE_FIXTURE(KeysFixture, "keys of different users are apart, and go with t
 TEST_CASE_FIXTURE(KeysFixture, "a refused submit leaves no key and no limit behind") {
   submit(keyed(2));
   NewTask bad = keyed(1);
-  bad.spec.flow.depends_on = {{99, DependencyOn::ok}};
+  bad.spec.constraints.depends_on = {{99, DependencyOn::ok}};
   CHECK(std::holds_alternative<UnknownDependency>(try_submit({keyed(1, 0, "new"), bad})));
   CHECK(texts("SELECT name || concurrency FROM keys") == std::vector<std::string>{"k2"});
 }

@@ -1,11 +1,11 @@
 // Random histories in which dependants lag behind: some hundred are looked at with each commit, and
 // meanwhile tasks end, are tried again, cancelled, removed and pruned, and daemons come and go.
-// Once all is quiet, the rules of flow/links.h say of every link and task what is there already.
+// Once all is quiet, the rules of limits/links.h say of every link and task what is there already.
 #include <rapidcheck.h>
 
 #include <map>
 
-#include "daemon/flow/links.h"
+#include "daemon/limits/links.h"
 #include "tests/support/memory_folder.h"
 #include "tests/unit/store/fixture.h"
 
@@ -155,32 +155,32 @@ class LaggingHistory : public Fixture {
     NewTask head = new_task();
     const std::vector<TaskId> others = there();
     if (!others.empty() && number_from(0, 3) > 0) {
-      head.spec.flow.depends_on = {{any_of(others), some_on()}};
-      head.spec.flow.on_dependency_failed = some_policy();
+      head.spec.constraints.depends_on = {{any_of(others), some_on()}};
+      head.spec.constraints.on_dependency_failed = some_policy();
     }
     notable_.push_back(submit(head));
     NewTask one = new_task();
     one.hold = number_from(0, 5) == 0;
-    one.spec.flow.depends_on = {{notable_.back(), some_on()}};
-    one.spec.flow.on_dependency_failed = some_policy();
+    one.spec.constraints.depends_on = {{notable_.back(), some_on()}};
+    one.spec.constraints.on_dependency_failed = some_policy();
     const int size = number_from(1, largest_family_);
     const auto ids =
         std::get<Submitted>(try_submit(std::vector<NewTask>(static_cast<std::size_t>(size), one)))
             .ids;
     log(ids.front(), " to ", ids.back(), " after ", notable_.back(), ":",
-        to_string(one.spec.flow.depends_on[0].on), " or else ",
-        to_string(one.spec.flow.on_dependency_failed));
+        to_string(one.spec.constraints.depends_on[0].on), " or else ",
+        to_string(one.spec.constraints.on_dependency_failed));
     notable_.push_back(ids.front());
     if (ids.size() > 1) notable_.push_back(ids.back());
   }
   void submit_join() {
     NewTask join = new_task();
     for (const TaskId id : there()) {
-      if (number_from(0, 3) == 0) join.spec.flow.depends_on.push_back({id, some_on()});
+      if (number_from(0, 3) == 0) join.spec.constraints.depends_on.push_back({id, some_on()});
     }
-    join.spec.flow.on_dependency_failed = some_policy();
+    join.spec.constraints.on_dependency_failed = some_policy();
     notable_.push_back(submit(join));
-    log(notable_.back(), " joins ", join.spec.flow.depends_on.size());
+    log(notable_.back(), " joins ", join.spec.constraints.depends_on.size());
   }
 
   void end_some() {

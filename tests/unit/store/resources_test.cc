@@ -13,8 +13,8 @@ struct ResourcesFixture : Fixture {
   }
   TaskId needing(int slots, std::map<std::string, std::int64_t> resources = {}, int priority = 0) {
     NewTask one = task(priority);
-    one.spec.flow.slots = slots;
-    one.spec.flow.resources = std::move(resources);
+    one.spec.constraints.slots = slots;
+    one.spec.constraints.resources = std::move(resources);
     return submit(one);
   }
   Ids claim_all() {
@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(ResourcesFixture, "the reservation of one queue holds against 
   claim_all();
   NewTask big = task();
   big.spec.queue = "big";
-  big.spec.flow.slots = 4;
+  big.spec.constraints.slots = 4;
   submit(big);
   for (int i = 0; i < 20; ++i) needing(1);
   for (TaskId id = 1; id <= 4; ++id) {
@@ -126,9 +126,9 @@ TEST_CASE_FIXTURE(ResourcesFixture,
   claim_all();
   NewTask big = task();
   big.spec.queue = "big";
-  big.spec.flow.resources = {{"gpu", 2}};
+  big.spec.constraints.resources = {{"gpu", 2}};
   submit(big);
-  big.spec.flow.resources.clear();
+  big.spec.constraints.resources.clear();
   for (int i = 0; i < 3; ++i) submit(big);
   needing(1, {{"gpu", 1}});
   CHECK(claim_all() == Ids{4, 5});
@@ -160,7 +160,7 @@ TEST_CASE_FIXTURE(ResourcesFixture,
   restart();
   const auto with_memory = [](std::int64_t amount, int priority) {
     NewTask one = task(priority);
-    one.spec.flow.resources["memory"] = amount;
+    one.spec.constraints.resources["memory"] = amount;
     return one;
   };
   needing(1);
@@ -190,7 +190,7 @@ TEST_CASE_FIXTURE(ResourcesFixture, "an edit that changes needs or priority chan
     request.task = id;
     request.was = get(id).spec;
     request.to.spec = request.was;
-    request.to.spec.flow.slots = slots;
+    request.to.spec.constraints.slots = slots;
     request.to.spec.priority = priority;
     CHECK(std::holds_alternative<Edited>(store->edit(request)));
   };

@@ -9,7 +9,7 @@ using Ids = std::vector<TaskId>;
 struct UniqueFixture : Fixture {
   static NewTask unique(std::int64_t for_ms = 0, std::optional<UniqueWhile> while_state = {}) {
     NewTask one = task();
-    one.spec.flow.unique = {"u", for_ms, while_state};
+    one.spec.constraints.unique = {"u", for_ms, while_state};
     return one;
   }
   Submitted give(NewTask one, Actor actor = kAlice, std::string key = "") {
@@ -106,7 +106,7 @@ TEST_CASE_FIXTURE(UniqueFixture, "a retry does not run a task beside another of 
 TEST_CASE_FIXTURE(UniqueFixture, "a revival runs no task beside another of its key") {
   submit();
   NewTask after = unique();
-  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  after.spec.constraints.depends_on = {{1, DependencyOn::ok}};
   give(after);
   finish(claim(), OutcomeKind::exited, 1);
   REQUIRE(state(2) == State::failed);

@@ -37,25 +37,25 @@ struct FullStore : Fixture {
     patch.defaults = R"({"timeout_ms":60000})";
     store->set_queue(kRoot, patch, true);
     NewTask keyed = in_queue();
-    keyed.spec.flow.key = {"k", 1, RateLimit{10, 60'000, 5}};
-    keyed.spec.flow.resources["gpu"] = 1;
+    keyed.spec.constraints.key = {"k", 1, RateLimit{10, 60'000, 5}};
+    keyed.spec.constraints.resources["gpu"] = 1;
     keyed.spec.max_attempts = 3;
     keyed.spec.labels = {{"team", "a"}};
-    keyed.spec.flow.unique = {"u1", 60'000, UniqueWhile::active};
+    keyed.spec.constraints.unique = {"u1", 60'000, UniqueWhile::active};
     const TaskId ended = submit(keyed);
     finish(claim(), OutcomeKind::exited, 0);
     CHECK(state(ended) == State::succeeded);
-    keyed.spec.flow.unique.key = "u2";
+    keyed.spec.constraints.unique.key = "u2";
     submit(keyed);
     const Claim running = claim();
     store->write_progress(std::vector<ProgressReport>{
         {{running.task, running.attempt, running.token}, {50, "half"}, clock.wall_now()}});
     store->set_result({running.task, running.attempt, running.token}, "17");
-    keyed.spec.flow.unique.key = "u3";
+    keyed.spec.constraints.unique.key = "u3";
     submit(keyed);  // waits for its key
     NewTask after = in_queue();
-    after.spec.flow.depends_on = {{running.task, DependencyOn::ok}};
-    after.spec.flow.on_dependency_failed = OnDependencyFailed::cancel;
+    after.spec.constraints.depends_on = {{running.task, DependencyOn::ok}};
+    after.spec.constraints.on_dependency_failed = OnDependencyFailed::cancel;
     submit(after);
     NewTask later = in_queue();
     later.delay_ms = 60'000;
@@ -66,10 +66,10 @@ struct FullStore : Fixture {
     NewTask many = in_queue();
     many.array = ArrayRange{1, 3, 1, 1};
     try_submit({many}, kAlice, "key");
-    SubmitRequest flow{kAlice, {in_queue(), in_queue()}, "", ""};
-    flow.workflow = "w";
-    flow.steps = {{"one", {}}, {"two", {{0, DependencyOn::ok}}}};
-    store->submit(flow);
+    SubmitRequest request{kAlice, {in_queue(), in_queue()}, "", ""};
+    request.workflow = "w";
+    request.steps = {{"one", {}}, {"two", {{0, DependencyOn::ok}}}};
+    store->submit(request);
     ScheduleSettings settings;
     settings.name = "s";
     settings.every_ms = 60'000;
@@ -252,8 +252,8 @@ TEST_CASE("a running task whose needs or units cannot be read is recovered, and 
     f.machine.resources["gpu"] = {2, {"0", "1"}};
     f.restart();
     NewTask large = f.task();
-    large.spec.flow.slots = 2;
-    large.spec.flow.resources["gpu"] = 1;
+    large.spec.constraints.slots = 2;
+    large.spec.constraints.resources["gpu"] = 1;
     f.submit(large);
     f.claim();
     f.open_database().exec(damage);

@@ -52,16 +52,16 @@ TEST_CASE_FIXTURE(UsersFixture,
 TEST_CASE_FIXTURE(UsersFixture, "what the former owner of a uid left is not the new one's") {
   store->know_user(kAlice.uid, "alice");
   NewTask keyed_task = task();
-  keyed_task.spec.flow.key.name = "k";
-  keyed_task.spec.flow.unique.key = "once";
-  keyed_task.spec.flow.unique.for_ms = 3'600'000;
+  keyed_task.spec.constraints.key.name = "k";
+  keyed_task.spec.constraints.unique.key = "once";
+  keyed_task.spec.constraints.unique.for_ms = 3'600'000;
   const TaskId first = add(kAlice, keyed_task);
   SubmitRequest keyed{kAlice, {task()}, "again", "digest"};
   store->submit(keyed);
-  SubmitRequest flow{kAlice, {task()}, "", ""};
-  flow.workflow = "w";
-  flow.steps = {{"step", {}}};
-  const WorkflowId workflow = std::get<Submitted>(store->submit(flow)).workflow;
+  SubmitRequest request{kAlice, {task()}, "", ""};
+  request.workflow = "w";
+  request.steps = {{"step", {}}};
+  const WorkflowId workflow = std::get<Submitted>(store->submit(request)).workflow;
   NewTask many = task();
   many.array = ArrayRange{1, 5000, 1, 0};
   const TaskId array = add(kAlice, many);

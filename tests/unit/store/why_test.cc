@@ -56,7 +56,7 @@ TEST_CASE_FIXTURE(WhyFixture, "dependencies are named") {
   submit();
   submit();
   NewTask one = task();
-  one.spec.flow.depends_on = {{1, DependencyOn::ok}, {2, DependencyOn::any}};
+  one.spec.constraints.depends_on = {{1, DependencyOn::ok}, {2, DependencyOn::any}};
   submit(one);
   finish(claim());
   CHECK(why(3).kind == WaitKind::dependencies);
@@ -65,14 +65,14 @@ TEST_CASE_FIXTURE(WhyFixture, "dependencies are named") {
 
 TEST_CASE_FIXTURE(WhyFixture, "a key names who holds it, or when its rate lets the next start") {
   NewTask one = task();
-  one.spec.flow.key.name = "k";
+  one.spec.constraints.key.name = "k";
   for (int i = 0; i < 3; ++i) submit(one);
   claim();
   CHECK(why(3).kind == WaitKind::key_busy);
   CHECK(why(3).what == "k");
   CHECK(why(3).tasks == Ids{1});
   CHECK(why(3).ahead == 1);
-  one.spec.flow.key = {"r", std::nullopt, RateLimit{1, 60'000}};
+  one.spec.constraints.key = {"r", std::nullopt, RateLimit{1, 60'000}};
   submit(one);
   submit(one);
   claim();
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(WhyFixture, "a queue that is paused, busy or slow says so") {
 
 TEST_CASE_FIXTURE(WhyFixture, "what the machine lacks is named with those who have it") {
   NewTask one = task();
-  one.spec.flow.resources["gpu"] = 1;
+  one.spec.constraints.resources["gpu"] = 1;
   submit(one);
   submit(one);
   claim();
@@ -121,7 +121,7 @@ TEST_CASE_FIXTURE(WhyFixture, "what the machine lacks is named with those who ha
   machine.slots = 1;
   machine.resources.clear();
   NewTask wide = task();
-  wide.spec.flow.slots = 2;
+  wide.spec.constraints.slots = 2;
   submit(wide);
   restart();
   CHECK(kind(5) == WaitKind::never_fits);
@@ -132,7 +132,7 @@ TEST_CASE_FIXTURE(WhyFixture, "a task that others make room for is named, from w
   submit();
   const Claim running = claim();
   NewTask wide = task();
-  wide.spec.flow.slots = 2;
+  wide.spec.constraints.slots = 2;
   submit(wide);
   CHECK(store->claim(1).claims.empty());
   NewTask small = task();
@@ -153,7 +153,7 @@ TEST_CASE_FIXTURE(WhyFixture, "a resource that is kept for a larger task is name
   restart();
   const auto taking = [&](std::int64_t amount) {
     NewTask one = task();
-    one.spec.flow.resources["tape"] = amount;
+    one.spec.constraints.resources["tape"] = amount;
     return submit(one);
   };
   taking(2);
@@ -173,7 +173,7 @@ TEST_CASE_FIXTURE(WhyFixture,
                   "of a task that has ended it says how, and whose end it could not follow") {
   submit();
   NewTask after = task();
-  after.spec.flow.depends_on = {{1, DependencyOn::ok}};
+  after.spec.constraints.depends_on = {{1, DependencyOn::ok}};
   submit(after);
   submit();
   control(Verb::cancel, 1);
@@ -211,7 +211,7 @@ TEST_CASE_FIXTURE(WhyFixture, "history tells when a task will start") {
 
 TEST_CASE_FIXTURE(Fixture, "a key is held by what waits for a worker too") {
   NewTask keyed = task();
-  keyed.spec.flow.key = {"k", 1, std::nullopt};
+  keyed.spec.constraints.key = {"k", 1, std::nullopt};
   submit(keyed);
   const TaskId second = submit(keyed);
   const Why why = store->why(kAlice, second).value();

@@ -29,17 +29,17 @@ NewTask with_everything() {
   task.spec.backoff = {BackoffKind::constant, 1000, 1000, 0};
   task.spec.keep_ms = 60'000;
   task.spec.notify = {{"mail", {}}};
-  task.spec.flow.key = {"k", 2, std::nullopt};
-  task.spec.flow.slots = 2;
-  task.spec.flow.unique.key = "u";
+  task.spec.constraints.key = {"k", 2, std::nullopt};
+  task.spec.constraints.slots = 2;
+  task.spec.constraints.unique.key = "u";
   return task;
 }
 
 TEST_CASE_FIXTURE(TornFixture, "no verb reads a spec") {
   const TaskId first = submit(with_everything());
   NewTask after = task();
-  after.spec.flow.depends_on = {{first}};
-  after.spec.flow.on_dependency_failed = OnDependencyFailed::run;
+  after.spec.constraints.depends_on = {{first}};
+  after.spec.constraints.on_dependency_failed = OnDependencyFailed::run;
   const TaskId second = submit(after);
   tear();
   ControlRequest request;
@@ -239,7 +239,7 @@ struct ManyLinks : Fixture {
     const auto upstream =
         std::get<Submitted>(try_submit(std::vector<NewTask>(1000, task()))).ids;
     NewTask after = task();
-    for (const TaskId id : upstream) after.spec.flow.depends_on.push_back({id});
+    for (const TaskId id : upstream) after.spec.constraints.depends_on.push_back({id});
     ids = std::get<Submitted>(try_submit(std::vector<NewTask>(12, after))).ids;
     control(Verb::cancel, ids);
   }
@@ -291,7 +291,7 @@ TEST_CASE_FIXTURE(Fixture, "a slot that replaces very many tasks cancels them in
   settings.task = task().spec;
   const ScheduleId id{kAlice.uid, "often"};
   const auto put = [&](const char* unique) {
-    settings.task.flow.unique = {unique, *unique == 0 ? 0 : 3'600'000, std::nullopt};
+    settings.task.constraints.unique = {unique, *unique == 0 ? 0 : 3'600'000, std::nullopt};
     return std::get<Schedule>(store->put_schedule(kAlice, kAlice.uid, settings));
   };
   const auto trigger = [&] { return std::get<Triggered>(store->trigger_schedule(kAlice, id)).task; };

@@ -400,8 +400,8 @@ TEST_CASE("a submit body that is written reads back as it was") {
 
 TEST_CASE("a task that is still to be made reads back as it was, whatever it depends on") {
   NewTask task = rich_task();
-  task.spec.flow.named.clear();
-  task.spec.flow.depends_on = {{12, DependencyOn::any, true}, {12, DependencyOn::failed}};
+  task.spec.constraints.named.clear();
+  task.spec.constraints.depends_on = {{12, DependencyOn::any, true}, {12, DependencyOn::failed}};
   task.array = ArrayRange{5, 5'000'000'000, 2, 7};
   NewTask read = task_from_stored(to_json(task).dump());
   check_same(read, task);
@@ -430,7 +430,7 @@ TEST_CASE("the stored form reads back as it was, but for what has columns of its
   read.priority = spec.priority;
   spec_from_stored(spec_to_stored(spec), read);
   spec.user_name.clear();
-  spec.flow.depends_on.clear();
+  spec.constraints.depends_on.clear();
   CHECK(read == spec);
 }
 

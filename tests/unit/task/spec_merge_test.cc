@@ -61,16 +61,16 @@ TEST_CASE("an empty patch gives the task as it is") {
 
 TEST_CASE("a patch that names no dependency leaves them as they are, whatever they are") {
   TaskSpec spec = a_spec();
-  spec.flow.depends_on = {{12, DependencyOn::any, true}, {12, DependencyOn::ok}};
+  spec.constraints.depends_on = {{12, DependencyOn::any, true}, {12, DependencyOn::ok}};
   const auto same = patch_task(spec, {{"name", "other"}});
   REQUIRE(std::holds_alternative<NewTask>(same));
-  CHECK(std::get<NewTask>(same).spec.flow.depends_on == spec.flow.depends_on);
-  CHECK(std::get<NewTask>(same).spec.flow.named.empty());
+  CHECK(std::get<NewTask>(same).spec.constraints.depends_on == spec.constraints.depends_on);
+  CHECK(std::get<NewTask>(same).spec.constraints.named.empty());
   const auto none = patch_task(spec, {{"depends_on", nullptr}});
-  CHECK(std::get<NewTask>(none).spec.flow.depends_on.empty());
-  CHECK(std::get<NewTask>(none).spec.flow.named.empty());
+  CHECK(std::get<NewTask>(none).spec.constraints.depends_on.empty());
+  CHECK(std::get<NewTask>(none).spec.constraints.named.empty());
   const auto others = patch_task(spec, {{"depends_on", {3}}});
-  CHECK(std::get<NewTask>(others).spec.flow.named.size() == 1);
+  CHECK(std::get<NewTask>(others).spec.constraints.named.size() == 1);
 }
 
 TEST_CASE("a patch changes what it names, and null gives the default") {

@@ -57,7 +57,7 @@ enum class OnDependencyFailed { fail, cancel, run };
 // Which units of the indexed resources an attempt has.
 using Grant = std::map<std::string, std::vector<std::string>>;
 
-struct TaskFlow {
+struct StartConstraints {
   KeyUse key;
   int slots = 1;                                  // of the workers; it runs on one all the same
   std::map<std::string, std::int64_t> resources;  // how much of each declared one
@@ -66,7 +66,7 @@ struct TaskFlow {
   // A submit's, until the API has made `depends_on` of them. Never stored.
   std::vector<NamedDependency> named;
   OnDependencyFailed on_dependency_failed = OnDependencyFailed::fail;
-  bool operator==(const TaskFlow&) const = default;
+  bool operator==(const StartConstraints&) const = default;
 };
 
 std::string_view to_string(UniqueWhile);

@@ -1,4 +1,4 @@
-#include "daemon/flow/fair_share.h"
+#include "daemon/limits/fair_share.h"
 
 #include <doctest/doctest.h>
 

@@ -9,8 +9,8 @@
 
 #include <optional>
 
+#include "daemon/task/start_constraints.h"
 #include "daemon/task/task.h"
-#include "daemon/task/task_flow.h"
 
 namespace taskd {
 

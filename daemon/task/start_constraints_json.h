@@ -1,10 +1,10 @@
-// JSON <-> TaskFlow: members of a task's object, beside those of spec_json.h. Pure functions.
+// JSON <-> StartConstraints: members of a task's object, beside those of spec_json.h. Pure functions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "daemon/task/task_flow.h"
+#include "daemon/task/start_constraints.h"
 
 namespace taskd {
 
@@ -23,13 +23,13 @@ bool is_valid_resource_name(std::string_view name);
 
 // Readers of what somebody sent; see field_reader.h.
 void read_rate_limit(FieldReader&, const nlohmann::json& value, const std::string& at, RateLimit&);
-void read_key(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
-void read_slots(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
-void read_resources(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
-void read_unique(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
-void read_depends_on(FieldReader&, const nlohmann::json& value, const std::string& at, TaskFlow&);
+void read_key(FieldReader&, const nlohmann::json& value, const std::string& at, StartConstraints&);
+void read_slots(FieldReader&, const nlohmann::json& value, const std::string& at, StartConstraints&);
+void read_resources(FieldReader&, const nlohmann::json& value, const std::string& at, StartConstraints&);
+void read_unique(FieldReader&, const nlohmann::json& value, const std::string& at, StartConstraints&);
+void read_depends_on(FieldReader&, const nlohmann::json& value, const std::string& at, StartConstraints&);
 void read_on_dependency_failed(FieldReader&, const nlohmann::json& value, const std::string& at,
-                               TaskFlow&);
+                               StartConstraints&);
 
 nlohmann::json rate_to_json(const std::optional<RateLimit>& rate);  // null without one
 // What rate_to_json() wrote. Throws nlohmann::json::exception for anything else.
@@ -37,10 +37,10 @@ RateLimit rate_from_json(const nlohmann::json& value);
 
 // Writes its members into an object that is open: with `all`, also what is as it is by default, and
 // the dependencies.
-void write_flow(JsonWriter& writer, const TaskFlow& flow, bool all);
+void write_flow(JsonWriter& writer, const StartConstraints& constraints, bool all);
 nlohmann::json dependencies_to_json(const std::vector<Dependency>& dependencies);
 // Reads one member that write_flow() wrote; null is no value. False: it is none of them. Throws
 // std::runtime_error for one that it never wrote.
-bool flow_member_from_json(const std::string& key, const nlohmann::json& value, TaskFlow& flow);
+bool constraint_from_json(const std::string& key, const nlohmann::json& value, StartConstraints& constraints);
 
 }  // namespace taskd

@@ -1,4 +1,4 @@
-#include "daemon/flow/recent_starts.h"
+#include "daemon/limits/recent_starts.h"
 
 #include <doctest/doctest.h>
 

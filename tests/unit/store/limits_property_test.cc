@@ -3,12 +3,12 @@
 
 #include <map>
 
-#include "tests/unit/store/flow_history.h"
+#include "tests/unit/store/limits_history.h"
 
 namespace taskd {
 namespace {
 
-struct CheckedHistory : FlowHistory {
+struct CheckedHistory : LimitsHistory {
   CheckedHistory() {
     on_start = [this](const Claim& claim) { check_rates(claim.spec); };
     for (const Event& event : events) total += event.weight;
@@ -118,7 +118,7 @@ struct CheckedHistory : FlowHistory {
   // By queue and by key.
   static std::vector<std::string> groups_of(const TaskSpec& spec) {
     std::vector<std::string> groups{"queue " + spec.queue};
-    if (!spec.flow.key.name.empty()) groups.push_back("key " + spec.flow.key.name);
+    if (!spec.constraints.key.name.empty()) groups.push_back("key " + spec.constraints.key.name);
     return groups;
   }
   std::map<std::string, ModelLimits> all_limits() const {
@@ -140,11 +140,11 @@ struct CheckedHistory : FlowHistory {
     Amounts taken{{"slots", 0}, {"gpu", 0}, {"memory", 0}};
     std::map<std::string, int> units;
     for (const auto& [id, claim] : live) {
-      const TaskFlow& flow = claim.spec.flow;
-      taken["slots"] += flow.slots;
-      for (const auto& [resource, amount] : flow.resources) taken[resource] += amount;
-      if (!flow.resources.contains("gpu")) continue;
-      RC_ASSERT(std::ssize(claim.grant.at("gpu")) == flow.resources.at("gpu"));
+      const StartConstraints& constraints = claim.spec.constraints;
+      taken["slots"] += constraints.slots;
+      for (const auto& [resource, amount] : constraints.resources) taken[resource] += amount;
+      if (!constraints.resources.contains("gpu")) continue;
+      RC_ASSERT(std::ssize(claim.grant.at("gpu")) == constraints.resources.at("gpu"));
       for (const std::string& unit : claim.grant.at("gpu")) RC_ASSERT(++units[unit] == 1);
     }
     RC_ASSERT(taken["slots"] <= kSlots);

@@ -1,4 +1,4 @@
-#include "daemon/flow/estimate.h"
+#include "daemon/limits/estimate.h"
 
 #include <doctest/doctest.h>
 

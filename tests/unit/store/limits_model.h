@@ -11,17 +11,17 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/flow/fair_share.h"
-#include "tests/unit/store/flow_model_limits.h"
-#include "tests/unit/store/flow_model_tasks.h"
+#include "daemon/limits/fair_share.h"
+#include "tests/unit/store/limits_model_amounts.h"
+#include "tests/unit/store/limits_model_tasks.h"
 
 namespace taskd {
 
-class FlowModel {
+class LimitsModel {
  public:
   using Phase = ModelTask::Phase;
 
-  FlowModel(Amounts machine, const std::vector<std::string>& queues, std::int64_t now)
+  LimitsModel(Amounts machine, const std::vector<std::string>& queues, std::int64_t now)
       : now_ms(now), machine_(std::move(machine)) {
     for (const std::string& name : queues) queues_[name] = {};
   }
@@ -40,7 +40,7 @@ class FlowModel {
   ModelLimits& key(const std::string& name) { return keys_.at(name); }
 
   void submit(TaskId id, const NewTask& task) {
-    use_key(task.spec.flow.key);
+    use_key(task.spec.constraints.key);
     tasks_.submit(id, task, now_ms);
   }
   void start(TaskId id) {
@@ -48,7 +48,7 @@ class FlowModel {
     ModelQueue& queue = queues_.at(task.spec.queue);
     queue.pass = share_.take(queue.pass, queue.weight);
     queue.limits.starts.take(now_ms);
-    const std::string& key = task.spec.flow.key.name;
+    const std::string& key = task.spec.constraints.key.name;
     if (!key.empty()) keys_.at(key).starts.take(now_ms);
     task.phase = Phase::runs;
   }
@@ -61,7 +61,7 @@ class FlowModel {
   // Of one that waits.
   void edit(TaskId id, const TaskSpec& spec) {
     ModelTask& task = tasks_.at(id);
-    if (task.spec.flow.key != spec.flow.key) use_key(spec.flow.key);
+    if (task.spec.constraints.key != spec.constraints.key) use_key(spec.constraints.key);
     task.spec = spec;
     forget_unused_keys();
   }
@@ -80,7 +80,7 @@ class FlowModel {
     std::map<std::string, std::int64_t> left;
     for (const auto& [key, limits] : keys_) left[key] = limits.left(running_of_key(key), now_ms);
     std::erase_if(line, [&](const ModelTask* task) {
-      const std::string& key = task->spec.flow.key.name;
+      const std::string& key = task->spec.constraints.key.name;
       return !key.empty() && left[key]-- <= 0;
     });
     return line;
@@ -193,7 +193,7 @@ class FlowModel {
   int running_of_key(const std::string& key) const {
     int running = 0;
     for (const TaskId id : tasks_.in(Phase::runs)) {
-      running += tasks_.at(id).spec.flow.key.name == key;
+      running += tasks_.at(id).spec.constraints.key.name == key;
     }
     return running;
   }
@@ -210,7 +210,7 @@ class FlowModel {
   void forget_unused_keys() {
     std::erase_if(keys_, [&](const auto& key) {
       return std::none_of(tasks_.all().begin(), tasks_.all().end(), [&](const auto& task) {
-        return task.second.phase != Phase::removed && task.second.spec.flow.key.name == key.first;
+        return task.second.phase != Phase::removed && task.second.spec.constraints.key.name == key.first;
       });
     });
   }

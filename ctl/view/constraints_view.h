@@ -2,11 +2,11 @@
 #pragma once
 
 #include "ctl/view/lines.h"
-#include "daemon/task/task_flow.h"
+#include "daemon/task/start_constraints.h"
 
 namespace taskd::ctl {
 
 // Adds a line for each thing that is not as usual.
-void add_flow(Lines& lines, const TaskFlow& flow);
+void add_constraints(Lines& lines, const StartConstraints& constraints);
 
 }  // namespace taskd::ctl

@@ -1,4 +1,4 @@
-#include "ctl/options/flow_options.h"
+#include "ctl/options/constraint_options.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -8,7 +8,7 @@
 #include "ctl/options/when.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 #include "daemon/task/task_name.h"
 
 namespace taskd::ctl {
@@ -38,7 +38,7 @@ NamedDependency parse_after(const std::string& text) {
 
 }  // namespace
 
-void FlowOptions::declare(Args& args) {
+void ConstraintOptions::declare(Args& args) {
   args.option("--key", "KEY", key_,
               "your tasks with the same KEY share its limits\n(default: one at a time)");
   args.option("--key-limit", "N", key_limit_, "run at most N tasks of the key at once");
@@ -48,7 +48,7 @@ void FlowOptions::declare(Args& args) {
             "take this much of a declared resource: gpu=1,\nmemory=8G; may be repeated");
 }
 
-void FlowOptions::declare_unique(Args& args) {
+void ConstraintOptions::declare_unique(Args& args) {
   args.option("--unique", "KEY", unique_,
               "submit nothing while another of your tasks with this\nKEY has not ended; print that "
               "one's id instead");
@@ -57,7 +57,7 @@ void FlowOptions::declare_unique(Args& args) {
   args.option("--unique-while", "WHAT", unique_while_, "… while it is queued, or active");
 }
 
-void FlowOptions::declare_dependencies(Args& args) {
+void ConstraintOptions::declare_dependencies(Args& args) {
   args.list("--after", "TASK[:HOW]", after_,
             "start once these tasks have ended: 12,15-20:any,\n"
             "12[3], last; an array's id means all of it; HOW is\n"
@@ -66,22 +66,22 @@ void FlowOptions::declare_dependencies(Args& args) {
               "if they end otherwise: fail (default), cancel or run");
 }
 
-TaskFlow FlowOptions::to_flow() const {
-  TaskFlow flow;
-  flow.key = key();
-  flow.unique = unique();
-  if (slots_) flow.slots = int_flag("--slots", *slots_);
-  set_resources(flow);
-  set_dependencies(flow);
-  return flow;
+StartConstraints ConstraintOptions::to_flow() const {
+  StartConstraints constraints;
+  constraints.key = key();
+  constraints.unique = unique();
+  if (slots_) constraints.slots = int_flag("--slots", *slots_);
+  set_resources(constraints);
+  set_dependencies(constraints);
+  return constraints;
 }
 
-void FlowOptions::add_asked(const TaskFlow& flow, nlohmann::json& body) const {
-  if (slots_) body["slots"] = flow.slots;
-  if (on_dependency_failed_) body["on_dependency_failed"] = to_string(flow.on_dependency_failed);
+void ConstraintOptions::add_asked(const StartConstraints& constraints, nlohmann::json& body) const {
+  if (slots_) body["slots"] = constraints.slots;
+  if (on_dependency_failed_) body["on_dependency_failed"] = to_string(constraints.on_dependency_failed);
 }
 
-KeyUse FlowOptions::key() const {
+KeyUse ConstraintOptions::key() const {
   KeyUse key;
   if (!key_ && (key_limit_ || key_rate_))
     throw UsageError(kExitUsage, "--key-limit and --key-rate need a --key");
@@ -93,7 +93,7 @@ KeyUse FlowOptions::key() const {
   return key;
 }
 
-Unique FlowOptions::unique() const {
+Unique ConstraintOptions::unique() const {
   Unique unique;
   if (!unique_ && (unique_for_ || unique_while_))
     throw UsageError(kExitUsage, "--unique-for and --unique-while need a --unique KEY");
@@ -109,28 +109,28 @@ Unique FlowOptions::unique() const {
   return unique;
 }
 
-void FlowOptions::set_resources(TaskFlow& flow) const {
+void ConstraintOptions::set_resources(StartConstraints& constraints) const {
   for (const std::string& text : split_lists(resources_)) {
     const auto [name, amount] =
         key_and_value("--resource", checked("--resource", text), "NAME=AMOUNT");
     const auto number = parse_size_bytes(amount);
     if (!number) refuse("--resource", text, "is not NAME=N with a count or a size such as 8G");
-    if (!flow.resources.emplace(name, *number).second)
+    if (!constraints.resources.emplace(name, *number).second)
       refuse("--resource", text, "names a resource twice");
   }
 }
 
-void FlowOptions::set_dependencies(TaskFlow& flow) const {
+void ConstraintOptions::set_dependencies(StartConstraints& constraints) const {
   for (const std::string& text : split_lists(after_)) {
     const NamedDependency one = parse_after(text);
-    if (std::find(flow.named.begin(), flow.named.end(), one) == flow.named.end())
-      flow.named.push_back(one);
+    if (std::find(constraints.named.begin(), constraints.named.end(), one) == constraints.named.end())
+      constraints.named.push_back(one);
   }
   if (!on_dependency_failed_) return;
   const auto policy = parse_on_dependency_failed(*on_dependency_failed_);
   if (!policy)
     refuse("--on-dependency-failed", *on_dependency_failed_, "is none of fail, cancel, run");
-  flow.on_dependency_failed = *policy;
+  constraints.on_dependency_failed = *policy;
 }
 
 }  // namespace taskd::ctl

@@ -9,7 +9,7 @@
 
 #include "tests/support/memory_folder.h"
 #include "tests/unit/store/fixture.h"
-#include "tests/unit/store/flow_model.h"
+#include "tests/unit/store/limits_model.h"
 
 namespace taskd {
 
@@ -32,14 +32,14 @@ void tell(const T&... parts) {
   (RC_LOG() << ... << parts);
 }
 
-class FlowHistory : public Fixture {
+class LimitsHistory : public Fixture {
  public:
   static constexpr int kSlots = 4;
   static constexpr int kGpus = 2;
   static constexpr int kMemory = 10;
 
   // Each has its own mix, so that those who do little of one thing do more of another.
-  FlowHistory()
+  LimitsHistory()
       : Fixture({{.name = "mail", .on = kTheEnds}}, memory_folder()),
         has_rates(one_in(3)),
         has_keys(!one_in(3)),
@@ -82,12 +82,12 @@ class FlowHistory : public Fixture {
     std::vector<NewTask> tasks;
     NewTask one = new_task();
     one.hold = false;
-    one.spec.flow.depends_on = {{heads.back(), some_on()}};
-    one.spec.flow.on_dependency_failed = some_policy();
+    one.spec.constraints.depends_on = {{heads.back(), some_on()}};
+    one.spec.constraints.on_dependency_failed = some_policy();
     for (int i = pick(601, 700); i > 0; --i) {
       tasks.push_back(one);
       if (!one_in(50)) continue;
-      add_dependencies(tasks.back().spec.flow);
+      add_dependencies(tasks.back().spec.constraints);
     }
     const auto submitted = std::get<Submitted>(try_submit(tasks));
     tell("submit ", submitted.ids.front(), " to ", submitted.ids.back(), " to ",
@@ -237,7 +237,7 @@ class FlowHistory : public Fixture {
     }
   }
 
-  FlowModel model{
+  LimitsModel model{
       {{"slots", kSlots}, {"gpu", kGpus}, {"memory", kMemory}}, {"a", "b", "c"}, clock.now_ms};
   std::map<TaskId, Claim> live;
   std::function<void(const Claim&)> on_start;  // after the model knows
@@ -294,16 +294,16 @@ class FlowHistory : public Fixture {
     return "limit " + std::to_string(limits.running.value_or(0)) + describe(limits.starts.rate);
   }
   static std::string describe(const TaskSpec& spec) {
-    const TaskFlow& flow = spec.flow;
+    const StartConstraints& constraints = spec.constraints;
     std::string text = spec.queue + " priority " + std::to_string(spec.priority) + " needs " +
-                       to_stored(needs_of(flow)) + " tries " + std::to_string(spec.max_attempts);
-    if (!flow.key.name.empty()) text += " key " + flow.key.name + describe(flow.key.rate);
-    if (flow.key.limit) text += " limit " + std::to_string(*flow.key.limit);
-    for (const Dependency& on : flow.depends_on) {
+                       to_stored(needs_of(constraints)) + " tries " + std::to_string(spec.max_attempts);
+    if (!constraints.key.name.empty()) text += " key " + constraints.key.name + describe(constraints.key.rate);
+    if (constraints.key.limit) text += " limit " + std::to_string(*constraints.key.limit);
+    for (const Dependency& on : constraints.depends_on) {
       text += " after " + std::to_string(on.task) + ":" + std::string(to_string(on.on));
     }
-    if (!flow.depends_on.empty()) {
-      text += " or else " + std::string(to_string(flow.on_dependency_failed));
+    if (!constraints.depends_on.empty()) {
+      text += " or else " + std::string(to_string(constraints.on_dependency_failed));
     }
     return text;
   }
@@ -335,9 +335,9 @@ class FlowHistory : public Fixture {
     if (one_in(8)) one.delay_ms = pick(1, 10) * 100;
     if (one_in(3)) one.spec.keep_ms = 0;
     if (one_in(3)) one.spec.notify = {{.hook = "mail", .on = {}}};
-    add_key(one.spec.flow);
-    add_needs(one.spec.flow);
-    if (has_dependencies && !one_in(3)) add_dependencies(one.spec.flow);
+    add_key(one.spec.constraints);
+    add_needs(one.spec.constraints);
+    if (has_dependencies && !one_in(3)) add_dependencies(one.spec.constraints);
     return one;
   }
   void change_spec(TaskSpec& spec) const {
@@ -347,13 +347,13 @@ class FlowHistory : public Fixture {
         spec.priority = pick(0, 3);
         break;
       case 2:
-        spec.flow.slots = 1;
-        spec.flow.resources.clear();
-        add_needs(spec.flow);
+        spec.constraints.slots = 1;
+        spec.constraints.resources.clear();
+        add_needs(spec.constraints);
         break;
       case 3:
-        spec.flow.key = {};
-        add_key(spec.flow);
+        spec.constraints.key = {};
+        add_key(spec.constraints);
         break;
       default:
         spec.queue = some_queue();
@@ -374,18 +374,18 @@ class FlowHistory : public Fixture {
     if (one_in(3)) return std::nullopt;
     return RateLimit{pick(1, 5), one_of<std::int64_t>({600, 1200, 4800})};
   }
-  void add_key(TaskFlow& flow) const {
+  void add_key(StartConstraints& constraints) const {
     if (!has_keys) return;
-    flow.key.name = one_of<std::string>({"", "x", "y"});
-    if (flow.key.name.empty()) return;
-    if (one_in(3)) flow.key.limit = pick(1, 4);
-    if (one_in(4)) flow.key.rate = some_rate();
+    constraints.key.name = one_of<std::string>({"", "x", "y"});
+    if (constraints.key.name.empty()) return;
+    if (one_in(3)) constraints.key.limit = pick(1, 4);
+    if (one_in(4)) constraints.key.rate = some_rate();
   }
-  void add_needs(TaskFlow& flow) const {
+  void add_needs(StartConstraints& constraints) const {
     if (!has_needs) return;
-    if (one_in(3)) flow.slots = pick(1, kSlots + 1);
-    if (one_in(3)) flow.resources["gpu"] = pick(1, kGpus + 1);
-    if (one_in(4)) flow.resources["memory"] = pick(1, kMemory + 1);
+    if (one_in(3)) constraints.slots = pick(1, kSlots + 1);
+    if (one_in(3)) constraints.resources["gpu"] = pick(1, kGpus + 1);
+    if (one_in(4)) constraints.resources["memory"] = pick(1, kMemory + 1);
   }
   std::vector<TaskId> latest_others() const {
     std::vector<TaskId> others;
@@ -403,14 +403,14 @@ class FlowHistory : public Fixture {
     using Policy = OnDependencyFailed;
     return one_of<Policy>({Policy::fail, Policy::fail, Policy::cancel, Policy::run});
   }
-  void add_dependencies(TaskFlow& flow) const {
+  void add_dependencies(StartConstraints& constraints) const {
     const std::vector<TaskId> others = latest_others();
     if (others.empty()) return;
     std::set<TaskId> on;
     for (int i = pick(1, 3); i > 0; --i) on.insert(one_of(others));
-    for (const Dependency& old : flow.depends_on) on.erase(old.task);
-    for (const TaskId id : on) flow.depends_on.push_back({id, some_on()});
-    flow.on_dependency_failed = some_policy();
+    for (const Dependency& old : constraints.depends_on) on.erase(old.task);
+    for (const TaskId id : on) constraints.depends_on.push_back({id, some_on()});
+    constraints.on_dependency_failed = some_policy();
   }
 
   void hear() {

@@ -1,4 +1,4 @@
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 
 #include <doctest/doctest.h>
 
@@ -17,21 +17,21 @@ std::variant<NewTask, FieldErrors> read(json fields) {
   return new_task_from_json(fields);
 }
 
-TaskFlow flow_of(const json& fields) {
-  return std::get<NewTask>(read(fields)).spec.flow;
+StartConstraints constraints_of(const json& fields) {
+  return std::get<NewTask>(read(fields)).spec.constraints;
 }
 
 // "pointer: detail" of the first error.
-std::string error_of(const json& fields) {
+std::string constraint_error_of(const json& fields) {
   const auto result = read(fields);
   const auto* errors = std::get_if<FieldErrors>(&result);
   return errors == nullptr ? "" : errors->front().pointer + ": " + errors->front().detail;
 }
 
-json members_of(const TaskFlow& flow, bool all) {
+json members_of(const StartConstraints& constraints, bool all) {
   JsonWriter writer;
   writer.begin('{');
-  write_flow(writer, flow, all);
+  write_flow(writer, constraints, all);
   writer.end('}');
   return json::parse(writer.take());
 }
@@ -45,31 +45,31 @@ TEST_CASE("what binds a start is read, and comes back as it was written") {
       {"unique", {{"key", "u"}, {"for_ms", 1000}, {"while", "queued"}}},
       {"depends_on", {{{"task", 12}, {"on", "any"}}, {{"task", 13}, {"on", "ok"}}}},
       {"on_dependency_failed", "cancel"}};
-  TaskFlow flow = flow_of(fields);
-  CHECK(flow.key.rate == RateLimit{10, 60'000});
-  CHECK(flow.named == std::vector<NamedDependency>{{"12", false, DependencyOn::any},
+  StartConstraints constraints = constraints_of(fields);
+  CHECK(constraints.key.rate == RateLimit{10, 60'000});
+  CHECK(constraints.named == std::vector<NamedDependency>{{"12", false, DependencyOn::any},
                                                    {"13", false, DependencyOn::ok}});
-  flow.named.clear();
-  flow.depends_on = {{12, DependencyOn::any}, {13, DependencyOn::ok}};
-  json members = members_of(flow, true);
+  constraints.named.clear();
+  constraints.depends_on = {{12, DependencyOn::any}, {13, DependencyOn::ok}};
+  json members = members_of(constraints, true);
   CHECK(members == fields);
   members.erase("depends_on");
-  CHECK(members_of(flow, false) == members);
-  CHECK(dependencies_to_json(flow.depends_on) == fields.at("depends_on"));
+  CHECK(members_of(constraints, false) == members);
+  CHECK(dependencies_to_json(constraints.depends_on) == fields.at("depends_on"));
   CHECK(dependencies_to_json({{13, DependencyOn::ok, true}}) ==
         json::array({{{"array", 13}, {"on", "ok"}}}));
   TaskSpec spec;
   spec.argv = {"true"};
-  spec.flow = flow;
+  spec.constraints = constraints;
   TaskSpec stored;
   spec_from_stored(spec_to_stored(spec), stored);
-  spec.flow.depends_on.clear();
+  spec.constraints.depends_on.clear();
   CHECK(stored == spec);
 }
 
 TEST_CASE("a dependency is a bare id, a task, an array, one of its indexes, or a name") {
   const auto named = [](const json& item) {
-    return flow_of({{"depends_on", json::array({item})}}).named.at(0);
+    return constraints_of({{"depends_on", json::array({item})}}).named.at(0);
   };
   CHECK(named(12) == NamedDependency{"12"});
   CHECK(named({{"task", 12}}) == NamedDependency{"12"});
@@ -81,7 +81,7 @@ TEST_CASE("a dependency is a bare id, a task, an array, one of its indexes, or a
 
 TEST_CASE("a dependency that names nothing, or two things, is refused") {
   const auto error = [](const json& item) {
-    return error_of({{"depends_on", json::array({item})}});
+    return constraint_error_of({{"depends_on", json::array({item})}});
   };
   for (const json& item : std::vector<json>{json::object(),
                                             {{"on", "any"}},
@@ -97,35 +97,35 @@ TEST_CASE("a dependency that names nothing, or two things, is refused") {
 }
 
 TEST_CASE("what is usual is not stored, and all of it is shown") {
-  CHECK(members_of(TaskFlow{}, false) == json::object());
-  const json all = members_of(TaskFlow{}, true);
+  CHECK(members_of(StartConstraints{}, false) == json::object());
+  const json all = members_of(StartConstraints{}, true);
   CHECK(all.at("key").is_null());
   CHECK(all.at("slots") == 1);
   CHECK(all.at("depends_on") == json::array());
 }
 
 TEST_CASE("every wrong field is named") {
-  CHECK(error_of({{"key", "k"}}).starts_with("#/key: must be an object or null"));
-  CHECK(error_of({{"key", json::object()}}) == "#/key: \"name\" is needed");
-  CHECK(error_of({{"key", {{"name", ""}}}}) == "#/key/name: must not be empty");
-  CHECK(error_of({{"key", {{"name", "#a"}}}}) == "#/key/name: must not begin with '#'");
-  CHECK(error_of({{"key", {{"name", "a\nb"}}}}).starts_with("#/key/name: "));
-  CHECK(error_of({{"key", {{"name", "a"}, {"limit", 0}}}}) ==
+  CHECK(constraint_error_of({{"key", "k"}}).starts_with("#/key: must be an object or null"));
+  CHECK(constraint_error_of({{"key", json::object()}}) == "#/key: \"name\" is needed");
+  CHECK(constraint_error_of({{"key", {{"name", ""}}}}) == "#/key/name: must not be empty");
+  CHECK(constraint_error_of({{"key", {{"name", "#a"}}}}) == "#/key/name: must not begin with '#'");
+  CHECK(constraint_error_of({{"key", {{"name", "a\nb"}}}}).starts_with("#/key/name: "));
+  CHECK(constraint_error_of({{"key", {{"name", "a"}, {"limit", 0}}}}) ==
         "#/key/limit: must be from 1 to 1024");
-  CHECK(error_of({{"key", {{"name", "a"}, {"limit", -1}}}}) ==
+  CHECK(constraint_error_of({{"key", {{"name", "a"}, {"limit", -1}}}}) ==
         "#/key/limit: must be from 1 to 1024");
-  CHECK(error_of({{"key", {{"name", "a"}, {"rate", {{"count", 1}}}}}}) ==
+  CHECK(constraint_error_of({{"key", {{"name", "a"}, {"rate", {{"count", 1}}}}}}) ==
         "#/key/rate: both \"count\" and \"per_ms\" are needed");
-  CHECK(error_of({{"slots", 0}}) == "#/slots: must be from 1 to 1024");
-  CHECK(error_of({{"slots", 1.5}}).starts_with("#/slots: must be an integer"));
-  CHECK(error_of({{"resources", {{"g p", 1}}}}) == "#/resources/g%20p: is no name of a resource");
-  CHECK(error_of({{"resources", {{"gpu", 0}}}}).starts_with("#/resources/gpu: must be from 1"));
-  CHECK(error_of({{"unique", {{"for_ms", 1}}}}) == "#/unique: \"key\" is needed");
-  CHECK(error_of({{"unique", {{"key", "u"}, {"while", "x"}}}})
+  CHECK(constraint_error_of({{"slots", 0}}) == "#/slots: must be from 1 to 1024");
+  CHECK(constraint_error_of({{"slots", 1.5}}).starts_with("#/slots: must be an integer"));
+  CHECK(constraint_error_of({{"resources", {{"g p", 1}}}}) == "#/resources/g%20p: is no name of a resource");
+  CHECK(constraint_error_of({{"resources", {{"gpu", 0}}}}).starts_with("#/resources/gpu: must be from 1"));
+  CHECK(constraint_error_of({{"unique", {{"for_ms", 1}}}}) == "#/unique: \"key\" is needed");
+  CHECK(constraint_error_of({{"unique", {{"key", "u"}, {"while", "x"}}}})
             .starts_with("#/unique/while: must be \"queued\" or \"active\""));
-  CHECK(error_of({{"depends_on", {0}}}).starts_with("#/depends_on/0: must be from 1"));
-  CHECK(error_of({{"depends_on", {1, 1}}}) == "#/depends_on/1: task 1 is named twice");
-  CHECK(error_of({{"on_dependency_failed", "x"}}).starts_with("#/on_dependency_failed: must be"));
+  CHECK(constraint_error_of({{"depends_on", {0}}}).starts_with("#/depends_on/0: must be from 1"));
+  CHECK(constraint_error_of({{"depends_on", {1, 1}}}) == "#/depends_on/1: task 1 is named twice");
+  CHECK(constraint_error_of({{"on_dependency_failed", "x"}}).starts_with("#/on_dependency_failed: must be"));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "daemon/task/task_flow.h"
+#include "daemon/task/start_constraints.h"
 
 namespace taskd {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/task/task_flow.h"
+#include "daemon/task/start_constraints.h"
 
 namespace taskd {
 
@@ -18,7 +18,7 @@ struct Needs {
   std::map<std::string, std::int64_t> resources;
   bool operator==(const Needs&) const = default;
 };
-Needs needs_of(const TaskFlow& flow);
+Needs needs_of(const StartConstraints& constraints);
 
 // As the store keeps them: "" for one slot and nothing else, or "2 gpu=1 memory=1073741824".
 std::string to_stored(const Needs& needs);

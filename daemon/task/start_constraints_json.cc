@@ -1,4 +1,4 @@
-#include "daemon/task/task_flow_json.h"
+#include "daemon/task/start_constraints_json.h"
 
 #include <algorithm>
 #include <limits>
@@ -223,16 +223,16 @@ void write_unique(JsonWriter& writer, const Unique& unique) {
   writer.end('}');
 }
 
-void write_dependencies(JsonWriter& writer, const TaskFlow& flow) {
+void write_dependencies(JsonWriter& writer, const StartConstraints& constraints) {
   writer.key("depends_on");
   writer.begin('[');
-  for (const Dependency& dependency : flow.depends_on) {
+  for (const Dependency& dependency : constraints.depends_on) {
     writer.begin('{');
     writer.member(dependency.whole_array ? "array" : "task", dependency.task);
     writer.member("on", to_string(dependency.on));
     writer.end('}');
   }
-  for (const NamedDependency& dependency : flow.named) {
+  for (const NamedDependency& dependency : constraints.named) {
     writer.begin('{');
     writer.member("tasks", dependency.tasks);
     writer.member("on", to_string(dependency.on));
@@ -263,44 +263,44 @@ void read_rate_limit(FieldReader& reader, const json& value, const std::string& 
     reader.complain(at + "/burst", "must be at most \"count\"");
 }
 
-void read_key(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
+void read_key(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
   if (value.is_null()) return;
   if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
-  read_fields(reader, value, at, kKeyFields, flow.key);
+  read_fields(reader, value, at, kKeyFields, constraints.key);
   if (!value.contains("name")) reader.complain(at, "\"name\" is needed");
 }
 
-void read_slots(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
-  reader.integer(value, at, 1, kMaxSlots, flow.slots);
+void read_slots(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
+  reader.integer(value, at, 1, kMaxSlots, constraints.slots);
 }
 
-void read_resources(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
+void read_resources(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object of integers");
   if (value.size() > kMaxResources)
     return reader.complain(at, "must have at most " + std::to_string(kMaxResources) + " resources");
   for (const auto& [name, amount] : value.items()) {
     const std::string place = at + pointer_step(name);
     if (!is_valid_resource_name(name)) reader.complain(place, "is no name of a resource");
-    reader.integer(amount, place, 1, kMaxInt64, flow.resources[name]);
+    reader.integer(amount, place, 1, kMaxInt64, constraints.resources[name]);
   }
 }
 
-void read_unique(FieldReader& reader, const json& value, const std::string& at, TaskFlow& flow) {
+void read_unique(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
   if (value.is_null()) return;
   if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
-  read_fields(reader, value, at, kUniqueFields, flow.unique);
+  read_fields(reader, value, at, kUniqueFields, constraints.unique);
   if (!value.contains("key")) reader.complain(at, "\"key\" is needed");
 }
 
 void read_depends_on(FieldReader& reader, const json& value, const std::string& at,
-                     TaskFlow& flow) {
+                     StartConstraints& constraints) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of ids or objects");
   if (value.size() > kMaxDependencies)
     return reader.complain(at, "must have at most " + std::to_string(kMaxDependencies) + " items");
   std::set<std::string> seen;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string place = at + "/" + std::to_string(i);
-    NamedDependency& one = flow.named.emplace_back();
+    NamedDependency& one = constraints.named.emplace_back();
     read_dependency(reader, value[i], place, one);
     if (!one.tasks.empty() && !seen.insert(one.tasks).second)
       reader.complain(place, "task " + one.tasks + " is named twice");
@@ -308,9 +308,9 @@ void read_depends_on(FieldReader& reader, const json& value, const std::string& 
 }
 
 void read_on_dependency_failed(FieldReader& reader, const json& value, const std::string& at,
-                               TaskFlow& flow) {
+                               StartConstraints& constraints) {
   read_word(reader, value, at, parse_on_dependency_failed, "\"fail\", \"cancel\" or \"run\"",
-            flow.on_dependency_failed);
+            constraints.on_dependency_failed);
 }
 
 json rate_to_json(const std::optional<RateLimit>& rate) {
@@ -328,44 +328,44 @@ RateLimit rate_from_json(const json& value) {
 }
 
 json dependencies_to_json(const std::vector<Dependency>& dependencies) {
-  TaskFlow flow;
-  flow.depends_on = dependencies;
+  StartConstraints constraints;
+  constraints.depends_on = dependencies;
   JsonWriter writer;
   writer.begin('{');
-  write_dependencies(writer, flow);
+  write_dependencies(writer, constraints);
   writer.end('}');
   return json::parse(writer.take()).at("depends_on");
 }
 
-void write_flow(JsonWriter& writer, const TaskFlow& flow, bool all) {
-  static const TaskFlow defaults;
-  if (all || flow.key != defaults.key) write_key(writer, flow.key);
-  if (all || flow.slots != defaults.slots) writer.member("slots", flow.slots);
-  if (all || !flow.resources.empty()) writer.member("resources", flow.resources);
-  if (all || flow.unique != defaults.unique) write_unique(writer, flow.unique);
-  if (all || !flow.named.empty()) write_dependencies(writer, flow);
-  if (all || flow.on_dependency_failed != defaults.on_dependency_failed)
-    writer.member("on_dependency_failed", to_string(flow.on_dependency_failed));
+void write_flow(JsonWriter& writer, const StartConstraints& constraints, bool all) {
+  static const StartConstraints defaults;
+  if (all || constraints.key != defaults.key) write_key(writer, constraints.key);
+  if (all || constraints.slots != defaults.slots) writer.member("slots", constraints.slots);
+  if (all || !constraints.resources.empty()) writer.member("resources", constraints.resources);
+  if (all || constraints.unique != defaults.unique) write_unique(writer, constraints.unique);
+  if (all || !constraints.named.empty()) write_dependencies(writer, constraints);
+  if (all || constraints.on_dependency_failed != defaults.on_dependency_failed)
+    writer.member("on_dependency_failed", to_string(constraints.on_dependency_failed));
 }
 
-bool flow_member_from_json(const std::string& key, const json& value, TaskFlow& flow) {
+bool constraint_from_json(const std::string& key, const json& value, StartConstraints& constraints) {
   const bool is_ours = key == "key" || key == "slots" || key == "resources" || key == "unique" ||
                        key == "depends_on" || key == "on_dependency_failed";
   if (!is_ours || value.is_null()) return is_ours;
   if (key == "key") {
-    key_from_json(value, flow.key);
+    key_from_json(value, constraints.key);
   } else if (key == "slots") {
-    flow.slots = static_cast<int>(positive_of(key, &value, kMaxSlots));
+    constraints.slots = static_cast<int>(positive_of(key, &value, kMaxSlots));
   } else if (key == "resources") {
     if (!value.is_object()) refuse_flow(key);
-    for (const auto& [name, amount] : value.items()) flow.resources[name] = integer_of(key, amount);
+    for (const auto& [name, amount] : value.items()) constraints.resources[name] = integer_of(key, amount);
   } else if (key == "unique") {
-    unique_from_json(value, flow.unique);
+    unique_from_json(value, constraints.unique);
   } else if (key == "depends_on") {
     if (!value.is_array()) refuse_flow(key);
-    for (const json& item : value) flow.depends_on.push_back(dependency_from_json(item));
+    for (const json& item : value) constraints.depends_on.push_back(dependency_from_json(item));
   } else {
-    flow.on_dependency_failed = word_of(key, value, parse_on_dependency_failed);
+    constraints.on_dependency_failed = word_of(key, value, parse_on_dependency_failed);
   }
   return true;
 }

@@ -1,4 +1,4 @@
-#include "daemon/flow/needs.h"
+#include "daemon/limits/needs.h"
 
 #include <algorithm>
 
@@ -26,8 +26,8 @@ std::optional<std::pair<std::string, std::string_view>> name_and_rest(std::strin
 
 }  // namespace
 
-Needs needs_of(const TaskFlow& flow) {
-  return {flow.slots, flow.resources};
+Needs needs_of(const StartConstraints& constraints) {
+  return {constraints.slots, constraints.resources};
 }
 
 std::string to_stored(const Needs& needs) {

@@ -1,4 +1,4 @@
-#include "daemon/flow/links.h"
+#include "daemon/limits/links.h"
 
 #include "daemon/task/lifecycle.h"
 

@@ -33,10 +33,10 @@ struct ModelTask {
   }
   bool has_ended() const { return phase == Phase::ended || phase == Phase::removed; }
   bool waits() const { return phase == Phase::waits || phase == Phase::held; }
-  bool is_blocked() const { return std::ssize(met) < std::ssize(spec.flow.depends_on); }
+  bool is_blocked() const { return std::ssize(met) < std::ssize(spec.constraints.depends_on); }
   Amounts needs() const {
-    Amounts needs = spec.flow.resources;
-    needs["slots"] = spec.flow.slots;
+    Amounts needs = spec.constraints.resources;
+    needs["slots"] = spec.constraints.slots;
     return needs;
   }
 };
@@ -96,7 +96,7 @@ class ModelTasks {
     for (auto& [id, task] : tasks_) {
       if (!task.waits() && !(task.phase == Phase::ended && task.by_links)) continue;
       bool broken = false;
-      for (const Dependency& on : task.spec.flow.depends_on) {
+      for (const Dependency& on : task.spec.constraints.depends_on) {
         if (!task.met.contains(on.task) && is_met(task, on)) task.met.insert(on.task);
         broken |= is_broken(task, on);
       }
@@ -109,7 +109,7 @@ class ModelTasks {
   bool is_met(const ModelTask& task, const Dependency& on) const {
     const ModelTask& parent = tasks_.at(on.task);
     if (!parent.has_ended()) return false;
-    if (task.spec.flow.on_dependency_failed == OnDependencyFailed::run) return true;
+    if (task.spec.constraints.on_dependency_failed == OnDependencyFailed::run) return true;
     const bool ok = parent.end == State::succeeded;
     return on.on == DependencyOn::any ||
            (on.on == DependencyOn::ok ? ok : !ok && !is_unneeded(parent));
@@ -129,7 +129,7 @@ class ModelTasks {
     return task.by_links && task.end == State::cancelled;
   }
   bool lacks_a_success(const ModelTask& task) const {
-    const auto& on = task.spec.flow.depends_on;
+    const auto& on = task.spec.constraints.depends_on;
     return std::any_of(on.begin(), on.end(), [&](const Dependency& one) {
       return one.on == DependencyOn::ok && is_broken(task, one) &&
              !is_unneeded(tasks_.at(one.task));
@@ -137,7 +137,7 @@ class ModelTasks {
   }
   void end_by_links(ModelTask& task, std::int64_t now_ms) const {
     const bool cancels =
-        task.spec.flow.on_dependency_failed == OnDependencyFailed::cancel || !lacks_a_success(task);
+        task.spec.constraints.on_dependency_failed == OnDependencyFailed::cancel || !lacks_a_success(task);
     finish(task, cancels ? State::cancelled : State::failed, now_ms);
     task.by_links = true;
   }
@@ -168,7 +168,7 @@ class ModelTasks {
   // What a person tries again waits for nothing that has ended, and, unless it was a dependency
   // that ended it, for nothing at all: neither others nor a time.
   void retry(ModelTask& task) {
-    for (const Dependency& on : task.spec.flow.depends_on) {
+    for (const Dependency& on : task.spec.constraints.depends_on) {
       if (!task.by_links || tasks_.at(on.task).has_ended()) task.met.insert(on.task);
     }
     if (!task.is_blocked()) {

@@ -1,4 +1,4 @@
-#include "daemon/flow/graph.h"
+#include "daemon/limits/graph.h"
 
 #include <algorithm>
 #include <map>
