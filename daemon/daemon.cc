@@ -45,14 +45,14 @@ ServerLimits server_limits(int workers) {
   constexpr rlim_t kDaemonItself = 64;
   constexpr rlim_t kPerWorker = 6;
   constexpr rlim_t kPerConnection = 3;
-  constexpr rlim_t kLeast = 8;
+  constexpr rlim_t kMin = 8;
   ServerLimits limits;
   rlimit now{};
   if (::getrlimit(RLIMIT_NOFILE, &now) != 0) return limits;
   const rlim_t reserve = kDaemonItself + kPerWorker * static_cast<rlim_t>(workers);
   const rlim_t fit = now.rlim_cur > reserve ? (now.rlim_cur - reserve) / kPerConnection : 0;
   limits.max_connections =
-      std::min<std::size_t>(limits.max_connections, std::max<rlim_t>(fit, kLeast));
+      std::min<std::size_t>(limits.max_connections, std::max<rlim_t>(fit, kMin));
   return limits;
 }
 

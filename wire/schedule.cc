@@ -80,7 +80,7 @@ constexpr JsonField<ScheduleSettings> kScheduleFields[] = {
                 ScheduleSettings& schedule) { read_text(reader, value, at, schedule.zone); }},
     {"every_ms",
      [](FieldReader& reader, const json& value, const std::string& at, ScheduleSettings& schedule) {
-       reader.integer(value, at, kLeastEveryMs, kMaxDurationMs, schedule.every_ms);
+       reader.integer(value, at, kMinEveryMs, kMaxDurationMs, schedule.every_ms);
      }},
     {"catch_up",
      [](FieldReader& reader, const json& value, const std::string& at, ScheduleSettings& schedule) {

@@ -15,7 +15,7 @@ std::optional<WallTime> time_at(const json& object, const char* key) {
   return parse_rfc3339(member->get<std::string>());
 }
 
-constexpr std::size_t kMostUnits = 10;
+constexpr std::size_t kMaxUnits = 10;
 
 // The first of `all` things: "#5, #9 and 3 more".
 std::string list_of(const std::vector<std::string>& first, std::int64_t all) {
@@ -44,7 +44,7 @@ std::string holders(const Why& why) {
     return names(why) + (why.task_count == 1 ? " has" : " have") + " some of it";
   std::vector<std::string> first;
   for (const std::string& unit : why.units) {
-    if (first.size() < kMostUnits) first.push_back(escape_for_humans(unit));
+    if (first.size() < kMaxUnits) first.push_back(escape_for_humans(unit));
   }
   return list_of(first, std::ssize(why.units)) +
          (why.units.size() == 1 ? " is taken by " : " are taken by ") + names(why);
@@ -53,7 +53,7 @@ std::string holders(const Why& why) {
 std::string in_front(const Why& why) {
   if (why.ahead == 0) return "next in line";
   const std::string count =
-      why.ahead >= kMostAhead ? std::to_string(kMostAhead) + " or more" : std::to_string(why.ahead);
+      why.ahead >= kMaxAhead ? std::to_string(kMaxAhead) + " or more" : std::to_string(why.ahead);
   return count + (why.ahead == 1 ? " task is" : " tasks are") + " ahead of it";
 }
 

@@ -218,7 +218,7 @@ void write_workflow(JsonWriter& writer, const Workflow& workflow) {
   writer.member("created_at", format_rfc3339(workflow.created_at));
   writer.key("counts");
   writer.raw(counts_to_json(workflow.counts).dump());
-  writer.member("unneeded", workflow.unneeded);
+  writer.member("skipped", workflow.skipped);
 }
 
 Workflow workflow_from_json(const json& object) {
@@ -230,7 +230,7 @@ Workflow workflow_from_json(const json& object) {
     const auto created = parse_rfc3339(object.at("created_at").get<std::string>());
     if (!created) throw std::runtime_error("a workflow's \"created_at\" is no time");
     workflow.created_at = *created;
-    workflow.unneeded = object.value("unneeded", workflow.unneeded);
+    workflow.skipped = object.value("skipped", workflow.skipped);
     for (const json& task : object.at("tasks")) {
       workflow.tasks.push_back(task_from_json(task));
       ++workflow.counts[static_cast<std::size_t>(workflow.tasks.back().state)];

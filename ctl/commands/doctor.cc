@@ -16,7 +16,7 @@
 #include "ctl/work/boot_units.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 #include "daemon/task/lifecycle.h"
 #include "daemon/version.h"
 
@@ -39,8 +39,8 @@ failed. Exits 1 if something failed.)",
 constexpr std::int64_t kRecentMs = 24LL * 3600 * 1000;
 constexpr std::size_t kManyFailures = 1000;  // no more are counted
 constexpr std::size_t kManyQueued = 1000;    // no more are looked at, the oldest first
-constexpr int kAnswerPatienceMs = 5000;      // with each answer
-constexpr int kCheckPatienceMs = 120'000;    // with a look through the whole database
+constexpr int kAnswerTimeoutMs = 5000;       // with each answer
+constexpr int kCheckTimeoutMs = 120'000;     // with a look through the whole database
 constexpr std::int64_t kLittleBytes = 512LL << 20;
 
 struct Check {
@@ -144,7 +144,8 @@ class Doctor {
     if (stats.clock) look_at_clock(*stats.clock);
     if (stats.events_of_removed_tasks >= 0)
       add("ok", "history",
-          "has " + format_count(stats.events_of_removed_tasks) + " events of tasks that were removed");
+          "has " + format_count(stats.events_of_removed_tasks) +
+              " events of tasks that were removed");
     look_at_queues(stats);
     look_at_workers(stats);
     look_at_needs(stats.machine());
@@ -159,14 +160,13 @@ class Doctor {
       HttpRequest request;
       request.target = "/v1/integrity";
       Exchange exchange = client_.begin(request);
-      client_.finish(exchange, kCheckPatienceMs);
+      client_.finish(exchange, kCheckTimeoutMs);
       const auto answer = client_.result_of(exchange);
       if (answer.at("result") == "ok")
         add("ok", "database", "no damage found");
       else
         add("fail", "database",
-            "it is damaged: " +
-                escape_for_humans(answer.at("findings").at(0).get<std::string>()),
+            "it is damaged: " + escape_for_humans(answer.at("findings").at(0).get<std::string>()),
             "stop the daemon and restore a backup");
     } catch (const Refused& refused) {
       if (refused.problem.status != 403 && refused.problem.status != 404) throw;
@@ -279,7 +279,7 @@ class Doctor {
     std::vector<TaskId> stuck;
     list_tasks(client_, "state=queued&order=oldest", kManyQueued, [&](const nlohmann::json& json) {
       const Task task = read_task(json);
-      if (find_unmet(machine, needs_of(task.spec.constraints))) stuck.push_back(task.id);
+      if (find_unmet(machine, demand_of(task.spec.constraints))) stuck.push_back(task.id);
     });
     if (stuck.empty()) return;
     const std::string first = std::to_string(stuck.front());
@@ -419,7 +419,7 @@ int doctor_command(Context& context, const Words& argv) {
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Painter paint = make_painter(context, common);
-  const Client client = connect(context, common, kAnswerPatienceMs);
+  const Client client = connect(context, common, kAnswerTimeoutMs);
   const std::vector<Check> checks = Doctor(context, client).examine();
   if (json)
     print_checks_json(context, checks);

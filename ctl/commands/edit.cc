@@ -30,7 +30,7 @@ meanwhile, it is not overwritten (73).)",
   taskctl edit last --env LEVEL=9 --unset-env DEBUG -- ./pack.sh all
 )"};
 
-constexpr std::size_t kMostTold = 10;
+constexpr std::size_t kMaxTold = 10;
 
 // What could not be edited: told as it comes, up to ten.
 class Refusals {
@@ -39,13 +39,13 @@ class Refusals {
 
   void add(TaskId id, const Failure& failure) {
     if (count_++ == 0) exit_code_ = failure.exit_code;
-    if (count_ <= kMostTold) context_.say(sentence(id, failure));
+    if (count_ <= kMaxTold) context_.say(sentence(id, failure));
   }
   bool any() const { return count_ > 0; }
   // How to end. Says how many were not told.
   int finish() {
-    if (count_ > kMostTold)
-      context_.say("… and " + format_count(count_ - kMostTold) + " more could not be edited");
+    if (count_ > kMaxTold)
+      context_.say("… and " + format_count(count_ - kMaxTold) + " more could not be edited");
     return exit_code_;
   }
 

@@ -43,7 +43,7 @@ class Runner {
         client_(client),
         id_(id),
         output_(output),
-        patience_(context),
+        backoff_(context),
         begun_(context.clock.boot_now()) {}
 
   // Stays until the task has ended. Returns its code.
@@ -86,10 +86,10 @@ class Runner {
   std::optional<Task> look() {
     try {
       Task task = get_task(client_, id_);
-      patience_.reset();
+      backoff_.reset();
       return task;
     } catch (const DaemonAway& away) {
-      patience_.after(away);
+      backoff_.after(away);
       return std::nullopt;
     }
   }
@@ -156,7 +156,7 @@ class Runner {
   const Client& client_;
   const TaskId id_;
   JobOutput& output_;
-  Patience patience_;
+  Backoff backoff_;
   const BootTime begun_;
   Interrupts interrupts_;
   bool hinted_ = false;

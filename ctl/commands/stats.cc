@@ -68,8 +68,8 @@ void print_stats(Context& context, const Painter& paint, const Stats& stats) {
 
 // Large amounts are sizes nearly always, and read better as such.
 std::string amount_text(std::int64_t amount) {
-  constexpr std::int64_t kLeastSize = 1 << 20;
-  return amount < kLeastSize ? std::to_string(amount) : format_bytes(amount);
+  constexpr std::int64_t kMinSize = 1 << 20;
+  return amount < kMinSize ? std::to_string(amount) : format_bytes(amount);
 }
 
 void print_resources(Context& context, const Painter& paint,

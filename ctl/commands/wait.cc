@@ -131,7 +131,7 @@ int wait_command(Context& context, const Words& argv) {
   if (ids.empty() && !quiet) context.say("no task matches; nothing to wait for");
   std::vector<nlohmann::json> answers = wait_for_tasks(context, client, ids, options);
   if (json) context.out.line(print_json({{"version", 1}, {"tasks", answers}}));
-  if (selection.workflow) drop_unneeded(client, *selection.workflow, answers);
+  if (selection.workflow) drop_skipped(client, *selection.workflow, answers);
   if (!quiet) say_failures(context, answers);
   return exit_code_of_all(answers);
 }

@@ -53,7 +53,7 @@ int wait_for_workflow(Context& context, const Client& client, const Workflow& wo
   std::vector<TaskId> ids;
   for (const Task& task : workflow.tasks) ids.push_back(task.id);
   std::vector<json> ended = wait_for_tasks(context, client, ids, {});
-  drop_unneeded(client, workflow.id, ended);
+  drop_skipped(client, workflow.id, ended);
   say_failures(context, ended);
   return exit_code_of_all(ended) == kExitOk ? kExitOk : kExitSomeFailed;
 }

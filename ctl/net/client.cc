@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr std::int64_t kFirstPauseMs = 50;
-constexpr std::int64_t kMostPauseMs = 1000;
+constexpr std::int64_t kMaxPauseMs = 1000;
 
 const std::string& checked_path(const std::string& path, int exit_code, std::string_view origin) {
   constexpr std::size_t kMax = sizeof(sockaddr_un{}.sun_path) - 1;
@@ -284,7 +284,7 @@ nlohmann::json Client::result_of(const Exchange& exchange) const {
   return parse_answer(exchange.answer().body());
 }
 
-void Patience::after(const DaemonAway& failure) {
+void Backoff::after(const DaemonAway& failure) {
   if (failure.exit_code == kExitNotAllowed) throw failure;
   const BootTime now = context_.clock.boot_now();
   if (!since_) {
@@ -297,10 +297,10 @@ void Patience::after(const DaemonAway& failure) {
   const std::int64_t left = limit_ms_ - (now - *since_);
   if (left <= 0) throw failure;
   pause_ms(static_cast<int>(std::min(next_pause_ms_, left)));
-  next_pause_ms_ = std::min(2 * next_pause_ms_, kMostPauseMs);
+  next_pause_ms_ = std::min(2 * next_pause_ms_, kMaxPauseMs);
 }
 
-void Patience::reset() {
+void Backoff::reset() {
   since_.reset();
 }
 

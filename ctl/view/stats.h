@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {

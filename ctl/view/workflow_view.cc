@@ -18,7 +18,7 @@ namespace {
 class Tree {
  public:
   Tree(const Workflow& workflow, const Painter& paint, bool unicode)
-      : tasks_(workflow.tasks), unneeded_(workflow.unneeded), paint_(paint), unicode_(unicode) {
+      : tasks_(workflow.tasks), skipped_(workflow.skipped), paint_(paint), unicode_(unicode) {
     for (std::size_t i = 0; i < tasks_.size(); ++i) places_[tasks_[i].id] = i;
     children_.resize(tasks_.size() + 1);
     for (std::size_t i = 0; i < tasks_.size(); ++i) children_[parent_of(i)].push_back(i);
@@ -66,7 +66,7 @@ class Tree {
                           : to_string(task.state));
     if (task.state == State::failed && task.reason)
       state += " (" + std::string(to_string(*task.reason)) + ")";
-    if (std::binary_search(unneeded_.begin(), unneeded_.end(), task.id)) state = "not needed";
+    if (std::binary_search(skipped_.begin(), skipped_.end(), task.id)) state = "skipped";
     std::string text = step_of(task) + "  " + paint_(color_of(task.state), state) +
                        paint_(Color::dim, "  #" + std::to_string(task.id));
     const std::string others = other_needs(place);
@@ -90,7 +90,7 @@ class Tree {
   }
 
   const std::vector<Task>& tasks_;
-  const std::vector<TaskId>& unneeded_;
+  const std::vector<TaskId>& skipped_;
   const Painter& paint_;
   const bool unicode_;
   std::map<TaskId, std::size_t> places_;
@@ -100,7 +100,7 @@ class Tree {
 
 }  // namespace
 
-void drop_unneeded(const Client& client, WorkflowId id, std::vector<nlohmann::json>& ended) {
+void drop_skipped(const Client& client, WorkflowId id, std::vector<nlohmann::json>& ended) {
   nlohmann::json answer;
   try {
     answer = client.get("/v1/workflows/" + std::to_string(id) + "?limit=1");
@@ -108,9 +108,9 @@ void drop_unneeded(const Client& client, WorkflowId id, std::vector<nlohmann::js
     if (failure.exit_code == kExitNoSuchTask) return;  // it was removed since
     throw;
   }
-  const std::vector<TaskId> unneeded = read_workflow(answer).unneeded;
+  const std::vector<TaskId> skipped = read_workflow(answer).skipped;
   std::erase_if(ended, [&](const nlohmann::json& task) {
-    return std::binary_search(unneeded.begin(), unneeded.end(), task.at("id").get<TaskId>());
+    return std::binary_search(skipped.begin(), skipped.end(), task.at("id").get<TaskId>());
   });
 }
 

@@ -17,9 +17,9 @@ Workflow read_workflow(const nlohmann::json& answer);
 // The workflow's document with all of its tasks; `answer` has the first page of them.
 nlohmann::json with_all_tasks(const Client& client, nlohmann::json answer);
 
-// Takes out of the answers of wait_for_tasks() those of the workflow that were not needed: nothing
+// Takes out of the answers of wait_for_tasks() those of the workflow that were skipped: nothing
 // has failed with them.
-void drop_unneeded(const Client& client, WorkflowId id, std::vector<nlohmann::json>& ended);
+void drop_skipped(const Client& client, WorkflowId id, std::vector<nlohmann::json>& ended);
 
 // The steps as a tree, a line each: a step stands below the one of its needs that comes last, and
 // names the others. `unicode`: with lines of the box drawing characters.

@@ -101,7 +101,7 @@ class BulkSubmitter {
   bool try_submit(const Chunk& chunk, const std::string& key, const Chunk& whole) {
     const HttpRequest request = make_request(
         chunk, key, chunk.tasks.size() < whole.tasks.size() ? part_defaults_ : defaults_);
-    Patience patience(context_);
+    Backoff backoff(context_);
     std::optional<BootTime> full_since;
     while (true) {
       bar_.show(source_.part_read(), format_count(all()) + " tasks");
@@ -110,7 +110,7 @@ class BulkSubmitter {
         return true;
       } catch (const DaemonAway& away) {
         bar_.clear();
-        patience.after(away);  // the key makes asking again safe
+        backoff.after(away);  // the key makes asking again safe
       } catch (const Refused& refused) {
         if (refused.problem.code == "queue_full") {
           wait_for_room(refused, full_since);

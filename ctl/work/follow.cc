@@ -39,7 +39,7 @@ std::string logs_target(TaskId task, std::string_view stream, int attempt) {
 
 AttemptFollower::AttemptFollower(Context& context, const Client& client, TaskId task, int attempt,
                                  Want out, Want err)
-    : context_(context), client_(client), task_(task), attempt_(attempt), patience_(context) {
+    : context_(context), client_(client), task_(task), attempt_(attempt), backoff_(context) {
   streams_[0].name = "stdout";
   streams_[0].sink = std::move(out.sink);
   streams_[0].offset = out.offset;
@@ -86,7 +86,7 @@ void AttemptFollower::open(Stream& stream) {
       stream.sink(bytes);
     }));
   } catch (const DaemonAway& away) {
-    patience_.after(away);
+    backoff_.after(away);
     retry_later(stream);
   }
 }
@@ -97,7 +97,7 @@ void AttemptFollower::read(Stream& stream) {
   } catch (const DaemonAway& away) {
     stream.exchange.reset();
     stream.numbered = true;
-    patience_.after(away);
+    backoff_.after(away);
     retry_later(stream);
   }
 }
@@ -106,7 +106,7 @@ void AttemptFollower::read(Stream& stream) {
 void AttemptFollower::on_answer_end(Stream& stream) {
   const Exchange exchange = std::move(*stream.exchange);
   stream.exchange.reset();
-  patience_.reset();
+  backoff_.reset();
   try {
     client_.check_status(exchange);
     stream.done = true;

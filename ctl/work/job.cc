@@ -13,7 +13,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::int64_t kReportPatienceMs = 30'000;
+constexpr std::int64_t kReportTimeoutMs = 30'000;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void Report::declare(Args& args) {
 
 void Report::send(Context& context, const CommonOptions& common, const AttemptKey& attempt,
                   const std::string& what, const nlohmann::json& body) const {
-  Patience patience(context, timeout_ ? duration_flag("--timeout", *timeout_) : kReportPatienceMs);
+  Backoff backoff(context, timeout_ ? duration_flag("--timeout", *timeout_) : kReportTimeoutMs);
   const Client client = connect(context, common);
   const std::string target = "/v1/tasks/" + std::to_string(attempt.task) + "/" + what;
   for (;;) {
@@ -54,7 +54,7 @@ void Report::send(Context& context, const CommonOptions& common, const AttemptKe
       client.post(target, body);
       return;
     } catch (const DaemonAway& away) {
-      patience.after(away);
+      backoff.after(away);
     }
   }
 }

@@ -79,7 +79,7 @@ class Waiter {
         targets_(std::move(targets)),
         one_(one),
         progress_(context, options.progress),
-        patience_(context) {
+        backoff_(context) {
     if (options.timeout_ms) deadline_ = context.clock.boot_now() + *options.timeout_ms;
   }
 
@@ -100,11 +100,11 @@ class Waiter {
       try {
         // Of the others the counts are asked, now and then.
         ask(target, waits ? 0 : wait_ms());
-        patience_.reset();
+        backoff_.reset();
       } catch (const DaemonAway& away) {
         progress_.clear();
         if (is_over()) fail_for_time();
-        patience_.after(away);
+        backoff_.after(away);
       } catch (const Refused& refused) {
         if (refused.problem.code != "too_many_requests") throw;
         pause_ms(kBusyPauseMs);
@@ -200,7 +200,7 @@ class Waiter {
   std::string told_;  // by the one task that is waited for
   std::optional<BootTime> deadline_;
   ProgressLine progress_;
-  Patience patience_;
+  Backoff backoff_;
 };
 
 }  // namespace

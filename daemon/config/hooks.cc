@@ -18,10 +18,10 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kLeastTimeoutMs = 100;
-constexpr std::int64_t kLeastAgeMs = 1000;
+constexpr std::int64_t kMinTimeoutMs = 100;
+constexpr std::int64_t kMinAgeMs = 1000;
 constexpr std::size_t kMaxSecretBytes = 4096;
-constexpr std::size_t kLeastSecretBytes = 16;
+constexpr std::size_t kMinSecretBytes = 16;
 
 std::string text_of(const toml::node& node, const std::string& where) {
   const auto* text = node.as_string();
@@ -94,8 +94,8 @@ std::string secret_in(const std::string& path, const std::string& where) {
     refuse(where, shown + " has more than " + std::to_string(kMaxSecretBytes) + " bytes");
   }
   while (secret.ends_with('\n') || secret.ends_with('\r')) secret.pop_back();
-  if (secret.size() < kLeastSecretBytes) {
-    refuse(where, "the secret in " + shown + " has less than " + std::to_string(kLeastSecretBytes) +
+  if (secret.size() < kMinSecretBytes) {
+    refuse(where, "the secret in " + shown + " has less than " + std::to_string(kMinSecretBytes) +
                       " bytes");
   }
   return secret;
@@ -115,9 +115,9 @@ void read_setting(const std::string& key, const toml::node& value, const std::st
   } else if (key == "on") {
     hook.on = events_of(value, where);
   } else if (key == "timeout") {
-    hook.timeout_ms = duration_of(value, where, kLeastTimeoutMs, kMaxHookTimeoutMs);
+    hook.timeout_ms = duration_of(value, where, kMinTimeoutMs, kMaxHookTimeoutMs);
   } else if (key == "max_age") {
-    hook.max_age_ms = duration_of(value, where, kLeastAgeMs, kMaxDurationMs);
+    hook.max_age_ms = duration_of(value, where, kMinAgeMs, kMaxDurationMs);
   } else if (key == "max_attempts") {
     const auto* number = value.as_integer();
     if (number == nullptr || number->get() < 1 || number->get() > kMaxHookAttempts) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/hooks/hook.h"
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 #include "daemon/limits/queue.h"
 
 namespace taskd {

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 
 namespace taskd {
 

@@ -106,8 +106,7 @@ std::string setting_of(const std::string& pointer) {
 json as_written(const std::string& name, const json& value) {
   if (name.ends_with(kMs) && value.is_number_integer())
     return format_duration_ms(value.get<std::int64_t>());
-  if (name == "rate" && value.is_object())
-    return format_rate(rate_from_json(value));
+  if (name == "rate" && value.is_object()) return format_rate(rate_from_json(value));
   return value;
 }
 
@@ -165,7 +164,7 @@ json read_task_defaults(DefaultsOf owner, const std::string& file, const toml::t
 void check_task_options(DefaultsOf owner, const std::string& file, const toml::table& table,
                         const std::string& name, const json& options, const Machine& machine) {
   refuse_wrong_options(file, table, name, check_task_defaults(owner, options, "#"));
-  const auto unmet = find_unmet(machine, needs_of(spec_with_defaults(options).constraints));
+  const auto unmet = find_unmet(machine, demand_of(spec_with_defaults(options).constraints));
   if (!unmet) return;
   if (unmet->empty()) {
     refuse(place_of(file, *table.get("slots"), name + ".slots"),

@@ -45,8 +45,8 @@ std::int64_t redelivery_delay_ms(int tries, double unit) {
 }
 
 // A hook with its thread. Everything but `wake` belongs to the thread.
-struct Notifier::Teller {
-  Teller(const Hook& declared, const std::string& socket)
+struct Notifier::HookThread {
+  HookThread(const Hook& declared, const std::string& socket)
       : hook(declared), sender(declared, socket) {}
   const Hook& hook;
   const HookSender sender;
@@ -71,7 +71,8 @@ Notifier::Notifier(TaskStore& store, const Clock& clock, const Clock& age_clock,
       age_clock_(age_clock),
       hooks_(std::move(hooks)),
       on_fatal_(std::move(on_fatal)) {
-  for (const Hook& hook : hooks_) tellers_.push_back(std::make_unique<Teller>(hook, socket));
+  for (const Hook& hook : hooks_)
+    hook_threads_.push_back(std::make_unique<HookThread>(hook, socket));
 }
 
 Notifier::~Notifier() {
@@ -81,15 +82,15 @@ Notifier::~Notifier() {
 void Notifier::start() {
   const std::int64_t given_up = store_.resume_deliveries();
   if (given_up > 0) log::warn("gave up what waited for undeclared hooks", {{"count", given_up}});
-  for (const auto& teller : tellers_) {
-    teller->thread = std::thread([this, &teller = *teller] { run(teller); });
+  for (const auto& hook_thread : hook_threads_) {
+    hook_thread->thread = std::thread([this, &hook_thread = *hook_thread] { run(hook_thread); });
   }
 }
 
 void Notifier::stop() {
   stop_.raise();
-  for (const auto& teller : tellers_) {
-    if (teller->thread.joinable()) teller->thread.join();
+  for (const auto& hook_thread : hook_threads_) {
+    if (hook_thread->thread.joinable()) hook_thread->thread.join();
   }
 }
 
@@ -97,7 +98,7 @@ void Notifier::publish(std::span<const Change> changes) {
   std::uint64_t hooks = 0;
   for (const Change& change : changes) hooks |= change.hooks;
   for (std::size_t i = 0; hooks != 0; ++i, hooks >>= 1) {
-    if ((hooks & 1) != 0) tellers_.at(i)->wake.raise();
+    if ((hooks & 1) != 0) hook_threads_.at(i)->wake.raise();
   }
 }
 
@@ -108,37 +109,38 @@ const Hook* Notifier::find(const std::string& name) const {
 }
 
 std::optional<std::int64_t> Notifier::run_once(std::size_t hook) {
-  return tell_next(*tellers_.at(hook));
+  return notify_next(*hook_threads_.at(hook));
 }
 
 HookTest Notifier::test(const Hook& hook) {
-  const auto& teller = tellers_.at(static_cast<std::size_t>(&hook - hooks_.data()));
+  const auto& hook_thread = hook_threads_.at(static_cast<std::size_t>(&hook - hooks_.data()));
   const HookMessage message{random_token(), hook.name, "test", clock_.wall_now(), "null"};
   const BootTime begin = clock_.boot_now();
   HookTest test;
   test.delivery = message.delivery;
-  test.result = teller->sender.send(message, message.at, stop_.get());
+  test.result = hook_thread->sender.send(message, message.at, stop_.get());
   test.took_ms = clock_.boot_now() - begin;
   return test;
 }
 
 // Gives up what has grown too old while the hook was left alone, without trying it. In how many ms
 // there is something to do for those who rest; 0: there was.
-std::optional<std::int64_t> Notifier::look_at_resting(Teller& teller) {
+std::optional<std::int64_t> Notifier::look_at_resting(HookThread& hook_thread) {
   std::optional<std::int64_t> wait_ms;
-  const WallTime before = age_clock_.wall_now() + -teller.hook.max_age_ms;
-  for (auto user = teller.resting.begin(); user != teller.resting.end();) {
+  const WallTime before = age_clock_.wall_now() + -hook_thread.hook.max_age_ms;
+  for (auto user = hook_thread.resting.begin(); user != hook_thread.resting.end();) {
     const auto& [uid, rest] = *user;
-    const auto oldest = store_.oldest_delivery(teller.hook.name, uid);
+    const auto oldest = store_.oldest_delivery(hook_thread.hook.name, uid);
     if (!oldest) {  // nothing of his waits any more
-      user = teller.resting.erase(user);
+      user = hook_thread.resting.erase(user);
       continue;
     }
     const std::int64_t left_ms = rest.until - clock_.boot_now();
     if (left_ms > 0 && *oldest <= before) {
-      const int count = store_.give_up_deliveries(teller.hook.name, uid, before, kGiveUpAtOnce);
+      const int count =
+          store_.give_up_deliveries(hook_thread.hook.name, uid, before, kGiveUpAtOnce);
       log::warn("deliveries are given up",
-                {{"hook", teller.hook.name}, {"uid", uid}, {"count", count}});
+                {{"hook", hook_thread.hook.name}, {"uid", uid}, {"count", count}});
       return 0;
     }
     if (left_ms > 0) wait_ms = earlier(wait_ms, std::min(left_ms, *oldest - before));
@@ -147,56 +149,58 @@ std::optional<std::int64_t> Notifier::look_at_resting(Teller& teller) {
   return wait_ms;
 }
 
-std::optional<std::int64_t> Notifier::tell_next(Teller& teller) {
+std::optional<std::int64_t> Notifier::notify_next(HookThread& hook_thread) {
   const WallTime now = clock_.wall_now();
-  if (teller.not_before) {
-    const std::int64_t left_ms = *teller.not_before - clock_.boot_now();
+  if (hook_thread.not_before) {
+    const std::int64_t left_ms = *hook_thread.not_before - clock_.boot_now();
     if (left_ms > 0) return left_ms;
-    teller.not_before.reset();
+    hook_thread.not_before.reset();
   }
-  const auto resting_ms = look_at_resting(teller);
+  const auto resting_ms = look_at_resting(hook_thread);
   if (resting_ms == 0) return 0;
-  DeliveryTurn turn{teller.last_user, {}};
-  for (const auto& [uid, rest] : teller.resting) {
+  DeliveryTurn turn{hook_thread.last_user, {}};
+  for (const auto& [uid, rest] : hook_thread.resting) {
     if (rest.until > clock_.boot_now()) turn.resting.push_back(uid);
   }
-  const DueDelivery due = store_.due_delivery(teller.hook.name, now, turn);
+  const DueDelivery due = store_.due_delivery(hook_thread.hook.name, now, turn);
   if (!due.delivery) {
     const auto next_ms =
         due.next ? std::optional(std::max<std::int64_t>(*due.next - now, 0)) : std::nullopt;
     return earlier(next_ms, resting_ms);
   }
-  teller.last_user = due.delivery->uid;
+  hook_thread.last_user = due.delivery->uid;
   const Delivery& delivery = *due.delivery;
   const HookMessage message{delivery.id, delivery.hook, std::string(to_string(delivery.event)),
                             delivery.at, due.task};
-  const SendResult result = teller.sender.send(message, now, stop_.get());
+  const SendResult result = hook_thread.sender.send(message, now, stop_.get());
   if (result.outcome == SendOutcome::interrupted) return std::nullopt;
-  settle(teller, delivery, result);
+  record_result(hook_thread, delivery, result);
   return 0;
 }
 
-void Notifier::settle(Teller& teller, const Delivery& delivery, const SendResult& result) {
+void Notifier::record_result(HookThread& hook_thread, const Delivery& delivery,
+                             const SendResult& result) {
   const WallTime now = clock_.wall_now();
   DeliveryTry record{delivery, DeliveryState::delivered, {}, {}};
   if (result.outcome == SendOutcome::delivered) {
-    teller.refused.erase(delivery.uid);
-    if (teller.resting.erase(delivery.uid) > 0) {
+    hook_thread.refused.erase(delivery.uid);
+    if (hook_thread.resting.erase(delivery.uid) > 0) {
       log::info("a hook takes deliveries again", {{"hook", delivery.hook}, {"uid", delivery.uid}});
     }
   } else {
-    const std::string why = reason_to_give_up(teller.hook, delivery, result, age_clock_.wall_now());
+    const std::string why =
+        reason_to_give_up(hook_thread.hook, delivery, result, age_clock_.wall_now());
     record.state = why.empty() ? DeliveryState::pending : DeliveryState::failed;
     record.next_at = now + redelivery_delay_ms(delivery.tries + 1, random_unit());
     record.error = result.error + (why.empty() ? "" : "; given up: " + why);
     // Of a user whose deliveries it keeps refusing it is told once.
-    bool first = teller.refused.insert(delivery.uid).second;
+    bool first = hook_thread.refused.insert(delivery.uid).second;
     if (result.outcome == SendOutcome::down) {
-      Teller::Rest& rest = teller.resting[delivery.uid];
+      HookThread::Rest& rest = hook_thread.resting[delivery.uid];
       first = ++rest.failures == 1;
       rest.until = clock_.boot_now() + redelivery_delay_ms(rest.failures, random_unit());
     } else {
-      teller.resting.erase(delivery.uid);  // it is there
+      hook_thread.resting.erase(delivery.uid);  // it is there
     }
     if (first || !why.empty()) {
       log::warn(why.empty() ? "a hook refused a delivery" : "a delivery is given up",
@@ -213,27 +217,28 @@ void Notifier::settle(Teller& teller, const Delivery& delivery, const SendResult
   }
 }
 
-void Notifier::run(Teller& teller) {
+void Notifier::run(HookThread& hook_thread) {
   try {
     for (;;) {
-      teller.wake.clear();
+      hook_thread.wake.clear();
       std::optional<std::int64_t> wait_ms;
       try {
-        wait_ms = tell_next(teller);
+        wait_ms = notify_next(hook_thread);
       } catch (const StoreUnavailable& e) {
         // What was sent and not recorded is sent again; not at once, for the receiver's sake.
-        log::warn("no delivery can be recorded", {{"hook", teller.hook.name}, {"error", e.what()}});
+        log::warn("no delivery can be recorded",
+                  {{"hook", hook_thread.hook.name}, {"error", e.what()}});
         wait_ms = kDiskFullPauseMs;
-        teller.not_before = clock_.boot_now() + kDiskFullPauseMs;
+        hook_thread.not_before = clock_.boot_now() + kDiskFullPauseMs;
       }
-      pollfd fds[] = {{stop_.get(), POLLIN, 0}, {teller.wake.get(), POLLIN, 0}};
+      pollfd fds[] = {{stop_.get(), POLLIN, 0}, {hook_thread.wake.get(), POLLIN, 0}};
       const int timeout_ms =
           wait_ms ? static_cast<int>(std::min<std::int64_t>(*wait_ms, INT_MAX)) : kForever;
       if (::poll(fds, 2, timeout_ms) < 0 && errno != EINTR) throw_errno("poll for a hook's work");
       if (fds[0].revents != 0) return;
     }
   } catch (const std::exception& e) {
-    on_fatal_("the hook " + teller.hook.name + " cannot be told any more: " + e.what());
+    on_fatal_("the hook " + hook_thread.hook.name + " cannot be told any more: " + e.what());
   }
 }
 

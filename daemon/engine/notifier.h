@@ -35,8 +35,9 @@ struct HookTest {
 class Notifier {
  public:
   // `hooks` are those of the store's options, in the same order. What is too old to be told goes by
-  // `age_clock` (base/trusted_clock.h). `socket` is told to commands. `on_fatal` is told of an exception it cannot go on after; it must not return. Throws
-  // std::runtime_error when a hook cannot be set up.
+  // `age_clock` (base/trusted_clock.h). `socket` is told to commands. `on_fatal` is told of an
+  // exception it cannot go on after; it must not return. Throws std::runtime_error when a hook
+  // cannot be set up.
   Notifier(TaskStore& store, const Clock& clock, const Clock& age_clock, std::vector<Hook> hooks,
            std::string socket, std::function<void(const std::string&)> on_fatal);
   ~Notifier();
@@ -60,11 +61,11 @@ class Notifier {
   HookTest test(const Hook& hook);
 
  private:
-  struct Teller;
-  void run(Teller& teller);
-  std::optional<std::int64_t> tell_next(Teller& teller);
-  std::optional<std::int64_t> look_at_resting(Teller& teller);
-  void settle(Teller& teller, const Delivery& delivery, const SendResult& result);
+  struct HookThread;
+  void run(HookThread& hook_thread);
+  std::optional<std::int64_t> notify_next(HookThread& hook_thread);
+  std::optional<std::int64_t> look_at_resting(HookThread& hook_thread);
+  void record_result(HookThread& hook_thread, const Delivery& delivery, const SendResult& result);
 
   TaskStore& store_;
   const Clock& clock_;
@@ -72,7 +73,7 @@ class Notifier {
   const std::vector<Hook> hooks_;
   const std::function<void(const std::string&)> on_fatal_;
   EventFd stop_;  // raised for good
-  std::vector<std::unique_ptr<Teller>> tellers_;
+  std::vector<std::unique_ptr<HookThread>> hook_threads_;
 };
 
 // How long after its `tries`-th try, which was refused, a delivery is tried again: `unit` is a

@@ -65,7 +65,7 @@ Recovery recover(TaskStore& store, Launcher& launcher) {
   }
   if (!finishes.empty()) {
     store.finish(finishes, 0);
-    for (const Finish& finish : finishes) launcher.settle(finish.task, finish.attempt);
+    for (const Finish& finish : finishes) launcher.cleanup_attempt(finish.task, finish.attempt);
   }
   return recovery;
 }

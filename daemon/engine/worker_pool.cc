@@ -171,16 +171,17 @@ std::optional<Finish> WorkerPool::supervise(const Claim& claim, LiveAttempt& liv
   std::optional<AttemptEnd> end = reap(claim, live);
   if (!end) return std::nullopt;
   // Before the report: from then on the same attempt may be started again, in the same folder.
-  if (end->outcome.kind == OutcomeKind::not_started) launcher_.settle(claim.task, claim.attempt);
+  if (end->outcome.kind == OutcomeKind::not_started)
+    launcher_.cleanup_attempt(claim.task, claim.attempt);
   Finish finish{claim.task, claim.attempt, claim.token, std::move(*end)};
   log_end(finish);
   return finish;
 }
 
 void WorkerPool::wait_for_end(const Claim& claim, LiveAttempt& live, pollfd (&fds)[2]) {
-  const std::int64_t patience_ms = claim.spec.progress_timeout_ms;
+  const std::int64_t timeout_ms = claim.spec.progress_timeout_ms;
   std::optional<ProgressWatch> watch;  // while it has a promise to keep
-  if (patience_ms > 0) watch.emplace(progress_, claim.task);
+  if (timeout_ms > 0) watch.emplace(progress_, claim.task);
   // The shim watches over the time limit. Should it be stopped by then, it is continued.
   std::optional<BootTime> wake_at;
   if (claim.spec.timeout_ms > 0) {
@@ -197,15 +198,15 @@ void WorkerPool::wait_for_end(const Claim& claim, LiveAttempt& live, pollfd (&fd
       left_ms = *wake_at - now;
     }
     if (watch) {
-      const std::int64_t patience_left_ms = watch->last_heard() + patience_ms - now;
-      if (patience_left_ms <= 0) {
+      const std::int64_t timeout_left_ms = watch->last_heard() + timeout_ms - now;
+      if (timeout_left_ms <= 0) {
         log::info("attempt reports no progress; it is stopped",
                   {{"task", claim.task}, {"attempt", claim.attempt}});
         live.stop_stalled();
         watch.reset();
         continue;
       }
-      left_ms = left_ms < 0 ? patience_left_ms : std::min(left_ms, patience_left_ms);
+      left_ms = left_ms < 0 ? timeout_left_ms : std::min(left_ms, timeout_left_ms);
     }
     const int ready =
         ::poll(fds, 2, static_cast<int>(std::min<std::int64_t>(left_ms, kLongestPollMs)));
@@ -250,7 +251,7 @@ std::optional<Claim> WorkerPool::report(const Finish& finish, int claim_limit) {
                    {{"task", finish.task}, {"attempt", finish.attempt}});
       }
       if (finish.end.outcome.kind != OutcomeKind::not_started) {
-        launcher_.settle(finish.task, finish.attempt);
+        launcher_.cleanup_attempt(finish.task, finish.attempt);
       }
       idle_.share_work(result.next);
       // A worker that leaves has made room that it does not use itself.

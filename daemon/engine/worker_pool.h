@@ -21,8 +21,8 @@
 #include "daemon/engine/idle_workers.h"
 #include "daemon/engine/progress_board.h"
 #include "daemon/engine/recovery.h"
-#include "daemon/engine/refusal_log.h"
 #include "daemon/engine/running_set.h"
+#include "daemon/engine/start_failure_log.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/handler.h"
@@ -81,7 +81,7 @@ class WorkerPool {
   const int workers_;
   const std::function<void(const std::string&)> on_fatal_;
   EventFd stop_event_;  // readable once stopping
-  RefusalLog refusals_;
+  StartFailureLog refusals_;
   IdleWorkers idle_;
 
   Mutex mutex_;

@@ -16,8 +16,8 @@ namespace {
 
 class PlainChannel final : public Channel {
  public:
-  PlainChannel(UniqueFd socket, const HookPatience& patience)
-      : socket_(std::move(socket)), patience_(patience) {}
+  PlainChannel(UniqueFd socket, const HookDeadline& deadline)
+      : socket_(std::move(socket)), deadline_(deadline) {}
 
   std::size_t read(char* to, std::size_t size) override {
     for (;;) {
@@ -39,11 +39,11 @@ class PlainChannel final : public Channel {
     if (errno == EINTR) return;
     if (errno != EAGAIN)
       throw HookFailure(std::string("while ") + doing + ": " + std::strerror(errno));
-    wait_or_throw(patience_, socket_.get(), events, doing);
+    wait_or_throw(deadline_, socket_.get(), events, doing);
   }
 
   const UniqueFd socket_;
-  const HookPatience& patience_;
+  const HookDeadline& deadline_;
 };
 
 std::string last_tls_error() {
@@ -62,8 +62,8 @@ bool is_address(const std::string& host) {
 class TlsChannel final : public Channel {
  public:
   TlsChannel(UniqueFd socket, const std::string& host, SSL_CTX* context,
-             const HookPatience& patience)
-      : socket_(std::move(socket)), patience_(patience), tls_(::SSL_new(context), ::SSL_free) {
+             const HookDeadline& deadline)
+      : socket_(std::move(socket)), deadline_(deadline), tls_(::SSL_new(context), ::SSL_free) {
     SSL* const tls = tls_.get();
     bool fine = tls != nullptr && ::SSL_set_fd(tls, socket_.get()) == 1;
     if (is_address(host)) {
@@ -117,16 +117,16 @@ class TlsChannel final : public Channel {
 
   void wait_or_fail(int error, const char* doing) const {
     if (error == SSL_ERROR_WANT_READ) {
-      wait_or_throw(patience_, socket_.get(), POLLIN, doing);
+      wait_or_throw(deadline_, socket_.get(), POLLIN, doing);
     } else if (error == SSL_ERROR_WANT_WRITE) {
-      wait_or_throw(patience_, socket_.get(), POLLOUT, doing);
+      wait_or_throw(deadline_, socket_.get(), POLLOUT, doing);
     } else {
       throw HookFailure(std::string("while ") + doing + ": " + last_tls_error());
     }
   }
 
   const UniqueFd socket_;
-  const HookPatience& patience_;
+  const HookDeadline& deadline_;
   const std::unique_ptr<SSL, decltype(&::SSL_free)> tls_;
 };
 
@@ -146,14 +146,14 @@ TlsTrust::~TlsTrust() {
   ::SSL_CTX_free(static_cast<SSL_CTX*>(context_));
 }
 
-std::unique_ptr<Channel> open_plain_channel(UniqueFd socket, const HookPatience& patience) {
-  return std::make_unique<PlainChannel>(std::move(socket), patience);
+std::unique_ptr<Channel> open_plain_channel(UniqueFd socket, const HookDeadline& deadline) {
+  return std::make_unique<PlainChannel>(std::move(socket), deadline);
 }
 
 std::unique_ptr<Channel> open_tls_channel(UniqueFd socket, const std::string& host,
-                                          const TlsTrust& trust, const HookPatience& patience) {
+                                          const TlsTrust& trust, const HookDeadline& deadline) {
   return std::make_unique<TlsChannel>(std::move(socket), host,
-                                      static_cast<SSL_CTX*>(trust.context()), patience);
+                                      static_cast<SSL_CTX*>(trust.context()), deadline);
 }
 
 }  // namespace taskd

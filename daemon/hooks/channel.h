@@ -1,4 +1,4 @@
-// Bytes to and from a webhook's server, plain or through TLS, each wait bounded by the patience.
+// Bytes to and from a webhook's server, plain or through TLS, each wait bounded by the deadline.
 //
 // One thread. Every function throws HookFailure and HookInterrupted.
 #pragma once
@@ -30,10 +30,10 @@ class TlsTrust {
   void* context_;
 };
 
-// `patience` outlives the channel.
-std::unique_ptr<Channel> open_plain_channel(UniqueFd socket, const HookPatience& patience);
+// `deadline` outlives the channel.
+std::unique_ptr<Channel> open_plain_channel(UniqueFd socket, const HookDeadline& deadline);
 // After a handshake in which the server proved that it is `host`, a name or an address.
 std::unique_ptr<Channel> open_tls_channel(UniqueFd socket, const std::string& host,
-                                          const TlsTrust& trust, const HookPatience& patience);
+                                          const TlsTrust& trust, const HookDeadline& deadline);
 
 }  // namespace taskd

@@ -17,7 +17,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/hooks/patience.h"
+#include "daemon/hooks/deadline.h"
 
 namespace taskd {
 namespace {
@@ -206,8 +206,8 @@ void judge(int status, SendResult& result) {
 
 SendResult run(const Hook& hook, const std::string& document, const std::vector<std::string>& extra,
                int stop_fd) {
-  using Wait = HookPatience::Wait;
-  const HookPatience patience(hook.timeout_ms, stop_fd);
+  using Wait = HookDeadline::Wait;
+  const HookDeadline deadline(hook.timeout_ms, stop_fd);
   const UniqueFd in = document_file(document);
   Pipe err = make_pipe();
   HookProcess process(hook.command, small_environment(extra), in.get(), err.write_end.get());
@@ -215,7 +215,7 @@ SendResult run(const Hook& hook, const std::string& document, const std::vector<
   SendResult result;
   // Nobody waits for those who keep its stderr open after it has ended.
   while (!process.has_ended()) {
-    const Wait wait = patience.wait_for(process.pidfd(), POLLIN, err.read_end.get());
+    const Wait wait = deadline.wait_for(process.pidfd(), POLLIN, err.read_end.get());
     if (err.read_end && !read_said(err.read_end.get(), result.said)) err.read_end.reset();
     if (wait == Wait::ready) continue;
     process.kill();

@@ -40,7 +40,7 @@ int get_addresses(const std::string& host, const std::string& port, int flags, A
   return error;
 }
 
-Addresses look_up(const HookUrl& url, const HookPatience& patience) {
+Addresses look_up(const HookUrl& url, const HookDeadline& deadline) {
   Addresses found(nullptr, ::freeaddrinfo);
   if (get_addresses(url.host, url.port, AI_NUMERICHOST, found) == 0) return found;
   const auto lookup = std::make_shared<Lookup>();
@@ -56,7 +56,7 @@ Addresses look_up(const HookUrl& url, const HookPatience& patience) {
     }
     lookup->done.raise();
   }).detach();
-  wait_or_throw(patience, lookup->done.get(), POLLIN, "looking its name up");
+  wait_or_throw(deadline, lookup->done.get(), POLLIN, "looking its name up");
   const MutexLock lock(lookup->mutex);
   if (lookup->error != 0) {
     throw HookFailure("no address of " + url.host + ": " + ::gai_strerror(lookup->error));
@@ -68,12 +68,12 @@ Addresses look_up(const HookUrl& url, const HookPatience& patience) {
   throw HookFailure(std::string("cannot connect: ") + std::strerror(error));
 }
 
-UniqueFd connect_to(const sockaddr* address, socklen_t size, const HookPatience& patience) {
+UniqueFd connect_to(const sockaddr* address, socklen_t size, const HookDeadline& deadline) {
   UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) fail(errno);
   if (::connect(fd.get(), address, size) == 0) return fd;
   if (errno != EINPROGRESS) fail(errno);
-  wait_or_throw(patience, fd.get(), POLLOUT, "connecting");
+  wait_or_throw(deadline, fd.get(), POLLOUT, "connecting");
   int error = 0;
   socklen_t length = sizeof error;
   if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) throw_errno("getsockopt");
@@ -81,41 +81,41 @@ UniqueFd connect_to(const sockaddr* address, socklen_t size, const HookPatience&
   return fd;
 }
 
-UniqueFd dial_unix(const HookUrl& url, const HookPatience& patience) {
+UniqueFd dial_unix(const HookUrl& url, const HookDeadline& deadline) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, url.host.data(), url.host.size());
-  return connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof address, patience);
+  return connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
 }
 
 }  // namespace
 
-UniqueFd connect_to_any(const addrinfo* addresses, const HookPatience& patience) {
+UniqueFd connect_to_any(const addrinfo* addresses, const HookDeadline& deadline) {
   std::int64_t left = 0;
   for (const addrinfo* one = addresses; one != nullptr; one = one->ai_next) ++left;
   for (const addrinfo* one = addresses;; one = one->ai_next, --left) {
     try {
-      return connect_to(one->ai_addr, one->ai_addrlen, patience.share(left));
+      return connect_to(one->ai_addr, one->ai_addrlen, deadline.share(left));
     } catch (const HookFailure&) {
       if (left == 1) throw;
     }
   }
 }
 
-void wait_or_throw(const HookPatience& patience, int fd, short events, const char* doing) {
-  switch (patience.wait_for(fd, events)) {
-    case HookPatience::Wait::ready:
+void wait_or_throw(const HookDeadline& deadline, int fd, short events, const char* doing) {
+  switch (deadline.wait_for(fd, events)) {
+    case HookDeadline::Wait::ready:
       return;
-    case HookPatience::Wait::stopped:
+    case HookDeadline::Wait::stopped:
       throw HookInterrupted();
-    case HookPatience::Wait::timed_out:
+    case HookDeadline::Wait::timed_out:
       throw HookFailure(std::string("no answer in time (while ") + doing + ")");
   }
 }
 
-UniqueFd dial(const HookUrl& url, const HookPatience& patience) {
-  if (url.scheme == HookUrl::Scheme::unix_socket) return dial_unix(url, patience);
-  return connect_to_any(look_up(url, patience).get(), patience);
+UniqueFd dial(const HookUrl& url, const HookDeadline& deadline) {
+  if (url.scheme == HookUrl::Scheme::unix_socket) return dial_unix(url, deadline);
+  return connect_to_any(look_up(url, deadline).get(), deadline);
 }
 
 }  // namespace taskd

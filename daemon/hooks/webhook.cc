@@ -107,11 +107,11 @@ Webhook::Webhook(const Hook& hook) : hook_(hook), url_(checked_url(hook.url)) {
 }
 
 int Webhook::ask(const HookMessage& message, WallTime now, int stop_fd) const {
-  const HookPatience patience(hook_.timeout_ms, stop_fd);
-  UniqueFd socket = dial(url_, patience);
+  const HookDeadline deadline(hook_.timeout_ms, stop_fd);
+  UniqueFd socket = dial(url_, deadline);
   const std::unique_ptr<Channel> channel =
-      trust_ ? open_tls_channel(std::move(socket), url_.host, *trust_, patience)
-             : open_plain_channel(std::move(socket), patience);
+      trust_ ? open_tls_channel(std::move(socket), url_.host, *trust_, deadline)
+             : open_plain_channel(std::move(socket), deadline);
   httplib::Request request;
   request.method = "POST";
   request.path = url_.target;

@@ -10,7 +10,7 @@
 
 namespace taskd {
 
-inline constexpr std::int64_t kMostCountedOfKey = 10'000;
+inline constexpr std::int64_t kMaxCountedOfKey = 10'000;
 
 struct KeyInfo {
   std::int64_t id = 0;  // in the order of their first tasks
@@ -19,7 +19,7 @@ struct KeyInfo {
   std::optional<int> limit;       // running at once; empty = no limit
   std::optional<RateLimit> rate;  // of starts
   // Its tasks that run, that wait for a worker, and that it holds back itself; the latter two are
-  // counted up to kMostCountedOfKey.
+  // counted up to kMaxCountedOfKey.
   std::int64_t running = 0;
   std::int64_t queued = 0;
   std::int64_t blocked = 0;

@@ -21,7 +21,7 @@ enum class LinkState {
   met,      // it ended as it had to, or a person or the policy does without it. Stays so for ever
   failed,   // it ended otherwise: what the task needed has gone wrong
   skipped,  // nothing has gone wrong, but the failure that the task waits for did not come, or the
-            // upstream itself was not needed
+            // upstream itself was skipped
 };
 inline constexpr LinkState kAllLinkStates[] = {LinkState::pending, LinkState::met,
                                                LinkState::failed, LinkState::skipped};
@@ -64,7 +64,7 @@ enum class Verdict {
   stay,    // nothing
   start,   // it waits for its links no more
   fail,    // what it needed has gone wrong
-  skip,    // it is cancelled: by its policy, or because it is not needed
+  skip,    // it is cancelled: by its policy, or because what it waits for will not happen
   reopen,  // nothing is broken any more: it is blocked again, and asked about once more
 };
 Verdict decide(Standing standing, const Links& links, OnDependencyFailed policy);

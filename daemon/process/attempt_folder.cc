@@ -180,8 +180,8 @@ std::optional<Status> parse_status(std::string_view text, const AttemptKey& key)
   }
   end.usage = {*user_cpu, *system_cpu, *max_rss};
   end.ended_at = WallTime{*ended_at};
-  end.planned_stop =
-      outcome == OutcomeKind::cancelled && stopper && stopper->starts_with(shim::kStoppedFromOutside);
+  end.planned_stop = outcome == OutcomeKind::cancelled && stopper &&
+                     stopper->starts_with(shim::kStoppedFromOutside);
   end.stdout_dropped_bytes = dropped_out.value_or(0);
   end.stderr_dropped_bytes = dropped_err.value_or(0);
   status.result = reader.take("result").value_or("");
@@ -308,12 +308,13 @@ bool is_locked_by_other(int lock_fd) {
   return true;
 }
 
-bool wait_for_lock(int lock_fd, std::chrono::milliseconds patience) {
+bool wait_for_lock(int lock_fd, std::chrono::milliseconds timeout) {
   constexpr std::chrono::milliseconds kPause{5};
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (is_locked_by_other(lock_fd)) {
     if (std::chrono::steady_clock::now() >= deadline) return false;
-    ::poll(nullptr, 0, static_cast<int>(kPause.count()));  // nothing tells when a lock is given back
+    ::poll(nullptr, 0,
+           static_cast<int>(kPause.count()));  // nothing tells when a lock is given back
   }
   return true;
 }
@@ -362,7 +363,7 @@ std::optional<Status> read_status(int folder_fd, const AttemptKey& key) {
   return parse_status(std::string_view(lock).substr(start), key);
 }
 
-void settle_attempt_folder(int attempts_fd, TaskId task, int number) {
+void cleanup_attempt_folder(int attempts_fd, TaskId task, int number) {
   const UniqueFd bucket = open_folder_at(attempts_fd, bucket_name(task));
   if (!bucket) return;
   const std::string name = folder_name(task, number);

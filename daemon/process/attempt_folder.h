@@ -81,8 +81,8 @@ UniqueFd lock_attempt(const MadeFolder& folder, const AttemptStore& store,
 UniqueFd open_lock(int folder_fd);
 // Whether somebody holds the lock. If not, `lock_fd` has a shared one from now on.
 bool is_locked_by_other(int lock_fd);
-// Waits until nobody does. False when somebody still does after `patience`.
-bool wait_for_lock(int lock_fd, std::chrono::milliseconds patience);
+// Waits until nobody does. False when somebody still does after `timeout`.
+bool wait_for_lock(int lock_fd, std::chrono::milliseconds timeout);
 // A missing lock file reads as an empty one.
 LockRecord read_lock_record(int folder_fd);
 
@@ -95,7 +95,7 @@ struct Status {
 std::optional<Status> read_status(int folder_fd, const AttemptKey& key);
 
 // Removes all but the output, whatever the job made there, and the folder if that leaves it empty.
-void settle_attempt_folder(int attempts_fd, TaskId task, int number);
+void cleanup_attempt_folder(int attempts_fd, TaskId task, int number);
 // Removes the folder and all in it, and the folder of its thousand if that leaves it empty. Returns
 // how much room its files took on the disk, in bytes.
 std::int64_t remove_attempt_folder(int attempts_fd, TaskId task, int number);

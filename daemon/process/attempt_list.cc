@@ -16,7 +16,7 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kMostPlausibleGroup = 1'000'000'000'000;
+constexpr std::int64_t kMaxPlausibleGroup = 1'000'000'000'000;
 
 // Only what std::to_string() would have written.
 std::optional<std::int64_t> parse_natural(std::string_view text) {
@@ -54,7 +54,7 @@ TaskId newest_task_with_folder(const std::string& attempts_dir) {
   std::ranges::sort(groups, std::greater());
   for (const std::int64_t group : groups) {
     // No store came so far, and its ids go on behind what is found here.
-    if (group > kMostPlausibleGroup) continue;
+    if (group > kMaxPlausibleGroup) continue;
     TaskId newest = 0;
     try {
       for (const AttemptId& attempt : list_attempts(attempts.get(), group)) {

@@ -19,7 +19,7 @@ namespace taskd {
 namespace {
 
 // Of who asks for a fork, which takes a millisecond. A server or a shim may be stopped by a signal.
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kTimeout{5};
 
 void check(int error, const char* what) {
   if (error == 0) return;
@@ -153,18 +153,19 @@ class Message {
 
 }  // namespace
 
-void open_gate(int gate_fd, std::string_view spec) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+void write_spec(int launch_pipe_fd, std::string_view spec) {
+  const auto deadline = std::chrono::steady_clock::now() + kTimeout;
   // Else a write would block for as long as a stopped shim does not read.
-  if (::fcntl(gate_fd, F_SETFL, O_NONBLOCK) != 0) throw_errno("open the shim's gate");
+  if (::fcntl(launch_pipe_fd, F_SETFL, O_NONBLOCK) != 0) throw_errno("open the shim's launch pipe");
   while (!spec.empty()) {
-    const ssize_t n = ::write(gate_fd, spec.data(), spec.size());
+    const ssize_t n = ::write(launch_pipe_fd, spec.data(), spec.size());
     if (n > 0) {
       spec.remove_prefix(static_cast<std::size_t>(n));
     } else if (errno == EAGAIN) {
-      if (!wait_until(gate_fd, POLLOUT, deadline)) check(ETIMEDOUT, "write to the shim's gate");
+      if (!wait_until(launch_pipe_fd, POLLOUT, deadline))
+        check(ETIMEDOUT, "write to the shim's launch pipe");
     } else if (errno != EINTR) {
-      throw_errno("write to the shim's gate");  // EPIPE: it died
+      throw_errno("write to the shim's launch pipe");  // EPIPE: it died
     }
   }
 }
@@ -182,7 +183,7 @@ ForkServer::~ForkServer() {
 
 NewShim ForkServer::fork(const std::string& label, int lock_fd, int folder_fd) {
   // From before the mutex: those that wait for their turn give up in time, too.
-  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
+  const Deadline deadline = std::chrono::steady_clock::now() + kTimeout;
   const MutexLock hold(mutex_);
   if (std::chrono::steady_clock::now() > deadline) {
     check(ETIMEDOUT, "wait for the shims' fork server");
@@ -193,7 +194,7 @@ NewShim ForkServer::fork(const std::string& label, int lock_fd, int folder_fd) {
   if (!shim && was_running) {
     log::warn("the shims' fork server was gone or did not answer; starting another");
     start();
-    shim = ask(label, lock_fd, folder_fd, std::chrono::steady_clock::now() + kPatience);
+    shim = ask(label, lock_fd, folder_fd, std::chrono::steady_clock::now() + kTimeout);
   }
   if (shim) {
     const MutexLock hold_shims(shims_mutex_);
@@ -220,8 +221,8 @@ void ForkServer::forget(pid_t shim) {
 }
 
 // Nothing when the server is dead or does not answer, and then it has been ended for certain. It
-// may have forked a shim before that; but the gate of that one closes with this call, so it starts
-// nothing, and may share the lock with a shim of the next call until it is gone.
+// may have forked a shim before that; but the launch pipe of that one closes with this call, so it
+// starts nothing, and may share the lock with a shim of the next call until it is gone.
 std::optional<NewShim> ForkServer::ask(const std::string& label, int lock_fd, int folder_fd,
                                        Deadline deadline) {
   int ends[2];
@@ -280,7 +281,7 @@ void ForkServer::end() {
   socket_.reset();
   ::kill(pid_, SIGKILL);  // our child and not reaped: the pid is its own
   // Without a pidfd it may take as long as it takes.
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kTimeout;
   if (!pidfd_ || wait_until(pidfd_.get(), POLLIN, deadline)) {
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }

@@ -21,17 +21,17 @@
 
 namespace taskd {
 
-// A shim that waits at its gate. It starts nothing until it has read a whole spec; when the gate
-// closes before that, it leaves by itself.
+// A shim that waits at its launch pipe. It starts nothing until it has read a whole spec; when the
+// launch pipe closes before that, it leaves by itself.
 struct NewShim {
   pid_t pid = -1;
   UniqueFd pidfd;
-  UniqueFd gate;  // its write end
+  UniqueFd launch_pipe;  // its write end
 };
 
 // Blocks while the pipe is full and the shim alive, for some seconds at most. Throws
 // std::system_error; then the shim has not got a whole spec. Requires that SIGPIPE is ignored.
-void open_gate(int gate_fd, std::string_view spec);
+void write_spec(int launch_pipe_fd, std::string_view spec);
 
 class ForkServer {
  public:

@@ -1,7 +1,7 @@
 // The files that an attempt gives to its job: what it reads on stdin or in files, and the pipe for
 // its result. They lie in the attempt's folder or, for a job of another user, in job_folder.h's.
-// Made before its shim is started, removed when it is settled. None of them is the job's own: it
-// could make them as large as it likes.
+// Made before its shim is started, removed when the attempt is cleaned up. None of them is the
+// job's own: it could make them as large as it likes.
 //
 // Thread-safe for different attempts. Throws std::system_error.
 #pragma once

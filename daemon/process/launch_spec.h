@@ -1,4 +1,4 @@
-// Turns a Launch into the bytes taskd-shim reads from its gate (shim/protocol.h). Pure.
+// Turns a Launch into the bytes taskd-shim reads from its launch pipe (shim/protocol.h). Pure.
 #pragma once
 
 #include <string>

@@ -21,7 +21,7 @@
 namespace taskd {
 
 // A file that the job may read, and no other user: in the attempt's folder, made before its start
-// and removed when it is settled.
+// and removed when the attempt is cleaned up.
 struct JobFile {
   std::string name;      // kDependenciesFile, kPayloadFile
   std::string variable;  // of the environment, which has its path
@@ -90,7 +90,7 @@ class Launcher {
 
   // Starts the attempt. On failure nothing runs and an AttemptEnd comes back: spawn_failed for what
   // the task asks for and cannot have (no such user), not_started with an errno for whatever the
-  // machine refused (no room, no shim, the attempt's lock held); then nothing is left to settle.
+  // machine refused (no room, no shim, the attempt's lock held); then nothing is left to clean up.
   virtual std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) = 0;
 
   // After a restart, for an attempt the store says is running: its end where it is known at once
@@ -105,7 +105,7 @@ class Launcher {
   // Removes the lock file, and the attempt's folder when it holds no output. Call once the end is
   // committed; but before that for a not_started, whose number another worker may start again from
   // then on. Errors are logged; a leftover is removed with the task.
-  virtual void settle(TaskId task, int attempt) = 0;
+  virtual void cleanup_attempt(TaskId task, int attempt) = 0;
 
   // Removes all attempts' folders of a task that is being deleted. Missing ones are fine. Returns
   // how much room they took, in bytes.

@@ -192,14 +192,14 @@ UniqueFd kill_cgroup(int folder, const std::string& path) {
   return events;
 }
 
-// Throws EBUSY when there is nothing to read after kEndPatience.
+// Throws EBUSY when there is nothing to read after kEndTimeout.
 void wait_readable(int fd, short events, const char* what) {
-  constexpr std::chrono::seconds kEndPatience{5};
-  const auto deadline = std::chrono::steady_clock::now() + kEndPatience;
+  constexpr std::chrono::seconds kEndTimeout{5};
+  const auto deadline = std::chrono::steady_clock::now() + kEndTimeout;
   pollfd slot{fd, events, 0};
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     const int ready = ::poll(&slot, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
     if (ready > 0) return;
     if (ready < 0 && errno == EINTR) continue;

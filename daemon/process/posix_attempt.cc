@@ -15,7 +15,7 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kStderrTailBytes = 4096;
-constexpr std::chrono::milliseconds kLockPatience{500};
+constexpr std::chrono::milliseconds kLockTimeout{500};
 
 // Missing output is no reason to miss the end.
 std::string stderr_tail(int folder_fd, const AttemptKey& key) {
@@ -109,13 +109,13 @@ AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const AttemptS
 }
 
 PosixAttempt::PosixAttempt(AttemptKey key, AttemptStore store, UniqueFd folder, UniqueFd pidfd,
-                           UniqueFd gate, std::string cgroup, std::weak_ptr<ForkServer> server,
-                           pid_t shim)
+                           UniqueFd launch_pipe, std::string cgroup,
+                           std::weak_ptr<ForkServer> server, pid_t shim)
     : key_(std::move(key)),
       store_(std::move(store)),
       folder_(std::move(folder)),
       pidfd_(std::move(pidfd)),
-      gate_(std::move(gate)),
+      launch_pipe_(std::move(launch_pipe)),
       cgroup_(std::move(cgroup)),
       server_(std::move(server)),
       shim_(shim) {}
@@ -192,7 +192,7 @@ AbandonedAttempt::AbandonedAttempt(AttemptKey key, AttemptStore store, UniqueFd 
 
 AttemptEnd AbandonedAttempt::reap() {
   if (lock_) {
-    if (!wait_for_lock(lock_.get(), kLockPatience)) {
+    if (!wait_for_lock(lock_.get(), kLockTimeout)) {
       errno = EBUSY;
       throw_errno("wait for the attempt's lock");
     }

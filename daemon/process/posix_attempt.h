@@ -33,8 +33,9 @@ class PosixAttempt final : public LiveAttempt {
  public:
   // `gate` is empty for an adopted attempt. While it is open, the shim leaves the durable record of
   // the end to the daemon's COMMIT.
-  PosixAttempt(AttemptKey key, AttemptStore store, UniqueFd folder, UniqueFd pidfd, UniqueFd gate,
-               std::string cgroup, std::weak_ptr<ForkServer> server, pid_t shim);
+  PosixAttempt(AttemptKey key, AttemptStore store, UniqueFd folder, UniqueFd pidfd,
+               UniqueFd launch_pipe, std::string cgroup, std::weak_ptr<ForkServer> server,
+               pid_t shim);
 
   int pidfd() const override { return pidfd_.get(); }
   void stop() override;
@@ -52,7 +53,7 @@ class PosixAttempt final : public LiveAttempt {
   const AttemptStore store_;
   const UniqueFd folder_;
   const UniqueFd pidfd_;
-  const UniqueFd gate_;
+  const UniqueFd launch_pipe_;
   const std::string cgroup_;
   const std::weak_ptr<ForkServer> server_;
   pid_t shim_;  // 0 = forgotten by the server

@@ -24,7 +24,7 @@ namespace taskd {
 namespace {
 
 constexpr std::int64_t kMinOutputCapBytes = 4096;
-constexpr std::chrono::seconds kLeavingPatience{5};
+constexpr std::chrono::seconds kLeavingTimeout{5};
 
 using LaunchResult = std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd>;
 
@@ -50,8 +50,8 @@ void write_whole(int fd, const std::string& text, const char* what) {
   throw_errno(what);
 }
 
-// Before the gate opens, so that whoever finds the lock held by a shim that may start something
-// also finds the shim.
+// Before the launch pipe opens, so that whoever finds the lock held by a shim that may start
+// something also finds the shim.
 void record_shim(pid_t pid, int lock_fd) {
   write_whole(lock_fd, std::string(shim::kShimMark) + std::to_string(pid) + "\n",
               "write the attempt's lock");
@@ -159,10 +159,10 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
     NewShim shim = server_->fork(label, lock.get(), folder.get());
     record_shim(shim.pid, lock.get());
     lock.reset();  // from here on held by the shim alone
-    open_gate(shim.gate.get(), spec.bytes);
+    write_spec(shim.launch_pipe.get(), spec.bytes);
     return std::make_unique<PosixAttempt>(key_of(launch), config_.store, std::move(folder),
-                                          std::move(shim.pidfd), std::move(shim.gate), cgroup,
-                                          server_, shim.pid);
+                                          std::move(shim.pidfd), std::move(shim.launch_pipe),
+                                          cgroup, server_, shim.pid);
   } catch (...) {
     lock.reset();
     abandon(launch, folder.get());
@@ -170,16 +170,16 @@ LaunchResult PosixLauncher::start(const Launch& launch, const User& user) {
   }
 }
 
-// After a start that failed, its gate closed: the shim, if there is one, is on its way out.
+// After a start that failed, its launch pipe closed: the shim, if there is one, is on its way out.
 void PosixLauncher::abandon(const Launch& launch, int folder_fd) {
   try {
     const UniqueFd lock = open_lock(folder_fd);
     // A shim that is stopped goes, too, once it is continued; until then the lock is in the way.
-    if (lock && !wait_for_lock(lock.get(), kLeavingPatience)) return;
+    if (lock && !wait_for_lock(lock.get(), kLeavingTimeout)) return;
   } catch (const std::system_error& e) {
     log_leftover(launch.task, launch.attempt, e);
   }
-  settle(launch.task, launch.attempt);
+  cleanup_attempt(launch.task, launch.attempt);
 }
 
 bool is_shortage(const std::system_error& error) {
@@ -234,12 +234,12 @@ LaunchResult PosixLauncher::look_at(const Launch& launch, const std::string& boo
     if (!pidfd && pid > 0 && errno != ESRCH) throw_errno("pidfd_open");
     // Locked before and after: the pid was the shim's all the while, so the pidfd is too.
     if (pidfd && is_locked_by_other(lock.get())) {
-      return std::make_unique<PosixAttempt>(key, config_.store, std::move(folder),
-                                            std::move(pidfd), UniqueFd(), cgroup, server_, pid);
+      return std::make_unique<PosixAttempt>(key, config_.store, std::move(folder), std::move(pidfd),
+                                            UniqueFd(), cgroup, server_, pid);
     }
-    // No pid: the daemon died before it opened the gate; the fork server or the shim still has the
-    // lock, and both leave. A pid that is gone: only a copy on its way to exec still holds the
-    // lock.
+    // No pid: the daemon died before it opened the launch pipe; the fork server or the shim still
+    // has the lock, and both leave. A pid that is gone: only a copy on its way to exec still holds
+    // the lock.
   } else if (folder && problem.empty()) {
     if (auto end = recorded_end(folder.get(), key, config_.store)) return *std::move(end);
   }
@@ -252,10 +252,10 @@ bool PosixLauncher::is_of_another_store(int folder_fd) const {
   return record.origin && record.origin->store != config_.store.id;
 }
 
-void PosixLauncher::settle(TaskId task, int attempt) {
+void PosixLauncher::cleanup_attempt(TaskId task, int attempt) {
   try {
     remove_job_files(task, attempt);
-    settle_attempt_folder(attempts_.get(), task, attempt);
+    cleanup_attempt_folder(attempts_.get(), task, attempt);
     if (const std::string cgroup = cgroup_of(task, attempt); !cgroup.empty()) end_cgroup(cgroup);
   } catch (const std::system_error& e) {
     log_leftover(task, attempt, e);

@@ -40,7 +40,7 @@ class PosixLauncher final : public Launcher {
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) override;
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(
       const Launch& launch, const std::string& boot_id) override;
-  void settle(TaskId task, int attempt) override;
+  void cleanup_attempt(TaskId task, int attempt) override;
   std::int64_t remove_task(TaskId task, int attempts) override;
   std::vector<std::int64_t> folder_groups() override;
   FolderGroup list_group(std::int64_t group) override;

@@ -79,14 +79,14 @@ std::optional<std::string> why_not_the_same(const KnownUser& known) {
 
 std::string UserNames::name_of(uid_t uid) {
   constexpr std::int64_t kKeptMs = 60'000;
-  constexpr std::size_t kMost = 10'000;
+  constexpr std::size_t kMax = 10'000;
   struct stat now {};
   const bool found = ::stat("/etc/passwd", &now) == 0;
   const MutexLock lock(mutex_);
   const bool same = found && now.st_ino == read_.st_ino && now.st_size == read_.st_size &&
                     now.st_mtim.tv_sec == read_.st_mtim.tv_sec &&
                     now.st_mtim.tv_nsec == read_.st_mtim.tv_nsec;
-  if (!same || clock_.boot_now() >= until_ || names_.size() >= kMost) {
+  if (!same || clock_.boot_now() >= until_ || names_.size() >= kMax) {
     names_.clear();
     read_ = now;
     until_ = clock_.boot_now() + kKeptMs;

@@ -9,7 +9,7 @@ constexpr WallTime kEndOfTime{253'402'300'800'000};  // the year 10000
 
 // "0 0 29 2 */7" may be forty years away, the longest that a day can be: the calendar's weekdays
 // come again after 28 years, over a century that is no leap year after 40.
-constexpr int kMostDays = 40 * 366 + 2;
+constexpr int kMaxDays = 40 * 366 + 2;
 
 // A line of every hour has no use for a time that the clock skips: the next hour's is as near.
 bool leaves_out(const CronRule& rule, const LocalMoment& moment) {
@@ -80,7 +80,7 @@ std::optional<WallTime> next_cron(const CronRule& rule, WallTime after) {
   // A clock that is put back over midnight shows the day before once more: so that day is asked
   // too, and after the day that has a slot the next.
   LocalDate date = add_days(rule.zone.date_at(after), -1);
-  const LocalDate last_day = add_days(date, kMostDays);
+  const LocalDate last_day = add_days(date, kMaxDays);
   for (; date <= last_day; date = next_day(rule.cron, date)) {
     std::optional<WallTime> slot = first_on(rule, date, after);
     if (!slot) continue;

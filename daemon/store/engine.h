@@ -1,6 +1,6 @@
-// What the engine does with tasks: claims them, records their ends, moves them on with time, removes
-// them when their time is over.
-// A part of TaskStore: see there for threads, durability and errors.
+// What the engine does with tasks: claims them, records their ends, moves them on with time,
+// removes them when their time is over. A part of TaskStore: see there for threads, durability and
+// errors.
 #pragma once
 
 #include <optional>
@@ -57,8 +57,8 @@ class StoreEngine : protected StorePart {
   PruneResult prune(WallTime now, int limit);
   // How many events of removed tasks there are, as of some time ago; -1: not known yet.
   std::int64_t kept_events() const;
-  // Where the trusted clock goes on: what was kept in this boot, else what the clocks show, which is
-  // doubted where an earlier daemon was seen too long ago.
+  // Where the trusted clock goes on: what was kept in this boot, else what the clocks show, which
+  // is doubted where an earlier daemon was seen too long ago.
   TrustedClock::Point clock_point();
   void keep_clock_point(const TrustedClock::Point& point);
   // The highest id ever given out, 0 before the first; and the ids in [first, last] of the tasks
@@ -66,7 +66,7 @@ class StoreEngine : protected StorePart {
   TaskId newest_id();
   std::vector<TaskId> ids_between(TaskId first, TaskId last);
   // What the running tasks have of the machine.
-  MachineUse machine_use();
+  Allocation allocation();
 
  protected:
   using StorePart::StorePart;

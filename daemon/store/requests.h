@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/limits/demand.h"
 #include "daemon/limits/key.h"
-#include "daemon/limits/needs.h"
 #include "daemon/limits/queue.h"
 #include "daemon/task/delivery.h"
 #include "daemon/task/lifecycle.h"
@@ -77,10 +77,10 @@ struct Claim {
   TaskId task = 0;
   int attempt = 0;
   std::string token;
-  std::string secret;     // for the command alone; not from running_attempts(): it is not stored
-  std::uint32_t uid = 0;  // the owner
-  std::string spec_text;  // from the writer, which reads no spec: see read_spec()
-  TaskSpec spec;          // without its dependencies
+  std::string secret;      // for the command alone; not from running_attempts(): it is not stored
+  std::uint32_t uid = 0;   // the owner
+  std::string spec_text;   // from the writer, which reads no spec: see read_spec()
+  TaskSpec spec;           // without its dependencies
   std::string unreadable;  // why the stored spec cannot be read; "" = it could
   bool has_dependencies = false;
   std::optional<ArrayPlace> array;
@@ -148,8 +148,8 @@ struct ControlChange {
 // does not hold up the ends and starts of others; after an exception the first of them may stand,
 // and repeating the call does the rest. A retry or a move goes no further than a queue's capacity.
 // More than a thousand ids, or of a removal tasks with more than some thousand dependencies, are
-// looked at all together, so that nothing is done where one of them is wrong, and then worked off as a
-// filter is.
+// looked at all together, so that nothing is done where one of them is wrong, and then worked off
+// as a filter is.
 struct ControlRequest {
   Actor actor;
   Verb verb = Verb::cancel;
@@ -172,8 +172,8 @@ struct NeededByArray {
 struct WrongState {
   TaskId id = 0;
   State state = State::queued;
-  TaskId twin = 0;  // not its state: this one has its unique key and has not ended
-};                  // the verb does not apply
+  TaskId duplicate = 0;  // not its state: this one has its unique key and has not ended
+};                       // the verb does not apply
 // What a dry run found: the same tasks, by the same rule.
 struct Preview {
   struct Count {
@@ -188,7 +188,7 @@ struct Preview {
 
   void add(const Preview& more);
 };
-inline constexpr std::size_t kMostIdsOfCommit = 1000;
+inline constexpr std::size_t kMaxIdsOfCommit = 1000;
 inline constexpr std::size_t kMaxPreviewed = 10'000;
 // Of the changes the first kMaxPreviewed; ControlRequest::on_commit is told of all.
 using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, NeededByArray,

@@ -51,7 +51,7 @@ class Turns {
 
 struct StoreImpl {
   StoreImpl(Connection db, const StoreOptions& store_options, StoreIdentity store_identity,
-       Provenance store_provenance)
+            Provenance store_provenance)
       : options(store_options),
         identity(std::move(store_identity)),
         provenance(store_provenance),
@@ -139,7 +139,7 @@ inline bool is_visible(const Actor& actor, const StoredTask& task) {
 bool sees(Connection& db, const Actor& actor, TaskId id);
 
 // What the `running` tasks have of the machine; few run, so it is read each time.
-MachineUse load_machine_use(Connection& db, std::int64_t running);
+Allocation load_allocation(Connection& db, std::int64_t running);
 
 // The task as callers see it, but for what its spec alone knows.
 Task to_task(Connection& db, const StoredTask& stored);
@@ -150,7 +150,7 @@ TaskSpec load_spec(Reader& db, const StoredTask& stored, std::string* text = nul
 
 // Whatever its keep time, a task stays this long after its end was recorded, so that who waits for
 // the end also gets to read it.
-inline constexpr std::int64_t kLeastKeepMs = 10'000;
+inline constexpr std::int64_t kMinKeepMs = 10'000;
 
 // An ended task's columns: when it ended and how long it is kept.
 void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now);
@@ -166,12 +166,12 @@ std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
                                   const Unique& unique);
 
 // Another task that has its unique key and has not ended: it may not run again beside that one.
-std::optional<TaskId> find_twin(Connection& db, TaskId task, std::uint32_t uid,
-                                const std::string& unique_key);
+std::optional<TaskId> find_active_duplicate(Connection& db, TaskId task, std::uint32_t uid,
+                                            const std::string& unique_key);
 
 // Whatever the transaction's changes mean for other tasks: those that depend on these, those that
 // share a key with them. After every command, and before one that changed something claims.
-void settle(Transaction& transaction);
+void propagate(Transaction& transaction);
 
 // Whether the queue would take `count` more tasks. Those of arrays that are to be made count too.
 using QueueRefusal = std::variant<UnknownQueue, QueueFull>;

@@ -69,8 +69,8 @@ bool is_retryable(const TaskPolicy& policy, Reason reason, const Outcome& outcom
   return reason != Reason::spawn;  // what could not be started once will not start later
 }
 
-EndDecision decide_failure(const TaskPolicy& policy, int tries, bool cancel_requested, Reason reason,
-                           const Outcome& outcome, double unit) {
+EndDecision decide_failure(const TaskPolicy& policy, int tries, bool cancel_requested,
+                           Reason reason, const Outcome& outcome, double unit) {
   const bool again = tries + 1 < policy.max_attempts && is_retryable(policy, reason, outcome);
   if (cancel_requested || !again)
     return {.event = Event::give_up, .reason = reason, .spends_try = true};
@@ -79,7 +79,8 @@ EndDecision decide_failure(const TaskPolicy& policy, int tries, bool cancel_requ
           .spends_try = true};
 }
 
-EndDecision decide_lost(const TaskPolicy& policy, int lost, bool cancel_requested, bool planned_stop) {
+EndDecision decide_lost(const TaskPolicy& policy, int lost, bool cancel_requested,
+                        bool planned_stop) {
   if (cancel_requested) return {.event = Event::cancel, .counts_lost = true};
   if (policy.on_lost == OnLost::fail)
     return {.event = Event::give_up, .reason = Reason::lost, .counts_lost = true};
@@ -89,15 +90,16 @@ EndDecision decide_lost(const TaskPolicy& policy, int lost, bool cancel_requeste
   return {.event = Event::rerun, .counts_lost = true};
 }
 
-EndDecision decide_not_started(int refusals, bool cancel_requested, const Outcome& outcome,
+EndDecision decide_not_started(int start_failures, bool cancel_requested, const Outcome& outcome,
                                double unit) {
   constexpr Backoff kRefused{BackoffKind::exponential, 1000, 60'000, 0.1};
   if (cancel_requested) return {.event = Event::cancel};
   // Once may be the daemon's own end, between claim and start.
-  if (outcome.code == 0 && refusals == 0) return {.event = Event::rerun, .counts_refusal = true};
+  if (outcome.code == 0 && start_failures == 0)
+    return {.event = Event::rerun, .counts_start_failure = true};
   return {.event = Event::retry_later,
-          .delay_ms = backoff_delay_ms(kRefused, refusals, unit),
-          .counts_refusal = true};
+          .delay_ms = backoff_delay_ms(kRefused, start_failures, unit),
+          .counts_start_failure = true};
 }
 
 }  // namespace
@@ -176,7 +178,7 @@ EndDecision decide_end(const TaskPolicy& policy, const EndCounts& counts, bool c
       if (!cancel_requested) return decide_lost(policy, counts.lost, false, planned_stop);
       return {.event = Event::cancel, .spends_try = true};
     case OutcomeKind::not_started:
-      return decide_not_started(counts.refusals, cancel_requested, outcome, unit);
+      return decide_not_started(counts.start_failures, cancel_requested, outcome, unit);
   }
   return {.event = Event::give_up, .reason = Reason::lost};
 }
@@ -211,7 +213,7 @@ std::vector<Reason> dead_reasons() {
   return reasons;
 }
 
-std::optional<HookEvent> told_event(State from, State to, bool spends_try, bool counts_lost) {
+std::optional<HookEvent> event_to_notify(State from, State to, bool spends_try, bool counts_lost) {
   if (to == State::running) return HookEvent::started;
   if (to == State::succeeded) return HookEvent::succeeded;
   if (to == State::failed) return HookEvent::failed;

@@ -60,7 +60,7 @@ std::optional<State> next_state(State from, Event event);
 struct EndCounts {
   int tries = 0;
   int lost = 0;
-  int refusals = 0;  // starts in a row that the machine refused, up to now
+  int start_failures = 0;  // starts in a row that the machine refused, up to now
 };
 
 // What an attempt's end means for its task.
@@ -70,7 +70,7 @@ struct EndDecision {
   std::int64_t delay_ms = 0;          // with retry_later
   bool spends_try = false;            // counts against max_attempts
   bool counts_lost = false;           // counts against max_lost
-  bool counts_refusal = false;        // one more start in a row that the machine refused
+  bool counts_start_failure = false;  // one more start in a row that the machine refused
 };
 
 // `counts` are the task's before this end. `unit` is a random number in [0, 1) for the jitter.
@@ -111,6 +111,6 @@ std::vector<Reason> dead_reasons();
 
 // What a change of state is to those who are told of it, if anything. `spends_try` and
 // `counts_lost` are of the decision at an attempt's end.
-std::optional<HookEvent> told_event(State from, State to, bool spends_try, bool counts_lost);
+std::optional<HookEvent> event_to_notify(State from, State to, bool spends_try, bool counts_lost);
 
 }  // namespace taskd

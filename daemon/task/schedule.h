@@ -17,7 +17,7 @@ enum class CatchUp { one, all, none };
 // task waits in line, or the old tasks are cancelled and it waits for the ends of those that run.
 enum class Overlap { skip, queue, replace };
 
-inline constexpr std::int64_t kLeastEveryMs = 1000;
+inline constexpr std::int64_t kMinEveryMs = 1000;
 
 struct ScheduleSettings {
   std::string name;

@@ -42,10 +42,10 @@ struct Why {
   std::optional<std::uint32_t> by;      // a uid
   std::string reason;                   // that person's words
   std::string error;                    // of the last attempt, of a task that has ended
-  std::int64_t ahead = 0;               // in its line, as far as they were counted (kMostAhead)
+  std::int64_t ahead = 0;               // in its line, as far as they were counted (kMaxAhead)
   std::optional<WallTime> expected_at;  // when it will start, going by how long such tasks took
 };
-inline constexpr std::int64_t kMostAhead = 10'000;
+inline constexpr std::int64_t kMaxAhead = 10'000;
 
 std::string_view to_string(WaitKind);
 std::optional<WaitKind> parse_wait_kind(std::string_view);

@@ -19,8 +19,7 @@ State state_of(const Workflow& workflow) {
   }
   if (has(State::failed)) return State::failed;
   const auto cancelled = workflow.counts[static_cast<std::size_t>(State::cancelled)];
-  return std::cmp_greater(cancelled, workflow.unneeded.size()) ? State::cancelled
-                                                               : State::succeeded;
+  return std::cmp_greater(cancelled, workflow.skipped.size()) ? State::cancelled : State::succeeded;
 }
 
 }  // namespace taskd

@@ -39,8 +39,8 @@ struct Workflow {
   WallTime created_at;
   std::int64_t counts[std::size(kAllStates)] = {};  // of its tasks that are left, by State
   bool begun = false;                               // one of these has, or had, an attempt
-  std::vector<TaskId> unneeded;  // of the cancelled: those for what they depended on
-  std::vector<Task> tasks;       // these, by id; empty in a list
+  std::vector<TaskId> skipped;  // of the cancelled: those for what they depended on
+  std::vector<Task> tasks;      // these, by id; empty in a list
 };
 
 // Of all its tasks: running while any has begun and not all have ended; then failed if any did,

@@ -53,8 +53,8 @@ TEST_CASE("a task that can no longer run since another has failed is said to be 
   const RunResult late = daemon.ctl({"submit", "--after", failed, "--", "true"});
   CHECK(late.out == "3\n");
   CHECK(contains(late.err, "task 3 has failed at once"));
-  const RunResult unneeded = daemon.ctl({"submit", "--after", good + ":failed", "--", "true"});
-  CHECK(contains(unneeded.err, "task 4 has been cancelled at once"));
+  const RunResult skipped = daemon.ctl({"submit", "--after", good + ":failed", "--", "true"});
+  CHECK(contains(skipped.err, "task 4 has been cancelled at once"));
   CHECK(daemon.ctl({"submit", "--after", good, "--", "true"}).err.empty());
 }
 

@@ -41,7 +41,8 @@ TEST_CASE("a workflow of more than a thousand steps is shown whole, and cancelle
   const TestDaemon daemon;
   json document = {{"group", json::array()}};
   for (int i = 0; i < 1200; ++i) {
-    document["group"].push_back({{"argv", {"true"}}, {"hold", true}, {"cwd", "/"}, {"env", json::object()}});
+    document["group"].push_back(
+        {{"argv", {"true"}}, {"hold", true}, {"cwd", "/"}, {"env", json::object()}});
   }
   document["then"] = {{"argv", {"true"}}, {"cwd", "/"}};
   const std::string id = submit(daemon, "w.json", document.dump());
@@ -150,7 +151,7 @@ TEST_CASE("a task outside of workflows is told of what it came after, but not of
         R"([{"id":)" + failed + R"(,"state":"failed","result":7}])" + "\n");
 }
 
-TEST_CASE("a step for a failure that did not come is not needed, and the workflow has succeeded") {
+TEST_CASE("a step for a failure that did not come is skipped, and the workflow has succeeded") {
   const TestDaemon daemon;
   write_text(daemon.dir() / "w.json", R"({"tasks":{
     "upload":{"argv":["true"]},
@@ -162,13 +163,13 @@ TEST_CASE("a step for a failure that did not come is not needed, and the workflo
   CHECK(waited.err.empty());
   const json ended = daemon.ctl_json({"workflow", "show", "1"});
   CHECK(ended.at("state") == "succeeded");
-  CHECK(ended.at("unneeded").size() == 2);
+  CHECK(ended.at("skipped").size() == 2);
   CHECK(daemon.ctl_json({"workflow", "list"}).at("workflows")[0].at("state") == "succeeded");
   const std::string tree = daemon.ctl({"workflow", "show", "1"}).out;
-  CHECK(contains(tree, "complain  not needed"));
-  CHECK(contains(tree, "call  not needed"));
+  CHECK(contains(tree, "complain  skipped"));
+  CHECK(contains(tree, "call  skipped"));
   CHECK(daemon.ctl({"wait", "--workflow", "1"}).exit_code == 0);
-  CHECK(contains(daemon.ctl({"workflow", "retry", "1"}).out, "complain  not needed"));
+  CHECK(contains(daemon.ctl({"workflow", "retry", "1"}).out, "complain  skipped"));
 }
 
 TEST_CASE("a workflow is cancelled as a whole") {
@@ -222,8 +223,9 @@ TEST_CASE("what is wrong in a TOML workflow is named with its line") {
                  "bad.toml:3: tasks.b: "));
   CHECK(contains(refusal("[tasks.a]\nshell = \"x\"\nneeds = [\n  \"b\",\n]\n"),
                  "bad.toml:4: tasks.a.needs.0: there is no step \"b\""));
-  CHECK(contains(refusal("[[chain]]\nshell = \"x\"\n[[chain]]\nshell = \"x\"\nqueue = \"none\"\n", 66),
-                 "bad.toml:5: chain.1.queue: there is no queue \"none\""));
+  CHECK(contains(
+      refusal("[[chain]]\nshell = \"x\"\n[[chain]]\nshell = \"x\"\nqueue = \"none\"\n", 66),
+      "bad.toml:5: chain.1.queue: there is no queue \"none\""));
   CHECK(contains(refusal("[tasks.a]\nhandler = \"none\"\n", 66), "there is no handler \"none\""));
   CHECK(daemon.ctl_json({"list"}).at("tasks").empty());
 }

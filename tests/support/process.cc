@@ -23,7 +23,7 @@ extern char** environ;
 namespace taskd::test {
 namespace {
 
-constexpr int kPatienceMs = 60'000;  // a bound for a hung test, not a wait
+constexpr int kTimeoutMs = 60'000;  // a bound for a hung test, not a wait
 
 struct Pipe {
   UniqueFd read_end;
@@ -152,7 +152,7 @@ void Child::kill(int signal) {
 bool Child::read_some() {
   pollfd fds[] = {{out_fd_, POLLIN, 0}, {err_fd_, POLLIN, 0}};
   if (out_fd_ < 0 && err_fd_ < 0) return false;
-  const int ready = ::poll(fds, 2, kPatienceMs);
+  const int ready = ::poll(fds, 2, kTimeoutMs);
   REQUIRE_MESSAGE(ready > 0, "a child said nothing for a minute; so far: ", result_.err);
   if (fds[0].revents != 0) append_available(out_fd_, result_.out);
   if (fds[1].revents != 0) append_available(err_fd_, result_.err);
@@ -223,7 +223,7 @@ void wait_until(bool there, const std::string& path) {
   while ((::access(path.c_str(), F_OK) == 0) != there) {
     pollfd fd{notify.get(), POLLIN, 0};
     const char* const missing = there ? "nobody created " : "nobody removed ";
-    REQUIRE_MESSAGE(::poll(&fd, 1, kPatienceMs) > 0, missing, path);
+    REQUIRE_MESSAGE(::poll(&fd, 1, kTimeoutMs) > 0, missing, path);
     char buffer[4096];
     if (::read(notify.get(), buffer, sizeof buffer) <= 0) throw_errno("read inotify");
   }

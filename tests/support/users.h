@@ -1,4 +1,4 @@
-// Users of the system, made for one test and removed after it. Needs root. Not thread-safe per
+// Users of the system, made for one test and removed after it. Demand root. Not thread-safe per
 // object; tests that run at the same time do not disturb each other.
 #pragma once
 

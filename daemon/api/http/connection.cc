@@ -142,12 +142,12 @@ bool HttpConnection::send_some(BootTime now) {
   return true;
 }
 
-bool HttpConnection::send_all(std::int64_t patience_ms, int cancel_fd) {
+bool HttpConnection::send_all(std::int64_t timeout_ms, int cancel_fd) {
   for (;;) {
     if (!send_some(phase_since_)) return false;
     if (!has_output()) return true;
     std::array<pollfd, 2> fds = {{{fd(), POLLOUT, 0}, {cancel_fd, POLLIN, 0}}};
-    const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(patience_ms));
+    const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(timeout_ms));
     if (ready == 0 || (ready < 0 && errno != EINTR) || fds[1].revents != 0) return false;
   }
 }

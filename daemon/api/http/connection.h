@@ -69,9 +69,9 @@ class HttpConnection {
   bool has_output() const { return sent_ < output_.size(); }
   std::size_t output_bytes() const { return output_.size() - sent_; }
   bool send_some(BootTime now);
-  // … or until all is sent. False when the client broke off or took nothing for `patience_ms`, or
+  // … or until all is sent. False when the client broke off or took nothing for `timeout_ms`, or
   // when `cancel_fd` (-1: none) is readable before.
-  bool send_all(std::int64_t patience_ms, int cancel_fd);
+  bool send_all(std::int64_t timeout_ms, int cancel_fd);
 
   // No request is read after the present one.
   void close_after_output() { closing_ = true; }

@@ -14,9 +14,10 @@ constexpr std::int64_t kMaxRetryAfterS = 3600;  // nobody can tell what comes af
 
 void refuse_copy(const ApiContext& context) {
   if (context.store.provenance() != Provenance::copy) return;
-  throw ProblemError(503, "store_is_copy",
-                     "this daemon's store is a copy of another: nothing is started or changed until "
-                     "its administrator makes it a store of its own with taskd --adopt-copy");
+  throw ProblemError(
+      503, "store_is_copy",
+      "this daemon's store is a copy of another: nothing is started or changed until "
+      "its administrator makes it a store of its own with taskd --adopt-copy");
 }
 
 void no_such_task(TaskId id) {
@@ -24,17 +25,17 @@ void no_such_task(TaskId id) {
 }
 
 void being_submitted(TaskId array, const std::string& why) {
-  throw ProblemError(503, "array_being_submitted",
-                     "array " + std::to_string(array) + " is being submitted" + why +
-                         "; try again in a moment");
+  throw ProblemError(
+      503, "array_being_submitted",
+      "array " + std::to_string(array) + " is being submitted" + why + "; try again in a moment");
 }
 
 void wrong_state(std::string_view verb, const WrongState& wrong) {
   throw ProblemError(
       409, "wrong_state",
       "cannot " + std::string(verb) + " task " + std::to_string(wrong.id) + ": " +
-          (wrong.twin > 0 ? "task " + std::to_string(wrong.twin) + " has its unique key"
-                          : state_sentence(wrong.state)));
+          (wrong.duplicate > 0 ? "task " + std::to_string(wrong.duplicate) + " has its unique key"
+                               : state_sentence(wrong.state)));
 }
 
 void queue_full(const ApiContext& context, const QueueFull& full) {

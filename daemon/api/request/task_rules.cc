@@ -89,7 +89,7 @@ void check_user(const ApiContext& context, const Actor& actor, std::uint32_t own
   if (!by_handler) name_user(pointer, spec);
 }
 
-void complete_task(const ApiContext& context, const std::string& pointer, json& task) {
+void apply_defaults(const ApiContext& context, const std::string& pointer, json& task) {
   if (!task.is_object()) return;
   if (const std::string* name = handler_in(task)) {
     const Handler* handler = find_handler(context, *name);
@@ -129,7 +129,7 @@ void check_command_patch(const ApiContext& context, const std::string& pointer, 
 }
 
 void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec) {
-  const auto unmet = find_unmet(machine, needs_of(spec.constraints));
+  const auto unmet = find_unmet(machine, demand_of(spec.constraints));
   if (!unmet) return;
   std::string at = pointer + "/slots";
   std::string detail = "this daemon has only " + std::to_string(machine.slots) + " workers";

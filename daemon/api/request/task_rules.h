@@ -1,5 +1,5 @@
-// What every task must be, whichever way it comes, and what it takes from its handler and its queue.
-// Thread-safe; throws ProblemError.
+// What every task must be, whichever way it comes, and what it takes from its handler and its
+// queue. Thread-safe; throws ProblemError.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -13,7 +13,7 @@ namespace taskd {
 
 // Gives a task's object in a body, where it stands at `pointer`, what it leaves to its
 // handler and its queue. What is no task is left alone, for its reader to name. unknown_handler.
-void complete_task(const ApiContext& context, const std::string& pointer, nlohmann::json& task);
+void apply_defaults(const ApiContext& context, const std::string& pointer, nlohmann::json& task);
 // What every task must be, whichever way it comes and whoever its owner is: refuses what cannot or
 // may not start. handlers_only, unknown_handler; check_user(), check_needs().
 void check_task(const ApiContext& context, const Actor& actor, std::uint32_t owner,

@@ -47,7 +47,7 @@ bool is_deed(std::string_view pattern, const json& body) {
 // A filter, names of tasks, very many ids, a removal and a workflow are dealt with bit by bit.
 bool in_one_commit(std::string_view pattern, const json& body) {
   const auto ids = body.find("ids");
-  const bool many = ids != body.end() && ids->size() > kMostIdsOfCommit;
+  const bool many = ids != body.end() && ids->size() > kMaxIdsOfCommit;
   return !begins(pattern, "/v1/workflows/{") && pattern != "/v1/tasks:delete" && !many &&
          !body.contains("filter") && !body.contains("tasks");
 }
@@ -79,8 +79,8 @@ Reply answer_once(const ApiContext& context, const Call& call, std::string_view 
   const json body = call.body.empty() ? json::object() : parse_body(call.body);
   if (!is_deed(pattern, body)) return route(context, call);
   try {
-    KeyedRequest request(context.store, {call.actor.uid, key, meaning_of(call, body),
-                                         in_one_commit(pattern, body)});
+    KeyedRequest request(
+        context.store, {call.actor.uid, key, meaning_of(call, body), in_one_commit(pattern, body)});
     if (const auto& earlier = request.earlier()) {
       if (earlier->is_same) return answer_again(context, call, pattern, *earlier);
       throw ProblemError(422, "idempotency_key_reused",

@@ -16,7 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kDefaultQueue = "default";
-constexpr std::size_t kMostSchedules = 3;  // schedules in a sentence
+constexpr std::size_t kMaxSchedules = 3;  // schedules in a sentence
 
 void check_admin(const Call& call) {
   if (call.actor.admin) return;
@@ -29,7 +29,7 @@ void check_admin(const Call& call) {
 
 // "the schedule \"a\"", "the schedules \"a\", \"b\", \"c\" and 2 more".
 std::string name_schedules(const std::vector<std::string>& names) {
-  const std::size_t shown = std::min(names.size(), kMostSchedules);
+  const std::size_t shown = std::min(names.size(), kMaxSchedules);
   std::string text = names.size() == 1 ? "the schedule " : "the schedules ";
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) text += i + 1 == names.size() ? " and " : ", ";

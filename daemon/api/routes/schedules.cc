@@ -105,7 +105,7 @@ ScheduleSettings read_settings(const ApiContext& context, const Call& call, cons
   }
   json sent = parse_body(call.body);
   if (const auto task = sent.find("task"); task != sent.end()) {
-    complete_task(context, "#/task", *task);
+    apply_defaults(context, "#/task", *task);
   }
   ScheduleBody body = schedule_body_from_json(sent, name);
   check_calendar(body.settings, body.errors);
@@ -136,7 +136,8 @@ Reply list_schedules(const ApiContext& context, const Call& call) {
   Page page("schedules");
   for (std::int64_t count = 0;;) {
     const auto wanted = std::min(limit - count, kSchedulesAtOnce);
-    auto schedules = context.store.schedules(call.actor, owner, after, static_cast<int>(wanted) + 1);
+    auto schedules =
+        context.store.schedules(call.actor, owner, after, static_cast<int>(wanted) + 1);
     const bool more = std::ssize(schedules) > wanted;
     if (more) schedules.pop_back();  // it only told that this is not the end
     for (const Schedule& schedule : schedules) {

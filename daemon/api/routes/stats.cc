@@ -35,7 +35,7 @@ json writer_to_json(const CommitTimesUs& times) {
 }
 
 // What is declared, whether anything has it or not.
-json resources_to_json(const Machine& machine, const MachineUse& use) {
+json resources_to_json(const Machine& machine, const Allocation& use) {
   json list = json::array();
   for (const auto& [name, resource] : machine.resources) {
     const auto amount = use.resources.find(name);
@@ -72,7 +72,7 @@ Reply show_stats(const ApiContext& context, const Call& call) {
     queues.push_back(queue_to_json(queue));
   }
   const WorkerCounts workers = context.workers();
-  const MachineUse use = context.store.machine_use();
+  const Allocation use = context.store.allocation();
   return json_reply(200, {{"version", context.version},
                           {"started_at", format_rfc3339(context.started_at)},
                           {"workers", {{"total", workers.total}, {"busy", workers.busy}}},
@@ -89,7 +89,8 @@ Reply show_stats(const ApiContext& context, const Call& call) {
 Reply show_integrity(const ApiContext& context, const Call& call) {
   call.query.finish();
   if (!call.actor.admin) {
-    throw ProblemError(403, "not_allowed", "only an administrator may ask for a check of the database");
+    throw ProblemError(403, "not_allowed",
+                       "only an administrator may ask for a check of the database");
   }
   const auto found =
       context.store.find_damage(/*full=*/true, [&] { return context.watch.closed(); });

@@ -1,3 +1,5 @@
+#include "daemon/api/request/submit.h"
+
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -5,12 +7,11 @@
 #include "daemon/api/http/users.h"
 #include "daemon/api/request/batch_size.h"
 #include "daemon/api/request/body.h"
+#include "daemon/api/request/clone_task.h"
 #include "daemon/api/request/idempotency_key.h"
-#include "daemon/api/request/like.h"
 #include "daemon/api/request/names.h"
 #include "daemon/api/request/page.h"
 #include "daemon/api/request/refusals.h"
-#include "daemon/api/request/submit.h"
 #include "daemon/api/request/task_rules.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/digest.h"
@@ -61,9 +62,9 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
     const std::string pointer = pointer_to(batch, tasks.size());
     // One like another has that one's values already.
     const bool is_like = item.is_object() && item.contains("like");
-    if (!is_like) complete_task(context, pointer, item);
+    if (!is_like) apply_defaults(context, pointer, item);
     std::size_t read_bytes = 0;
-    auto task = is_like ? task_like(context, call.actor, item, pointer, read_bytes)
+    auto task = is_like ? clone_task(context, call.actor, item, pointer, read_bytes)
                         : new_task_from_json(item, pointer);
     if (auto* wrong = std::get_if<FieldErrors>(&task)) {
       errors.insert(errors.end(), wrong->begin(), wrong->end());
@@ -147,11 +148,13 @@ void write_stored(JsonWriter& writer, const ApiContext& context, const Actor& ac
   const std::span<const TaskId> rest = answer.rest();
   const auto states = context.store.states(actor, rest);
   for (const TaskId id : rest) {
-    if (const auto found = states.find(id); found != states.end()) answer.add_short(id, found->second);
+    if (const auto found = states.find(id); found != states.end())
+      answer.add_short(id, found->second);
   }
 }
 
-Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted, bool batch) {
+Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted,
+             bool batch) {
   constexpr std::size_t kUsualBytes = 1024;  // of a task
   JsonWriter writer(submitted.ids.size() * kUsualBytes);
   if (batch) {

@@ -21,8 +21,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMostListed = 100;  // each counts all of its tasks
-constexpr std::int64_t kMostTasks = 1000;
+constexpr int kMaxListed = 100;  // each counts all of its tasks
+constexpr std::int64_t kMaxTasks = 1000;
 
 WorkflowId id_of(const Call& call) {
   const auto id = parse_int(call.parameter);
@@ -56,7 +56,7 @@ void complete_tasks(const ApiContext& context, const Call& call, json& body) {
                  [&](std::int64_t bytes) { call.turn.grow(bytes); });
   const auto complete = [&](json& task, const std::string& pointer) {
     if (task.is_object()) fill_in(task, defaults);
-    complete_task(context, pointer, task);
+    apply_defaults(context, pointer, task);
     size.add(task, pointer);
   };
   for (const char* member : {"tasks", "chain", "group"}) {
@@ -87,7 +87,7 @@ SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflo
 
 // With a page of its tasks.
 Reply workflow_reply(const ApiContext& context, const Call& call, const Workflow& workflow,
-                     std::size_t limit = kMostTasks, const std::optional<std::string>& cursor = {}) {
+                     std::size_t limit = kMaxTasks, const std::optional<std::string>& cursor = {}) {
   const std::string list = "tasks of workflow " + std::to_string(workflow.id);
   ListRequest request;
   request.actor = call.actor;
@@ -143,21 +143,21 @@ Reply submit_workflow(const ApiContext& context, const Call& call) {
 }
 
 Reply show_workflow(const ApiContext& context, const Call& call) {
-  const auto limit = call.query.take_int("limit", 1, kMostTasks, kMostTasks);
+  const auto limit = call.query.take_int("limit", 1, kMaxTasks, kMaxTasks);
   const auto cursor = call.query.take("cursor");
   call.query.finish();
-  return workflow_reply(context, call, workflow_of(context, call),
-                        static_cast<std::size_t>(limit), cursor);
+  return workflow_reply(context, call, workflow_of(context, call), static_cast<std::size_t>(limit),
+                        cursor);
 }
 
 Reply list_workflows(const ApiContext& context, const Call& call) {
   const std::string list = "workflows";
-  const auto limit = static_cast<int>(call.query.take_int("limit", 1, 1000, kMostListed));
+  const auto limit = static_cast<int>(call.query.take_int("limit", 1, 1000, kMaxListed));
   const auto cursor = call.query.take("cursor");
   call.query.finish();
   const auto before = cursor ? std::optional(parse_cursor(*cursor, list)) : std::nullopt;
   const auto [workflows, more] =
-      context.store.workflows(call.actor, before, std::min(limit, kMostListed));
+      context.store.workflows(call.actor, before, std::min(limit, kMaxListed));
   const json next = more ? json(make_cursor(workflows.back().id, list)) : json(nullptr);
   Page page("workflows");
   for (const Workflow& workflow : workflows) page.add(write_workflow, workflow);

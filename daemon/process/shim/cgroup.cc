@@ -45,7 +45,7 @@ bool Cgroup::had_oom_kill() const {
 }
 
 void Cgroup::remove() const {
-  // Fails where the command made cgroups inside; the launcher tries again when it settles.
+  // Fails where the command made cgroups inside; the launcher tries again when it cleans up.
   if (folder_) ::rmdir(path_);
 }
 

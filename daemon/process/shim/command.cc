@@ -23,7 +23,7 @@ constexpr std::size_t kMaxSentence = 512;
 
 // What the child tells the shim.
 struct Report {
-  Failure failure;               // a fork's pointers mean the same in the parent
+  Failure failure;                // a fork's pointers mean the same in the parent
   char sentence[kMaxSentence]{};  // "" = the step says it
 };
 
@@ -43,8 +43,8 @@ using Sentence = Text<kMaxSentence>;
 
 // On one line, and not longer than leaves room for the rest.
 void add_name(Sentence& sentence, std::string_view name) {
-  constexpr std::size_t kMost = 256;
-  for (const char c : name.substr(0, kMost)) {
+  constexpr std::size_t kMax = 256;
+  for (const char c : name.substr(0, kMax)) {
     if (c == '\r') {
       sentence << "\\r";
     } else if (c == '\n') {

@@ -91,8 +91,9 @@ bool handle_sigchld(void (*handler)(int)) {
 // Never returns, so that no fork ever comes to serve.
 [[noreturn]] void become_shim(Request& request, char* label, int (*run_shim)()) {
   // First, as this also lets go of the server's socket.
-  if (::dup2(request.fds[kRequestGate].get(), kGateFd) != kGateFd) ::_exit(kCannotSetUp);
-  request.fds[kRequestGate].reset();
+  if (::dup2(request.fds[kRequestLaunchPipe].get(), kLaunchPipeFd) != kLaunchPipeFd)
+    ::_exit(kCannotSetUp);
+  request.fds[kRequestLaunchPipe].reset();
   request.fds[kRequestCgroup].reset();
   std::memset(label, 0, kMaxLabelBytes);
   std::memcpy(label, request.label, request.label_bytes);
@@ -101,7 +102,7 @@ bool handle_sigchld(void (*handler)(int)) {
 }
 
 // False: the daemon is gone, or the machine is short of memory. The daemon must not wait for what
-// will not come, so then the server ends; that closes the gate of the shim, too.
+// will not come, so then the server ends; that closes the launch pipe of the shim, too.
 bool answer(const ForkReply& reply, int pidfd) {
   iovec text{const_cast<ForkReply*>(&reply), sizeof reply};
   Control control{};

@@ -1,15 +1,16 @@
 // taskd-shim: supervises one attempt of a task and outlives the daemon that started it.
 //
 // The launcher execs it once, as the fork server (fork_server.h); the shims are forks of that one,
-// each born with the descriptors of protocol.h, its lock already held. A shim waits at its gate for
-// a whole launch spec; if the daemon dies before that, it leaves, and the lock file without
-// kStartedMark is the proof that nothing ran. Then it runs the command to the end of its whole tree
-// (supervisor.h), adds the status to its lock file and goes. SIGTERM asks it to stop the tree.
+// each born with the descriptors of protocol.h, its lock already held. A shim waits at its launch
+// pipe for a whole launch spec; if the daemon dies before that, it leaves, and the lock file
+// without kStartedMark is the proof that nothing ran. Then it runs the command to the end of its
+// whole tree (supervisor.h), adds the status to its lock file and goes. SIGTERM asks it to stop the
+// tree.
 //
 // Durability: while the daemon lives, its COMMIT is the durable record of the end and the status
-// need not be; syncing it would only cost every task a disk write. A hung up gate says that
+// need not be; syncing it would only cost every task a disk write. A hung up launch_pipe says that
 // the daemon is gone: then it is synced before the shim leaves. A shim that was adopted by a
-// later daemon has no gate to that one and always syncs.
+// later daemon has no launch pipe to that one and always syncs.
 //
 // Static, no exceptions, no third-party code, hardly any allocation; its environment is empty.
 
@@ -25,14 +26,14 @@ namespace {
 enum ExitCode { kDone = 0, kCannotSetUp = 2, kNothingStarted = 3, kUsage = 64 };
 
 bool is_daemon_gone() {
-  pollfd gate{kGateFd, 0, 0};
-  return ::poll(&gate, 1, 0) != 0;
+  pollfd launch_pipe{kLaunchPipeFd, 0, 0};
+  return ::poll(&launch_pipe, 1, 0) != 0;
 }
 
 int run() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return kCannotSetUp;
   Spec spec;
-  if (!read_spec(kGateFd, spec)) return kNothingStarted;
+  if (!read_spec(kLaunchPipeFd, spec)) return kNothingStarted;
   Supervisor supervisor(spec);
   End end = supervisor.run();
   const bool durable = is_daemon_gone();

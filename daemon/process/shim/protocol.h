@@ -1,6 +1,6 @@
 // What the launcher and taskd-shim say to each other: how the fork server is asked for a shim, the
-// descriptors the shim is born with, the launch spec it reads from its gate, and the marks both
-// leave in the attempt's folder.
+// descriptors the shim is born with, the launch spec it reads from its launch pipe, and the marks
+// both leave in the attempt's folder.
 //
 // The shim of yesterday may meet the daemon of today (an upgrade while jobs run), so the lock file
 // is text with a version, and the daemon keeps reading the versions it ever wrote.
@@ -30,7 +30,7 @@ inline constexpr int kServerSocketFd = 0;
 inline constexpr std::string_view kServerArgument = "fork-server                     ";
 inline constexpr std::size_t kMaxLabelBytes = kServerArgument.size();  // it is written over it
 
-enum RequestFd { kRequestLock, kRequestFolder, kRequestGate, kRequestCgroup };
+enum RequestFd { kRequestLock, kRequestFolder, kRequestLaunchPipe, kRequestCgroup };
 inline constexpr int kMinRequestFds = 3;  // without a cgroup for the shims
 inline constexpr int kMaxRequestFds = 4;
 
@@ -41,14 +41,14 @@ struct ForkReply {
 
 // The shim's descriptors. 1 and 2 are /dev/null: what it has to say stands in the lock file, and a
 // log's descriptor would tie it to the life of the daemon it has to outlive.
-inline constexpr int kGateFd = 0;  // read end; hung up once the daemon is gone
+inline constexpr int kLaunchPipeFd = 0;  // read end; hung up once the daemon is gone
 inline constexpr int kNullFd = 1;
 inline constexpr int kLockFd = 3;  // the locked description of `lock`, held until the shim is dead
 inline constexpr int kFolderFd = 4;  // the attempt's folder
 
 // The lock file. The launcher locks it and writes kOriginMark with the store's id and epoch, the
 // file's own device and inode, and the attempt's token, on one line. Then it starts the shim and
-// writes kShimMark, the shim's pid and a newline before it opens the gate; the shim adds
+// writes kShimMark, the shim's pid and a newline before it opens the launch pipe; the shim adds
 // kStartedMark just before it starts the command. So a lock file with the origin of the attempt
 // and without kStartedMark proves, within its boot, that the command never began. Nothing else
 // proves that.
@@ -74,9 +74,9 @@ inline constexpr std::string_view kStoppedFromOutside = "outside";
 inline constexpr std::string_view kStoppedByItself = "own_tree";
 inline constexpr std::string_view kStoppedByUnknown = "unknown";
 inline constexpr std::string_view kPlannedStopMark = "planned_stop\n";
-// The order of the two streams (output_order.h): records of this size, a letter ('o' for stdout, 'e'
-// for stderr), 14 hex digits and a newline. Of more than fit into the cap the first half and the
-// last quarter are kept; both are whole records.
+// The order of the two streams (output_order.h): records of this size, a letter ('o' for stdout,
+// 'e' for stderr), 14 hex digits and a newline. Of more than fit into the cap the first half and
+// the last quarter are kept; both are whole records.
 inline constexpr std::size_t kOrderRecordBytes = 16;
 inline constexpr std::int64_t kOrderCapBytes = 1 << 20;
 
@@ -129,7 +129,7 @@ struct SpecHeader {
   std::uint32_t gid;
   std::uint32_t umask;
   std::uint32_t reset_oom_score;  // 1: the daemon is shielded from the OOM killer, its jobs are not
-  std::uint32_t unused;  // what follows is aligned to 8 bytes
+  std::uint32_t unused;           // what follows is aligned to 8 bytes
   std::int64_t task;
   std::int64_t attempt;
   std::int64_t timeout_ms;  // 0 = none

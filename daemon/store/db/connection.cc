@@ -147,7 +147,7 @@ struct Connection::Prepared {
 
 Connection::Connection(const std::string& path)
     : database_(std::make_unique<SQLite::Database>(
-          path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyPatienceMs)),
+          path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs)),
       wal_pages_(std::make_unique<int>(0)) {
   set_switch(*database_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0);
   set_switch(*database_, SQLITE_DBCONFIG_DQS_DML, 0);
@@ -231,12 +231,14 @@ void Connection::leave_wal_on_close(bool leave) {
 void Connection::stop_when(std::function<bool()> stop) {
   constexpr int kInstructions = 100'000;  // a millisecond or so
   stop_ = std::make_unique<std::function<bool()>>(std::move(stop));
-  const auto ask = [](void* asked) { return (*static_cast<std::function<bool()>*>(asked))() ? 1 : 0; };
+  const auto ask = [](void* asked) {
+    return (*static_cast<std::function<bool()>*>(asked))() ? 1 : 0;
+  };
   sqlite3_progress_handler(database_->getHandle(), kInstructions, ask, stop_.get());
 }
 
-void Connection::set_patience_ms(int patience_ms) {
-  sqlite3_busy_timeout(database_->getHandle(), patience_ms);
+void Connection::set_busy_timeout_ms(int timeout_ms) {
+  sqlite3_busy_timeout(database_->getHandle(), timeout_ms);
 }
 
 }  // namespace taskd

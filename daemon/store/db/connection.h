@@ -60,7 +60,8 @@ class Query {
   WallTime time(int column) const { return {int64(column)}; }
   std::optional<WallTime> optional_time(int column) const;
   // The word that stands there. Of a row that is damaged it may be none of the list: then it is
-  // noted, and `otherwise` stands for it. A task in no state is held, since nothing moves it by itself.
+  // noted, and `otherwise` stands for it. A task in no state is held, since nothing moves it by
+  // itself.
   template <class T>
   T word(int column, std::optional<T> (*parse)(std::string_view), T otherwise) const {
     if (const auto value = parse(view(column))) return *value;
@@ -96,7 +97,7 @@ class Query {
   bool& noted_;  // something unreadable, ever
 };
 
-inline constexpr int kBusyPatienceMs = 10'000;  // only another program can make us wait
+inline constexpr int kBusyTimeoutMs = 10'000;  // only another program can make us wait
 
 class Connection {
  public:
@@ -134,7 +135,7 @@ class Connection {
   // Asked now and then while a statement runs: whether to end it with SQLITE_INTERRUPT.
   void stop_when(std::function<bool()> stop);
   // How long to wait for another program that holds the database locked.
-  void set_patience_ms(int patience_ms);
+  void set_busy_timeout_ms(int timeout_ms);
 
  protected:
   // May not write. The database must have been opened by a writer before.
@@ -144,8 +145,8 @@ class Connection {
   explicit Connection(const std::string& path);
   struct Prepared;
   std::unique_ptr<SQLite::Database> database_;
-  std::unique_ptr<int> wal_pages_;                // at a fixed address for SQLite's hook
-  std::unique_ptr<std::function<bool()>> stop_;   // the same
+  std::unique_ptr<int> wal_pages_;               // at a fixed address for SQLite's hook
+  std::unique_ptr<std::function<bool()>> stop_;  // the same
   std::unordered_map<const char*, std::unique_ptr<Prepared>> prepared_;
 };
 

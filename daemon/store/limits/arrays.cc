@@ -53,9 +53,8 @@ std::int64_t tasks_of(const UnfinishedArray& array, std::int64_t rows) {
 // of these.
 StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, std::uint32_t uid,
                       std::int64_t place, std::int64_t end) {
-  const Note note{.type = "submitted",
-                  .actor_uid = uid,
-                  .detail = "array=" + std::to_string(array.id)};
+  const Note note{
+      .type = "submitted", .actor_uid = uid, .detail = "array=" + std::to_string(array.id)};
   PreparedSpec spec = array.spec;
   spec.text = kSpecOfArray;
   StoredTask task;
@@ -81,8 +80,8 @@ void store_rest(Transaction& transaction, const UnfinishedArray& array) {
   db.run("UPDATE array_specs SET task = ?2 WHERE array_id = ?1", array.id,
          to_json(array.task).dump());
   for (const Dependency& on : array.task.spec.constraints.depends_on) {
-    db.run("INSERT OR IGNORE INTO array_needs (on_task, array_id) VALUES (?1, ?2)",
-           upstream_id(on), array.id);
+    db.run("INSERT OR IGNORE INTO array_needs (on_task, array_id) VALUES (?1, ?2)", upstream_id(on),
+           array.id);
   }
   transaction.add_wake(transaction.now());
 }
@@ -110,7 +109,8 @@ struct MadeSoFar {
 
 // What was not made counts as failed: nobody waits for it, its queue has the room again, and what
 // needs all of the array does not start.
-void give_up_rest(Transaction& transaction, const UnfinishedArray& array, const MadeSoFar& progress) {
+void give_up_rest(Transaction& transaction, const UnfinishedArray& array,
+                  const MadeSoFar& progress) {
   Connection& db = transaction.db();
   const std::int64_t left = progress.count - progress.made;
   log::error("an array is given up: what is left to make of it cannot be read",
@@ -118,15 +118,13 @@ void give_up_rest(Transaction& transaction, const UnfinishedArray& array, const 
               {"made", progress.made},
               {"count", progress.count},
               {"error", array.unreadable}});
-  transaction.add_event(array.id, std::nullopt,
-                        {.type = "array_given_up",
-                         .detail = "array=" + std::to_string(array.id) +
-                                   " made=" + std::to_string(progress.made) +
-                                   " count=" + std::to_string(progress.count) +
-                                   " why=" + array.unreadable});
-  db.run(
-      "UPDATE arrays SET made = count, ended = ended + ?2, failed = failed + ?2 WHERE id = ?1",
-      array.id, left);
+  transaction.add_event(
+      array.id, std::nullopt,
+      {.type = "array_given_up",
+       .detail = "array=" + std::to_string(array.id) + " made=" + std::to_string(progress.made) +
+                 " count=" + std::to_string(progress.count) + " why=" + array.unreadable});
+  db.run("UPDATE arrays SET made = count, ended = ended + ?2, failed = failed + ?2 WHERE id = ?1",
+         array.id, left);
   forget_rest(transaction, array.id);
   Query ended = db.query("SELECT 1 FROM arrays WHERE id = ?1 AND ended = count");
   if (ended.bind(array.id).step()) transaction.add_moved(-array.id);
@@ -206,7 +204,7 @@ bool make_more(Transaction& transaction, const UnfinishedArray& array) {
   return end < progress.count;
 }
 
-std::int64_t count_unmade(Connection& db, const std::string& queue) {
+std::int64_t count_unexpanded(Connection& db, const std::string& queue) {
   Query row = db.query(
       "SELECT sum(count - made) FROM arrays INDEXED BY arrays_unfinished"
       " WHERE queue = ?1 AND made < count");

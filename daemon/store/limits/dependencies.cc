@@ -45,7 +45,8 @@ std::optional<LinkState> parse_link_state(std::string_view text) {
 std::vector<Link> read_links(Query& rows) {
   std::vector<Link> links;
   while (rows.step()) {
-    links.push_back({rows.int64(0), rows.int64(1), rows.word(2, parse_dependency_on, DependencyOn::ok),
+    links.push_back({rows.int64(0), rows.int64(1),
+                     rows.word(2, parse_dependency_on, DependencyOn::ok),
                      rows.word(3, parse_link_state, LinkState::pending)});
   }
   return links;
@@ -98,7 +99,8 @@ Upstream look_at_array(Connection& db, TaskId id) {
   if (row.int64(2) > 0 || row.int64(3) > 0) return Upstream::failed;
   // All was cancelled; since its tasks have the same links, one tells whether because of them.
   Query newest = db.query(
-      "SELECT id FROM tasks INDEXED BY tasks_of_array WHERE array_id = ?1 ORDER BY id DESC LIMIT 1");
+      "SELECT id FROM tasks INDEXED BY tasks_of_array WHERE array_id = ?1 ORDER BY id DESC LIMIT "
+      "1");
   const bool skipped = newest.bind(id).step() && has_broken_link(db, newest.int64(0));
   return skipped ? Upstream::skipped : Upstream::failed;
 }
@@ -149,8 +151,8 @@ Links judge_all(Transaction& transaction, TaskId task, const Dependant& dependan
 }
 
 Note note_of(std::string_view type, TaskId upstream) {
-  const std::string id = upstream < 0 ? "array " + std::to_string(-upstream)
-                                      : std::to_string(upstream);
+  const std::string id =
+      upstream < 0 ? "array " + std::to_string(-upstream) : std::to_string(upstream);
   return {.type = type, .detail = "dependency=" + id};
 }
 
@@ -193,7 +195,7 @@ bool apply(Transaction& transaction, TaskId id, Verdict verdict, TaskId upstream
       break;
     case Verdict::reopen:
       // Another has come in its place meanwhile.
-      if (find_twin(transaction.db(), id, task.uid, task.unique_key)) return false;
+      if (find_active_duplicate(transaction.db(), id, task.uid, task.unique_key)) return false;
       reopen(transaction, task, note_of("reopened", upstream));
       break;
   }
@@ -264,7 +266,7 @@ void walk_on(Transaction& transaction, TaskId upstream, TaskId after) {
   } else {
     db.run("DELETE FROM links_to_update WHERE on_task = ?1", upstream);
   }
-  settle_dependencies(transaction);
+  propagate_dependencies(transaction);
 }
 
 std::optional<TaskId> next_left(Connection& db, TaskId behind) {
@@ -305,8 +307,8 @@ std::vector<Dependency> load_dependencies(Connection& db, TaskId task) {
   std::vector<Dependency> all;
   while (rows.step()) {
     const TaskId upstream = rows.int64(0);
-    all.push_back({std::abs(upstream), rows.word(1, parse_dependency_on, DependencyOn::ok),
-                   upstream < 0});
+    all.push_back(
+        {std::abs(upstream), rows.word(1, parse_dependency_on, DependencyOn::ok), upstream < 0});
   }
   return all;
 }
@@ -353,12 +355,12 @@ void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSp
   }
 }
 
-bool is_unneeded(Connection& db, TaskId task) {
+bool is_skipped(Connection& db, TaskId task) {
   return look_at_upstream(db, task) == Upstream::skipped;
 }
 
 bool was_skipped(Connection& db, TaskId task) {
-  return is_unneeded(db, task) && has_link(db, task, LinkState::skipped);
+  return is_skipped(db, task) && has_link(db, task, LinkState::skipped);
 }
 
 void waive_dependencies(Connection& db, TaskId task) {
@@ -369,7 +371,7 @@ bool reopen_to_wait(Transaction& transaction, StoredTask& task, const Note& note
   Connection& db = transaction.db();
   if (look_at(db, task.id).standing != Standing::ended) return false;
   // What the same request tried again before it may reopen what it depends on, or itself.
-  settle_dependencies(transaction);
+  propagate_dependencies(transaction);
   task = must_load(db, task.id);
   if (!is_end(task.row.state)) return true;
   if (!judge_all(transaction, task.id, look_at(db, task.id)).pending) return false;
@@ -381,7 +383,7 @@ bool reopen_to_wait(Transaction& transaction, StoredTask& task, const Note& note
   return true;
 }
 
-void settle_dependencies(Transaction& transaction) {
+void propagate_dependencies(Transaction& transaction) {
   for (;;) {
     const std::vector<Transaction::Moved> moved = transaction.take_moved();
     if (moved.empty()) return;

@@ -1,5 +1,5 @@
-// What waits for other tasks, as the writer sees it: the rows of links (limits/links.h says what they
-// mean), and the transitions that follow from them.
+// What waits for other tasks, as the writer sees it: the rows of links (limits/links.h says what
+// they mean), and the transitions that follow from them.
 //
 // When a task ends or is tried again, its dependants are looked at in the same transaction: each
 // link is judged anew and the dependant moved accordingly. A command does so for some hundred links
@@ -16,8 +16,8 @@
 
 namespace taskd {
 
-// The other end of a link as its row has it: a task, or a whole array as its id below zero. Links to
-// it are looked at when its last task has ended, or when one of them is tried again.
+// The other end of a link as its row has it: a task, or a whole array as its id below zero. Links
+// to it are looked at when its last task has ended, or when one of them is tried again.
 TaskId upstream_id(const Dependency& dependency);
 
 // The dependency that names no task which the actor may see.
@@ -39,8 +39,9 @@ bool has_open_links(Connection& db, const std::vector<Dependency>& depends_on,
 // After the task's own row is there.
 void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSpec& spec);
 
-// Whether it was cancelled because of its links: by its policy, or since it was not needed.
-bool is_unneeded(Connection& db, TaskId task);
+// Whether it was cancelled because of its links: by its policy, or since what it waited for did not
+// happen.
+bool is_skipped(Connection& db, TaskId task);
 // The same without its policy: nothing had gone wrong, so there is nothing to try again.
 bool was_skipped(Connection& db, TaskId task);
 
@@ -53,7 +54,7 @@ bool reopen_to_wait(Transaction& transaction, StoredTask& task, const Note& note
 
 // Looks at the dependants of all tasks that the transaction ended or put back. To be called at a
 // command's end.
-void settle_dependencies(Transaction& transaction);
+void propagate_dependencies(Transaction& transaction);
 // Goes on with what commands left, for some hundred links; upstreams take turns, `latest` is the
 // one of the turn before. False: nothing is left.
 bool update_dependants(Transaction& transaction, TaskId& latest);

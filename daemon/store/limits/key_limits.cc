@@ -7,8 +7,8 @@
 namespace taskd {
 namespace {
 
-constexpr std::size_t kMostOwners = 10;
-constexpr int kMostLookedAt = 10'000;  // keys, for one page of those that are active
+constexpr std::size_t kMaxOwners = 10;
+constexpr int kMaxLookedAt = 10'000;  // keys, for one page of those that are active
 
 struct Uids {
   std::int64_t first = 0;
@@ -23,7 +23,7 @@ Uids visible_uids(const Actor& actor, const std::optional<std::uint32_t>& uid) {
 }
 
 std::int64_t count_of(Query row, std::int64_t key) {
-  row.bind(key, kMostCountedOfKey).step();
+  row.bind(key, kMaxCountedOfKey).step();
   return row.int64(0);
 }
 
@@ -74,7 +74,7 @@ std::vector<Owned> named(Connection& db, const std::string& name, const Uids& ui
   Query rows = db.query(
       "SELECT id, uid FROM keys INDEXED BY keys_named WHERE name = ?1 AND uid BETWEEN ?2 AND ?3"
       " ORDER BY uid LIMIT ?4");
-  rows.bind(name, uids.first, uids.last, kMostOwners);
+  rows.bind(name, uids.first, uids.last, kMaxOwners);
   std::vector<Owned> found;
   while (rows.step()) found.push_back({rows.int64(0), rows.uid(1)});
   return found;
@@ -108,7 +108,7 @@ KeyResult StoreQueues::set_key(const Actor& actor, const KeyPatch& patch) {
         std::nullopt, std::nullopt,
         {.type = "key_set", .actor_uid = actor.uid, .detail = "key=" + patch.name});
     transaction.touch_key(id);
-    settle(transaction);
+    propagate(transaction);
     return load(db, id);
   });
 }
@@ -140,7 +140,7 @@ StoreQueues::Keys StoreQueues::keys(const KeysRequest& request) {
     Keys page;
     std::int64_t latest = 0;
     for (int looked_at = 0; rows.step(); ++looked_at) {
-      if (std::ssize(page.keys) == request.limit || looked_at == kMostLookedAt) {
+      if (std::ssize(page.keys) == request.limit || looked_at == kMaxLookedAt) {
         page.next = latest;
         return page;
       }

@@ -8,9 +8,9 @@ namespace taskd {
 namespace {
 
 // More than can ever run at once need not be ready to start.
-constexpr std::int64_t kMostQueued = 1024;
+constexpr std::int64_t kMaxQueued = 1024;
 // So many changes of tasks make a commit long enough.
-constexpr std::size_t kMostWoken = 1000;
+constexpr std::size_t kMaxWoken = 1000;
 
 struct Key {
   std::int64_t id = 0;
@@ -70,7 +70,7 @@ std::int64_t count_running(Connection& db, std::int64_t key) {
 }
 
 Allowance allowance_of(Connection& db, const Key& key, WallTime now) {
-  std::int64_t allowed = kMostQueued;
+  std::int64_t allowed = kMaxQueued;
   if (key.concurrency) {
     allowed = std::max<std::int64_t>(0, *key.concurrency - count_running(db, key.id));
   }
@@ -134,8 +134,8 @@ void unblock(Transaction& transaction, TaskId id) {
 }
 
 // Of the key's tasks in one queue the first `allowed` are queued. True: some are left blocked.
-bool settle_line(Transaction& transaction, std::int64_t key, const std::string& queue,
-                 std::int64_t allowed) {
+bool propagate_queue(Transaction& transaction, std::int64_t key, const std::string& queue,
+                     std::int64_t allowed) {
   Connection& db = transaction.db();
   std::int64_t queued = count_queued(db, key, queue);
   for (;;) {
@@ -160,14 +160,14 @@ void wake_at(Transaction& transaction, const Key& key, std::optional<WallTime> a
   if (at) transaction.add_wake(*at);
 }
 
-void settle_key(Transaction& transaction, std::int64_t id) {
+void propagate_key(Transaction& transaction, std::int64_t id) {
   Connection& db = transaction.db();
   const std::optional<Key> key = load_key(db, id);
   if (!key) return;
   const Allowance allowed = allowance_of(db, *key, transaction.now());
   bool some_wait = false;
   for (auto queue = queue_after(db, id, ""); queue; queue = queue_after(db, id, *queue)) {
-    some_wait |= settle_line(transaction, id, *queue, allowed.starts);
+    some_wait |= propagate_queue(transaction, id, *queue, allowed.starts);
   }
   wake_at(transaction, *key, some_wait ? allowed.more_at : std::nullopt);
 }
@@ -225,9 +225,9 @@ void count_key_start(Transaction& transaction, std::int64_t id) {
   write_starts(transaction.db(), id, after_start(*key->rate, key->starts, transaction.now()));
 }
 
-void settle_keys(Transaction& transaction) {
+void propagate_keys(Transaction& transaction) {
   // What settling changes needs no settling.
-  for (const std::int64_t key : transaction.take_touched_keys()) settle_key(transaction, key);
+  for (const std::int64_t key : transaction.take_touched_keys()) propagate_key(transaction, key);
   transaction.take_touched_keys();
 }
 
@@ -261,8 +261,8 @@ void wake_keys(Transaction& transaction, WallTime now, int limit) {
   const std::size_t before = transaction.changes().size();
   for (const std::int64_t key : due) {
     transaction.touch_key(key);
-    settle_keys(transaction);
-    if (transaction.changes().size() - before > kMostWoken) return;
+    propagate_keys(transaction);
+    if (transaction.changes().size() - before > kMaxWoken) return;
   }
 }
 

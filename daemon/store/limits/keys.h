@@ -32,7 +32,7 @@ void count_key_start(Transaction& transaction, std::int64_t key);
 
 // Unblocks and blocks until all keys that the transaction touched are as they should be. To be
 // called before anything asks which task may start, and at a command's end.
-void settle_keys(Transaction& transaction);
+void propagate_keys(Transaction& transaction);
 
 // After the clock was put back: none waits for longer than its rate says.
 void rewind_keys(Transaction& transaction, WallTime now);

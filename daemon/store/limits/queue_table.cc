@@ -79,8 +79,10 @@ QueueInfo read_queue(const Query& row) {
 void QueueTable::load(Connection& db) {
   Queues fresh;
   Query queues = db.query(
-      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
-      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM queues");
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
+      "paused_at_ms,"
+      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
+      "queues");
   while (queues.step()) {
     QueueInfo info = read_queue(queues);
     Queue& queue = fresh[info.settings.name];
@@ -103,8 +105,10 @@ void QueueTable::reload_settings(Connection& db, WallTime now) {
   has_new_settings_ = true;
   std::set<std::string, std::less<>> there;
   Query rows = db.query(
-      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
-      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM queues");
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
+      "paused_at_ms,"
+      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
+      "queues");
   while (rows.step()) {
     QueueInfo info = read_queue(rows);
     const auto [found, is_new] = queues_.try_emplace(info.settings.name);
@@ -211,7 +215,7 @@ void QueueTable::undo() {
   }
   journal_.clear();
   share_ = command_begin_.share;
-  set_front(command_begin_.front);
+  set_reservation(command_begin_.reservation);
   passes_.resize(command_begin_.passes);
 }
 
@@ -226,7 +230,7 @@ void QueueTable::undo_transaction(Connection& db) {
     if (queue != queues_.end()) queue->second.pass = pass->before;
   }
   share_ = transaction_begin_.share;
-  set_front(transaction_begin_.front);
+  set_reservation(transaction_begin_.reservation);
   passes_.clear();
   load(db);
 }

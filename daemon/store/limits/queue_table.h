@@ -2,7 +2,7 @@
 // everything its open transaction holds. Kept in memory, since every change counts and every claim
 // asks, and written with each commit.
 //
-// Used by the writer thread alone, but for front_task().
+// Used by the writer thread alone, but for reserved_task().
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@
 #include "daemon/limits/queue.h"
 #include "daemon/limits/recent_starts.h"
 #include "daemon/store/db/connection.h"
-#include "daemon/store/limits/ready_lines.h"
+#include "daemon/store/limits/ready_index.h"
 #include "daemon/task/task.h"
 
 namespace taskd {
@@ -62,19 +62,19 @@ class QueueTable {
 
   // The task for which all queues make room: the first of the queue whose turn it was, which did
   // not fit. Kept for find_next_task(), which knows whether that still is so.
-  struct Front {
+  struct Reservation {
     std::string queue;
     TaskId task;
   };
-  const std::optional<Front>& front() const { return front_; }
-  void set_front(std::optional<Front> front) {
-    front_ = std::move(front);
-    front_task_ = front_ ? front_->task : 0;
+  const std::optional<Reservation>& reservation() const { return reservation_; }
+  void set_reservation(std::optional<Reservation> reservation) {
+    reservation_ = std::move(reservation);
+    front_task_ = reservation_ ? reservation_->task : 0;
   }
   // The same for any thread, as of the latest claim. 0: none.
-  TaskId front_task() const { return front_task_; }
+  TaskId reserved_task() const { return front_task_; }
 
-  ReadyLines& lines() { return lines_; }
+  ReadyIndex& lines() { return lines_; }
 
   // After the clock was put back: no rate holds its queue up for longer than its interval.
   void rewind(WallTime now);
@@ -106,12 +106,12 @@ class QueueTable {
     Queue* queue;
     std::optional<State> state;  // of a count; else a turn
     std::int64_t before;         // the count, or the pass
-    RecentStarts starts;  // with a turn
+    RecentStarts starts;         // with a turn
   };
   // What turns do besides the queue's own pass; of the transaction's, `passes` has these as well.
   struct TurnsSoFar {
     FairShare share;
-    std::optional<Front> front;
+    std::optional<Reservation> reservation;
     std::size_t passes = 0;
   };
   struct Pass {
@@ -120,12 +120,12 @@ class QueueTable {
   };
   using Queues = std::map<std::string, Queue, std::less<>>;
   static bool has_room(const Queue& queue);
-  TurnsSoFar turns_so_far() const { return {share_, front_, passes_.size()}; }
+  TurnsSoFar turns_so_far() const { return {share_, reservation_, passes_.size()}; }
 
   Queues queues_;
-  ReadyLines lines_;
+  ReadyIndex lines_;
   FairShare share_;
-  std::optional<Front> front_;
+  std::optional<Reservation> reservation_;
   std::atomic<TaskId> front_task_ = 0;
   std::vector<Step> journal_;
   std::vector<Pass> passes_;  // of the queues that took turns in the transaction, in their order

@@ -14,10 +14,12 @@ void write_settings(Connection& db, const QueueSettings& settings) {
   const auto& rate = settings.rate;
   db.run(
       "INSERT INTO queues (name, capacity, concurrency, weight, rate_count, rate_per_ms, notify,"
-      " defaults, rate_burst) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (name) DO UPDATE SET"
+      " defaults, rate_burst) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (name) DO "
+      "UPDATE SET"
       " capacity = excluded.capacity, concurrency = excluded.concurrency,"
       " weight = excluded.weight, rate_count = excluded.rate_count,"
-      " rate_per_ms = excluded.rate_per_ms, rate_burst = excluded.rate_burst, notify = excluded.notify,"
+      " rate_per_ms = excluded.rate_per_ms, rate_burst = excluded.rate_burst, notify = "
+      "excluded.notify,"
       " defaults = excluded.defaults",
       settings.name, settings.capacity, settings.concurrency, settings.weight,
       rate ? std::optional(rate->count) : std::nullopt,
@@ -149,7 +151,7 @@ QueueResult StoreQueues::set_queue(const Actor& actor, const QueuePatch& patch, 
 }
 
 QueueResult StoreQueues::control_queue(const Actor& actor, const std::string& queue, QueueVerb verb,
-                                     const std::string& why) {
+                                       const std::string& why) {
   return impl_->write(WhenFull::use_ballast, actor, [&](Transaction& transaction) -> QueueResult {
     if (!transaction.queues().contains(queue)) return UnknownQueue{queue};
     set_row(transaction, actor, queue, verb, why);
@@ -166,7 +168,7 @@ QueueResult StoreQueues::remove_queue(const Actor& actor, const std::string& que
         const QueueInfo info = transaction.queues().info(queue);
         std::vector<std::string> schedules = schedules_of(transaction.db(), queue);
         if (queue == kDefaultQueue || transaction.queues().total(queue) > 0 ||
-            count_unmade(transaction.db(), queue) > 0 || !schedules.empty()) {
+            count_unexpanded(transaction.db(), queue) > 0 || !schedules.empty()) {
           return QueueInUse{info, std::move(schedules)};
         }
         transaction.db().run("DELETE FROM queues WHERE name = ?1", queue);
@@ -181,7 +183,8 @@ QueueResult StoreQueues::remove_queue(const Actor& actor, const std::string& que
 std::vector<QueueInfo> load_queues(Connection& db) {
   std::vector<QueueInfo> queues;
   Query rows = db.query(
-      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
+      "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
+      "paused_at_ms,"
       " paused_by, paused_why, draining, notify, defaults FROM queues ORDER BY name");
   while (rows.step()) {
     queues.push_back(read_queue(rows));
@@ -197,7 +200,8 @@ std::vector<QueueInfo> StoreQueues::queues() {
 std::optional<QueueInfo> load_queue(Connection& db, const std::string& name) {
   Query row = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst,"
-      " paused_at_ms, paused_by, paused_why, draining, notify, defaults FROM queues WHERE name = ?1");
+      " paused_at_ms, paused_by, paused_why, draining, notify, defaults FROM queues WHERE name = "
+      "?1");
   if (!row.bind(name).step()) return std::nullopt;
   QueueInfo info = read_queue(row);
   read_counts(db, info);

@@ -6,7 +6,7 @@ namespace taskd {
 namespace {
 
 // Tasks that one page of workflows counts, about: each is looked at.
-constexpr std::int64_t kMostCounted = 20'000;
+constexpr std::int64_t kMaxCounted = 20'000;
 
 Workflow read_workflow(const Query& row) {
   Workflow workflow;
@@ -28,8 +28,8 @@ void count_tasks(Connection& db, Workflow& workflow) {
   }
 }
 
-// As is_unneeded() says.
-void find_unneeded(Connection& db, Workflow& workflow) {
+// As is_skipped() says.
+void find_skipped(Connection& db, Workflow& workflow) {
   if (workflow.counts[static_cast<std::size_t>(State::cancelled)] == 0) return;
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_workflow"
@@ -37,7 +37,7 @@ void find_unneeded(Connection& db, Workflow& workflow) {
       " INDEXED BY dependencies_open WHERE task_id = tasks.id AND dependencies.state <> 'met'"
       " AND dependencies.state <> 'pending') ORDER BY id");
   rows.bind(workflow.id);
-  while (rows.step()) workflow.unneeded.push_back(rows.int64(0));
+  while (rows.step()) workflow.skipped.push_back(rows.int64(0));
 }
 
 }  // namespace
@@ -62,13 +62,13 @@ std::optional<Workflow> StoreTasks::workflow(const Actor& actor, WorkflowId id) 
     Workflow workflow = read_workflow(row);
     if (!actor.admin && workflow.uid != actor.uid) return std::nullopt;
     count_tasks(db, workflow);
-    find_unneeded(db, workflow);
+    find_skipped(db, workflow);
     return workflow;
   });
 }
 
 StoreTasks::Workflows StoreTasks::workflows(const Actor& actor, std::optional<WorkflowId> before,
-                                          int limit) {
+                                            int limit) {
   return impl_->read([&](Connection& db) {
     const WorkflowId end = before.value_or(std::numeric_limits<WorkflowId>::max());
     Query rows = actor.admin
@@ -83,11 +83,11 @@ StoreTasks::Workflows StoreTasks::workflows(const Actor& actor, std::optional<Wo
     Workflows page;
     std::int64_t counted = 0;
     while (rows.step()) {
-      page.more = std::ssize(page.workflows) == limit || counted >= kMostCounted;
+      page.more = std::ssize(page.workflows) == limit || counted >= kMaxCounted;
       if (page.more) break;
       Workflow& workflow = page.workflows.emplace_back(read_workflow(rows));
       count_tasks(db, workflow);
-      find_unneeded(db, workflow);
+      find_skipped(db, workflow);
       for (const std::int64_t count : workflow.counts) counted += count;
     }
     return page;

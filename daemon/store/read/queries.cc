@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 #include "daemon/store/limits/dependencies.h"
 #include "daemon/store/read/id_range.h"
 #include "daemon/store/read/selection.h"
@@ -88,7 +88,8 @@ TaskSpec load_spec(Reader& db, const StoredTask& stored, std::string* text) {
     throw std::runtime_error("task " + std::to_string(stored.id) + " has no spec");
   }
   spec_from_stored(*stored_text, spec);
-  if (spec.constraints.depends_on.empty()) spec.constraints.depends_on = load_dependencies(db, stored.id);
+  if (spec.constraints.depends_on.empty())
+    spec.constraints.depends_on = load_dependencies(db, stored.id);
   if (text != nullptr) *text = *std::move(stored_text);
   return spec;
 }
@@ -140,7 +141,7 @@ std::vector<TaskId> StoreTasks::list_ids(const ListRequest& request) {
 }
 
 void StoreTasks::visit(const Actor& actor, std::span<const TaskId> ids,
-                      const std::function<bool(const Task&)>& visit) {
+                       const std::function<bool(const Task&)>& visit) {
   impl_->read([&](Reader& db) {
     for (const TaskId id : ids) {
       const std::optional<StoredTask> task = load_task(db, id);
@@ -169,8 +170,8 @@ IdRange StoreTasks::ids_of(const Filter& filter) {
   return impl_->read([&](Connection& db) { return range_of(db, filter); });
 }
 
-MachineUse load_machine_use(Connection& db, std::int64_t running) {
-  MachineUse use;
+Allocation load_allocation(Connection& db, std::int64_t running) {
+  Allocation use;
   use.slots = running;
   Query rows = db.query(
       "SELECT t.needs, a.granted FROM tasks t INDEXED BY tasks_running_needs"
@@ -178,19 +179,19 @@ MachineUse load_machine_use(Connection& db, std::int64_t running) {
       " WHERE t.state = 'running' AND t.needs <> ''");
   while (rows.step()) {
     --use.slots;
-    const auto needs = needs_from_stored(rows.view(0));
+    const auto needs = demand_from_stored(rows.view(0));
     const auto grant = grant_from_stored(rows.view(1));
     if (!needs) rows.note_unreadable(0);
     if (!grant) rows.note_unreadable(1);
-    use.add(needs.value_or(Needs()), grant.value_or(Grant()));
+    use.add(needs.value_or(Demand()), grant.value_or(Grant()));
   }
   return use;
 }
 
-MachineUse StoreEngine::machine_use() {
+Allocation StoreEngine::allocation() {
   return impl_->read([](Connection& db) {
     Query running = db.query("SELECT total(count) FROM counters WHERE state = 'running'");
-    return load_machine_use(db, running.step() ? running.int64(0) : 0);
+    return load_allocation(db, running.step() ? running.int64(0) : 0);
   });
 }
 

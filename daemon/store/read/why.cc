@@ -2,16 +2,16 @@
 // same order, for one task.
 #include <algorithm>
 
+#include "daemon/limits/demand.h"
 #include "daemon/limits/estimate.h"
-#include "daemon/limits/needs.h"
 #include "daemon/limits/recent_starts.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
 namespace {
 
-constexpr std::size_t kMostNamed = 10;
-constexpr int kMostLines = 1000;        // of a queue that are looked at for who is in front
+constexpr std::size_t kMaxNamed = 10;
+constexpr int kMaxLines = 1000;         // of a queue that are looked at for who is in reservation
 constexpr std::int64_t kHistory = 500;  // the latest ends that are looked at
 constexpr int kSamples = 50;            // of those of the task's queue
 
@@ -20,7 +20,7 @@ struct Running {
   std::uint32_t uid = 0;
   std::string queue;
   std::optional<std::int64_t> key;
-  Needs needs;
+  Demand demand;
   Grant grant;
   WallTime started_at;
 };
@@ -37,7 +37,7 @@ std::vector<Running> running_tasks(Connection& db) {
     one.task = rows.int64(0);
     one.queue = rows.text(1);
     if (!rows.is_null(2)) one.key = rows.int64(2);
-    one.needs = needs_from_stored(rows.view(3)).value_or(Needs());
+    one.demand = demand_from_stored(rows.view(3)).value_or(Demand());
     one.grant = grant_from_stored(rows.view(4)).value_or(Grant());
     one.started_at = rows.time(5);
     one.uid = rows.uid(6);
@@ -60,14 +60,14 @@ std::optional<std::int64_t> usual_ms(Connection& db, const std::string& queue) {
 // One question after the other about one task; the first that says what it waits for ends it.
 class Inquiry {
  public:
-  // `front`: for which others make room (QueueTable::front_task()).
+  // `reservation`: for which others make room (QueueTable::reserved_task()).
   Inquiry(Connection& db, const Actor& actor, const StoredTask& task, const Machine& machine,
-          TaskId front, WallTime now)
+          TaskId reservation, WallTime now)
       : db_(db),
         actor_(actor),
         task_(task),
         machine_(machine),
-        front_(front),
+        reservation_(reservation),
         now_(now),
         running_(running_tasks(db)) {}
 
@@ -95,7 +95,7 @@ class Inquiry {
       if (!concerns(one)) continue;
       ++why.task_count;
       const bool visible = actor_.admin || one.uid == actor_.uid;
-      if (visible && why.tasks.size() < kMostNamed) why.tasks.push_back(one.task);
+      if (visible && why.tasks.size() < kMaxNamed) why.tasks.push_back(one.task);
     }
   }
 
@@ -136,7 +136,8 @@ class Inquiry {
   }
 
   Why scheduled() {
-    Why why = of(task_.row.tries > 0 || task_.row.refusals > 0 ? WaitKind::retry : WaitKind::delay);
+    Why why =
+        of(task_.row.tries > 0 || task_.row.start_failures > 0 ? WaitKind::retry : WaitKind::delay);
     why.until = task_.row.due_at;
     why.expected_at = why.until;
     return why;
@@ -156,7 +157,7 @@ class Inquiry {
     rows.bind(task_.id, pending ? 1 : 0);
     while (rows.step()) {
       ++why.task_count;
-      if (why.tasks.size() < kMostNamed) why.tasks.push_back(std::abs(rows.int64(0)));
+      if (why.tasks.size() < kMaxNamed) why.tasks.push_back(std::abs(rows.int64(0)));
     }
   }
 
@@ -172,7 +173,7 @@ class Inquiry {
     const std::int64_t running = why.task_count;
     name_queued_of_key(why);
     why.ahead = ahead_in_key() + why.task_count - running;
-    const std::int64_t limit = row.is_null(1) ? kMostAhead : row.int64(1);
+    const std::int64_t limit = row.is_null(1) ? kMaxAhead : row.int64(1);
     const std::optional<RateLimit> rate = read_rate(row, 2);
     if (why.task_count >= limit || !rate) {
       estimate(why, limit, has_key);
@@ -183,17 +184,19 @@ class Inquiry {
     why.task_count = 0;
     const RecentStarts starts = read_starts(row, 5);
     why.until = next_start(*rate, starts, now_);
-    // Those in front of it take the next starts.
+    // Those in reservation of it take the next starts.
     why.expected_at = next_start(*rate, starts, now_, why.ahead);
     return why;
   }
 
   Why queued() {
-    const Needs& needs = task_.needs;
-    if (const auto unmet = find_unmet(machine_, needs)) return of(WaitKind::never_fits, *unmet);
+    const Demand& demand = task_.demand;
+    if (const auto unmet = find_unmet(machine_, demand)) return of(WaitKind::never_fits, *unmet);
     Query row = db_.query(
-        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, paused_at_ms,"
-        " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM queues"
+        "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
+        "paused_at_ms,"
+        " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
+        "queues"
         " WHERE name = ?1");
     if (!row.bind(task_.queue).step()) return of(WaitKind::turn);
     const QueueInfo queue = read_queue(row);
@@ -224,24 +227,24 @@ class Inquiry {
         return why;
       }
     }
-    return machine(needs, ahead);
+    return machine(demand, ahead);
   }
 
-  Why machine(const Needs& needs, std::int64_t ahead) {
-    Room room(machine_);
-    MachineUse use;
-    for (const Running& one : running_) use.add(one.needs, one.grant);
+  Why machine(const Demand& demand, std::int64_t ahead) {
+    FreeCapacity room(machine_);
+    Allocation use;
+    for (const Running& one : running_) use.add(one.demand, one.grant);
     room.take(use);
     const auto anything = [](const Running&) { return true; };
-    for (const auto& [name, amount] : needs.resources) {
-      Needs alone;
+    for (const auto& [name, amount] : demand.resources) {
+      Demand alone;
       alone.slots = 0;
       alone.resources[name] = amount;
       if (room.fits(alone)) continue;
       Why why = of(WaitKind::resource, name);
       why.ahead = ahead;
       const auto has_it = [&, &wanted = name](const Running& one) {
-        return one.needs.resources.contains(wanted);
+        return one.demand.resources.contains(wanted);
       };
       name_running(why, has_it);
       for (const Running& one : running_) {
@@ -252,11 +255,11 @@ class Inquiry {
       estimate(why, why.task_count, has_it);
       return why;
     }
-    Needs slots;
-    slots.slots = needs.slots;
+    Demand slots;
+    slots.slots = demand.slots;
     const bool has_room = room.fits(slots);
     if (has_room) {
-      if (auto why = kept(room, needs)) {
+      if (auto why = kept(room, demand)) {
         why->ahead = ahead;
         return *std::move(why);
       }
@@ -264,28 +267,28 @@ class Inquiry {
     Why why = of(has_room ? WaitKind::turn : WaitKind::slots);
     why.ahead = ahead;
     name_running(why, anything);
-    estimate(why, machine_.slots, anything, needs.slots);
+    estimate(why, machine_.slots, anything, demand.slots);
     return why;
   }
 
   // What fits, but would take from the first of all what that one waits for.
-  std::optional<Why> kept(Room room, const Needs& needs) const {
-    if (front_ == 0 || front_ == task_.id) return std::nullopt;
-    const std::optional<StoredTask> front = load_task(db_, front_);
-    if (!front || front->row.state != State::queued) return std::nullopt;
-    const Needs& first = front->needs;
+  std::optional<Why> kept(FreeCapacity room, const Demand& demand) const {
+    if (reservation_ == 0 || reservation_ == task_.id) return std::nullopt;
+    const std::optional<StoredTask> reservation = load_task(db_, reservation_);
+    if (!reservation || reservation->row.state != State::queued) return std::nullopt;
+    const Demand& first = reservation->demand;
     if (room.fits(first)) return std::nullopt;  // it starts at once
     room.keep(first);
-    if (room.fits(needs)) return std::nullopt;
+    if (room.fits(demand)) return std::nullopt;
     Why why = of(WaitKind::kept);
-    for (const auto& [name, amount] : needs.resources) {
-      Needs alone;
+    for (const auto& [name, amount] : demand.resources) {
+      Demand alone;
       alone.slots = 0;
       alone.resources[name] = amount;
       if (why.what.empty() && !room.fits(alone)) why.what = name;
     }
     why.task_count = 1;
-    if (is_visible(actor_, *front)) why.tasks = {front_};
+    if (is_visible(actor_, *reservation)) why.tasks = {reservation_};
     return why;
   }
 
@@ -294,11 +297,11 @@ class Inquiry {
     Query rows = db_.query(
         "SELECT id, uid FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = ?1"
         " AND state = 'queued' ORDER BY id LIMIT ?2");
-    rows.bind(task_.key, kMostAhead);
+    rows.bind(task_.key, kMaxAhead);
     while (rows.step()) {
       ++why.task_count;
       const bool visible = actor_.admin || rows.uid(1) == actor_.uid;
-      if (visible && why.tasks.size() < kMostNamed) why.tasks.push_back(rows.int64(0));
+      if (visible && why.tasks.size() < kMaxNamed) why.tasks.push_back(rows.int64(0));
     }
   }
 
@@ -313,35 +316,35 @@ class Inquiry {
         "  WHERE key_id = ?1 AND state = 'blocked' AND queue = ?2 AND blocked_on = 'key' AND "
         "priority = ?3 AND id < ?4"
         "  LIMIT ?5))");
-    row.bind(task_.key, task_.queue, task_.priority, task_.id, kMostAhead).step();
-    return std::min(row.int64(0), kMostAhead);
+    row.bind(task_.key, task_.queue, task_.priority, task_.id, kMaxAhead).step();
+    return std::min(row.int64(0), kMaxAhead);
   }
 
   // Line by line, as the index has them.
   std::int64_t ahead_in_queue() {
     std::int64_t ahead = 0;
-    std::optional<std::string> needs = "";
-    for (int lines = 0; needs && lines < kMostLines && ahead < kMostAhead; ++lines) {
-      ahead += ahead_in_line(*needs);
-      needs = next_line(*needs);
+    std::optional<std::string> demand = "";
+    for (int lines = 0; demand && lines < kMaxLines && ahead < kMaxAhead; ++lines) {
+      ahead += ahead_in_line(*demand);
+      demand = next_line(*demand);
     }
-    return std::min(ahead, kMostAhead);
+    return std::min(ahead, kMaxAhead);
   }
-  std::int64_t ahead_in_line(const std::string& needs) {
+  std::int64_t ahead_in_line(const std::string& demand) {
     Query row = db_.query(
         "SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
         "  WHERE state = 'queued' AND queue = ?1 AND needs = ?2 AND priority > ?3 LIMIT ?5))"
         " + (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
         "  WHERE state = 'queued' AND queue = ?1 AND needs = ?2 AND priority = ?3 AND id < ?4"
         "  LIMIT ?5))");
-    row.bind(task_.queue, needs, task_.priority, task_.id, kMostAhead).step();
+    row.bind(task_.queue, demand, task_.priority, task_.id, kMaxAhead).step();
     return row.int64(0);
   }
-  std::optional<std::string> next_line(const std::string& needs) {
+  std::optional<std::string> next_line(const std::string& demand) {
     Query row = db_.query(
         "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
         " AND needs > ?2 ORDER BY needs LIMIT 1");
-    if (!row.bind(task_.queue, needs).step()) return std::nullopt;
+    if (!row.bind(task_.queue, demand).step()) return std::nullopt;
     return row.text(0);
   }
 
@@ -349,7 +352,7 @@ class Inquiry {
   const Actor& actor_;
   const StoredTask& task_;
   const Machine& machine_;
-  const TaskId front_;
+  const TaskId reservation_;
   const WallTime now_;
   const std::vector<Running> running_;
 };
@@ -382,7 +385,7 @@ std::optional<Why> StoreTasks::why(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Why> {
     const std::optional<StoredTask> task = load_task(db, id);
     if (!task || !is_visible(actor, *task)) return std::nullopt;
-    return Inquiry(db, actor, *task, impl_->options.machine, impl_->writer.front_task(),
+    return Inquiry(db, actor, *task, impl_->options.machine, impl_->writer.reserved_task(),
                    impl_->options.clock->wall_now())
         .answer();
   });

@@ -69,8 +69,8 @@ void close_attempt(Connection& db, const Finish& finish, const Outcome& outcome,
              " user_cpu_ms = ?7, system_cpu_ms = ?8, max_rss_bytes = ?9, stderr_tail = ?10,"
              " stdout_dropped_bytes = ?11, stderr_dropped_bytes = ?12"
              " WHERE task_id = ?1 AND number = ?2 AND ended_at_ms IS NULL",
-             finish.task, finish.attempt, ended_at, to_string(outcome.kind),
-             outcome.code, outcome.detail, end.usage.user_cpu_ms, end.usage.system_cpu_ms,
+             finish.task, finish.attempt, ended_at, to_string(outcome.kind), outcome.code,
+             outcome.detail, end.usage.user_cpu_ms, end.usage.system_cpu_ms,
              end.usage.max_rss_bytes, end.stderr_tail, end.stdout_dropped_bytes,
              end.stderr_dropped_bytes),
       finish);
@@ -97,10 +97,10 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
     outcome.detail.clear();
   }
   // At the latest now: a later moment is of a clock that was ahead and has been put right.
-  const WallTime ended_at = std::min(finish.end.ended_at.value_or(transaction.now()),
-                                     transaction.now());
+  const WallTime ended_at =
+      std::min(finish.end.ended_at.value_or(transaction.now()), transaction.now());
   const EndDecision decision = decide_end(
-      task.policy, {task.row.tries, task.row.lost, task.row.refusals},
+      task.policy, {task.row.tries, task.row.lost, task.row.start_failures},
       task.row.cancel_requested_at.has_value(), outcome, random_unit(), finish.end.planned_stop);
   TaskRow after = task.row;
   if (outcome.kind == OutcomeKind::not_started) {
@@ -115,12 +115,13 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   after.reason = decision.reason;
   after.tries += decision.spends_try ? 1 : 0;
   after.lost += decision.counts_lost ? 1 : 0;
-  after.refusals = decision.counts_refusal ? after.refusals + 1 : 0;
+  after.start_failures = decision.counts_start_failure ? after.start_failures + 1 : 0;
   after.due_at = std::nullopt;
   const Event event = decision.event;
   // A back-off runs from the end, however much later that is recorded: so rewind.cc can tell it.
   if (event == Event::retry_later) {
-    after.due_at = (decision.counts_refusal ? transaction.now() : ended_at) + decision.delay_ms;
+    after.due_at =
+        (decision.counts_start_failure ? transaction.now() : ended_at) + decision.delay_ms;
   }
   if (event != Event::retry_later && event != Event::rerun) {
     end_row(after, task, ended_at, transaction.now());
@@ -145,14 +146,14 @@ bool finish_one(Transaction& transaction, const Finish& finish) {
 
 void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now) {
   row.ended_at = ended_at;
-  row.prune_at = std::max({ended_at + task.policy.keep_ms, now + kLeastKeepMs,
+  row.prune_at = std::max({ended_at + task.policy.keep_ms, now + kMinKeepMs,
                            task.created_at + task.policy.unique_for_ms});
 }
 
 Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int limit) {
   Claims result;
   for (;;) {
-    settle(transaction);
+    propagate(transaction);
     const NextTask next = find_next_task(transaction, options.machine);
     result.more = next.task.has_value();
     result.later = next.later;
@@ -201,8 +202,9 @@ int give_up_running(Transaction& transaction) {
     StoredTask task = must_load(transaction.db(), id);
     task.policy.on_lost = OnLost::fail;
     Finish finish{id, task.row.attempt, task.row.token.value_or(""), {}};
-    finish.end.outcome = {OutcomeKind::lost, 0,
-                          "it ran when this copy of the store was made; nothing tells how it ended"};
+    finish.end.outcome = {
+        OutcomeKind::lost, 0,
+        "it ran when this copy of the store was made; nothing tells how it ended"};
     record_end(transaction, task, finish);
   }
   return static_cast<int>(running.size());

@@ -164,8 +164,8 @@ std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& re
       if (const auto array = unfinished_dependant(db, id)) return NeededByArray{id, *array};
     }
     if (const std::string& key = task->unique_key; request.verb == Verb::retry && !key.empty()) {
-      if (const auto twin = find_twin(db, id, task->uid, key)) {
-        return WrongState{id, task->row.state, *twin};
+      if (const auto duplicate = find_active_duplicate(db, id, task->uid, key)) {
+        return WrongState{id, task->row.state, *duplicate};
       }
       const auto [other, fresh] = retried.try_emplace({task->uid, key}, id);
       if (!fresh) return WrongState{id, task->row.state, other->second};
@@ -263,7 +263,7 @@ WhenFull when_full(Verb verb) {
 ControlResult StoreTasks::control_ids(const ControlRequest& request) {
   const std::vector<TaskId> ids = sorted_once(request.ids);
   if (request.dry_run) return preview_ids(request, ids);
-  if (ids.size() > kMostIdsOfCommit) return control_many(request, ids);
+  if (ids.size() > kMaxIdsOfCommit) return control_many(request, ids);
   if (request.verb == Verb::remove && ids.size() > 1 &&
       impl_->read([&](Connection& db) { return have_many_links(db, ids); })) {
     return control_many(request, ids);
@@ -271,12 +271,12 @@ ControlResult StoreTasks::control_ids(const ControlRequest& request) {
   ControlResult result;
   bool done = false;
   while (!done) {
-    result = impl_->write(
-        when_full(request.verb), request.actor, [&](Transaction& transaction) -> ControlResult {
-          done = !must_update_first(transaction, request, ids);
-          if (!done) return {};
-          return taskd::control_ids(transaction, request, ids);
-        });
+    result = impl_->write(when_full(request.verb), request.actor,
+                          [&](Transaction& transaction) -> ControlResult {
+                            done = !must_update_first(transaction, request, ids);
+                            if (!done) return {};
+                            return taskd::control_ids(transaction, request, ids);
+                          });
   }
   const auto* changes = std::get_if<std::vector<ControlChange>>(&result);
   if (changes != nullptr && request.on_commit) request.on_commit(*changes);

@@ -78,7 +78,7 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     if (!changes_something(request, state, task->queue)) continue;
     if (request.verb == Verb::remove && unfinished_dependant(transaction.db(), id)) continue;
     if (request.verb == Verb::retry &&
-        (find_twin(transaction.db(), id, task->uid, task->unique_key) ||
+        (find_active_duplicate(transaction.db(), id, task->uid, task->unique_key) ||
          (request.filter && was_skipped(transaction.db(), id)))) {
       continue;
     }
@@ -108,7 +108,7 @@ bool preview_chunk(Connection& db, const ControlRequest& request, const std::vec
     if (request.verb == Verb::retry && was_skipped(db, id)) continue;
     if (request.verb == Verb::retry && !row.is_null(3)) {
       const bool first = retried.emplace(row.uid(2), row.text(3)).second;
-      if (!first || find_twin(db, id, row.uid(2), row.text(3))) continue;
+      if (!first || find_active_duplicate(db, id, row.uid(2), row.text(3))) continue;
     }
     if (const std::string* entered = queue_entered(request, state, queue)) {
       if (--room[*entered] < 0) {
@@ -123,7 +123,7 @@ bool preview_chunk(Connection& db, const ControlRequest& request, const std::vec
 
 std::int64_t room_of(Connection& db, const QueueInfo& queue) {
   if (queue.draining) return 0;
-  std::int64_t waiting = count_unmade(db, queue.settings.name);
+  std::int64_t waiting = count_unexpanded(db, queue.settings.name);
   for (const State state : kAllStates) {
     const bool waits = !is_end(state) && state != State::running;
     if (waits) waiting += queue.counts[static_cast<std::size_t>(state)];
@@ -190,15 +190,14 @@ ControlResult StoreTasks::control_filter(const ControlRequest& request) {
 
 // Does the verb to these in as many commits as it takes. Why it did not get to the end, if so.
 std::optional<ControlResult> StoreTasks::control_some(const ControlRequest& request,
-                                                     std::span<const TaskId> ids,
-                                                     std::size_t& count,
-                                                     std::vector<ControlChange>& first) {
+                                                      std::span<const TaskId> ids,
+                                                      std::size_t& count,
+                                                      std::vector<ControlChange>& first) {
   while (!ids.empty()) {
     const auto some = ids.first(std::min<std::size_t>(ids.size(), kBulkChunk));
-    Chunk chunk =
-        impl_->write(when_full(request.verb), request.actor, [&](Transaction& transaction) {
-          return control_chunk(transaction, request, some);
-        });
+    Chunk chunk = impl_->write(
+        when_full(request.verb), request.actor,
+        [&](Transaction& transaction) { return control_chunk(transaction, request, some); });
     if (chunk.again) continue;
     if (request.on_commit) request.on_commit(chunk.changes);
     const auto room = std::min(chunk.changes.size(), kMaxPreviewed - first.size());
@@ -216,7 +215,7 @@ std::optional<ControlResult> StoreTasks::control_some(const ControlRequest& requ
 }
 
 ControlResult StoreTasks::preview_ids(const ControlRequest& request,
-                                     const std::vector<TaskId>& ids) {
+                                      const std::vector<TaskId>& ids) {
   PreviewCounter preview;
   const auto refused = impl_->read([&](Connection& db) {
     const FindRefusal refusal = [&](const std::string& queue, std::int64_t count) {
@@ -228,7 +227,7 @@ ControlResult StoreTasks::preview_ids(const ControlRequest& request,
 }
 
 ControlResult StoreTasks::control_many(const ControlRequest& request,
-                                      const std::vector<TaskId>& ids) {
+                                       const std::vector<TaskId>& ids) {
   ControlResult looked = preview_ids(request, ids);
   if (!std::holds_alternative<Preview>(looked)) return looked;
   std::vector<TaskId> order = ids;

@@ -53,8 +53,9 @@ EditResult edit_task(Transaction& transaction, const PreparedEdit& edit) {
   const bool fits = request.retry ? is_end(state) : is_waiting(state);
   if (!fits) return WrongState{request.task, state};
   if (request.retry) {
-    const auto twin = find_twin(transaction.db(), task->id, task->uid, task->unique_key);
-    if (twin) return WrongState{request.task, state, *twin};
+    const auto duplicate =
+        find_active_duplicate(transaction.db(), task->id, task->uid, task->unique_key);
+    if (duplicate) return WrongState{request.task, state, *duplicate};
   }
   if (!is_as_read(transaction.db(), *task, edit)) return EditedMeanwhile{};
   if (!edit.changes && !request.sets_start && !request.retry) return Edited{};
@@ -90,9 +91,8 @@ EditResult StoreTasks::edit(const EditRequest& request) {
     return load_spec(db, *task, &edit.was_text) == request.was;
   });
   if (!is_as_read) return EditedMeanwhile{};
-  return impl_->write(WhenFull::refuse, request.actor, [&](Transaction& transaction) {
-    return edit_task(transaction, edit);
-  });
+  return impl_->write(WhenFull::refuse, request.actor,
+                      [&](Transaction& transaction) { return edit_task(transaction, edit); });
 }
 
 }  // namespace taskd

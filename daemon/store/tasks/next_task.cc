@@ -7,12 +7,12 @@
 namespace taskd {
 namespace {
 
-using Head = ReadyLines::Head;
+using Head = ReadyIndex::Head;
 
 // It cannot start here at all, since the machine was larger once: it is passed over, and holds up
 // nobody.
 bool never_fits(const Machine& machine, const Head& head) {
-  return find_unmet(machine, *head.needs).has_value();
+  return find_unmet(machine, *head.demand).has_value();
 }
 
 // The task for which all make room, unless its queue may not start one now or another one has come
@@ -20,27 +20,27 @@ bool never_fits(const Machine& machine, const Head& head) {
 std::optional<Head> find_front(Transaction& transaction, const Machine& machine,
                                const QueueTable::Turns& turns) {
   QueueTable& queues = transaction.queues();
-  const std::optional<QueueTable::Front>& front = queues.front();
-  if (!front) return std::nullopt;
+  const std::optional<QueueTable::Reservation>& reservation = queues.reservation();
+  if (!reservation) return std::nullopt;
   for (const std::string* queue : turns.queues) {
-    if (*queue != front->queue) continue;
+    if (*queue != reservation->queue) continue;
     const auto& heads = queues.lines().heads(transaction.db(), *queue);
     const auto first = std::find_if(heads.begin(), heads.end(),
                                     [&](const Head& head) { return !never_fits(machine, head); });
-    if (first != heads.end() && first->task == front->task) return *first;
+    if (first != heads.end() && first->task == reservation->task) return *first;
   }
-  queues.set_front(std::nullopt);
+  queues.set_reservation(std::nullopt);
   return std::nullopt;
 }
 
 // Starts it, or keeps from those behind it what it needs.
-bool try_start(const Head& head, Room& room, NextTask& next) {
-  if (!room.fits(*head.needs)) {
-    room.keep(*head.needs);
+bool try_start(const Head& head, FreeCapacity& room, NextTask& next) {
+  if (!room.fits(*head.demand)) {
+    room.keep(*head.demand);
     return false;
   }
   next.task = head.task;
-  next.grant = room.choose(*head.needs);
+  next.grant = room.choose(*head.demand);
   return true;
 }
 
@@ -51,21 +51,22 @@ NextTask find_next_task(Transaction& transaction, const Machine& machine) {
   QueueTable& queues = transaction.queues();
   const QueueTable::Turns turns = queues.turns(transaction.now());
   next.later = turns.later;
-  std::optional<Head> front = find_front(transaction, machine, turns);
+  std::optional<Head> reservation = find_front(transaction, machine, turns);
   if (turns.queues.empty()) return next;
-  Room room(machine);
-  room.take(load_machine_use(transaction.db(), queues.running()));
-  if (front && room.has_slots() && try_start(*front, room, next)) return next;
+  FreeCapacity room(machine);
+  room.take(load_allocation(transaction.db(), queues.running()));
+  if (reservation && room.has_slots() && try_start(*reservation, room, next)) return next;
   for (const std::string* queue : turns.queues) {
     for (const Head& head : queues.lines().heads(transaction.db(), *queue)) {
       if (!room.has_slots()) return next;
-      if (front && head.task == front->task) continue;
-      if (front && room.is_spent(*head.needs)) continue;  // nor is there anything to keep for it
+      if (reservation && head.task == reservation->task) continue;
+      if (reservation && room.is_spent(*head.demand))
+        continue;  // nor is there anything to keep for it
       if (never_fits(machine, head)) continue;
       if (try_start(head, room, next)) return next;
-      if (front) continue;
-      front = head;
-      queues.set_front(QueueTable::Front{*queue, head.task});
+      if (reservation) continue;
+      reservation = head;
+      queues.set_reservation(QueueTable::Reservation{*queue, head.task});
     }
   }
   return next;

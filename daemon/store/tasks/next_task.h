@@ -8,7 +8,7 @@
 
 #include <optional>
 
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 #include "daemon/store/write/transaction.h"
 
 namespace taskd {

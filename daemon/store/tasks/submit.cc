@@ -79,8 +79,7 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
   }
   std::map<std::string, std::int64_t> added;
   for (const Prepared& one : tasks) {
-    if (!one.existing)
-      added[one.spec.queue] += one.task->array ? one.task->array->count() : 1;
+    if (!one.existing) added[one.spec.queue] += one.task->array ? one.task->array->count() : 1;
   }
   for (const auto& [queue, count] : added) {
     if (const auto refusal = find_refusal(transaction, queue, count)) {
@@ -114,11 +113,11 @@ StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
 Task insert(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared,
             const std::optional<WorkflowPlace>& workflow) {
   const auto share = kRowsWithSubmit / static_cast<std::int64_t>(request.tasks.size());
-  const StoredTask task = prepared.task->array
-                              ? submit_array(transaction, request.actor.uid, *prepared.task,
-                                             prepared.spec,
-                                             start_of(*prepared.task, transaction.now()), share)
-                              : submit_single(transaction, request, prepared, workflow);
+  const StoredTask task =
+      prepared.task->array
+          ? submit_array(transaction, request.actor.uid, *prepared.task, prepared.spec,
+                         start_of(*prepared.task, transaction.now()), share)
+          : submit_single(transaction, request, prepared, workflow);
   Task stored;
   stored.array = task.array;
   stored.workflow = task.workflow;
@@ -211,8 +210,8 @@ std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
   return row.int64(0);
 }
 
-std::optional<TaskId> find_twin(Connection& db, TaskId task, std::uint32_t uid,
-                                const std::string& unique_key) {
+std::optional<TaskId> find_active_duplicate(Connection& db, TaskId task, std::uint32_t uid,
+                                            const std::string& unique_key) {
   if (unique_key.empty()) return std::nullopt;
   Query row = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_unique_active WHERE uid = ?1 AND unique_key = ?2"
@@ -235,9 +234,9 @@ void submit_task(Transaction& transaction, StoredTask& task, const PreparedSpec&
   insert_dependencies(transaction, task.id, spec);
 }
 
-void settle(Transaction& transaction) {
-  settle_dependencies(transaction);
-  settle_keys(transaction);
+void propagate(Transaction& transaction) {
+  propagate_dependencies(transaction);
+  propagate_keys(transaction);
 }
 
 std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::string& queue,
@@ -247,7 +246,7 @@ std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::st
   const QueueInfo& info = queues.info(queue);
   const std::int64_t capacity = info.settings.capacity;
   if (!info.draining &&
-      queues.waiting(queue) + count_unmade(transaction.db(), queue) + count <= capacity) {
+      queues.waiting(queue) + count_unexpanded(transaction.db(), queue) + count <= capacity) {
     return std::nullopt;
   }
   return QueueFull{queue, capacity, info.draining, count};
@@ -257,10 +256,9 @@ SubmitResult StoreTasks::submit(const SubmitRequest& request) {
   if (request.tasks.empty()) return Submitted{};
   std::vector<Prepared> tasks;  // written out here, on the caller's thread: the writer is shared
   for (const NewTask& task : request.tasks) tasks.push_back({&task, PreparedSpec(task.spec)});
-  SubmitResult result =
-      impl_->write(WhenFull::refuse, request.actor, [&](Transaction& transaction) {
-        return submit_all(transaction, request, tasks);
-      });
+  SubmitResult result = impl_->write(
+      WhenFull::refuse, request.actor,
+      [&](Transaction& transaction) { return submit_all(transaction, request, tasks); });
   const bool has_arrays = std::any_of(request.tasks.begin(), request.tasks.end(),
                                       [](const NewTask& task) { return task.array.has_value(); });
   const auto* submitted = std::get_if<Submitted>(&result);

@@ -71,7 +71,7 @@ PreparedSpec::PreparedSpec(const TaskSpec& spec)
     : queue(spec.queue),
       name(spec.name),
       priority(spec.priority),
-      needs(needs_of(spec.constraints)),
+      demand(demand_of(spec.constraints)),
       key(spec.constraints.key),
       unique(spec.constraints.unique),
       policy(policy_of(spec)),
@@ -90,10 +90,10 @@ void read_decisive(std::string_view policy, StoredTask& task) {
   } catch (const std::runtime_error& error) {
     task.unreadable = error.what();
   }
-  if (auto needs = needs_from_stored(task.stored_needs)) {
-    task.needs = *std::move(needs);
+  if (auto demand = demand_from_stored(task.stored_demand)) {
+    task.demand = *std::move(demand);
   } else {
-    task.unreadable = "it needs \"" + task.stored_needs + "\"";
+    task.unreadable = "it needs \"" + task.stored_demand + "\"";
   }
   if (!task.unreadable.empty()) task.policy.on_lost = OnLost::fail;
 }
@@ -102,9 +102,12 @@ void read_decisive(std::string_view policy, StoredTask& task) {
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
-      "SELECT uid, queue, name, priority, created_at_ms, needs, state, reason, attempt, tries, lost,"
-      " token, due_at_ms, started_at_ms, ended_at_ms, cancel_requested_at_ms, prune_at_ms, refusals,"
-      " key_id, blocked_on, array_id, array_index, workflow_id, step, schedule_id, unique_key, policy"
+      "SELECT uid, queue, name, priority, created_at_ms, needs, state, reason, attempt, tries, "
+      "lost,"
+      " token, due_at_ms, started_at_ms, ended_at_ms, cancel_requested_at_ms, prune_at_ms, "
+      "refusals,"
+      " key_id, blocked_on, array_id, array_index, workflow_id, step, schedule_id, unique_key, "
+      "policy"
       " FROM tasks WHERE id = ?1");
   if (!row.bind(id).step()) return std::nullopt;
   StoredTask task;
@@ -113,7 +116,7 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   task.queue = row.text(1);
   task.name = row.text(2);
   task.priority = row.integer(3);
-  task.stored_needs = row.text(5);
+  task.stored_demand = row.text(5);
   task.unique_key = row.text(25);
   read_decisive(row.view(26), task);
   task.created_at = row.time(4);
@@ -129,7 +132,7 @@ std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   task.row.ended_at = row.optional_time(14);
   task.row.cancel_requested_at = row.optional_time(15);
   task.row.prune_at = row.optional_time(16);
-  task.row.refusals = row.integer(17);
+  task.row.start_failures = row.integer(17);
   if (!row.is_null(18)) task.key = row.int64(18);
   task.row.blocked_on = read_blocked_on(row, 19);
   if (!row.is_null(20)) task.array = ArrayPlace{row.int64(20), row.int64(21)};
@@ -156,19 +159,20 @@ void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note&
   task.queue = spec.queue;
   task.name = spec.name;
   task.priority = spec.priority;
-  task.needs = spec.needs;
-  task.stored_needs = to_stored(spec.needs);
+  task.demand = spec.demand;
+  task.stored_demand = to_stored(spec.demand);
   task.stored_state = to_string(task.row.state);
   task.unique_key = spec.unique.key;
   task.policy = spec.policy;
   Query row = db_.query(
       "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id,"
       " key_id, blocked_on, needs, unique_key, array_id, array_index, workflow_id, step, id,"
-      " on_dependency_failed, policy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+      " on_dependency_failed, policy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+      "?13,"
       " ?14, ?15, ?16, ?17, ?18, ?19)");
   row.bind(task.uid, spec.queue, spec.name, spec.priority, task.row.state, task.created_at,
            task.row.due_at, task.schedule, task.key, word_of(task.row.blocked_on),
-           task.stored_needs, text_or_null(spec.unique.key),
+           task.stored_demand, text_or_null(spec.unique.key),
            task.array ? std::optional(task.array->array) : std::nullopt,
            task.array ? std::optional(task.array->index) : std::nullopt,
            task.workflow ? std::optional(task.workflow->id) : std::nullopt,
@@ -184,10 +188,10 @@ void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note&
   bytes_ += std::ssize(spec.text);
   insert_labels(db_, task.id, spec);
   queues_.add(spec.queue, task.row.state, 1);
-  if (task.row.state == State::queued) enter_line(task);
+  if (task.row.state == State::queued) add_ready(task);
   if (task.key && concerns_key(task.row.state)) touch_key(*task.key);
   add_event(task.id, std::nullopt, note, std::nullopt, task.row.state);
-  add_change(task, tell(task, HookEvent::submitted));
+  add_change(task, notify(task, HookEvent::submitted));
 }
 
 // Those that follow have the same time; what an array makes later has that of its first.
@@ -210,15 +214,15 @@ void Transaction::transition(StoredTask& task, Event event, TaskRow after, const
   update(task, after);
   queues_.add(task.queue, before.state, -1);
   queues_.add(task.queue, after.state, 1);
-  if (before.state == State::queued) leave_line(task);
-  if (after.state == State::queued) enter_line(task);
+  if (before.state == State::queued) remove_ready(task);
+  if (after.state == State::queued) add_ready(task);
   if (task.key && (concerns_key(before.state) || concerns_key(after.state))) touch_key(*task.key);
   if (is_end(before.state) || is_end(after.state)) add_moved(task.id);
   if (task.array) count_in_array(task.array->array, before.state, after.state);
   add_event(task.id, std::max(before.attempt, after.attempt), note, before.state, after.state);
-  const auto told =
-      told_event(before.state, after.state, after.tries > before.tries, after.lost > before.lost);
-  add_change(task, told ? tell(task, *told) : 0);
+  const auto told = event_to_notify(before.state, after.state, after.tries > before.tries,
+                                    after.lost > before.lost);
+  add_change(task, told ? notify(task, *told) : 0);
   changes_.back().gave_way = before.state == State::queued && after.state != State::running;
 }
 
@@ -242,9 +246,10 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
       " due_at_ms = ?11, started_at_ms = ?12, ended_at_ms = ?13, cancel_requested_at_ms = ?14,"
       " prune_at_ms = ?15, refusals = ?16, blocked_on = ?17"
       " WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND (state <> 'running' OR token IS ?4)",
-      task.id, task.stored_state, before.attempt, before.token, after.state, after.reason, after.attempt,
-      after.tries, after.lost, after.token, after.due_at, after.started_at, after.ended_at,
-      after.cancel_requested_at, after.prune_at, after.refusals, word_of(after.blocked_on));
+      task.id, task.stored_state, before.attempt, before.token, after.state, after.reason,
+      after.attempt, after.tries, after.lost, after.token, after.due_at, after.started_at,
+      after.ended_at, after.cancel_requested_at, after.prune_at, after.start_failures,
+      word_of(after.blocked_on));
   expect_one_row(changed, task.id, "an UPDATE");
   task.row = after;
   task.stored_state = to_string(after.state);
@@ -253,7 +258,7 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
 void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_key) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its spec");
   keep_told_spec(db_, task.id);
-  const std::string needs = to_stored(spec.needs);
+  const std::string demand = to_stored(spec.demand);
   const std::optional<std::int64_t> old_key = task.key;
   if (new_key) task.key = find_key(*this, task.uid, spec.key);
   expect_one_row(
@@ -261,14 +266,12 @@ void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_ke
               " on_dependency_failed = ?9, policy = ?10"
               " WHERE id = ?1 AND state = ?2 AND attempt = ?3",
               task.id, task.stored_state, task.row.attempt, spec.queue, spec.name, spec.priority,
-              needs, task.key, policy_column(spec.on_dependency_failed),
-              spec.policy_text),
+              demand, task.key, policy_column(spec.on_dependency_failed), spec.policy_text),
       task.id, "an UPDATE");
-  expect_one_row(
-      db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)"
-              " ON CONFLICT (task_id) DO UPDATE SET spec = excluded.spec",
-              task.id, spec.text),
-      task.id, "an UPDATE of the spec");
+  expect_one_row(db_.run("INSERT INTO task_specs (task_id, spec) VALUES (?1, ?2)"
+                         " ON CONFLICT (task_id) DO UPDATE SET spec = excluded.spec",
+                         task.id, spec.text),
+                 task.id, "an UPDATE of the spec");
   if (!has_labels(db_, task.id, spec.labels)) {
     db_.run("DELETE FROM task_labels WHERE task_id = ?1", task.id);
     insert_labels(db_, task.id, spec);
@@ -279,27 +282,28 @@ void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_ke
   }
   if (old_key && old_key != task.key) forget_unused_key(db_, *old_key);
   const bool is_queued = task.row.state == State::queued;
-  if (is_queued) leave_line(task);
+  if (is_queued) remove_ready(task);
   task.queue = spec.queue;
   task.name = spec.name;
   task.priority = spec.priority;
-  task.needs = spec.needs;
-  task.stored_needs = needs;
+  task.demand = spec.demand;
+  task.stored_demand = demand;
   task.policy = spec.policy;
-  if (is_queued) enter_line(task);
+  if (is_queued) add_ready(task);
 }
 
 void Transaction::requeue(StoredTask& task, const std::string& queue) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its queue");
-  expect_one_row(db_.run("UPDATE tasks SET queue = ?4 WHERE id = ?1 AND state = ?2 AND attempt = ?3",
-                         task.id, task.stored_state, task.row.attempt, queue),
-                 task.id, "an UPDATE");
+  expect_one_row(
+      db_.run("UPDATE tasks SET queue = ?4 WHERE id = ?1 AND state = ?2 AND attempt = ?3", task.id,
+              task.stored_state, task.row.attempt, queue),
+      task.id, "an UPDATE");
   count_queue(task, queue);
   if (task.key && concerns_key(task.row.state)) touch_key(*task.key);
   const bool is_queued = task.row.state == State::queued;
-  if (is_queued) leave_line(task);
+  if (is_queued) remove_ready(task);
   task.queue = queue;
-  if (is_queued) enter_line(task);
+  if (is_queued) add_ready(task);
 }
 
 void Transaction::count_queue(const StoredTask& task, const std::string& to) {
@@ -307,12 +311,12 @@ void Transaction::count_queue(const StoredTask& task, const std::string& to) {
   queues_.add(to, task.row.state, 1);
 }
 
-void Transaction::enter_line(const StoredTask& task) {
-  queues_.lines().enter(task.queue, task.stored_needs, task.needs, task.priority, task.id);
+void Transaction::add_ready(const StoredTask& task) {
+  queues_.lines().enter(task.queue, task.stored_demand, task.demand, task.priority, task.id);
 }
 
-void Transaction::leave_line(const StoredTask& task) {
-  queues_.lines().leave(task.queue, task.stored_needs, task.id);
+void Transaction::remove_ready(const StoredTask& task) {
+  queues_.lines().leave(task.queue, task.stored_demand, task.id);
 }
 
 void Transaction::remove(const StoredTask& task, const Note& note) {
@@ -338,7 +342,7 @@ void Transaction::add_event(std::optional<TaskId> task, std::optional<int> attem
       now_, generation_, task, attempt, note.type, from, to, note.actor_uid, detail);
 }
 
-std::uint64_t Transaction::tell(const StoredTask& task, HookEvent event) {
+std::uint64_t Transaction::notify(const StoredTask& task, HookEvent event) {
   const std::vector<Notify>& queue = queues_.info(task.queue).settings.notify;
   if (task.policy.notify.empty() && queue.empty()) return 0;
   return outbox_.tell(db_, now_, task, event, queue);

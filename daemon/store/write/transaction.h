@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 #include "daemon/store/db/commit_times.h"
 #include "daemon/store/db/connection.h"
 #include "daemon/store/limits/queue_table.h"
@@ -32,7 +32,7 @@ struct TaskRow {
   int attempt = 0;
   int tries = 0;
   int lost = 0;
-  int refusals = 0;                  // starts in a row that the machine refused
+  int start_failures = 0;            // starts in a row that the machine refused
   std::optional<std::string> token;  // set exactly while running
   std::optional<WallTime> due_at;
   std::optional<WallTime> started_at;
@@ -49,7 +49,7 @@ struct PreparedSpec {
   std::string queue;
   std::string name;
   int priority = 0;
-  Needs needs;
+  Demand demand;
   KeyUse key;
   Unique unique;
   StoredPolicy policy;
@@ -72,9 +72,9 @@ struct StoredTask {
   std::string queue;
   std::string name;
   int priority = 0;
-  Needs needs;
-  std::string stored_needs;  // what its row says they are
-  std::string unique_key;    // "" = none
+  Demand demand;
+  std::string stored_demand;  // what its row says they are
+  std::string unique_key;     // "" = none
   StoredPolicy policy;
   std::string unreadable;  // why its row cannot be read; it is not to run then
   TaskRow row;
@@ -115,9 +115,9 @@ class Transaction {
   WallTime now() const { return now_; }
   // It has taken as long, or written as much, as others should wait for: what can go on in another
   // transaction does.
-  bool is_spent() const { return bytes_ > kMostBytes || spent_us() >= budget_us_; }
+  bool is_spent() const { return bytes_ > kMaxBytes || spent_us() >= budget_us_; }
   std::int64_t spent_us() const { return thread_cpu_us() - begun_us_; }
-  static constexpr std::int64_t kMostBytes = 4 << 20;  // of specs
+  static constexpr std::int64_t kMaxBytes = 4 << 20;  // of specs
   // The ballast is given up: nothing new may begin.
   bool short_of_space() const { return short_of_space_; }
   const std::vector<Change>& changes() const { return changes_; }
@@ -129,8 +129,8 @@ class Transaction {
     changes_.push_back(change);
   }
 
-  // Adds a task in its first state; sets `task.id`, unless it was set aside, and what the spec says.
-  // Its text may be kSpecOfArray: the one that its array's tasks share.
+  // Adds a task in its first state; sets `task.id`, unless it was set aside, and what the spec
+  // says. Its text may be kSpecOfArray: the one that its array's tasks share.
   void insert(StoredTask& task, const PreparedSpec& spec, const Note& note);
 
   // Moves the task along `event` and gives it the columns of `after`, whose state is filled in
@@ -141,8 +141,8 @@ class Transaction {
   void amend(StoredTask& task, const TaskRow& after, const Note& note);
 
   // Gives a task that does not run another spec: its columns, its labels, and the counts of its
-  // queues. Says nothing about it; what follows does. With `new_key` its key is that of the spec from
-  // now on, with the limits that this names.
+  // queues. Says nothing about it; what follows does. With `new_key` its key is that of the spec
+  // from now on, with the limits that this names.
   void respec(StoredTask& task, const PreparedSpec& spec, bool new_key);
   // The same with another queue alone.
   void requeue(StoredTask& task, const std::string& queue);
@@ -181,10 +181,10 @@ class Transaction {
   void check_order(const StoredTask& task);
   void update(StoredTask& task, const TaskRow& after);
   void count_queue(const StoredTask& task, const std::string& to);
-  void enter_line(const StoredTask& task);
-  void leave_line(const StoredTask& task);
+  void add_ready(const StoredTask& task);
+  void remove_ready(const StoredTask& task);
   // Returns the hooks that have something to do, as in Change.
-  std::uint64_t tell(const StoredTask& task, HookEvent event);
+  std::uint64_t notify(const StoredTask& task, HookEvent event);
 
   const std::int64_t begun_us_;
   const std::int64_t budget_us_;

@@ -19,9 +19,9 @@ constexpr int kCheckpointPages = 2000;
 // While the ballast is given up its room has to last: the WAL is used again from its beginning.
 constexpr int kCheckpointPagesWhenFull = 50;
 // Tasks that one commit starts beside what it is for: it is not to take long.
-constexpr std::ptrdiff_t kMostClaimed = 64;
-// Once a lock has outlasted kBusyPatienceMs: those who wait are to have an answer soon.
-constexpr int kPatienceWhenLockedMs = 1000;
+constexpr std::ptrdiff_t kMaxClaimed = 64;
+// Once a lock has outlasted kBusyTimeoutMs: those who wait are to have an answer soon.
+constexpr int kBusyTimeoutWhenLockedMs = 1000;
 
 std::exception_ptr disk_full(const Ballast& ballast) {
   const std::string mib = std::to_string(ballast.wanted_bytes() >> 20);
@@ -110,8 +110,8 @@ void WriteQueue::loop() {
   for (;;) {
     Batch batch = next_batch();
     if (batch.empty()) return;
-    const std::size_t settled = settle_some(batch);
-    give_back(std::span(batch).subspan(settled));
+    const std::size_t completed = complete_batch(batch);
+    give_back(std::span(batch).subspan(completed));
     checkpoint_when_long();
   }
 }
@@ -154,7 +154,7 @@ void WriteQueue::give_back(std::span<Item> rest) {
   }
 }
 
-std::size_t WriteQueue::settle_some(std::span<Item> batch) {
+std::size_t WriteQueue::complete_batch(std::span<Item> batch) {
   std::size_t taken = 0;
   const Result result = try_batch(batch, /*claiming=*/true, taken);
   {
@@ -163,15 +163,15 @@ std::size_t WriteQueue::settle_some(std::span<Item> batch) {
     daemon_filled_latest_ = latest == kDaemon && taken < batch.size();
     if (latest != kDaemon) latest_user_ = latest;
   }
-  if (result == Result::settled) return taken;
+  if (result == Result::completed) return taken;
   // The disk is full for all of them together, with what they let start: each for itself then,
   // since one may fit, and one that must be recorded is not to fail for another's sake.
   for (std::size_t i = 0; i < taken; ++i) {
     const std::span<Item> alone = batch.subspan(i, 1);
     std::size_t one = 0;
-    if (try_batch(alone, /*claiming=*/false, one) == Result::settled) continue;
+    if (try_batch(alone, /*claiming=*/false, one) == Result::completed) continue;
     if (alone[0].when_full == WhenFull::use_ballast && ballast_.give_up() &&
-        try_batch(alone, /*claiming=*/false, one) == Result::settled) {
+        try_batch(alone, /*claiming=*/false, one) == Result::completed) {
       continue;
     }
     alone[0].error = disk_full(ballast_);
@@ -187,7 +187,7 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, s
   if (const std::exception_ptr error = stopped_error()) {
     for (Item& item : batch) item.error = error;
     complete(batch);
-    return Result::settled;
+    return Result::completed;
   }
   Transaction transaction(db_, queues_, outbox_, options_.clock->wall_now(), generation_,
                           options_.commit_budget_us, !ballast_.in_place());
@@ -213,7 +213,7 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, s
       share_cost(batch.first(taken), transaction.spent_us());
     }
   } catch (const SQLite::Exception& error) {
-    // A lock that outlasts the patience for one of them is not waited for again by each.
+    // A lock that outlasts the timeout for one of them is not waited for again by each.
     if (taken == 0) taken = failure_of(error) == Failure::busy ? batch.size() : 1;
     if (idle > 0) options_.on_claims(std::nullopt);
     return give_up_batch(batch.first(taken), error, committing);
@@ -224,12 +224,12 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, s
     if (idle > 0) options_.on_claims(std::nullopt);
     for (Item& item : batch.first(taken)) item.error = stopped_error();
     complete(batch.first(taken));
-    return Result::settled;
+    return Result::completed;
   }
   if (!transaction.changes().empty()) options_.on_commit(transaction.changes());
   if (idle > 0) options_.on_claims(std::move(claims));
   complete(batch.first(taken));
-  return Result::settled;
+  return Result::completed;
 }
 
 // Gives the item its error, or throws SQLite::Exception when the whole transaction is lost. A
@@ -244,7 +244,7 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
   if (!alone) db_.run("SAVEPOINT command");
   try {
     (*item.command)(transaction);
-    settle(transaction);
+    propagate(transaction);
   } catch (const SQLite::Exception& error) {
     if (classify(db_, error) != Failure::command || !db_.in_transaction()) throw;
     item.error = std::current_exception();
@@ -280,7 +280,7 @@ int WriteQueue::count_idle(const Transaction& transaction) const {
     if (change.to == State::running) --starts;  // most likely claimed by who reported an end
   }
   if (starts <= 0) return 0;
-  return options_.idle_workers(static_cast<int>(std::min(starts, kMostClaimed)));
+  return options_.idle_workers(static_cast<int>(std::min(starts, kMaxClaimed)));
 }
 
 // As the last command of the batch: where it fails alone, nothing else does.
@@ -313,7 +313,7 @@ WriteQueue::Result WriteQueue::give_up_batch(std::span<Item> batch, const SQLite
     }
   }
   complete(batch);
-  return Result::settled;
+  return Result::completed;
 }
 
 void WriteQueue::roll_back() {
@@ -328,7 +328,7 @@ void WriteQueue::complete(std::span<Item> batch) {
 void WriteQueue::note_lock(bool is_locked) {
   if (is_locked == is_locked_) return;
   is_locked_ = is_locked;
-  db_.set_patience_ms(is_locked ? kPatienceWhenLockedMs : kBusyPatienceMs);
+  db_.set_busy_timeout_ms(is_locked ? kBusyTimeoutWhenLockedMs : kBusyTimeoutMs);
   if (is_locked) {
     log::warn("another program has locked the database; nothing can be stored until it unlocks it",
               {{"path", options_.path}});

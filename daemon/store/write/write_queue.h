@@ -60,8 +60,8 @@ class WriteQueue {
 
   CommitTimesUs times() const;
 
-  // QueueTable::front_task().
-  TaskId front_task() const { return queues_.front_task(); }
+  // QueueTable::reserved_task().
+  TaskId reserved_task() const { return queues_.reserved_task(); }
 
   // Stops the writer for an error found elsewhere, by a reader.
   void fail(const std::string& error);
@@ -76,14 +76,14 @@ class WriteQueue {
     std::promise<std::exception_ptr> done;  // takes `error` along: the caller alone owns it then
   };
   using Batch = std::vector<Item>;
-  enum class Result { settled, no_space };
+  enum class Result { completed, no_space };
 
   void loop();
   Batch next_batch();
   void take_round(Batch& batch) TASKD_REQUIRES(mutex_);
   void give_back(std::span<Item> rest);
-  // How many of the first commands it settled; at least one.
-  std::size_t settle_some(std::span<Item> batch);
+  // How many of the first commands it completed; at least one.
+  std::size_t complete_batch(std::span<Item> batch);
   // Tries the first `taken` commands, as many as a transaction's budget is for. With `claiming`
   // idle workers get what they let start.
   Result try_batch(std::span<Item> batch, bool claiming, std::size_t& taken);
@@ -105,7 +105,7 @@ class WriteQueue {
   const std::int64_t generation_;
   const bool is_copy_;
   Connection db_;      // of the writer thread
-  QueueTable queues_;  // of the writer thread, but for front_task()
+  QueueTable queues_;  // of the writer thread, but for reserved_task()
   const Outbox outbox_;
   Ballast ballast_;  // of the writer thread
   const StoreFiles files_;

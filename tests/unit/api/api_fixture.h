@@ -60,7 +60,7 @@ class FakeLauncher final : public Launcher {
                                                                  const std::string&) override {
     return AttemptEnd{};
   }
-  void settle(TaskId, int) override {}
+  void cleanup_attempt(TaskId, int) override {}
   std::int64_t remove_task(TaskId task, int) override {
     const std::lock_guard lock(mutex_);
     removed_.insert(task);
@@ -103,7 +103,7 @@ struct Response {
 };
 
 // Until an answer counts as missing: a large batch takes a sanitizer on a busy machine its time.
-inline constexpr int kPatienceMs = 60'000;
+inline constexpr int kTimeoutMs = 60'000;
 
 class RawClient {
  public:
@@ -128,18 +128,18 @@ class RawClient {
   void close() { fd_.reset(); }
   int fd() const { return fd_.get(); }
 
-  // The next response; status 0 when the server closed or was silent for `patience_ms`.
-  Response receive(int patience_ms = kPatienceMs) {
+  // The next response; status 0 when the server closed or was silent for `timeout_ms`.
+  Response receive(int timeout_ms = kTimeoutMs) {
     Response response;
     while (input_.find("\r\n\r\n") == input_.npos) {
-      if (!more(patience_ms)) return response;
+      if (!more(timeout_ms)) return response;
     }
     const auto head_bytes = input_.find("\r\n\r\n") + 4;
     response.head = take(head_bytes);
     response.status = std::stoi(response.head.substr(9, 3));
     if (response.status == 100) return response;
     if (response.head.find("Transfer-Encoding: chunked") != response.head.npos) {
-      while (const auto chunk = receive_chunk(patience_ms)) {
+      while (const auto chunk = receive_chunk(timeout_ms)) {
         response.body += *chunk;
         if (chunk->empty()) response.complete = true;
         if (chunk->empty()) break;
@@ -148,7 +148,7 @@ class RawClient {
     }
     const std::string length = response.header("Content-Length");
     const std::size_t body_bytes = length.empty() ? std::string::npos : std::stoul(length);
-    while (input_.size() < body_bytes && more(patience_ms)) {
+    while (input_.size() < body_bytes && more(timeout_ms)) {
     }
     response.complete = input_.size() >= body_bytes || length.empty();
     response.body = take(std::min(body_bytes, input_.size()));
@@ -158,19 +158,19 @@ class RawClient {
   // Only the head of a stream; its chunks come from receive_chunk().
   std::string receive_head() {
     while (input_.find("\r\n\r\n") == input_.npos) {
-      if (!more(kPatienceMs)) return "";
+      if (!more(kTimeoutMs)) return "";
     }
     return take(input_.find("\r\n\r\n") + 4);
   }
   // Empty at the good end; nothing when the stream was cut.
-  std::optional<std::string> receive_chunk(int patience_ms = kPatienceMs) {
+  std::optional<std::string> receive_chunk(int timeout_ms = kTimeoutMs) {
     while (input_.find("\r\n") == input_.npos) {
-      if (!more(patience_ms)) return std::nullopt;
+      if (!more(timeout_ms)) return std::nullopt;
     }
     const auto line = input_.find("\r\n");
     const std::size_t bytes = std::stoul(input_.substr(0, line), nullptr, 16);
     while (input_.size() < line + 2 + bytes + 2) {
-      if (!more(patience_ms)) return std::nullopt;
+      if (!more(timeout_ms)) return std::nullopt;
     }
     take(line + 2);
     std::string chunk = take(bytes);
@@ -178,17 +178,17 @@ class RawClient {
     return chunk;
   }
 
-  bool closed_by_server(int patience_ms = kPatienceMs) {
-    while (more(patience_ms)) {
+  bool closed_by_server(int timeout_ms = kTimeoutMs) {
+    while (more(timeout_ms)) {
     }
     return closed_;
   }
 
  private:
-  bool more(int patience_ms) {
+  bool more(int timeout_ms) {
     if (closed_) return false;
     pollfd poll_fd{fd_.get(), POLLIN, 0};
-    if (::poll(&poll_fd, 1, patience_ms) != 1) return false;
+    if (::poll(&poll_fd, 1, timeout_ms) != 1) return false;
     char buffer[65536];
     const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
     if (n <= 0) closed_ = true;

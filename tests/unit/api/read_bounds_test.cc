@@ -187,7 +187,8 @@ TEST_CASE("thousands of ranges that overlap cost a look at each, and the tasks i
   costs(post("/v1/tasks:wait", json{{"tasks", names}, {"timeout_ms", 0}}.dump()));
 }
 
-TEST_CASE("a wait for many ids looks for each of them when it begins and when it ends, not between") {
+TEST_CASE(
+    "a wait for many ids looks for each of them when it begins and when it ends, not between") {
   SqlWork work;
   const ApiFixture api;
   constexpr int kTasks = 500;
@@ -198,7 +199,7 @@ TEST_CASE("a wait for many ids looks for each of them when it begins and when it
   const auto wait_for_looks = [](std::int64_t looks) {
     const auto start = std::chrono::steady_clock::now();
     while (SqlWork::runs() < looks &&
-           std::chrono::steady_clock::now() - start < std::chrono::milliseconds(kPatienceMs)) {
+           std::chrono::steady_clock::now() - start < std::chrono::milliseconds(kTimeoutMs)) {
       std::this_thread::yield();
     }
     REQUIRE(SqlWork::runs() >= looks);

@@ -46,7 +46,7 @@ TEST_CASE("half-sent bodies of one user are refused beyond his share; another's 
   for (int i = 0; i < 40; ++i) {
     half.push_back(connect_as(api, kAnna));
     half.back().send(half_sent(1 << 20));
-    const Response response = half.back().receive(i < 8 ? 20 : kPatienceMs);
+    const Response response = half.back().receive(i < 8 ? 20 : kTimeoutMs);
     if (response.status == 0) continue;
     CHECK(response.status == 503);
     CHECK(response.code() == "too_many_requests");

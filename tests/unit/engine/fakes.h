@@ -54,10 +54,10 @@ class FakeLauncher final : public Launcher {
     return std::make_unique<Live>(*this, launch.task);
   }
 
-  void settle(TaskId task, int) override {
-    if (on_settle) on_settle(task);
+  void cleanup_attempt(TaskId task, int) override {
+    if (on_cleanup) on_cleanup(task);
     const std::lock_guard lock(mutex_);
-    settled_.push_back(task);
+    cleaned_.push_back(task);
     changed_.notify_all();
   }
 
@@ -90,9 +90,9 @@ class FakeLauncher final : public Launcher {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return started_.size() >= count; });
   }
-  void wait_until_settled(std::size_t count) {
+  void wait_until_cleaned(std::size_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return settled_.size() >= count; });
+    changed_.wait(lock, [&] { return cleaned_.size() >= count; });
   }
   void wait_until_stopped(TaskId task) {
     std::unique_lock lock(mutex_);
@@ -112,8 +112,8 @@ class FakeLauncher final : public Launcher {
     return removed_;
   }
 
-  // Called in settle(), without the launcher's mutex.
-  std::function<void(TaskId)> on_settle;
+  // Called in cleanup_attempt(), without the launcher's mutex.
+  std::function<void(TaskId)> on_cleanup;
 
   // Every launch ends at once like this.
   void refuse_with(AttemptEnd end) {
@@ -190,7 +190,7 @@ class FakeLauncher final : public Launcher {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Launch> started_;
-  std::vector<TaskId> settled_;
+  std::vector<TaskId> cleaned_;
   std::vector<TaskId> removed_;
   std::map<TaskId, int> events_;
   std::set<TaskId> live_;

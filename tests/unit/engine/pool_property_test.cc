@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kWorkers = 3;
 // Only a failure lasts this long.
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kTimeout{30};
 
 int pick(int least, int end) {
   return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(least, end));
@@ -62,7 +62,7 @@ class PoolHistory : PoolFixture {
       std::unique_lock lock(mutex);
       RC_ASSERT(std::ssize(running_now) <= kWorkers);
       if (!may_start && told == left) break;
-      if (!changed.wait_for(lock, kPatience, [&] { return commits != seen; })) return false;
+      if (!changed.wait_for(lock, kTimeout, [&] { return commits != seen; })) return false;
     }
     let_workers_ask();
     return true;
@@ -108,7 +108,8 @@ class PoolHistory : PoolFixture {
     if (newest > 0 && one_in(4)) spec.constraints.depends_on = {{pick_id(), DependencyOn::any}};
     task.hold = one_in(8);
     note("submit to " + spec.queue + " priority " + std::to_string(spec.priority) + " slots " +
-         std::to_string(spec.constraints.slots) + (spec.constraints.resources.empty() ? "" : " gpu") +
+         std::to_string(spec.constraints.slots) +
+         (spec.constraints.resources.empty() ? "" : " gpu") +
          (spec.constraints.key.name.empty() ? "" : " key") + (task.hold ? " held" : ""));
     return task;
   }

@@ -21,7 +21,7 @@ TEST_CASE("idle workers are woken by a submit and never run more than their numb
   CHECK(f.get(1).state == State::succeeded);
   f.launcher.end(2, 0);
   f.launcher.end(3, 5);
-  f.launcher.wait_until_settled(3);
+  f.launcher.wait_until_cleaned(3);
   CHECK(f.get(3).reason == Reason::exit);
   CHECK(f.running.busy() == 0);
 }
@@ -162,11 +162,11 @@ TEST_CASE("a cancel stops the live attempt of its task and no other") {
   f.submit();
   f.launcher.wait_until_started(2);
   f.cancel(2);
-  f.launcher.wait_until_settled(1);
+  f.launcher.wait_until_cleaned(1);
   CHECK(f.get(2).state == State::cancelled);
   CHECK(f.get(1).state == State::running);
   f.launcher.end(1, 0);
-  f.launcher.wait_until_settled(2);
+  f.launcher.wait_until_cleaned(2);
   CHECK(f.get(1).state == State::succeeded);
 }
 
@@ -190,14 +190,14 @@ TEST_CASE("adopted attempts beyond the number of workers all finish before anyth
   f.pool.start(std::move(recovery.adopted));
   f.launcher.end(2, 0);
   f.launcher.end(3, 4);
-  f.launcher.wait_until_settled(2);
+  f.launcher.wait_until_cleaned(2);
   CHECK(f.get(3).last_outcome->code == 4);
   CHECK(f.get(4).state == State::queued);
   f.launcher.end(1, 0);
   f.launcher.wait_until_started(1);
   CHECK(f.launcher.started().front().task == 4);
   f.launcher.end(4, 0);
-  f.launcher.wait_until_settled(4);
+  f.launcher.wait_until_cleaned(4);
 }
 
 TEST_CASE("what cannot be started is reported as it was refused") {
@@ -207,7 +207,7 @@ TEST_CASE("what cannot be started is reported as it was refused") {
   f.launcher.refuse_with(refusal);
   f.pool.start({});
   f.submit();
-  f.launcher.wait_until_settled(1);
+  f.launcher.wait_until_cleaned(1);
   CHECK(f.get(1).state == State::failed);
   CHECK(f.get(1).reason == Reason::spawn);
 }
@@ -218,24 +218,24 @@ TEST_CASE("a machine without room puts the task back and spends none of its trie
   refusal.outcome = {OutcomeKind::not_started, EAGAIN, "fork"};
   f.launcher.refuse_with(refusal);
   // Its lock may be another's: nothing of a refused start is touched.
-  std::atomic<int> settled = 0;
-  f.launcher.on_settle = [&](TaskId) { ++settled; };
+  std::atomic<int> cleaned = 0;
+  f.launcher.on_cleanup = [&](TaskId) { ++cleaned; };
   f.pool.start({});
   f.submit();
   f.wait_until(1, State::scheduled);
   f.pool.stop();
-  CHECK(settled == 0);
+  CHECK(cleaned == 0);
   const Task task = f.get(1);
   CHECK(task.state == State::scheduled);
   CHECK(task.attempt == 0);
   CHECK(task.tries == 0);
 }
 
-TEST_CASE("an attempt that never began is settled before another may start under its number") {
+TEST_CASE("an attempt that never began is cleaned before another may start under its number") {
   PoolFixture f(2);
-  std::atomic<int> settled = 0;
-  f.launcher.on_settle = [&](TaskId task) {
-    if (settled++ == 0) CHECK(f.get(task).state == State::running);
+  std::atomic<int> cleaned = 0;
+  f.launcher.on_cleanup = [&](TaskId task) {
+    if (cleaned++ == 0) CHECK(f.get(task).state == State::running);
   };
   f.pool.start({});
   f.submit();
@@ -243,7 +243,7 @@ TEST_CASE("an attempt that never began is settled before another may start under
   f.launcher.end_before_start(1);
   f.launcher.wait_until_started(2);
   CHECK(f.launcher.started().at(1).attempt == 1);
-  CHECK(settled == 1);
+  CHECK(cleaned == 1);
 }
 
 TEST_CASE("a queue that is resumed gives work to as many workers as it has tasks") {
@@ -255,7 +255,7 @@ TEST_CASE("a queue that is resumed gives work to as many workers as it has tasks
   f.store->control_queue({}, "default", QueueVerb::resume);
   f.launcher.wait_until_started(3);
   for (TaskId id = 1; id <= 3; ++id) f.launcher.end(id, 0);
-  f.launcher.wait_until_settled(3);
+  f.launcher.wait_until_cleaned(3);
 }
 
 TEST_CASE("what a large task kept back starts once that task gives way") {
@@ -286,12 +286,12 @@ TEST_CASE("an idle worker wakes by itself when a rate lets the next task start")
   f.submit();
   f.launcher.wait_until_started(1);
   f.launcher.end(1, 0);
-  f.launcher.wait_until_settled(1);
+  f.launcher.wait_until_cleaned(1);
   CHECK(f.launcher.started().size() == 1);
   f.clock.wall_ms += 20;
   f.launcher.wait_until_started(2);
   f.launcher.end(2, 0);
-  f.launcher.wait_until_settled(2);
+  f.launcher.wait_until_cleaned(2);
 }
 
 TEST_CASE("an idle worker starts what a rate lets go while the one that knew when is busy") {
@@ -337,6 +337,6 @@ TEST_CASE("a signal finds what runs, and nothing else") {
   f.launcher.end(1, 0);
   f.launcher.wait_until_started(2);
   f.launcher.end(2, 0);
-  f.launcher.wait_until_settled(2);
+  f.launcher.wait_until_cleaned(2);
   CHECK_FALSE(f.running.signal(1, 10));
 }

@@ -194,18 +194,18 @@ TEST_CASE("an address that is silent or of no use here takes its share, and the 
   AddressList hangs(silent.port(), good.get());
   AddressList unknown(server.port(), hangs.get());
   unknown.get()->ai_addr->sa_family = AF_MAX;  // as on a machine without IPv6
-  CHECK(connect_to_any(unknown.get(), HookPatience(900, -1)));
+  CHECK(connect_to_any(unknown.get(), HookDeadline(900, -1)));
   AddressList refused(1);
   hangs.get()->ai_next = refused.get();
-  CHECK_THROWS_WITH_AS(connect_to_any(hangs.get(), HookPatience(200, -1)),
+  CHECK_THROWS_WITH_AS(connect_to_any(hangs.get(), HookDeadline(200, -1)),
                        "cannot connect: Connection refused", HookFailure);
   hangs.get()->ai_next = nullptr;
-  CHECK_THROWS_WITH_AS(connect_to_any(hangs.get(), HookPatience(100, -1)),
+  CHECK_THROWS_WITH_AS(connect_to_any(hangs.get(), HookDeadline(100, -1)),
                        "no answer in time (while connecting)", HookFailure);
   EventFd stop;
   stop.raise();
   hangs.get()->ai_next = good.get();
-  CHECK_THROWS_AS(connect_to_any(hangs.get(), HookPatience(60'000, stop.get())), HookInterrupted);
+  CHECK_THROWS_AS(connect_to_any(hangs.get(), HookDeadline(60'000, stop.get())), HookInterrupted);
 }
 
 TEST_CASE("a webhook is cut off when the daemon stops") {

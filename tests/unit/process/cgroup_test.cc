@@ -1,4 +1,4 @@
-// The same promises with a cgroup around each command. Needs a cgroup v2 hierarchy that may be
+// The same promises with a cgroup around each command. Demand a cgroup v2 hierarchy that may be
 // written; elsewhere there is nothing to test.
 
 #include <fstream>

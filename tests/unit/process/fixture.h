@@ -31,7 +31,7 @@
 
 namespace taskd {
 
-inline constexpr int kPatienceMs = 60'000;
+inline constexpr int kTimeoutMs = 60'000;
 inline constexpr std::uint32_t kNobody = 65534;
 
 inline bool is_root() {
@@ -51,7 +51,7 @@ inline std::string parent_of(const std::string& pid) {
 
 inline void wait_readable(int fd) {
   pollfd slot{fd, POLLIN, 0};
-  REQUIRE(::poll(&slot, 1, kPatienceMs) == 1);
+  REQUIRE(::poll(&slot, 1, kTimeoutMs) == 1);
 }
 
 class TempDir {

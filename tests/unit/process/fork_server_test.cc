@@ -123,7 +123,7 @@ TEST_CASE_FIXTURE(ForkServerFixture,
       // Nothing is left that could still start, nor anything in the way of the next try.
       CHECK_FALSE(std::filesystem::exists(folder(launch)));
     }
-    launcher().settle(i, 1);
+    launcher().cleanup_attempt(i, 1);
   }
   done = true;
   killer.join();
@@ -177,9 +177,9 @@ TEST_CASE_FIXTURE(ForkServerFixture,
         auto* live = std::get_if<std::unique_ptr<LiveAttempt>>(&result);
         if (live == nullptr) continue;
         pollfd slot{(*live)->pidfd(), POLLIN, 0};
-        ::poll(&slot, 1, kPatienceMs);
+        ::poll(&slot, 1, kTimeoutMs);
         if ((*live)->reap().outcome == Outcome{OutcomeKind::exited, 7, ""}) ++good;
-        launcher().settle(launch.task, launch.attempt);
+        launcher().cleanup_attempt(launch.task, launch.attempt);
       }
     });
   }

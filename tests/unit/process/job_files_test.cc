@@ -26,7 +26,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(end.outcome == Outcome{OutcomeKind::exited, 0, ""});
   CHECK_FALSE(end.result);
   CHECK(end.result_problem.empty());
-  launcher().settle(1, 1);
+  launcher().cleanup_attempt(1, 1);
   CHECK_FALSE(std::filesystem::exists(folder(launch)));
 }
 
@@ -162,7 +162,7 @@ TEST_CASE_FIXTURE(Fixture, "a job reads the files it is given, where its environ
   const AttemptEnd end = run(launch);
   CHECK(end.outcome == Outcome{OutcomeKind::exited, 0, ""});
   wait_for_output(launch, "in pieces");
-  launcher().settle(1, 1);
+  launcher().cleanup_attempt(1, 1);
   CHECK_FALSE(std::filesystem::exists(folder(launch) + "/" + kDependenciesFile));
 }
 
@@ -176,7 +176,7 @@ TEST_CASE_FIXTURE(Fixture, "the payload of a handler is its stdin, for nobody el
   const AttemptEnd end = run(launch);
   CHECK(end.outcome == Outcome{OutcomeKind::exited, 0, ""});
   wait_for_output(launch, "[1] 444 " + std::to_string(::geteuid()) + "\n[1]");
-  launcher().settle(1, 1);
+  launcher().cleanup_attempt(1, 1);
   CHECK_FALSE(std::filesystem::exists(folder(launch) + "/" + kPayloadFile));
 }
 
@@ -210,7 +210,7 @@ TEST_CASE_FIXTURE(Fixture, "a job of another user writes its result, and sees no
   CHECK(end.result == "1");
   CHECK(out(launch) == "given");
   CHECK(std::filesystem::exists(config.jobs_dir + "/65534/1.1/result"));
-  launcher().settle(1, 1);
+  launcher().cleanup_attempt(1, 1);
   CHECK(std::filesystem::is_empty(config.jobs_dir + "/65534"));
 }
 

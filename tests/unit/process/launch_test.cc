@@ -15,7 +15,7 @@ TEST_CASE_FIXTURE(Fixture, "a command that exits is exited with its code") {
     const AttemptEnd end = run(shell("exit " + std::to_string(code)));
     CHECK(end.outcome == Outcome{OutcomeKind::exited, code, ""});
     CHECK(end.ended_at.has_value());
-    launcher().settle(1, 1);
+    launcher().cleanup_attempt(1, 1);
   }
 }
 
@@ -239,15 +239,15 @@ TEST_CASE_FIXTURE(Fixture, "a job reads nothing, the file it was given, or the t
   CHECK(run(launch).outcome == Outcome{OutcomeKind::exited, 0, ""});
   CHECK(out(launch) == launch.spec.stdin_text);
   CHECK(std::filesystem::exists(folder(launch) + "/input"));
-  launcher().settle(1, 3);
+  launcher().cleanup_attempt(1, 3);
   CHECK_FALSE(std::filesystem::exists(folder(launch) + "/input"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a stdin that is missing or a folder fails to spawn") {
   Launch launch = shell("true");
   launch.spec.stdin_file = dir.path() + "/missing";
-  CHECK(run(launch).outcome ==
-        Outcome{OutcomeKind::spawn_failed, ENOENT, "Input " + dir.path() + "/missing does not exist"});
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, ENOENT,
+                                       "Input " + dir.path() + "/missing does not exist"});
   launch.attempt = 2;
   launch.spec.stdin_file = dir.path();
   CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, EISDIR,
@@ -273,9 +273,8 @@ TEST_CASE_FIXTURE(Fixture, "a job's stdin is opened as its user, and a text belo
   Launch launch = shell("cat /dev/stdin");
   launch.uid = kNobody;
   launch.spec.stdin_file = closed;
-  CHECK(run(launch).outcome ==
-        Outcome{OutcomeKind::spawn_failed, EACCES,
-                "Input " + closed + " cannot be read: Permission denied"});
+  CHECK(run(launch).outcome == Outcome{OutcomeKind::spawn_failed, EACCES,
+                                       "Input " + closed + " cannot be read: Permission denied"});
   launch.attempt = 2;
   launch.spec.stdin_file.clear();
   launch.spec.stdin_text = "text";
@@ -330,13 +329,13 @@ TEST_CASE_FIXTURE(Fixture, "no descriptor left starts nothing") {
 TEST_CASE_FIXTURE(Fixture, "settling keeps the output and removing takes everything") {
   const Launch quiet = shell("true");
   run(quiet);
-  launcher().settle(1, 1);
+  launcher().cleanup_attempt(1, 1);
   CHECK_FALSE(std::filesystem::exists(folder(quiet)));
 
   Launch loud = shell("echo hello");
   loud.attempt = 2;
   run(loud);
-  launcher().settle(1, 2);
+  launcher().cleanup_attempt(1, 2);
   CHECK(out(loud) == "hello\n");
   CHECK_FALSE(std::filesystem::exists(folder(loud) + "/lock"));
   CHECK(launcher().remove_task(1, 3) >= 6);

@@ -34,7 +34,7 @@ void start_at_gate(const PosixLauncherConfig& config, const Launch& launch, std:
   ForkServer server(config.shim_path, UniqueFd());
   const NewShim shim = server.fork("test", lock.get(), folder.get());
   lock.reset();
-  open_gate(shim.gate.get(), spec);
+  write_spec(shim.launch_pipe.get(), spec);
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -296,8 +296,10 @@ class LimitsHistory : public Fixture {
   static std::string describe(const TaskSpec& spec) {
     const StartConstraints& constraints = spec.constraints;
     std::string text = spec.queue + " priority " + std::to_string(spec.priority) + " needs " +
-                       to_stored(needs_of(constraints)) + " tries " + std::to_string(spec.max_attempts);
-    if (!constraints.key.name.empty()) text += " key " + constraints.key.name + describe(constraints.key.rate);
+                       to_stored(demand_of(constraints)) + " tries " +
+                       std::to_string(spec.max_attempts);
+    if (!constraints.key.name.empty())
+      text += " key " + constraints.key.name + describe(constraints.key.rate);
     if (constraints.key.limit) text += " limit " + std::to_string(*constraints.key.limit);
     for (const Dependency& on : constraints.depends_on) {
       text += " after " + std::to_string(on.task) + ":" + std::string(to_string(on.on));

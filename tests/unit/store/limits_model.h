@@ -103,19 +103,19 @@ class LimitsModel {
     }
     if (left.at("slots") == 0) return std::nullopt;
     if (front_) {
-      const Amounts needs = tasks_.at(front_->task).needs();
-      if (fits(needs, left)) return front_->task;
-      keep(needs, left);
+      const Amounts demand = tasks_.at(front_->task).demand();
+      if (fits(demand, left)) return front_->task;
+      keep(demand, left);
     }
     for (const std::string& queue : turns()) {
       std::set<Amounts> kinds;
       for (const ModelTask* task : line(queue)) {
-        const Amounts needs = task->needs();
-        if (!kinds.insert(needs).second) continue;
+        const Amounts demand = task->demand();
+        if (!kinds.insert(demand).second) continue;
         if (front_ && front_->task == task->id) continue;
-        if (fits(needs, left)) return task->id;
+        if (fits(demand, left)) return task->id;
         if (!front_) front_ = Front{task->id, queue, fronts_++};
-        keep(needs, left);
+        keep(demand, left);
       }
     }
     return std::nullopt;
@@ -143,14 +143,14 @@ class LimitsModel {
   const std::optional<Front>& front() const { return front_; }
   // Whether nothing but slots is missing.
   bool has_resources(TaskId id) const {
-    Amounts needs = tasks_.at(id).needs();
-    needs.erase("slots");
-    return fits(needs, free());
+    Amounts demand = tasks_.at(id).demand();
+    demand.erase("slots");
+    return fits(demand, free());
   }
   Amounts free() const {
     Amounts left = machine_;
     for (const TaskId id : tasks_.in(Phase::runs)) {
-      for (const auto& [what, amount] : tasks_.at(id).needs()) left.at(what) -= amount;
+      for (const auto& [what, amount] : tasks_.at(id).demand()) left.at(what) -= amount;
     }
     return left;
   }
@@ -158,14 +158,14 @@ class LimitsModel {
   std::int64_t now_ms;
 
  private:
-  static bool fits(const Amounts& needs, const Amounts& left) {
-    return std::all_of(needs.begin(), needs.end(),
+  static bool fits(const Amounts& demand, const Amounts& left) {
+    return std::all_of(demand.begin(), demand.end(),
                        [&](const auto& need) { return need.second <= left.at(need.first); });
   }
-  static void keep(Amounts needs, Amounts& left) {
-    const std::int64_t slots = needs.extract("slots").mapped();
-    if (fits(needs, left)) needs["slots"] = slots;
-    for (const auto& [what, amount] : needs) {
+  static void keep(Amounts demand, Amounts& left) {
+    const std::int64_t slots = demand.extract("slots").mapped();
+    if (fits(demand, left)) demand["slots"] = slots;
+    for (const auto& [what, amount] : demand) {
       left.at(what) = std::max<std::int64_t>(0, left.at(what) - amount);
     }
   }
@@ -210,7 +210,8 @@ class LimitsModel {
   void forget_unused_keys() {
     std::erase_if(keys_, [&](const auto& key) {
       return std::none_of(tasks_.all().begin(), tasks_.all().end(), [&](const auto& task) {
-        return task.second.phase != Phase::removed && task.second.spec.constraints.key.name == key.first;
+        return task.second.phase != Phase::removed &&
+               task.second.spec.constraints.key.name == key.first;
       });
     });
   }

@@ -28,16 +28,16 @@ struct ModelTask {
 
   // When the pruner may take one that ended.
   std::int64_t prune_ms() const {
-    constexpr std::int64_t kLeastKeepMs = 10'000;
-    return ended_ms + std::max(spec.keep_ms, kLeastKeepMs);
+    constexpr std::int64_t kMinKeepMs = 10'000;
+    return ended_ms + std::max(spec.keep_ms, kMinKeepMs);
   }
   bool has_ended() const { return phase == Phase::ended || phase == Phase::removed; }
   bool waits() const { return phase == Phase::waits || phase == Phase::held; }
   bool is_blocked() const { return std::ssize(met) < std::ssize(spec.constraints.depends_on); }
-  Amounts needs() const {
-    Amounts needs = spec.constraints.resources;
-    needs["slots"] = spec.constraints.slots;
-    return needs;
+  Amounts demand() const {
+    Amounts demand = spec.constraints.resources;
+    demand["slots"] = spec.constraints.slots;
+    return demand;
   }
 };
 
@@ -112,7 +112,7 @@ class ModelTasks {
     if (task.spec.constraints.on_dependency_failed == OnDependencyFailed::run) return true;
     const bool ok = parent.end == State::succeeded;
     return on.on == DependencyOn::any ||
-           (on.on == DependencyOn::ok ? ok : !ok && !is_unneeded(parent));
+           (on.on == DependencyOn::ok ? ok : !ok && !is_skipped(parent));
   }
   bool is_broken(const ModelTask& task, const Dependency& on) const {
     return !task.met.contains(on.task) && tasks_.at(on.task).has_ended() && !is_met(task, on);
@@ -125,19 +125,18 @@ class ModelTasks {
     task.ends.push_back(std::string(to_string(end)) + ' ' + std::to_string(now_ms));
   }
   // For what it depended on: nothing that waits for it is told of a failure.
-  static bool is_unneeded(const ModelTask& task) {
+  static bool is_skipped(const ModelTask& task) {
     return task.by_links && task.end == State::cancelled;
   }
   bool lacks_a_success(const ModelTask& task) const {
     const auto& on = task.spec.constraints.depends_on;
     return std::any_of(on.begin(), on.end(), [&](const Dependency& one) {
-      return one.on == DependencyOn::ok && is_broken(task, one) &&
-             !is_unneeded(tasks_.at(one.task));
+      return one.on == DependencyOn::ok && is_broken(task, one) && !is_skipped(tasks_.at(one.task));
     });
   }
   void end_by_links(ModelTask& task, std::int64_t now_ms) const {
-    const bool cancels =
-        task.spec.constraints.on_dependency_failed == OnDependencyFailed::cancel || !lacks_a_success(task);
+    const bool cancels = task.spec.constraints.on_dependency_failed == OnDependencyFailed::cancel ||
+                         !lacks_a_success(task);
     finish(task, cancels ? State::cancelled : State::failed, now_ms);
     task.by_links = true;
   }

@@ -190,7 +190,7 @@ struct CheckedHistory : LimitsHistory {
       if (!model.may_start(name)) continue;
       for (const ModelTask* task : model.line(name)) {
         some_wait = true;
-        some_need |= task->needs() != Amounts{{"slots", 1}};
+        some_need |= task->demand() != Amounts{{"slots", 1}};
       }
     }
     if (live.empty()) RC_ASSERT(!some_wait);

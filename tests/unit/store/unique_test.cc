@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(UniqueFixture, "a retry does not run a task beside another of 
   request.actor = kAlice;
   request.verb = Verb::retry;
   request.ids = {1};
-  CHECK(std::get<WrongState>(store->control(request)).twin == 2);
+  CHECK(std::get<WrongState>(store->control(request)).duplicate == 2);
   request.ids.clear();
   request.filter.emplace();
   CHECK(std::get<std::vector<ControlChange>>(store->control(request)).empty());
@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(UniqueFixture, "a retry does not run a task beside another of 
   control(Verb::cancel, 1);
   request.filter.reset();
   request.ids = {1, 2};
-  CHECK(std::get<WrongState>(store->control(request)).twin == 1);
+  CHECK(std::get<WrongState>(store->control(request)).duplicate == 1);
   CHECK(state(1) == State::cancelled);
 }
 

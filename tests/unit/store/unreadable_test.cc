@@ -76,7 +76,10 @@ struct FullStore : Fixture {
     settings.task = in_queue().spec;
     store->put_schedule(kAlice, kAlice.uid, settings);
     const Schedule schedule = store->schedule(kAlice, {kAlice.uid, "s"}).value();
-    store->fire({schedule.id, schedule.done_until, {clock.wall_now() + 1}, clock.wall_now() + 1,
+    store->fire({schedule.id,
+                 schedule.done_until,
+                 {clock.wall_now() + 1},
+                 clock.wall_now() + 1,
                  clock.wall_now() + 2});
     NewTask told = in_queue();
     told.hold = true;
@@ -89,7 +92,8 @@ struct FullStore : Fixture {
   // As a daemon that finds the database like this.
   void start_on(const std::string& damage) {
     store.reset();
-    for (const char* rest : {"", "-wal", "-shm"}) std::filesystem::remove(dir.file("taskd.db") + rest);
+    for (const char* rest : {"", "-wal", "-shm"})
+      std::filesystem::remove(dir.file("taskd.db") + rest);
     std::filesystem::copy_file(dir.file("full.db"), dir.file("taskd.db"));
     {
       SQLite::Database db = open_database();
@@ -105,7 +109,8 @@ struct FullStore : Fixture {
   }
 
   void end_all(std::vector<Claim> claims) {
-    for (const Claim& one : claims) finish(one, OutcomeKind::exited, one.unreadable.empty() ? 0 : 1);
+    for (const Claim& one : claims)
+      finish(one, OutcomeKind::exited, one.unreadable.empty() ? 0 : 1);
   }
 
   // Everything that goes on by itself, and everything that is looked at.
@@ -159,7 +164,7 @@ struct FullStore : Fixture {
     store->keys({.actor = kRoot});
     store->workflows(kRoot, {}, 10);
     for (const Schedule& one : store->schedules(kRoot)) store->slots(one.id, 10);
-    store->machine_use();
+    store->allocation();
     store->hook_counts("mail");
     store->array(kRoot, 7);
   }
@@ -193,10 +198,11 @@ TEST_CASE_FIXTURE(FullStore, "whatever cannot be read, the daemon goes on, and s
       const std::string table = tables.getColumn(0).getString();
       // Who the store is, and the history that only people read, are not what moves tasks.
       if (table == "daemon" || table == "sqlite_sequence" || table == "events") continue;
-      CHECK_MESSAGE(db.execAndGet("SELECT EXISTS (SELECT 1 FROM " + table + ")").getInt() +
-                            (table == "clock_steps" || table == "links_to_update" ||
-                             table == "array_needs") > 0,
-                    table);
+      CHECK_MESSAGE(
+          db.execAndGet("SELECT EXISTS (SELECT 1 FROM " + table + ")").getInt() +
+                  (table == "clock_steps" || table == "links_to_update" || table == "array_needs") >
+              0,
+          table);
       for (std::string& one : damages(db, table)) all.push_back(std::move(one));
     }
   }
@@ -219,22 +225,23 @@ TEST_CASE_FIXTURE(FullStore, "whatever cannot be read, the daemon goes on, and s
 }
 
 TEST_CASE("a task whose needs cannot be read fails, and its line is left") {
-  for (const char* needs : {"x", "2 gpu", "0", "-3", "99999999999", "2 gpu=x", "2  gpu=1"}) {
+  for (const char* demand : {"x", "2 gpu", "0", "-3", "99999999999", "2 gpu=x", "2  gpu=1"}) {
     for (const bool anew : {true, false}) {
-      CAPTURE(needs);
+      CAPTURE(demand);
       CAPTURE(anew);
       Fixture f;
       const TaskId torn = f.submit();
       const TaskId other = f.submit();
       if (!anew) f.finish(f.claim(), OutcomeKind::not_started);  // its lines are known
-      f.open_database().exec(std::string("UPDATE tasks SET needs = '") + needs +
+      f.open_database().exec(std::string("UPDATE tasks SET needs = '") + demand +
                              "' WHERE id = " + std::to_string(torn));
       f.restart();
       std::set<TaskId> seen;
       for (const Claim& one : f.store->claim(10).claims) {
         seen.insert(one.task);
         CHECK(one.unreadable.empty() == (one.task == other));
-        CHECK(f.finish(one, one.unreadable.empty() ? OutcomeKind::exited : OutcomeKind::spawn_failed));
+        CHECK(f.finish(one,
+                       one.unreadable.empty() ? OutcomeKind::exited : OutcomeKind::spawn_failed));
       }
       CHECK(seen == std::set<TaskId>{torn, other});
       CHECK(f.state(torn) == State::failed);
@@ -260,7 +267,7 @@ TEST_CASE("a running task whose needs or units cannot be read is recovered, and 
     f.restart();
     const auto running = f.store->running_attempts();
     REQUIRE(running.size() == 1);
-    CHECK(f.store->machine_use().slots >= 1);
+    CHECK(f.store->allocation().slots >= 1);
     CHECK(f.store->attempts(1).size() == 1);
     f.submit();
     CHECK(f.store->why(kRoot, 2).has_value());

@@ -1,5 +1,5 @@
-// What the writer does inside a transaction: it reads no spec, the users take turns, and a transaction
-// gives way once it has spent its budget.
+// What the writer does inside a transaction: it reads no spec, the users take turns, and a
+// transaction gives way once it has spent its budget.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -89,12 +89,13 @@ TEST_CASE_FIXTURE(TornFixture, "a task whose policy cannot be read is not run, a
   CHECK_FALSE(first.unreadable.empty());
   CHECK(claim().task == other);
   CHECK(finish(first, OutcomeKind::spawn_failed));
-  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'failed' AND id = " + std::to_string(torn)) ==
-        1);
+  CHECK(number("SELECT count(*) FROM tasks WHERE state = 'failed' AND id = " +
+               std::to_string(torn)) == 1);
   control(Verb::remove, torn);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a schedule whose task cannot be read is hidden from others, and removed") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a schedule whose task cannot be read is hidden from others, and removed") {
   ScheduleSettings settings;
   settings.name = "nightly";
   settings.every_ms = 60'000;
@@ -181,7 +182,8 @@ TEST_CASE_FIXTURE(Fixture, "users do not wait for all that the daemon itself has
                " AND seq < (SELECT max(seq) FROM events WHERE type = 'submitted')") <= 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a filter's verb is worked off in many commits once the budget is spent") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a filter's verb is worked off in many commits once the budget is spent") {
   for (int i = 0; i < 50; ++i) submit();
   commit_budget_us = 0;
   restart();
@@ -218,7 +220,8 @@ TEST_CASE_FIXTURE(Fixture, "what is due, what is pruned and what is claimed give
   CHECK(store->prune(clock.wall_now(), 100).next == clock.wall_now());
 }
 
-TEST_CASE_FIXTURE(Fixture, "more than a thousand ids are checked together and done in many commits") {
+TEST_CASE_FIXTURE(Fixture,
+                  "more than a thousand ids are checked together and done in many commits") {
   std::vector<NewTask> tasks(1500, task());
   const auto ids = std::get<Submitted>(try_submit(tasks)).ids;
   control(Verb::cancel, ids[700]);
@@ -236,8 +239,7 @@ TEST_CASE_FIXTURE(Fixture, "more than a thousand ids are checked together and do
 // Tasks that have ended, each of which depended on a thousand.
 struct ManyLinks : Fixture {
   ManyLinks() {
-    const auto upstream =
-        std::get<Submitted>(try_submit(std::vector<NewTask>(1000, task()))).ids;
+    const auto upstream = std::get<Submitted>(try_submit(std::vector<NewTask>(1000, task()))).ids;
     NewTask after = task();
     for (const TaskId id : upstream) after.spec.constraints.depends_on.push_back({id});
     ids = std::get<Submitted>(try_submit(std::vector<NewTask>(12, after))).ids;
@@ -259,7 +261,8 @@ struct ManyLinks : Fixture {
   std::vector<TaskId> ids;
 };
 
-TEST_CASE_FIXTURE(ManyLinks, "tasks with many dependencies are removed few at a time: by their ids") {
+TEST_CASE_FIXTURE(ManyLinks,
+                  "tasks with many dependencies are removed few at a time: by their ids") {
   ControlRequest request;
   request.ids = ids;
   const auto [commits, most] = remove(request);
@@ -267,7 +270,8 @@ TEST_CASE_FIXTURE(ManyLinks, "tasks with many dependencies are removed few at a 
   CHECK(most <= 5);
 }
 
-TEST_CASE_FIXTURE(ManyLinks, "tasks with many dependencies are removed few at a time: by a filter") {
+TEST_CASE_FIXTURE(ManyLinks,
+                  "tasks with many dependencies are removed few at a time: by a filter") {
   ControlRequest request;
   request.filter = Filter{};
   request.filter->states = {State::cancelled};
@@ -276,7 +280,8 @@ TEST_CASE_FIXTURE(ManyLinks, "tasks with many dependencies are removed few at a 
   CHECK(most <= 5);
 }
 
-TEST_CASE_FIXTURE(ManyLinks, "tasks with many dependencies are all looked at before one is removed") {
+TEST_CASE_FIXTURE(ManyLinks,
+                  "tasks with many dependencies are all looked at before one is removed") {
   const TaskId queued = submit();
   ids.push_back(queued);
   CHECK(std::holds_alternative<WrongState>(control(Verb::remove, ids)));
@@ -294,7 +299,9 @@ TEST_CASE_FIXTURE(Fixture, "a slot that replaces very many tasks cancels them in
     settings.task.constraints.unique = {unique, *unique == 0 ? 0 : 3'600'000, std::nullopt};
     return std::get<Schedule>(store->put_schedule(kAlice, kAlice.uid, settings));
   };
-  const auto trigger = [&] { return std::get<Triggered>(store->trigger_schedule(kAlice, id)).task; };
+  const auto trigger = [&] {
+    return std::get<Triggered>(store->trigger_schedule(kAlice, id)).task;
+  };
   put("");
   const Claim running = [&] {
     trigger();
@@ -334,8 +341,7 @@ TEST_CASE_FIXTURE(Fixture, "slots that are made up for fire in as many commits a
   settings.every_ms = 60'000;
   settings.task = task().spec;
   settings.overlap = Overlap::queue;
-  const Schedule schedule =
-      std::get<Schedule>(store->put_schedule(kAlice, kAlice.uid, settings));
+  const Schedule schedule = std::get<Schedule>(store->put_schedule(kAlice, kAlice.uid, settings));
   commit_budget_us = 0;
   restart();
   largest_commit = 0;
@@ -349,7 +355,8 @@ TEST_CASE_FIXTURE(Fixture, "slots that are made up for fire in as many commits a
   CHECK(store->fire(firing).empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a change of a million tasks is counted, and its first ten thousand named") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a change of a million tasks is counted, and its first ten thousand named") {
   std::vector<NewTask> tasks(6000, task());
   try_submit(tasks);
   try_submit(tasks);
@@ -363,7 +370,8 @@ TEST_CASE_FIXTURE(Fixture, "a change of a million tasks is counted, and its firs
   CHECK(told == 12'000);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an edit loses against one that came between, whatever the spec's text is") {
+TEST_CASE_FIXTURE(Fixture,
+                  "an edit loses against one that came between, whatever the spec's text is") {
   NewTask sent = task();
   sent.hold = true;
   sent.spec.env = {{"A", "1"}};
@@ -429,10 +437,10 @@ TEST_CASE_FIXTURE(Fixture, "turns of a command that is undone were never taken")
   REQUIRE(order() == "ba");
   queues.begin_command();
   take("a", 9);
-  queues.set_front(QueueTable::Front{"a", 1});
+  queues.set_reservation(QueueTable::Reservation{"a", 1});
   queues.undo();
   CHECK(order() == "ba");
-  CHECK_FALSE(queues.front());
+  CHECK_FALSE(queues.reservation());
   // And of a transaction that is rolled back as a whole.
   queues.begin_transaction();
   queues.begin_command();

@@ -89,13 +89,14 @@ struct Given {
   TaskSpec spec = {};
   int tries = 0;
   int lost = 0;
-  int refusals = 0;
+  int start_failures = 0;
   bool cancel_requested = false;
 };
 
 EndDecision decide(const Given& given, const Outcome& outcome) {
-  const EndDecision decision = decide_end(given.spec, {given.tries, given.lost, given.refusals},
-                                          given.cancel_requested, outcome, 0.5);
+  const EndDecision decision =
+      decide_end(given.spec, {given.tries, given.lost, given.start_failures},
+                 given.cancel_requested, outcome, 0.5);
   // Whatever the decision, the table allows it, and its parts fit together.
   CHECK(next_state(State::running, decision.event).has_value());
   CHECK(decision.reason.has_value() == (decision.event == Event::give_up));
@@ -277,19 +278,19 @@ TEST_CASE("what never began runs again and spends nothing") {
 }
 
 TEST_CASE("a start that is refused again and again is tried ever less often, up to once a minute") {
-  CHECK(decide({.refusals = 1}, kNoRoom).delay_ms == 2000);
-  CHECK(decide({.refusals = 5}, kNoRoom).delay_ms == 32'000);
-  CHECK(decide({.refusals = 6}, kNoRoom).delay_ms == 60'000);
-  CHECK(decide({.refusals = 1000}, kNoRoom).delay_ms == 60'000);
-  CHECK(decide({}, kNoRoom).counts_refusal);
-  CHECK_FALSE(decide({}, kExit3).counts_refusal);
+  CHECK(decide({.start_failures = 1}, kNoRoom).delay_ms == 2000);
+  CHECK(decide({.start_failures = 5}, kNoRoom).delay_ms == 32'000);
+  CHECK(decide({.start_failures = 6}, kNoRoom).delay_ms == 60'000);
+  CHECK(decide({.start_failures = 1000}, kNoRoom).delay_ms == 60'000);
+  CHECK(decide({}, kNoRoom).counts_start_failure);
+  CHECK_FALSE(decide({}, kExit3).counts_start_failure);
 }
 
 TEST_CASE("a command that never begins runs again at once only the first time") {
-  CHECK(decide({}, kNotStarted).counts_refusal);
-  CHECK(decide({.refusals = 1}, kNotStarted).event == Event::retry_later);
-  CHECK(decide({.refusals = 1}, kNotStarted).delay_ms == 2000);
-  CHECK(decide({.refusals = 1}, kNotStarted).counts_refusal);
+  CHECK(decide({}, kNotStarted).counts_start_failure);
+  CHECK(decide({.start_failures = 1}, kNotStarted).event == Event::retry_later);
+  CHECK(decide({.start_failures = 1}, kNotStarted).delay_ms == 2000);
+  CHECK(decide({.start_failures = 1}, kNotStarted).counts_start_failure);
 }
 
 TEST_CASE("an attempt that was stopped cancels its task when that was requested, else it is lost") {

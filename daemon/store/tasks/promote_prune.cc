@@ -40,11 +40,11 @@ std::optional<WallTime> next_due(Connection& db) {
 }
 
 // A task stays until promote() has looked at all that depend on it, or on its array; each time it
-// looks at some hundred. And until the arrays that depend on it are whole. A macro, since statements
-// are literals.
-#define NOT_LEFT                                                                            \
-  " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = tasks.id)"                \
-  " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = -tasks.array_id)"         \
+// looks at some hundred. And until the arrays that depend on it are whole. A macro, since
+// statements are literals.
+#define NOT_LEFT                                                                    \
+  " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = tasks.id)"        \
+  " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = -tasks.array_id)" \
   " AND NOT EXISTS (SELECT 1 FROM array_needs WHERE on_task = tasks.id)"
 
 std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {

@@ -13,17 +13,17 @@
 #include <string>
 #include <vector>
 
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 #include "daemon/store/db/connection.h"
 
 namespace taskd {
 
-class ReadyLines {
+class ReadyIndex {
  public:
   struct Head {
     int priority = 0;
     TaskId task = 0;
-    const Needs* needs = nullptr;
+    const Demand* demand = nullptr;
     bool operator<(const Head& other) const {
       return priority != other.priority ? priority > other.priority : task < other.task;
     }
@@ -34,7 +34,7 @@ class ReadyLines {
   const Heads& heads(Connection& db, const std::string& queue);
 
   // A task is `queued` from now on, or no longer. `line`: what it needs as the store keeps it.
-  void enter(const std::string& queue, const std::string& line, const Needs& needs, int priority,
+  void enter(const std::string& queue, const std::string& line, const Demand& demand, int priority,
              TaskId task);
   void leave(const std::string& queue, const std::string& line, TaskId task);
 
@@ -43,7 +43,7 @@ class ReadyLines {
 
  private:
   struct Line {
-    Needs needs;
+    Demand demand;
     std::optional<Head> head;  // empty: to be looked up
   };
   struct Queue {

@@ -1,4 +1,4 @@
-#include "daemon/hooks/patience.h"
+#include "daemon/hooks/deadline.h"
 
 #include <poll.h>
 
@@ -9,11 +9,11 @@
 
 namespace taskd {
 
-HookPatience HookPatience::share(std::int64_t parts) const {
-  return HookPatience(std::max<std::int64_t>(deadline_ - clock_.boot_now(), 0) / parts, stop_fd_);
+HookDeadline HookDeadline::share(std::int64_t parts) const {
+  return HookDeadline(std::max<std::int64_t>(deadline_ - clock_.boot_now(), 0) / parts, stop_fd_);
 }
 
-HookPatience::Wait HookPatience::wait_for(int fd, short events, int other_fd) const {
+HookDeadline::Wait HookDeadline::wait_for(int fd, short events, int other_fd) const {
   for (;;) {
     const std::int64_t left_ms = deadline_ - clock_.boot_now();
     if (left_ms <= 0) return Wait::timed_out;

@@ -9,14 +9,14 @@
 
 namespace taskd {
 
-class HookPatience {
+class HookDeadline {
  public:
   // `stop_fd` becomes readable when the daemon stops, and stays so.
-  HookPatience(std::int64_t timeout_ms, int stop_fd)
+  HookDeadline(std::int64_t timeout_ms, int stop_fd)
       : deadline_(clock_.boot_now() + timeout_ms), stop_fd_(stop_fd) {}
 
   // One that has its part of the time that is left.
-  HookPatience share(std::int64_t parts) const;
+  HookDeadline share(std::int64_t parts) const;
 
   enum class Wait { ready, timed_out, stopped };
   // Until `fd` has one of the poll `events`, or `other_fd` (-1: none) can be read. Throws

@@ -8,9 +8,9 @@
 
 namespace taskd {
 
-class RefusalLog {
+class StartFailureLog {
  public:
-  explicit RefusalLog(const Clock& clock) : clock_(clock) {}
+  explicit StartFailureLog(const Clock& clock) : clock_(clock) {}
 
   // Whether this errno is worth a line: it is another than the last, or that was a minute ago.
   bool is_news(int error) {

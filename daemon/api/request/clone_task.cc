@@ -1,4 +1,4 @@
-#include "daemon/api/request/like.h"
+#include "daemon/api/request/clone_task.h"
 
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -52,9 +52,9 @@ bool runs_as_before(const ApiContext& context, const Task& task, const Actor& ac
 
 }  // namespace
 
-std::variant<NewTask, FieldErrors> task_like(const ApiContext& context, const Actor& actor,
-                                             const json& item, const std::string& pointer,
-                                             std::size_t& read_bytes) {
+std::variant<NewTask, FieldErrors> clone_task(const ApiContext& context, const Actor& actor,
+                                              const json& item, const std::string& pointer,
+                                              std::size_t& read_bytes) {
   const json& like = item.at("like");
   const bool is_id =
       like.is_number_integer() && like >= 1 && like <= std::numeric_limits<TaskId>::max();

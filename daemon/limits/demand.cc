@@ -1,4 +1,4 @@
-#include "daemon/limits/needs.h"
+#include "daemon/limits/demand.h"
 
 #include <algorithm>
 
@@ -26,38 +26,38 @@ std::optional<std::pair<std::string, std::string_view>> name_and_rest(std::strin
 
 }  // namespace
 
-Needs needs_of(const StartConstraints& constraints) {
+Demand demand_of(const StartConstraints& constraints) {
   return {constraints.slots, constraints.resources};
 }
 
-std::string to_stored(const Needs& needs) {
-  if (needs == Needs{}) return "";
-  std::string text = std::to_string(needs.slots);
-  for (const auto& [name, amount] : needs.resources) {
+std::string to_stored(const Demand& demand) {
+  if (demand == Demand{}) return "";
+  std::string text = std::to_string(demand.slots);
+  for (const auto& [name, amount] : demand.resources) {
     text += " " + name + "=" + std::to_string(amount);
   }
   return text;
 }
 
-std::optional<Needs> needs_from_stored(std::string_view text) {
-  Needs needs;
-  if (text.empty()) return needs;
+std::optional<Demand> demand_from_stored(std::string_view text) {
+  Demand demand;
+  if (text.empty()) return demand;
   const std::vector<std::string_view> parts = split(text, ' ');
   const auto slots = parse_int(parts[0]);
   if (!slots || *slots < 1 || *slots > Machine::kUnlimitedSlots) return std::nullopt;
-  needs.slots = static_cast<int>(*slots);
+  demand.slots = static_cast<int>(*slots);
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const auto part = name_and_rest(parts[i]);
     const auto amount = part ? parse_int(part->second) : std::nullopt;
     if (!amount || *amount < 0) return std::nullopt;
-    needs.resources[part->first] = *amount;
+    demand.resources[part->first] = *amount;
   }
-  return needs;
+  return demand;
 }
 
-std::optional<std::string> find_unmet(const Machine& machine, const Needs& needs) {
-  if (needs.slots > machine.slots) return "";
-  for (const auto& [name, amount] : needs.resources) {
+std::optional<std::string> find_unmet(const Machine& machine, const Demand& demand) {
+  if (demand.slots > machine.slots) return "";
+  for (const auto& [name, amount] : demand.resources) {
     const auto resource = machine.resources.find(name);
     if (resource == machine.resources.end() || resource->second.amount < amount) return name;
   }
@@ -86,22 +86,22 @@ std::optional<Grant> grant_from_stored(std::string_view text) {
   return grant;
 }
 
-void MachineUse::add(const Needs& needs, const Grant& grant) {
-  slots += needs.slots;
-  for (const auto& [name, amount] : needs.resources) resources[name] += amount;
+void Allocation::add(const Demand& demand, const Grant& grant) {
+  slots += demand.slots;
+  for (const auto& [name, amount] : demand.resources) resources[name] += amount;
   for (const auto& [name, granted] : grant) {
     std::vector<std::string>& all = units[name];
     all.insert(all.end(), granted.begin(), granted.end());
   }
 }
 
-Room::Room(const Machine& machine) : slots_(machine.slots) {
+FreeCapacity::FreeCapacity(const Machine& machine) : slots_(machine.slots) {
   for (const auto& [name, resource] : machine.resources) {
     free_[name] = {resource.amount, resource.units};
   }
 }
 
-void Room::take(const MachineUse& use) {
+void FreeCapacity::take(const Allocation& use) {
   slots_ -= use.slots;
   for (const auto& [name, amount] : use.resources) {
     const auto free = free_.find(name);
@@ -114,29 +114,29 @@ void Room::take(const MachineUse& use) {
   }
 }
 
-std::int64_t Room::free_of(const std::string& resource) const {
+std::int64_t FreeCapacity::free_of(const std::string& resource) const {
   const auto free = free_.find(resource);
   return free == free_.end() ? 0 : free->second.amount;
 }
 
-bool Room::fits_resources(const Needs& needs) const {
-  return std::all_of(needs.resources.begin(), needs.resources.end(),
+bool FreeCapacity::fits_resources(const Demand& demand) const {
+  return std::all_of(demand.resources.begin(), demand.resources.end(),
                      [&](const auto& need) { return need.second <= free_of(need.first); });
 }
 
-bool Room::is_spent(const Needs& needs) const {
-  return !needs.resources.empty() &&
-         std::all_of(needs.resources.begin(), needs.resources.end(),
+bool FreeCapacity::is_spent(const Demand& demand) const {
+  return !demand.resources.empty() &&
+         std::all_of(demand.resources.begin(), demand.resources.end(),
                      [&](const auto& need) { return free_of(need.first) <= 0; });
 }
 
-bool Room::fits(const Needs& needs) const {
-  return needs.slots <= slots_ && fits_resources(needs);
+bool FreeCapacity::fits(const Demand& demand) const {
+  return demand.slots <= slots_ && fits_resources(demand);
 }
 
-Grant Room::choose(const Needs& needs) const {
+Grant FreeCapacity::choose(const Demand& demand) const {
   Grant grant;
-  for (const auto& [name, amount] : needs.resources) {
+  for (const auto& [name, amount] : demand.resources) {
     const std::vector<std::string>& units = free_.at(name).units;
     if (units.empty()) continue;
     grant[name] = {units.begin(), units.begin() + std::min(amount, std::ssize(units))};
@@ -144,9 +144,9 @@ Grant Room::choose(const Needs& needs) const {
   return grant;
 }
 
-void Room::keep(const Needs& needs) {
-  if (fits_resources(needs)) slots_ = std::max<std::int64_t>(0, slots_ - needs.slots);
-  for (const auto& [name, amount] : needs.resources) {
+void FreeCapacity::keep(const Demand& demand) {
+  if (fits_resources(demand)) slots_ = std::max<std::int64_t>(0, slots_ - demand.slots);
+  for (const auto& [name, amount] : demand.resources) {
     const auto free = free_.find(name);
     if (free != free_.end()) {
       free->second.amount = std::max<std::int64_t>(0, free->second.amount - amount);
