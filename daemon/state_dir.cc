@@ -11,7 +11,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
-#include "daemon/config/trust.h"
+#include "daemon/config/file_permissions.h"
 #include "daemon/store/db/files.h"
 #include "daemon/store/task_store.h"
 

@@ -1,5 +1,5 @@
 // JSON <-> values for everything that is not a spec: what the API answers and taskctl reads.
-// API.md beside this file is the contract. Pure functions; shared by the daemon and taskctl.
+// daemon/api/API.md is the contract. Pure functions; shared by the daemon and taskctl.
 #pragma once
 
 #include <functional>

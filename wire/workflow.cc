@@ -4,7 +4,7 @@
 
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
-#include "daemon/limits/graph.h"
+#include "daemon/limits/topological_order.h"
 #include "daemon/task/field_reader.h"
 #include "wire/wire.h"
 

@@ -17,7 +17,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/limits/demand.h"
-#include "daemon/task/lifecycle.h"
+#include "daemon/task/state_machine.h"
 #include "daemon/version.h"
 
 namespace taskd::ctl {

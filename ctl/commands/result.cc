@@ -4,7 +4,7 @@
 #include "ctl/commands/verbs.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/text_input.h"
-#include "ctl/work/job.h"
+#include "ctl/work/job_report.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"

@@ -250,8 +250,18 @@ Exchange Client::ask(const HttpRequest& request, const ResponseParser::BodySink&
     return ask_once();
   } catch (const DaemonAway& away) {
     if (!away.outcome_unknown || !may_be_repeated(request)) throw;
+    if (request.method == "GET") return ask_once();
+    // Whether the first was done stays unknown until the daemon has said so.
+    try {
+      return ask_once();
+    } catch (const Refused& refused) {
+      const bool may_pass =
+          refused.exit_code == kExitTryLater || refused.problem.code == "request_in_progress";
+      if (!may_pass) throw;
+    } catch (const Failure&) {
+    }
+    throw;
   }
-  return ask_once();
 }
 
 Exchange Client::begin(const HttpRequest& request, ResponseParser::BodySink sink) const {

@@ -79,7 +79,7 @@ void print_tasks(Context& context, const Painter& paint,
   const int columns = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
   Shown shown;
   if (columns != 0) {
-    // FreeCapacity is short on a terminal: what is the same everywhere, and usual, is left out.
+    // Room is short on a terminal: what is the same everywhere, and usual, is left out.
     shown.queue = std::any_of(tasks.begin(), tasks.end(),
                               [](const Task& task) { return task.spec.queue != TaskSpec().queue; });
     shown.priority = std::any_of(tasks.begin(), tasks.end(),

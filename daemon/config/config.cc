@@ -17,13 +17,13 @@
 #include "daemon/base/files.h"
 #include "daemon/base/text.h"
 #include "daemon/config/cgroup.h"
+#include "daemon/config/config_error.h"
+#include "daemon/config/file_permissions.h"
 #include "daemon/config/handlers.h"
 #include "daemon/config/hooks.h"
-#include "daemon/config/places.h"
 #include "daemon/config/queues.h"
 #include "daemon/config/resources.h"
 #include "daemon/config/tables.h"
-#include "daemon/config/trust.h"
 
 namespace taskd {
 namespace {

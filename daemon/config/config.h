@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/base/log.h"
-#include "daemon/hooks/hook.h"
+#include "daemon/hooks/hook_settings.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/handler.h"
 

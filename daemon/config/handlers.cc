@@ -6,10 +6,10 @@
 
 #include "daemon/api/http/users.h"
 #include "daemon/base/text.h"
+#include "daemon/config/config_error.h"
+#include "daemon/config/file_permissions.h"
 #include "daemon/config/hooks.h"
-#include "daemon/config/places.h"
 #include "daemon/config/task_options.h"
-#include "daemon/config/trust.h"
 #include "daemon/process/user.h"
 
 namespace taskd {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/hooks/hook.h"
+#include "daemon/hooks/hook_settings.h"
 #include "daemon/limits/demand.h"
 #include "daemon/task/handler.h"
 

@@ -9,8 +9,8 @@
 
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/config/places.h"
-#include "daemon/config/trust.h"
+#include "daemon/config/config_error.h"
+#include "daemon/config/file_permissions.h"
 #include "daemon/hooks/hook_url.h"
 #include "daemon/store/task_store.h"
 #include "daemon/task/spec_json.h"

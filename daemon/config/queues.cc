@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/text.h"
+#include "daemon/config/config_error.h"
 #include "daemon/config/hooks.h"
-#include "daemon/config/places.h"
 #include "daemon/config/task_options.h"
 #include "daemon/limits/fair_share.h"
 #include "daemon/task/spec_json.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "daemon/base/text.h"
-#include "daemon/config/places.h"
+#include "daemon/config/config_error.h"
 #include "daemon/task/start_constraints_json.h"
 
 namespace taskd {

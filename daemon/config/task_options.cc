@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/text.h"
-#include "daemon/config/places.h"
+#include "daemon/config/config_error.h"
 #include "daemon/task/start_constraints_json.h"
 
 namespace taskd {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "daemon/limits/demand.h"
-#include "daemon/task/task_defaults.h"
+#include "daemon/task/queue_handler_defaults.h"
 
 namespace taskd {
 

@@ -12,7 +12,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/random.h"
 #include "daemon/hooks/hook_sender.h"
-#include "daemon/task/lifecycle.h"
+#include "daemon/task/state_machine.h"
 
 namespace taskd {
 namespace {

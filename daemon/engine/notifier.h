@@ -21,7 +21,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/event_fd.h"
-#include "daemon/hooks/hook.h"
+#include "daemon/hooks/hook_settings.h"
 #include "daemon/store/task_store.h"
 
 namespace taskd {

@@ -34,7 +34,7 @@ Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
       age_clock_(age_clock),
       on_fatal_(std::move(on_fatal)),
       timer_(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
-      scheduler_(store, handlers),
+      schedule_runner_(store, handlers),
       sweep_(store, launcher) {
   if (!timer_) throw_errno("timerfd_create");
 }
@@ -68,14 +68,14 @@ std::optional<WallTime> Timekeeper::run_once() {
   const WallTime now = clock_.wall_now();
   const std::optional<WallTime> due = store_.promote(now, kBatch);
   const WallTime trusted = age_clock_.wall_now();
-  const StoreEngine::PruneResult pruned = store_.prune(trusted, kBatch);
+  const StoreExecution::PruneResult pruned = store_.prune(trusted, kBatch);
   for (const auto& task : pruned.tasks) launcher_.remove_task(task.id, task.attempts);
   if (!pruned.tasks.empty()) log::info("tasks pruned", {{"count", pruned.tasks.size()}});
   // While a jump of the clock is doubted, a day at most, it is looked at again and again.
   std::optional<WallTime> prune_at = pruned.next;
   if (prune_at && trusted < now) prune_at = std::max(*prune_at, now + kDoubtedClockPauseMs);
   // Last, since on a full disk it may not submit, and what prunes must go on all the same.
-  return earlier(earlier(due, prune_at), scheduler_.run_once(now));
+  return earlier(earlier(due, prune_at), schedule_runner_.run_once(now));
 }
 
 void Timekeeper::run() {

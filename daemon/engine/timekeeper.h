@@ -1,8 +1,8 @@
 // The one thread that acts on the calendar: it moves due tasks into their line (the promoter),
-// fires the schedules (Scheduler), and deletes ended tasks whose keep time is over (the pruner).
-// Sleeps until the nearest such moment; a
-// jump of the wall clock wakes it, and nothing fires twice since firing changes the state. When it
-// first has nothing to do, it looks for files that belong to no task (OrphanSweep).
+// fires the schedules (ScheduleRunner), and deletes ended tasks whose keep time is over (the pruner).
+// Sleeps until the nearest such moment; a jump of the wall clock wakes it, and nothing fires
+// twice since firing changes the state. When it first has nothing to do, it looks for files that
+// belong to no task (OrphanSweep).
 //
 // Threading: start() and stop() from one thread; publish() from the store's writer.
 #pragma once
@@ -18,7 +18,7 @@
 #include "daemon/base/mutex.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/engine/orphan_sweep.h"
-#include "daemon/engine/scheduler.h"
+#include "daemon/engine/schedule_runner.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
 
@@ -54,7 +54,7 @@ class Timekeeper {
   const std::function<void(const std::string&)> on_fatal_;
   UniqueFd timer_;  // CLOCK_REALTIME
   EventFd wake_;
-  Scheduler scheduler_;
+  ScheduleRunner schedule_runner_;
   OrphanSweep sweep_;
   Mutex mutex_;
   bool stopping_ TASKD_GUARDED_BY(mutex_) = false;

@@ -17,7 +17,7 @@
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/hooks/deadline.h"
+#include "daemon/hooks/poll_deadline.h"
 
 namespace taskd {
 namespace {

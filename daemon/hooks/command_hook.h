@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/hooks/hook.h"
+#include "daemon/hooks/hook_settings.h"
 
 namespace taskd {
 

@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "daemon/base/unique_fd.h"
-#include "daemon/hooks/deadline.h"
 #include "daemon/hooks/hook_url.h"
+#include "daemon/hooks/poll_deadline.h"
 
 namespace taskd {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "daemon/hooks/hook.h"
+#include "daemon/hooks/hook_settings.h"
 #include "daemon/hooks/webhook.h"
 
 namespace taskd {

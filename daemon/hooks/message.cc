@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/text.h"
-#include "daemon/hooks/hook.h"
+#include "daemon/hooks/hook_settings.h"
 
 namespace taskd {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "daemon/hooks/channel.h"
-#include "daemon/hooks/hook.h"
+#include "daemon/hooks/hook_settings.h"
 
 namespace taskd {
 

@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-#include "daemon/task/authority.h"
+#include "daemon/task/run_as.h"
 
 namespace taskd {
 

@@ -11,7 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mutex.h"
-#include "daemon/task/authority.h"
+#include "daemon/task/run_as.h"
 
 namespace taskd {
 

@@ -17,8 +17,8 @@
 #include "daemon/limits/key.h"
 #include "daemon/limits/queue.h"
 #include "daemon/task/delivery.h"
-#include "daemon/task/lifecycle.h"
 #include "daemon/task/schedule.h"
+#include "daemon/task/state_machine.h"
 #include "daemon/task/task.h"
 #include "daemon/task/workflow.h"
 

@@ -243,7 +243,7 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
 
 TaskStore::TaskStore(std::unique_ptr<StoreImpl> impl)
     : StoreTasks(*impl),
-      StoreEngine(*impl),
+      StoreExecution(*impl),
       StoreQueues(*impl),
       StoreSchedules(*impl),
       StoreDeliveries(*impl),

@@ -32,7 +32,7 @@
 #include "daemon/store/db/errors.h"
 #include "daemon/store/db/identity.h"
 #include "daemon/store/deliveries.h"
-#include "daemon/store/engine.h"
+#include "daemon/store/execution.h"
 #include "daemon/store/queues.h"
 #include "daemon/store/requests.h"
 #include "daemon/store/schedules.h"
@@ -101,7 +101,7 @@ struct StoreOptions {
 
 // The store as a whole. Its parts are by who asks; each can be passed on alone.
 class TaskStore : public StoreTasks,
-                  public StoreEngine,
+                  public StoreExecution,
                   public StoreQueues,
                   public StoreSchedules,
                   public StoreDeliveries,

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "daemon/store/part.h"
-#include "daemon/task/authority.h"
+#include "daemon/task/run_as.h"
 
 namespace taskd {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "daemon/api/http/problem.h"
 #include "daemon/api/http/limits.h"
+#include "daemon/api/http/problem.h"
 
 namespace taskd {
 namespace {

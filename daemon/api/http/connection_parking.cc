@@ -118,7 +118,7 @@ ConnectionPool::Entries::iterator ConnectionPool::drop(Entries::iterator found) 
   const bool had_turn = std::exchange(entry.granted, false);
   if (had_turn) {
     give_turn_back(entry.actor, entry.cost);
-    pauses_.ended(entry.actor.uid, 0, clock_.boot_now());
+    throttle_.ended(entry.actor.uid, 0, clock_.boot_now());
   }
   const auto next = entries_.erase(found);
   return next;
@@ -186,6 +186,7 @@ bool ConnectionPool::cut_one_of(std::uint32_t uid, Holding resource, std::int64_
     connection.send_some(clock_.boot_now());
   }
   drop(worst);
+  if (!turn_lines_.empty()) grant_turns();  // it may have been given one that nobody took yet
   return true;
 }
 
@@ -226,6 +227,13 @@ void ConnectionPool::sweep() {
     if (entry.then == Then::wait || entry.granted) {
       // Its answer is at hand: a thread is on its way.
       if (entry.then == Then::wait) make_ready(it->first);
+      entry.deadline = now + limits_.turn_time_ms;
+      wake_by(entry.deadline);
+      ++it;
+      continue;
+    }
+    if (entry.then == Then::turn && must_pause(entry.actor)) {
+      // His pauses are not his other requests': the line moves on, one in two seconds at least.
       entry.deadline = now + limits_.turn_time_ms;
       wake_by(entry.deadline);
       ++it;

@@ -30,8 +30,8 @@
 
 #include "daemon/api/http/connection.h"
 #include "daemon/api/http/problem.h"
-#include "daemon/api/http/user_pauses.h"
 #include "daemon/api/http/user_shares.h"
+#include "daemon/api/http/user_throttle.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/event_fd.h"
 #include "daemon/base/mutex.h"
@@ -85,8 +85,8 @@ class ConnectionPool {
       bool reads = false;
       std::int64_t work_bytes = 0;
     };
-    Turn(ConnectionPool& pool, const Actor& actor, const Cost& cost)
-        : pool_(&pool), actor_(actor), cost_(cost), begun_us_(cpu_us_for_thread()) {}
+    Turn(ConnectionPool& pool, const Actor& actor, const Cost& cost, std::int64_t begun_us)
+        : pool_(&pool), actor_(actor), cost_(cost), begun_us_(begun_us) {}
     ConnectionPool* pool_;  // null: over
     Actor actor_;
     Cost cost_;
@@ -106,6 +106,7 @@ class ConnectionPool {
    private:
     ConnectionPool& pool_;
     const std::uint32_t uid_;
+    const std::int64_t begun_us_;
   };
 
   // Readable once stop() was called.
@@ -124,6 +125,7 @@ class ConnectionPool {
     BootTime deadline;
     std::array<std::int64_t, kHoldings> held{};  // while parked; `connections` all its life
     Turn::Cost cost{};                           // of the turn it waits for
+    std::int64_t looked_at_us = 0;               // processor time before it waited
     bool granted = false;                        // it has that turn
   };
   using EntryId = std::uint64_t;
@@ -192,7 +194,7 @@ class ConnectionPool {
 
   mutable Mutex mutex_;
   UserShares shares_ TASKD_GUARDED_BY(mutex_);
-  UserPauses pauses_ TASKD_GUARDED_BY(mutex_);
+  UserThrottle throttle_ TASKD_GUARDED_BY(mutex_);
   Entries entries_ TASKD_GUARDED_BY(mutex_);
   EntryId next_id_ TASKD_GUARDED_BY(mutex_);
   std::uint64_t parkings_ TASKD_GUARDED_BY(mutex_) = 0;

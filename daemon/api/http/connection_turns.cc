@@ -50,18 +50,22 @@ std::optional<ConnectionPool::Turn> ConnectionPool::begin_turn(EntryId id,
   {
     const MutexLock lock(mutex_);
     Entry& entry = entries_.at(id);
-    if (std::exchange(entry.granted, false)) return Turn(*this, entry.actor, entry.cost);
+    if (std::exchange(entry.granted, false)) {
+      return Turn(*this, entry.actor, entry.cost, cpu_us_for_thread() - entry.looked_at_us);
+    }
   }
+  const std::int64_t begun_us = cpu_us_for_thread();
   const Turn::Cost cost = cost_of(request);
   const MutexLock lock(mutex_);
   Entry& entry = entries_.at(id);
-  pauses_.arrived(entry.actor.uid, clock_.boot_now());
-  if (!cost.counts) return Turn(*this, entry.actor, cost);
+  throttle_.arrived(entry.actor.uid, clock_.boot_now());
+  if (!cost.counts) return Turn(*this, entry.actor, cost, begun_us);
   if (!shares_.fits(entry.actor, Holding::work_bytes, cost.work_bytes)) throw too_large();
   if (!turn_lines_.contains(entry.actor.uid) && take_turn(entry.actor, cost)) {
-    return Turn(*this, entry.actor, cost);
+    return Turn(*this, entry.actor, cost, begun_us);
   }
   entry.cost = cost;
+  entry.looked_at_us = cpu_us_for_thread() - begun_us;
   return std::nullopt;
 }
 
@@ -79,13 +83,13 @@ bool ConnectionPool::take_turn(const Actor& actor, const Turn::Cost& cost) {
     give_turn_back(actor, {true, cost.reads, 0});
     return false;
   }
-  pauses_.begun(actor.uid);
+  throttle_.begun(actor.uid);
   return true;
 }
 
 bool ConnectionPool::must_pause(const Actor& actor) {
-  if (actor.admin) return false;
-  const auto until = pauses_.pauses_until(actor.uid, clock_.boot_now());
+  if (actor.admin || stopping_.load()) return false;
+  const auto until = throttle_.pauses_until(actor.uid, clock_.boot_now());
   if (until) wake_by(*until);
   return until.has_value();
 }
@@ -147,7 +151,7 @@ ConnectionPool::EntryId ConnectionPool::next_ready() {
 
 void ConnectionPool::end_turn(const Actor& actor, const Turn::Cost& cost, std::int64_t cpu_us) {
   const MutexLock lock(mutex_);
-  pauses_.ended(actor.uid, cpu_us, clock_.boot_now());
+  throttle_.ended(actor.uid, cpu_us, clock_.boot_now());
   give_turn_back(actor, cost);
   if (!turn_lines_.empty()) grant_turns();
 }
@@ -172,7 +176,7 @@ void ConnectionPool::Turn::grow(std::int64_t work_bytes) {
 }
 
 ConnectionPool::StreamSlot::StreamSlot(ConnectionPool& pool, const Actor& actor, Turn& turn)
-    : pool_(pool), uid_(actor.uid) {
+    : pool_(pool), uid_(actor.uid), begun_us_(cpu_us_for_thread()) {
   {
     const MutexLock lock(pool.mutex_);
     const bool has_room =
@@ -189,6 +193,7 @@ ConnectionPool::StreamSlot::StreamSlot(ConnectionPool& pool, const Actor& actor,
 ConnectionPool::StreamSlot::~StreamSlot() {
   const MutexLock lock(pool_.mutex_);
   pool_.shares_.give_back(uid_, Holding::streams, 1);
+  pool_.throttle_.charge(uid_, cpu_us_for_thread() - begun_us_, pool_.clock_.boot_now());
   ++pool_.busy_;
 }
 

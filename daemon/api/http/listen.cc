@@ -1,3 +1,5 @@
+#include "daemon/api/http/listen.h"
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -5,7 +7,6 @@
 
 #include <cstring>
 
-#include "daemon/api/http/listen.h"
 #include "daemon/base/errors.h"
 
 namespace taskd {

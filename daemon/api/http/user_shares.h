@@ -21,10 +21,10 @@ enum class Holding {
   request_bytes,  // of requests that have not wholly arrived, or wait for their turn
   output_bytes,   // of answers that wait for slow readers
   turns,          // requests that are being answered, each by a thread
-  reads,  // those of them that have one of the store's readers most of the time
-  work_bytes,  // what parsed requests take in memory
-  waits,       // requests that wait for a task; they have no thread
-  streams,     // followed outputs; each has a thread
+  reads,          // those of them that have one of the store's readers most of the time
+  work_bytes,     // what parsed requests take in memory
+  waits,          // requests that wait for a task; they have no thread
+  streams,        // followed outputs; each has a thread
 };
 inline constexpr std::size_t kHoldings = 8;
 

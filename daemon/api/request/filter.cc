@@ -10,7 +10,7 @@
 #include "daemon/api/request/refusals.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
-#include "daemon/task/lifecycle.h"
+#include "daemon/task/state_machine.h"
 
 namespace taskd {
 namespace {

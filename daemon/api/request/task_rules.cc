@@ -13,7 +13,7 @@
 #include "daemon/base/text.h"
 #include "daemon/engine/notifier.h"
 #include "daemon/process/user.h"
-#include "daemon/task/task_defaults.h"
+#include "daemon/task/queue_handler_defaults.h"
 
 namespace taskd {
 namespace {

@@ -4,7 +4,7 @@
 #include "daemon/api/request/page.h"
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
-#include "daemon/task/task_defaults.h"
+#include "daemon/task/queue_handler_defaults.h"
 
 namespace taskd {
 namespace {

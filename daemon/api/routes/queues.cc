@@ -8,7 +8,7 @@
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
-#include "daemon/task/task_defaults.h"
+#include "daemon/task/queue_handler_defaults.h"
 
 namespace taskd {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "daemon/limits/links.h"
+#include "daemon/limits/dependency_rules.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {

@@ -1,4 +1,4 @@
-// What waits for other tasks, as the writer sees it: the rows of links (limits/links.h says what
+// What waits for other tasks, as the writer sees it: the rows of links (limits/dependency_rules.h says what
 // they mean), and the transitions that follow from them.
 //
 // When a task ends or is tried again, its dependants are looked at in the same transaction: each

@@ -188,7 +188,7 @@ Allocation load_allocation(Connection& db, std::int64_t running) {
   return use;
 }
 
-Allocation StoreEngine::allocation() {
+Allocation StoreExecution::allocation() {
   return impl_->read([](Connection& db) {
     Query running = db.query("SELECT total(count) FROM counters WHERE state = 'running'");
     return load_allocation(db, running.step() ? running.int64(0) : 0);

@@ -11,7 +11,7 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kMaxNamed = 10;
-constexpr int kMaxLines = 1000;         // of a queue that are looked at for who is in reservation
+constexpr int kMaxLines = 1000;         // of a queue that are looked at for who is in front
 constexpr std::int64_t kHistory = 500;  // the latest ends that are looked at
 constexpr int kSamples = 50;            // of those of the task's queue
 
@@ -184,7 +184,7 @@ class Inquiry {
     why.task_count = 0;
     const RecentStarts starts = read_starts(row, 5);
     why.until = next_start(*rate, starts, now_);
-    // Those in reservation of it take the next starts.
+    // Those in front of it take the next starts.
     why.expected_at = next_start(*rate, starts, now_, why.ahead);
     return why;
   }
@@ -231,16 +231,16 @@ class Inquiry {
   }
 
   Why machine(const Demand& demand, std::int64_t ahead) {
-    FreeCapacity room(machine_);
+    FreeCapacity free_capacity(machine_);
     Allocation use;
     for (const Running& one : running_) use.add(one.demand, one.grant);
-    room.take(use);
+    free_capacity.take(use);
     const auto anything = [](const Running&) { return true; };
     for (const auto& [name, amount] : demand.resources) {
       Demand alone;
       alone.slots = 0;
       alone.resources[name] = amount;
-      if (room.fits(alone)) continue;
+      if (free_capacity.fits(alone)) continue;
       Why why = of(WaitKind::resource, name);
       why.ahead = ahead;
       const auto has_it = [&, &wanted = name](const Running& one) {
@@ -257,9 +257,9 @@ class Inquiry {
     }
     Demand slots;
     slots.slots = demand.slots;
-    const bool has_room = room.fits(slots);
+    const bool has_room = free_capacity.fits(slots);
     if (has_room) {
-      if (auto why = kept(room, demand)) {
+      if (auto why = kept(free_capacity, demand)) {
         why->ahead = ahead;
         return *std::move(why);
       }
@@ -272,20 +272,20 @@ class Inquiry {
   }
 
   // What fits, but would take from the first of all what that one waits for.
-  std::optional<Why> kept(FreeCapacity room, const Demand& demand) const {
+  std::optional<Why> kept(FreeCapacity free_capacity, const Demand& demand) const {
     if (reservation_ == 0 || reservation_ == task_.id) return std::nullopt;
     const std::optional<StoredTask> reservation = load_task(db_, reservation_);
     if (!reservation || reservation->row.state != State::queued) return std::nullopt;
     const Demand& first = reservation->demand;
-    if (room.fits(first)) return std::nullopt;  // it starts at once
-    room.keep(first);
-    if (room.fits(demand)) return std::nullopt;
+    if (free_capacity.fits(first)) return std::nullopt;  // it starts at once
+    free_capacity.keep(first);
+    if (free_capacity.fits(demand)) return std::nullopt;
     Why why = of(WaitKind::kept);
     for (const auto& [name, amount] : demand.resources) {
       Demand alone;
       alone.slots = 0;
       alone.resources[name] = amount;
-      if (why.what.empty() && !room.fits(alone)) why.what = name;
+      if (why.what.empty() && !free_capacity.fits(alone)) why.what = name;
     }
     why.task_count = 1;
     if (is_visible(actor_, *reservation)) why.tasks = {reservation_};

@@ -210,7 +210,7 @@ int give_up_running(Transaction& transaction) {
   return static_cast<int>(running.size());
 }
 
-Claims StoreEngine::claim(int limit) {
+Claims StoreExecution::claim(int limit) {
   Claims result = impl_->write(WhenFull::refuse, [&](Transaction& transaction) {
     return claim_tasks(transaction, impl_->options, limit);
   });
@@ -218,7 +218,7 @@ Claims StoreEngine::claim(int limit) {
   return result;
 }
 
-std::vector<FinishResult> StoreEngine::finish(std::span<const Finish> finishes, int claim_limit) {
+std::vector<FinishResult> StoreExecution::finish(std::span<const Finish> finishes, int claim_limit) {
   auto all = impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     std::vector<FinishResult> results;
     for (const Finish& finish : finishes) {
@@ -235,7 +235,7 @@ std::vector<FinishResult> StoreEngine::finish(std::span<const Finish> finishes, 
   return all;
 }
 
-std::vector<Claim> StoreEngine::running_attempts() {
+std::vector<Claim> StoreExecution::running_attempts() {
   return impl_->read([](Connection& db) {
     std::vector<Claim> claims;
     Query rows = db.query(
@@ -253,7 +253,7 @@ std::vector<Claim> StoreEngine::running_attempts() {
   });
 }
 
-void StoreEngine::record_adopted(TaskId task, int attempt, const std::string& token) {
+void StoreExecution::record_adopted(TaskId task, int attempt, const std::string& token) {
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     if (is_live(load_task(transaction.db(), task), attempt, token)) {
       transaction.add_event(task, attempt, {.type = "adopted"}, State::running, State::running);

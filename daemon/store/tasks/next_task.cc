@@ -15,9 +15,9 @@ bool never_fits(const Machine& machine, const Head& head) {
   return find_unmet(machine, *head.demand).has_value();
 }
 
-// The task for which all make room, unless its queue may not start one now or another one has come
+// The task for which all make free_capacity, unless its queue may not start one now or another one has come
 // first there: then there is none any more.
-std::optional<Head> find_front(Transaction& transaction, const Machine& machine,
+std::optional<Head> find_reserved(Transaction& transaction, const Machine& machine,
                                const QueueTable::Turns& turns) {
   QueueTable& queues = transaction.queues();
   const std::optional<QueueTable::Reservation>& reservation = queues.reservation();
@@ -34,13 +34,13 @@ std::optional<Head> find_front(Transaction& transaction, const Machine& machine,
 }
 
 // Starts it, or keeps from those behind it what it needs.
-bool try_start(const Head& head, FreeCapacity& room, NextTask& next) {
-  if (!room.fits(*head.demand)) {
-    room.keep(*head.demand);
+bool try_start(const Head& head, FreeCapacity& free_capacity, NextTask& next) {
+  if (!free_capacity.fits(*head.demand)) {
+    free_capacity.keep(*head.demand);
     return false;
   }
   next.task = head.task;
-  next.grant = room.choose(*head.demand);
+  next.grant = free_capacity.choose(*head.demand);
   return true;
 }
 
@@ -51,19 +51,19 @@ NextTask find_next_task(Transaction& transaction, const Machine& machine) {
   QueueTable& queues = transaction.queues();
   const QueueTable::Turns turns = queues.turns(transaction.now());
   next.later = turns.later;
-  std::optional<Head> reservation = find_front(transaction, machine, turns);
+  std::optional<Head> reservation = find_reserved(transaction, machine, turns);
   if (turns.queues.empty()) return next;
-  FreeCapacity room(machine);
-  room.take(load_allocation(transaction.db(), queues.running()));
-  if (reservation && room.has_slots() && try_start(*reservation, room, next)) return next;
+  FreeCapacity free_capacity(machine);
+  free_capacity.take(load_allocation(transaction.db(), queues.running()));
+  if (reservation && free_capacity.has_slots() && try_start(*reservation, free_capacity, next)) return next;
   for (const std::string* queue : turns.queues) {
     for (const Head& head : queues.lines().heads(transaction.db(), *queue)) {
-      if (!room.has_slots()) return next;
+      if (!free_capacity.has_slots()) return next;
       if (reservation && head.task == reservation->task) continue;
-      if (reservation && room.is_spent(*head.demand))
+      if (reservation && free_capacity.is_spent(*head.demand))
         continue;  // nor is there anything to keep for it
       if (never_fits(machine, head)) continue;
-      if (try_start(head, room, next)) return next;
+      if (try_start(head, free_capacity, next)) return next;
       if (reservation) continue;
       reservation = head;
       queues.set_reservation(QueueTable::Reservation{*queue, head.task});

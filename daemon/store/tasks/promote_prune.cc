@@ -105,7 +105,7 @@ void delete_events(Connection& db, const std::vector<std::int64_t>& seqs) {
 
 }  // namespace
 
-std::optional<WallTime> StoreEngine::promote(WallTime now, int limit) {
+std::optional<WallTime> StoreExecution::promote(WallTime now, int limit) {
   // Of a submit that a crash cut off, or that is under way.
   const auto array = impl_->read([](Connection& db) { return find_unfinished(db, {}); });
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
@@ -130,14 +130,14 @@ std::optional<WallTime> StoreEngine::promote(WallTime now, int limit) {
   });
 }
 
-TaskId StoreEngine::newest_id() {
+TaskId StoreExecution::newest_id() {
   return impl_->read([](Connection& db) -> TaskId {
     Query row = db.query("SELECT seq FROM sqlite_sequence WHERE name = 'tasks'");
     return row.step() ? row.int64(0) : 0;
   });
 }
 
-std::vector<TaskId> StoreEngine::ids_between(TaskId first, TaskId last) {
+std::vector<TaskId> StoreExecution::ids_between(TaskId first, TaskId last) {
   return impl_->read([&](Connection& db) {
     Query rows =
         db.query("SELECT id FROM tasks NOT INDEXED WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
@@ -146,11 +146,11 @@ std::vector<TaskId> StoreEngine::ids_between(TaskId first, TaskId last) {
   });
 }
 
-std::int64_t StoreEngine::kept_events() const {
+std::int64_t StoreExecution::kept_events() const {
   return impl_->event_sweep.kept();
 }
 
-StoreEngine::PruneResult StoreEngine::prune(WallTime now, int limit) {
+StoreExecution::PruneResult StoreExecution::prune(WallTime now, int limit) {
   const EventSweep::Step sweep =
       impl_->read([&](Connection& db) { return impl_->event_sweep.look(db); });
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {

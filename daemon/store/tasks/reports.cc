@@ -75,11 +75,11 @@ std::optional<std::pair<Progress, WallTime>> load_progress(Connection& db, TaskI
   return std::pair(std::move(progress), row.time(2));
 }
 
-bool StoreEngine::is_running(const AttemptKey& attempt) {
+bool StoreExecution::is_running(const AttemptKey& attempt) {
   return impl_->read([&](Connection& db) { return taskd::is_running(db, attempt); });
 }
 
-void StoreEngine::write_progress(std::span<const ProgressReport> reports) {
+void StoreExecution::write_progress(std::span<const ProgressReport> reports) {
   impl_->writer.run(WhenFull::refuse, [&](Transaction& transaction) {
     for (const ProgressReport& report : reports) {
       if (is_latest(transaction.db(), report.attempt)) {
@@ -89,7 +89,7 @@ void StoreEngine::write_progress(std::span<const ProgressReport> reports) {
   });
 }
 
-bool StoreEngine::set_result(const AttemptKey& attempt, const std::string& json) {
+bool StoreExecution::set_result(const AttemptKey& attempt, const std::string& json) {
   const auto owner = impl_->read([&](Connection& db) -> WriteQueue::Owner {
     Query row = db.query("SELECT uid FROM tasks WHERE id = ?1");
     return row.bind(attempt.task).step() ? row.int64(0) : 0;
@@ -109,7 +109,7 @@ std::vector<Dependency> StoreTasks::dependencies(TaskId id) {
   return impl_->read([&](Connection& db) { return load_dependencies(db, id); });
 }
 
-std::optional<DependencyEnd> StoreEngine::dependency_end(TaskId dependant, TaskId on) {
+std::optional<DependencyEnd> StoreExecution::dependency_end(TaskId dependant, TaskId on) {
   return impl_->read([&](Connection& db) -> std::optional<DependencyEnd> {
     Query row = db.query(
         "SELECT CASE WHEN t.workflow_id = d.workflow_id THEN t.step ELSE '' END, t.state"

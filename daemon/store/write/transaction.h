@@ -17,8 +17,8 @@
 #include "daemon/store/limits/queue_table.h"
 #include "daemon/store/task_store.h"
 #include "daemon/store/write/outbox.h"
-#include "daemon/task/lifecycle.h"
 #include "daemon/task/spec_json.h"
+#include "daemon/task/state_machine.h"
 
 namespace taskd {
 

@@ -68,8 +68,18 @@ class Listener {
 
   UniqueFd accept() const { return UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
   // Answers one request with these bytes and closes. Returns the request's head.
-  std::string serve(std::string_view bytes) const {
+  std::string serve(std::string_view bytes) const { return answer(accept(), bytes); }
+  // The same, and nobody listens any more.
+  void serve_last(std::string_view bytes) {
     const UniqueFd peer = accept();
+    fd_.reset();
+    answer(peer, bytes);
+  }
+
+  std::string path;
+
+ private:
+  static std::string answer(const UniqueFd& peer, std::string_view bytes) {
     std::string request;
     char buffer[4096];
     while (request.find("\r\n\r\n") == std::string::npos) {
@@ -81,9 +91,6 @@ class Listener {
     return request;
   }
 
-  std::string path;
-
- private:
   std::string folder_;
   UniqueFd fd_;
 };
@@ -145,6 +152,32 @@ TEST_CASE("what may be asked twice is asked again when the daemon restarts, and 
              .body = "{}"}) == "7");
   CHECK(ask({.method = "POST", .target = "/v1/tasks/7/retry", .headers = {}, .body = "{}"}) ==
         "away");
+}
+
+TEST_CASE("what was asked twice is unknown until the daemon has said what became of it") {
+  auto listener = std::make_unique<Listener>();
+  const Client client(listener->path);
+  const HttpRequest request{
+      .method = "POST", .target = "/v1/tasks", .headers = {{"Idempotency-Key", "k"}}, .body = "{}"};
+  const auto is_unknown = [&] {
+    try {
+      client.call(request);
+    } catch (const DaemonAway& away) {
+      return away.outcome_unknown && away.exit_code == kExitTryLater;
+    }
+    return false;
+  };
+  const std::string busy = R"({"code":"shutting_down","status":503,"title":"t","detail":"d"})";
+  std::thread stopping([&] {
+    listener->serve("");
+    listener->serve("HTTP/1.1 503 x\r\nContent-Length: " + std::to_string(busy.size()) +
+                    "\r\n\r\n" + busy);
+  });
+  CHECK(is_unknown());
+  stopping.join();
+  std::thread going([&] { listener->serve_last(""); });
+  CHECK(is_unknown());  // nobody listens any more
+  going.join();
 }
 
 TEST_CASE("a client gives up on a daemon that stays silent for as long as it was told") {

@@ -1,11 +1,11 @@
 // Random histories in which dependants lag behind: some hundred are looked at with each commit, and
 // meanwhile tasks end, are tried again, cancelled, removed and pruned, and daemons come and go.
-// Once all is quiet, the rules of limits/links.h say of every link and task what is there already.
+// Once all is quiet, the rules of limits/dependency_rules.h say of every link and task what is there already.
 #include <rapidcheck.h>
 
 #include <map>
 
-#include "daemon/limits/links.h"
+#include "daemon/limits/dependency_rules.h"
 #include "tests/support/memory_folder.h"
 #include "tests/unit/store/fixture.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/task/authority.h"
+#include "daemon/task/run_as.h"
 
 namespace taskd {
 

@@ -1,4 +1,4 @@
-#include "daemon/task/task_defaults.h"
+#include "daemon/task/queue_handler_defaults.h"
 
 #include <doctest/doctest.h>
 

@@ -14,7 +14,7 @@
 
 namespace taskd {
 
-class StoreEngine : protected StorePart {
+class StoreExecution : protected StorePart {
  public:
   // The clock was put back to `now`: slots that were dealt with after that are looked at again, and
   // only those that never were will fire; keys whose rate was to let something go later are, too.

@@ -13,11 +13,11 @@
 
 namespace taskd {
 
-class Scheduler {
+class ScheduleRunner {
  public:
   // `handlers` outlives it. Where the daemon takes handlers alone, a slot of a command is refused.
   // A schedule whose owner, or the user it runs as, is somebody else by now is paused.
-  Scheduler(TaskStore& store, const Handlers& handlers) : store_(store), handlers_(handlers) {}
+  ScheduleRunner(TaskStore& store, const Handlers& handlers) : store_(store), handlers_(handlers) {}
 
   // Deals with what is due, a batch of it. Returns when to come again, if ever; a moment that is
   // not in the future means: at once. Throws what the store throws.

@@ -1,5 +1,5 @@
 // The rules of links, over all that they can be asked.
-#include "daemon/limits/links.h"
+#include "daemon/limits/dependency_rules.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/engine/scheduler.h"
+#include "daemon/engine/schedule_runner.h"
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
@@ -38,7 +38,7 @@ std::optional<std::string> find_stranger(const TaskStore& store, const Schedule&
 
 }  // namespace
 
-std::optional<WallTime> Scheduler::run_once(WallTime now) {
+std::optional<WallTime> ScheduleRunner::run_once(WallTime now) {
   // At the start too, since the clock may have been put back while nobody ran.
   if (!latest_ || now < *latest_) store_.rewind_clock(now);
   latest_ = now;
@@ -49,7 +49,7 @@ std::optional<WallTime> Scheduler::run_once(WallTime now) {
 }
 
 // False: the schedule was stopped, or is to be looked at again later.
-bool Scheduler::check_users(const Schedule& schedule, WallTime now, Firing& firing) {
+bool ScheduleRunner::check_users(const Schedule& schedule, WallTime now, Firing& firing) {
   try {
     const auto stranger = find_stranger(store_, schedule);
     if (!stranger) return true;
@@ -65,7 +65,7 @@ bool Scheduler::check_users(const Schedule& schedule, WallTime now, Firing& firi
   return false;
 }
 
-void Scheduler::look_at(const Schedule& schedule, WallTime now) {
+void ScheduleRunner::look_at(const Schedule& schedule, WallTime now) {
   Firing firing{schedule.id, schedule.done_until, {}, now, std::nullopt};
   const std::optional<Rule> rule = rule_of(schedule);
   if (!rule) {

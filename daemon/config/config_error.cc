@@ -1,4 +1,4 @@
-#include "daemon/config/places.h"
+#include "daemon/config/config_error.h"
 
 #include <sysexits.h>
 

@@ -23,7 +23,7 @@ std::optional<WallTime> last_seen(Connection& db, std::int64_t generation) {
 
 }  // namespace
 
-TrustedClock::Point StoreEngine::clock_point() {
+TrustedClock::Point StoreExecution::clock_point() {
   const auto known =
       impl_->read([&](Connection& db) { return load_point(db, impl_->options.boot_id); });
   if (known) return *known;
@@ -34,7 +34,7 @@ TrustedClock::Point StoreEngine::clock_point() {
   return point;
 }
 
-void StoreEngine::keep_clock_point(const TrustedClock::Point& point) {
+void StoreExecution::keep_clock_point(const TrustedClock::Point& point) {
   const std::optional<std::int64_t> ahead_since_ms =
       point.ahead_since ? std::optional(point.ahead_since->ms) : std::nullopt;
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {

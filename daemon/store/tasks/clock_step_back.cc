@@ -64,7 +64,7 @@ void rewind_retry(Transaction& transaction, const Retry& retry, WallTime now) {
 
 }  // namespace
 
-void StoreEngine::rewind_clock(WallTime now) {
+void StoreExecution::rewind_clock(WallTime now) {
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     rewind_schedules(transaction.db(), now);
     rewind_keys(transaction, now);

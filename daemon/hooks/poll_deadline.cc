@@ -1,4 +1,4 @@
-#include "daemon/hooks/deadline.h"
+#include "daemon/hooks/poll_deadline.h"
 
 #include <poll.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/task/lifecycle.h"
+#include "daemon/task/state_machine.h"
 
 #include <doctest/doctest.h>
 

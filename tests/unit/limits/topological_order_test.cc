@@ -1,4 +1,4 @@
-#include "daemon/limits/graph.h"
+#include "daemon/limits/topological_order.h"
 
 #include <doctest/doctest.h>
 

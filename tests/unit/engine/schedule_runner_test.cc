@@ -1,4 +1,4 @@
-#include "daemon/engine/scheduler.h"
+#include "daemon/engine/schedule_runner.h"
 
 #include <doctest/doctest.h>
 #include <pwd.h>
@@ -20,7 +20,7 @@ struct ScheduleFixture : StoreFixture {
   ScheduleFixture() { at("2026-01-01T00:00:30Z"); }
 
   void at(std::string_view time) { clock.wall_ms = parse_rfc3339(time).value().ms; }
-  std::optional<WallTime> look() { return scheduler.run_once(clock.wall_now()); }
+  std::optional<WallTime> look() { return schedule_runner.run_once(clock.wall_now()); }
   std::optional<WallTime> look_at(std::string_view time) {
     at(time);
     return look();
@@ -67,7 +67,7 @@ struct ScheduleFixture : StoreFixture {
     }
   }
   Handlers handlers;
-  Scheduler scheduler{*store, handlers};
+  ScheduleRunner schedule_runner{*store, handlers};
 };
 
 using Results = std::vector<SlotResult>;
@@ -335,7 +335,7 @@ TEST_CASE("every so often counts from the schedule's making, also over a restart
   CHECK(f.get().next_at == parse_rfc3339("2026-01-01T00:10:30Z"));
   f.look_at("2026-01-01T00:47:00Z");
   CHECK(f.tasks() == 1);
-  Scheduler another(*f.store, f.handlers);
+  ScheduleRunner another(*f.store, f.handlers);
   CHECK(another.run_once(f.clock.wall_now()) == parse_rfc3339("2026-01-01T00:50:30Z"));
   CHECK(f.tasks() == 1);
 }

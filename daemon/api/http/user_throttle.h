@@ -1,4 +1,5 @@
-// Who pauses after a request that took long, so that the next one does not keep others waiting.
+// Slows down who asks for much, so that one long request after another does not keep others
+// waiting.
 //
 // A request owes kPausePerWork times what it takes of the processors beyond kFreeUs, in whatever
 // threads, at most kLongestPauseMs; until that is over its user has no other one answered. But only
@@ -16,7 +17,7 @@
 
 namespace taskd {
 
-class UserPauses {
+class UserThrottle {
  public:
   static constexpr std::int64_t kFreeUs = 1'000;
   static constexpr std::int64_t kPausePerWork = 9;  // a tenth of one processor is left to him
@@ -28,10 +29,12 @@ class UserPauses {
   // One of his requests is being answered; and has been, with this much work.
   void begun(std::uint32_t uid);
   void ended(std::uint32_t uid, std::int64_t cpu_us, BootTime now);
+  // Work for one of his requests beside that.
+  void charge(std::uint32_t uid, std::int64_t cpu_us, BootTime now);
 
   // When it is worth asking again whether he has to pause; nothing: he has not. While he has paused
-  // lately and others are there he has one request answered at a time; then the end of that one is
-  // the time to ask again, and the answer is `now` + kLongestPauseMs.
+  // in the last kLongestPauseMs and others are there he has one request answered at a time; then
+  // the end of that one is the time to ask again, and the answer is `now` + kLongestPauseMs.
   std::optional<BootTime> pauses_until(std::uint32_t uid, BootTime now) const;
 
   std::size_t users() const { return accounts_.size(); }  // that are remembered

@@ -1,6 +1,6 @@
-#include "daemon/limits/links.h"
+#include "daemon/limits/dependency_rules.h"
 
-#include "daemon/task/lifecycle.h"
+#include "daemon/task/state_machine.h"
 
 namespace taskd {
 

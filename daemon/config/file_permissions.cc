@@ -1,4 +1,4 @@
-#include "daemon/config/trust.h"
+#include "daemon/config/file_permissions.h"
 
 #include <grp.h>
 #include <sys/stat.h>
