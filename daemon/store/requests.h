@@ -28,6 +28,9 @@ namespace taskd {
 struct Actor {
   std::uint32_t uid = 0;
   bool admin = false;  // root and the daemon's own user: everyone's
+
+  // Whether what belongs to `owner` is there for him. SQL that filters by it says the same.
+  bool sees(std::uint32_t owner) const { return admin || uid == owner; }
 };
 
 // --- submit -----------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ std::optional<Schedule> load_schedule(Reader& db, std::int64_t id) {
 }
 
 bool may_change(const Actor& actor, std::uint32_t owner) {
-  return actor.admin || actor.uid == owner;
+  return actor.sees(owner);
 }
 
 // Of a schedule what the writer decides by: its columns, and not its task.

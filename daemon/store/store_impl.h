@@ -130,11 +130,6 @@ struct StoreImpl {
   ReaderPool readers;                 // closed before the writer, whose connection must be the last
 };
 
-// Whether the actor may see the task.
-inline bool is_visible(const Actor& actor, const StoredTask& task) {
-  return actor.admin || actor.uid == task.uid;
-}
-
 // Whether the task is there for the actor.
 bool sees(Connection& db, const Actor& actor, TaskId id);
 

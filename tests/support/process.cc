@@ -67,18 +67,6 @@ bool append_available(int& fd, std::string& to) {
 
 }  // namespace
 
-TempDir::TempDir() {
-  const char* base = std::getenv("TMPDIR");
-  std::string pattern = std::string(base != nullptr ? base : "/tmp") + "/taskd-test-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) throw_errno("mkdtemp " + pattern);
-  path_ = pattern;
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;  // a test that failed may have left unreadable things
-  std::filesystem::remove_all(path_, ignored);
-}
-
 Terminal::Terminal(unsigned short rows, unsigned short columns)
     : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
   if (!master_ || ::grantpt(master_.get()) != 0 || ::unlockpt(master_.get()) != 0) {

@@ -8,23 +8,11 @@
 #include <vector>
 
 #include "daemon/base/unique_fd.h"
+#include "tests/support/temp_dir.h"
 
 namespace taskd::test {
 
 // A folder of the test's own, removed with everything in it at the end.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 struct RunResult {
   int exit_code = -1;  // 128 + n for a signal
   std::string out;

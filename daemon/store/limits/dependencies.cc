@@ -294,7 +294,7 @@ std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor
     Query row = dependency.whole_array ? db.query("SELECT uid FROM arrays WHERE id = ?1")
                                        : db.query("SELECT uid FROM tasks WHERE id = ?1");
     const bool visible =
-        row.bind(dependency.task).step() && (actor.admin || row.uid(0) == actor.uid);
+        row.bind(dependency.task).step() && actor.sees(row.uid(0));
     if (!visible) return dependency.task;
   }
   return std::nullopt;

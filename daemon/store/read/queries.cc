@@ -46,7 +46,7 @@ Attempt read_attempt(const Query& row, TaskId task) {
 
 bool sees(Connection& db, const Actor& actor, TaskId id) {
   Query row = db.query("SELECT uid FROM tasks WHERE id = ?1");
-  return row.bind(id).step() && (actor.admin || row.uid(0) == actor.uid);
+  return row.bind(id).step() && actor.sees(row.uid(0));
 }
 
 Task to_task(Connection& db, const StoredTask& stored) {
@@ -121,7 +121,7 @@ Task name_owner(StoreImpl& store, Task task) {
 std::optional<Task> StoreTasks::get(const Actor& actor, TaskId id) {
   return impl_->read([&](Reader& db) -> std::optional<Task> {
     const std::optional<StoredTask> task = load_task(db, id);
-    if (!task || !is_visible(actor, *task)) return std::nullopt;
+    if (!task || !actor.sees(task->uid)) return std::nullopt;
     return name_owner(*impl_, load_whole(db, *task));
   });
 }
@@ -145,7 +145,7 @@ void StoreTasks::visit(const Actor& actor, std::span<const TaskId> ids,
   impl_->read([&](Reader& db) {
     for (const TaskId id : ids) {
       const std::optional<StoredTask> task = load_task(db, id);
-      if (!task || !is_visible(actor, *task)) continue;
+      if (!task || !actor.sees(task->uid)) continue;
       if (!visit(name_owner(*impl_, load_whole(db, *task)))) return;
     }
   });

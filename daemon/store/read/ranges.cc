@@ -11,7 +11,7 @@ namespace {
 std::optional<ArrayInfo> find_array(Connection& db, const Actor& actor, TaskId id) {
   Query row = db.query(
       "SELECT uid, first_index, step, count, made, ended, succeeded FROM arrays WHERE id = ?1");
-  if (!row.bind(id).step() || !(actor.admin || row.uid(0) == actor.uid)) return std::nullopt;
+  if (!row.bind(id).step() || !actor.sees(row.uid(0))) return std::nullopt;
   return ArrayInfo{.id = id,
                    .first_index = row.int64(1),
                    .step = row.int64(2),
@@ -46,7 +46,7 @@ std::map<TaskId, State> StoreTasks::states(const Actor& actor, std::span<const T
     for (const TaskId id : ids) {
       if (states.contains(id)) continue;
       Query row = db.query("SELECT state, uid FROM tasks WHERE id = ?1");
-      if (!row.bind(id).step() || !(actor.admin || row.uid(1) == actor.uid)) continue;
+      if (!row.bind(id).step() || !actor.sees(row.uid(1))) continue;
       states.emplace(id, row.state(0));
     }
     return states;

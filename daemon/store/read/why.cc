@@ -94,7 +94,7 @@ class Inquiry {
     for (const Running& one : running_) {
       if (!concerns(one)) continue;
       ++why.task_count;
-      const bool visible = actor_.admin || one.uid == actor_.uid;
+      const bool visible = actor_.sees(one.uid);
       if (visible && why.tasks.size() < kMaxNamed) why.tasks.push_back(one.task);
     }
   }
@@ -288,7 +288,7 @@ class Inquiry {
       if (why.what.empty() && !free_capacity.fits(alone)) why.what = name;
     }
     why.task_count = 1;
-    if (is_visible(actor_, *reservation)) why.tasks = {reservation_};
+    if (actor_.sees(reservation->uid)) why.tasks = {reservation_};
     return why;
   }
 
@@ -300,7 +300,7 @@ class Inquiry {
     rows.bind(task_.key, kMaxAhead);
     while (rows.step()) {
       ++why.task_count;
-      const bool visible = actor_.admin || rows.uid(1) == actor_.uid;
+      const bool visible = actor_.sees(rows.uid(1));
       if (visible && why.tasks.size() < kMaxNamed) why.tasks.push_back(rows.int64(0));
     }
   }
@@ -384,7 +384,7 @@ std::optional<std::int64_t> StoreQueues::room_in_ms(const std::string& queue, st
 std::optional<Why> StoreTasks::why(const Actor& actor, TaskId id) {
   return impl_->read([&](Connection& db) -> std::optional<Why> {
     const std::optional<StoredTask> task = load_task(db, id);
-    if (!task || !is_visible(actor, *task)) return std::nullopt;
+    if (!task || !actor.sees(task->uid)) return std::nullopt;
     return Inquiry(db, actor, *task, impl_->options.machine, impl_->writer.reserved_task(),
                    impl_->options.clock->wall_now())
         .answer();

@@ -156,7 +156,7 @@ std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& re
   std::map<std::pair<std::uint32_t, std::string>, TaskId> retried;  // by unique key
   for (const TaskId id : ids) {
     const std::optional<StoredTask> task = load_task(db, id);
-    if (!task || !is_visible(request.actor, *task)) return NotFound{id};
+    if (!task || !request.actor.sees(task->uid)) return NotFound{id};
     if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
       return WrongState{id, task->row.state};
     }

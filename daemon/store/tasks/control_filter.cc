@@ -72,7 +72,7 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     if (chunk.looked_at > 0 && (links > kLinksAtOnce || transaction.is_spent())) return chunk;
     ++chunk.looked_at;
     std::optional<StoredTask> task = load_task(transaction.db(), id);
-    if (!task || !is_visible(request.actor, *task)) continue;
+    if (!task || !request.actor.sees(task->uid)) continue;
     if (request.filter && !matches(transaction.db(), *request.filter, *task)) continue;
     const State state = task->row.state;
     if (!changes_something(request, state, task->queue)) continue;

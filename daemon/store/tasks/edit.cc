@@ -48,7 +48,7 @@ bool is_as_read(Connection& db, const StoredTask& task, const PreparedEdit& edit
 EditResult edit_task(Transaction& transaction, const PreparedEdit& edit) {
   const EditRequest& request = edit.request;
   std::optional<StoredTask> task = load_task(transaction.db(), request.task);
-  if (!task || !is_visible(request.actor, *task)) return NotFound{request.task};
+  if (!task || !request.actor.sees(task->uid)) return NotFound{request.task};
   const State state = task->row.state;
   const bool fits = request.retry ? is_end(state) : is_waiting(state);
   if (!fits) return WrongState{request.task, state};
@@ -87,7 +87,7 @@ EditResult StoreTasks::edit(const EditRequest& request) {
   edit.new_key = request.to.spec.constraints.key != request.was.constraints.key;
   const bool is_as_read = impl_->read([&](Reader& db) {
     const std::optional<StoredTask> task = load_task(db, request.task);
-    if (!task || !is_visible(request.actor, *task)) return true;  // the writer says so
+    if (!task || !request.actor.sees(task->uid)) return true;  // the writer says so
     return load_spec(db, *task, &edit.was_text) == request.was;
   });
   if (!is_as_read) return EditedMeanwhile{};

@@ -28,25 +28,9 @@
 #include "daemon/engine/task_watch.h"
 #include "daemon/store/task_store.h"
 #include "wire/wire.h"
+#include "tests/support/temp_dir.h"
 
 namespace taskd::test {
-
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "taskd-api-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-    std::filesystem::permissions(path_, std::filesystem::perms(0755));
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Remembers whose files were to be removed.
 class FakeLauncher final : public Launcher {
@@ -333,7 +317,7 @@ class ApiFixture {
   const ServerLimits limits_;
   const std::vector<Hook> hooks_;
   const Handlers handlers_;
-  TempDir dir_;
+  TempDir dir_{std::filesystem::temp_directory_path(), 0755};
   SystemClock clock_;
   FakeLauncher launcher_;
   std::unique_ptr<TaskWatch> watch_;

@@ -10,24 +10,12 @@
 #include <string>
 
 #include "daemon/base/errors.h"
+#include "tests/support/temp_dir.h"
 
 namespace taskd {
 namespace {
 
-// A folder of its own, removed at the end.
-class TempDir {
- public:
-  TempDir() : path_((std::filesystem::temp_directory_path() / "taskd-files-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw_errno("mkdtemp " + path_);
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
+using test::TempDir;
 
 void write_file(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary) << content;

@@ -13,27 +13,21 @@
 #include <thread>
 
 #include "daemon/base/errors.h"
+#include "tests/support/temp_dir.h"
 
 using namespace taskd;
 
 namespace {
 
-struct Folder {
-  Folder() {
-    char pattern[] = "/tmp/taskd-lock-XXXXXX";
-    path = ::mkdtemp(pattern);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
+using test::TempDir;
 
 }  // namespace
 
 TEST_CASE("a lock whose owner lives is refused at once, naming the owner") {
-  const Folder folder;
-  const InstanceLock first(folder.path);
+  const TempDir folder;
+  const InstanceLock first(folder.path());
   try {
-    const InstanceLock second(folder.path);
+    const InstanceLock second(folder.path());
     FAIL("a second lock was given");
   } catch (const UsageError& e) {
     CHECK(e.exit_code == EX_TEMPFAIL);
@@ -42,8 +36,8 @@ TEST_CASE("a lock whose owner lives is refused at once, naming the owner") {
 }
 
 TEST_CASE("a lock that outlives its dead owner by an instant is waited for") {
-  const Folder folder;
-  const std::string path = folder.path + "/lock";
+  const TempDir folder;
+  const std::string path = folder.path() + "/lock";
   const pid_t dead = ::fork();
   if (dead == 0) ::_exit(0);
   REQUIRE(::waitpid(dead, nullptr, 0) == dead);
@@ -54,7 +48,7 @@ TEST_CASE("a lock that outlives its dead owner by an instant is waited for") {
     ::usleep(30'000);  // the time a child takes to its exec
     left_behind.reset();
   });
-  const InstanceLock next(folder.path);
+  const InstanceLock next(folder.path());
   exec.join();
   std::ifstream file(path);
   pid_t owner = 0;
@@ -63,13 +57,13 @@ TEST_CASE("a lock that outlives its dead owner by an instant is waited for") {
 }
 
 TEST_CASE("a directory whose lock file was removed is still served by one alone") {
-  const Folder folder;
-  const InstanceLock first(folder.path);
-  std::filesystem::remove(folder.path + "/lock");
-  CHECK_THROWS_AS(InstanceLock(folder.path), UsageError);
+  const TempDir folder;
+  const InstanceLock first(folder.path());
+  std::filesystem::remove(folder.path() + "/lock");
+  CHECK_THROWS_AS(InstanceLock(folder.path()), UsageError);
   // Nor does a link to somewhere else help.
-  const std::string elsewhere = folder.path + "/elsewhere";
+  const std::string elsewhere = folder.path() + "/elsewhere";
   std::ofstream(elsewhere) << "";
-  std::filesystem::create_symlink(elsewhere, folder.path + "/lock");
-  CHECK_THROWS_AS(InstanceLock(folder.path), UsageError);
+  std::filesystem::create_symlink(elsewhere, folder.path() + "/lock");
+  CHECK_THROWS_AS(InstanceLock(folder.path()), UsageError);
 }

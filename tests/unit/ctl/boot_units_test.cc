@@ -1,4 +1,5 @@
 #include "ctl/work/boot_units.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -16,20 +17,16 @@ namespace {
 class FakeSystemctl {
  public:
   explicit FakeSystemctl(const std::string& script) : path_(std::getenv("PATH")) {
-    REQUIRE(::mkdtemp(folder_.data()) != nullptr);
-    const std::string program = folder_ + "/systemctl";
+    const std::string program = folder_ / "systemctl";
     std::ofstream(program) << "#!/bin/sh\n" << script << "\n";
     REQUIRE(::chmod(program.c_str(), 0755) == 0);
-    ::setenv("PATH", (folder_ + ":" + path_).c_str(), 1);
+    ::setenv("PATH", (folder_.path() + ":" + path_).c_str(), 1);
   }
-  ~FakeSystemctl() {
-    ::setenv("PATH", path_.c_str(), 1);
-    std::filesystem::remove_all(folder_);
-  }
+  ~FakeSystemctl() { ::setenv("PATH", path_.c_str(), 1); }
 
  private:
   std::string path_;
-  std::string folder_ = "/tmp/taskctl-systemctl-XXXXXX";
+  taskd::test::TempDir folder_;
 };
 
 std::string asked(Manager manager) {

@@ -15,6 +15,7 @@
 #include "ctl/net/client.h"
 #include "ctl/options/submit_options.h"
 #include "daemon/base/errors.h"
+#include "tests/support/temp_dir.h"
 
 using namespace taskd;
 using namespace taskd::ctl;
@@ -85,15 +86,12 @@ TEST_CASE("the daemon is looked for where the words say, then where daemons are"
   CHECK(socket_of({"XDG_RUNTIME_DIR=/nonexistent"}) == "/run/taskd/taskd.sock");
   CHECK(socket_of({"TASKD_SOCKETS=/a/b"}) == "/run/taskd/taskd.sock");
 
-  char name[] = "/tmp/taskctl-xdg-XXXXXX";
-  REQUIRE(::mkdtemp(name) != nullptr);
-  const std::string folder = name;
-  std::filesystem::create_directory(folder + "/taskd");
-  const std::string variable = "XDG_RUNTIME_DIR=" + folder;
+  const taskd::test::TempDir folder;
+  std::filesystem::create_directory(folder / "taskd");
+  const std::string variable = "XDG_RUNTIME_DIR=" + folder.path();
   CHECK(socket_of({variable.c_str()}) == "/run/taskd/taskd.sock");
-  std::ofstream(folder + "/taskd/taskd.sock") << "x";
-  CHECK(socket_of({variable.c_str()}) == folder + "/taskd/taskd.sock");
-  std::filesystem::remove_all(folder);
+  std::ofstream(folder / "taskd/taskd.sock") << "x";
+  CHECK(socket_of({variable.c_str()}) == folder / "taskd/taskd.sock");
 }
 
 TEST_CASE("a path that no socket can have is refused by whoever wrote it") {

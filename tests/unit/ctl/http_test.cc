@@ -17,6 +17,7 @@
 
 #include "ctl/net/client.h"
 #include "ctl/options/submit_options.h"
+#include "tests/support/temp_dir.h"
 
 using namespace taskd;
 using namespace taskd::ctl;
@@ -53,10 +54,7 @@ const std::string kOk = "HTTP/1.1 200 OK\r\n";
 class Listener {
  public:
   explicit Listener(int backlog = 16) {
-    char name[] = "/tmp/taskctl-http-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    folder_ = name;
-    path = folder_ + "/s";
+    path = folder_ / "s";
     fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -64,7 +62,6 @@ class Listener {
     REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
     REQUIRE(::listen(fd_.get(), backlog) == 0);
   }
-  ~Listener() { std::filesystem::remove_all(folder_); }
 
   UniqueFd accept() const { return UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
   // Answers one request with these bytes and closes. Returns the request's head.
@@ -91,7 +88,7 @@ class Listener {
     return request;
   }
 
-  std::string folder_;
+  test::TempDir folder_;
   UniqueFd fd_;
 };
 

@@ -20,6 +20,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/process/launcher.h"
 #include "daemon/store/task_store.h"
+#include "tests/support/temp_dir.h"
 
 namespace taskd::test {
 
@@ -207,20 +208,14 @@ class StoreFixture {
  public:
   explicit StoreFixture(Machine has = {}, const std::filesystem::path& parent =
                                               std::filesystem::temp_directory_path())
-      : machine(std::move(has)) {
-    std::string pattern = (parent / "taskd-engine-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    folder_ = pattern;
+      : machine(std::move(has)), folder_(parent) {
     open();
   }
-  ~StoreFixture() {
-    store.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  ~StoreFixture() { store.reset(); }
   void open() {
     store.reset();
     StoreOptions options;
-    options.path = folder_ + "/taskd.db";
+    options.path = folder_ / "taskd.db";
     options.boot_id = "boot";
     options.ballast_bytes = 4096;
     options.machine = machine;
@@ -245,7 +240,7 @@ class StoreFixture {
     store->control({.actor = kActor, .verb = Verb::cancel, .ids = {id}, .filter = {}});
   }
   Task get(TaskId id) { return store->get(kActor, id).value(); }
-  const std::string& folder() const { return folder_; }
+  const std::string& folder() const { return folder_.path(); }
 
   static constexpr Actor kActor{0, true};
   FakeClock clock;
@@ -256,7 +251,7 @@ class StoreFixture {
   std::unique_ptr<TaskStore> store;
 
  private:
-  std::string folder_;
+  TempDir folder_;
 };
 
 }  // namespace taskd::test

@@ -11,19 +11,13 @@
 #include <thread>
 
 #include "daemon/base/event_fd.h"
+#include "tests/support/temp_dir.h"
 
 using namespace taskd;
 
 namespace {
 
 struct CommandFixture {
-  CommandFixture() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "taskd-hook-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    folder = pattern;
-  }
-  ~CommandFixture() { std::filesystem::remove_all(folder); }
-
   SendResult run(const std::string& script, std::int64_t timeout_ms = 60'000) {
     Hook hook;
     hook.name = "hook";
@@ -31,13 +25,13 @@ struct CommandFixture {
     hook.timeout_ms = timeout_ms;
     return run_hook_command(hook, document, {"TASKD_EVENT=failed", "TASKD_TASK_ID=7"}, stop.get());
   }
-  std::string file(const std::string& name) const { return folder + "/" + name; }
+  std::string file(const std::string& name) const { return folder / name; }
   std::string text(const std::string& name) const {
     std::ifstream stream(file(name));
     return {std::istreambuf_iterator<char>(stream), {}};
   }
 
-  std::string folder;
+  test::TempDir folder;
   std::string document = "{\"version\":1}\n";
   EventFd stop;
 };

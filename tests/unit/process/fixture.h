@@ -28,6 +28,7 @@
 #include "daemon/process/leftovers.h"
 #include "daemon/process/output.h"
 #include "daemon/process/posix_launcher.h"
+#include "tests/support/temp_dir.h"
 
 namespace taskd {
 
@@ -53,26 +54,6 @@ inline void wait_readable(int fd) {
   pollfd slot{fd, POLLIN, 0};
   REQUIRE(::poll(&slot, 1, kTimeoutMs) == 1);
 }
-
-class TempDir {
- public:
-  TempDir() {
-    const char* base = std::getenv("TMPDIR");
-    path_ = std::string(base != nullptr ? base : "/tmp") + "/taskd-process-XXXXXX";
-    REQUIRE(::mkdtemp(path_.data()) != nullptr);
-    REQUIRE(::chmod(path_.c_str(), 0755) == 0);
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // A named pipe through which a job tells the test something, line by line.
 class Fifo {
@@ -126,7 +107,7 @@ class Witness {
 };
 
 struct Fixture {
-  TempDir dir;
+  test::TempDir dir{std::filesystem::temp_directory_path(), 0755};
   std::string boot_id = read_boot_id();
   PosixLauncherConfig config{.attempts_dir = dir.path() + "/attempts",
                              .jobs_dir = dir.path() + "/jobs",

@@ -22,13 +22,13 @@ struct ArraysFixture : Fixture {
   void crash_half_way(const NewTask& task, const std::string& key = "") {
     after_commit = [&, once = true]() mutable {
       if (!std::exchange(once, false)) return;
-      open_database().exec("VACUUM INTO '" + dir.file("left.db") + "'");
+      open_database().exec("VACUUM INTO '" + (dir / "left.db") + "'");
     };
     try_submit({task}, kAlice, key);
     store.reset();
     after_commit = nullptr;
-    for (const char* rest : {"-wal", "-shm"}) std::filesystem::remove(dir.file("taskd.db") + rest);
-    std::filesystem::rename(dir.file("left.db"), dir.file("taskd.db"));
+    for (const char* rest : {"-wal", "-shm"}) std::filesystem::remove((dir / "taskd.db") + rest);
+    std::filesystem::rename(dir / "left.db", dir / "taskd.db");
     start();
   }
 };

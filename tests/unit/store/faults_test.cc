@@ -81,14 +81,14 @@ TEST_CASE_FIXTURE(FaultFixture, "on a full disk a submit is refused and changes 
   CHECK(store.submit() == id + 1);
   CHECK(store.store->queues().at(0).counts[static_cast<int>(State::queued)] == 2);
   CHECK(store.fatal.empty());
-  CHECK(std::filesystem::exists(store.dir.file("taskd.db.ballast")));
+  CHECK(std::filesystem::exists(store.dir / "taskd.db.ballast"));
 }
 
 TEST_CASE_FIXTURE(FaultFixture, "an end is recorded from the ballast, which then comes back") {
   store.submit();
   store.submit();
   const Claim claimed = store.claim();
-  const std::string ballast = store.dir.file("taskd.db.ballast");
+  const std::string ballast = store.dir / "taskd.db.ballast";
   FaultVfs::full = true;
   // The room of the ballast is what lets the disk write again.
   std::atomic<bool> stop{false};
@@ -172,7 +172,7 @@ TEST_CASE("what was acknowledged before a kill -9 is there afterwards") {
   const TempDir dir;
   const FakeClock clock;
   StoreOptions options;
-  options.path = dir.file("taskd.db");
+  options.path = dir / "taskd.db";
   options.ballast_bytes = 0;
   options.clock = &clock;
   options.on_commit = [](std::span<const Change>) {};

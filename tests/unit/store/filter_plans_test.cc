@@ -59,7 +59,7 @@ TEST_CASE_FIXTURE(Fixture, "no filter looks at all tasks") {
   filters["label"].labels = {{"a", "b"}};
   filters["state and queue"].states = {State::failed};
   filters["state and queue"].queue = "default";
-  Reader db(dir.file("taskd.db"));
+  Reader db(dir / "taskd.db");
   for (const auto& entry : filters) {
     const std::string& what = entry.first;
     const Filter& filter = entry.second;
@@ -97,7 +97,7 @@ TEST_CASE_FIXTURE(Fixture, "who has few tasks finds them among very many of othe
   while (store->promote(clock.wall_now(), 10) == clock.wall_now()) {
   }
   const TaskId own = submit(task(), kBob);
-  Reader db(dir.file("taskd.db"));
+  Reader db(dir / "taskd.db");
   const Statements statements(db.database().getHandle());
   ListRequest request;
   request.actor = kBob;

@@ -18,26 +18,11 @@
 
 #include "daemon/base/errors.h"
 #include "daemon/store/task_store.h"
+#include "tests/support/temp_dir.h"
 
 namespace taskd {
 
-class TempDir {
- public:
-  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
-    std::string pattern = (parent / "taskd-store-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
+using test::TempDir;
 
 class FakeClock final : public Clock {
  public:
@@ -60,7 +45,7 @@ struct Fixture {
 
   void start() {
     StoreOptions options;
-    options.path = dir.file("taskd.db");
+    options.path = dir / "taskd.db";
     options.boot_id = "boot-1";
     options.ballast_bytes = 1 << 20;
     options.keep_events = keep_events;
@@ -164,7 +149,7 @@ struct Fixture {
     return texts("SELECT type FROM events WHERE task_id = " + std::to_string(id) + " ORDER BY seq");
   }
   SQLite::Database open_database() const {
-    return SQLite::Database(dir.file("taskd.db"), SQLite::OPEN_READWRITE, 5000);
+    return SQLite::Database(dir / "taskd.db", SQLite::OPEN_READWRITE, 5000);
   }
   std::vector<Change> take_changes() {
     const std::lock_guard lock(mutex);

@@ -74,7 +74,7 @@ TEST_CASE("what a mark says of a database is decided by a table") {
 
 TEST_CASE("a mark reads back as it was written, and only where it was written") {
   const TempDir dir;
-  const std::string path = dir.file("taskd.db.mark");
+  const std::string path = dir / "taskd.db.mark";
   const StoreIdentity store{kId, 3, 14, 15'926};
   CHECK(write_mark(path, store));
   const FoundMark found = read_mark(path);
@@ -84,8 +84,8 @@ TEST_CASE("a mark reads back as it was written, and only where it was written") 
   struct stat info {};
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0600);
-  fs::copy_file(path, dir.file("copy"));
-  const FoundMark copy = read_mark(dir.file("copy"));
+  fs::copy_file(path, dir / "copy");
+  const FoundMark copy = read_mark(dir / "copy");
   REQUIRE(copy.mark);
   CHECK_FALSE(copy.mark->self == copy.self);
   CHECK(write_mark(path, store));  // in one step, with its own inode again
@@ -94,7 +94,7 @@ TEST_CASE("a mark reads back as it was written, and only where it was written") 
 
 TEST_CASE("a mark that says nothing useful is none") {
   const TempDir dir;
-  const std::string path = dir.file("mark");
+  const std::string path = dir / "mark";
   CHECK_FALSE(read_mark(path).mark);
   CHECK(write_mark(path, {kId, 1, 1, 1}));
   const std::string whole = read_file(path, 4096).value();
@@ -143,10 +143,10 @@ TEST_CASE("a store is the original at each start, wherever its folder is moved")
     CHECK(fixture.store->identity().epoch == 1);
   }
   fixture.store.reset();
-  const std::string moved = fixture.dir.file("moved");
+  const std::string moved = fixture.dir / "moved";
   fs::create_directory(moved);
   for (const char* name : {"taskd.db", "taskd.db.mark"}) {
-    fs::rename(fixture.dir.file(name), moved + "/" + name);
+    fs::rename(fixture.dir / name, moved + "/" + name);
   }
   CHECK(Other(moved + "/taskd.db").store->provenance() == Provenance::original);
 }
@@ -155,7 +155,7 @@ TEST_CASE("every way to copy a store is noticed, and nothing in the copy can be 
   Fixture fixture;
   const TaskId task = fixture.submit();
   fixture.claim();
-  const std::string copy = fixture.dir.file("copy");
+  const std::string copy = fixture.dir / "copy";
   fs::create_directory(copy);
   SUBCASE("backup") {
     SQLite::Database from = fixture.open_database();
@@ -168,12 +168,12 @@ TEST_CASE("every way to copy a store is noticed, and nothing in the copy can be 
     fixture.open_database().exec("VACUUM INTO '" + copy + "/taskd.db'");
   }
   SUBCASE("cp -a of the database and its wal") {
-    fs::copy_file(fixture.dir.file("taskd.db"), copy + "/taskd.db");
-    fs::copy_file(fixture.dir.file("taskd.db-wal"), copy + "/taskd.db-wal");
+    fs::copy_file(fixture.dir / "taskd.db", copy + "/taskd.db");
+    fs::copy_file(fixture.dir / "taskd.db-wal", copy + "/taskd.db-wal");
   }
   SUBCASE("cp -a of the folder") {
     for (const char* name : {"taskd.db", "taskd.db-wal", "taskd.db.mark", "taskd.db.ballast"}) {
-      fs::copy_file(fixture.dir.file(name), copy + "/" + name);
+      fs::copy_file(fixture.dir / name, copy + "/" + name);
     }
   }
   const std::string id = fixture.store->identity().id;
@@ -208,8 +208,8 @@ TEST_CASE("every way to copy a store is noticed, and nothing in the copy can be 
 
 TEST_CASE("a restored database goes on in a new epoch, with ids that were never given out") {
   Fixture fixture;
-  const std::string path = fixture.dir.file("taskd.db");
-  const std::string backup = fixture.dir.file("backup");
+  const std::string path = fixture.dir / "taskd.db";
+  const std::string backup = fixture.dir / "backup";
   const TaskId known = fixture.submit();
   fixture.open_database().exec("VACUUM INTO '" + backup + "'");
   const TaskId later = fixture.submit();

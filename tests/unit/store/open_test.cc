@@ -44,7 +44,7 @@ TEST_CASE("a new database is readable by its owner alone, whatever the umask") {
   const TempDir dir;
   const FakeClock clock;
   for (const mode_t mask : {0000u, 0777u}) {
-    const std::string path = dir.file("db" + std::to_string(mask));
+    const std::string path = dir / ("db" + std::to_string(mask));
     const mode_t before = ::umask(mask);
     const auto store = TaskStore::open(options_for(path, clock));
     ::umask(before);
@@ -59,7 +59,7 @@ TEST_CASE("a new database is readable by its owner alone, whatever the umask") {
 TEST_CASE("the ballast has its blocks, and only its owner reads it") {
   Fixture fixture;
   struct stat info {};
-  REQUIRE(::stat(fixture.dir.file("taskd.db.ballast").c_str(), &info) == 0);
+  REQUIRE(::stat((fixture.dir / "taskd.db.ballast").c_str(), &info) == 0);
   CHECK(info.st_blocks * 512 >= 1 << 20);
   CHECK((info.st_mode & 07777) == 0600);
 }
@@ -67,13 +67,13 @@ TEST_CASE("the ballast has its blocks, and only its owner reads it") {
 TEST_CASE("an empty file becomes a database") {
   const TempDir dir;
   const FakeClock clock;
-  std::ofstream(dir.file("db")).close();
-  CHECK(TaskStore::open(options_for(dir.file("db"), clock))->queues().size() == 1);
+  std::ofstream(dir / "db").close();
+  CHECK(TaskStore::open(options_for(dir / "db", clock))->queues().size() == 1);
 }
 
 TEST_CASE("somebody else's database is refused and left as it was") {
   const TempDir dir;
-  const std::string path = dir.file("theirs.db");
+  const std::string path = dir / "theirs.db";
   SQLite::Database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
       .exec("CREATE TABLE addresses (name TEXT)");
   const std::string before = read_all(path);
@@ -88,17 +88,17 @@ TEST_CASE("somebody else's database is refused and left as it was") {
 
 TEST_CASE("a file that is no database is refused") {
   const TempDir dir;
-  std::ofstream(dir.file("notes.txt")) << std::string(5000, 'x');
-  CHECK(refusal(dir.file("notes.txt")).code == 65);
-  REQUIRE(::mkdir(dir.file("folder").c_str(), 0700) == 0);
-  CHECK(refusal(dir.file("folder")).code == 65);
+  std::ofstream(dir / "notes.txt") << std::string(5000, 'x');
+  CHECK(refusal(dir / "notes.txt").code == 65);
+  REQUIRE(::mkdir((dir / "folder").c_str(), 0700) == 0);
+  CHECK(refusal(dir / "folder").code == 65);
 }
 
 TEST_CASE("a database of a newer taskd is refused with what to do") {
   Fixture fixture;
   fixture.store.reset();
   fixture.open_database().exec("PRAGMA user_version = 99");
-  const Refusal refused = refusal(fixture.dir.file("taskd.db"));
+  const Refusal refused = refusal(fixture.dir / "taskd.db");
   CHECK(refused.code == 78);
   CHECK(refused.says.find("newer taskd (schema 99") != std::string::npos);
 }
@@ -107,7 +107,7 @@ TEST_CASE("a damaged database is refused with what to do") {
   Fixture fixture;
   fixture.submit();
   fixture.store.reset();
-  const std::string path = fixture.dir.file("taskd.db");
+  const std::string path = fixture.dir / "taskd.db";
   SUBCASE("its pages are overwritten") {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096);
@@ -131,18 +131,18 @@ TEST_CASE("a damaged database is refused with what to do") {
 
 TEST_CASE("what cannot be written is refused") {
   const TempDir dir;
-  CHECK(refusal(dir.file("missing/taskd.db")).code == 73);
+  CHECK(refusal(dir / "missing/taskd.db").code == 73);
   if (::geteuid() == 0) return;  // modes do not stop root
-  const std::string path = dir.file("taskd.db");
+  const std::string path = dir / "taskd.db";
   CHECK(refusal(path).code == 0);
   REQUIRE(::chmod(path.c_str(), 0400) == 0);
   CHECK(refusal(path).code == 73);
   REQUIRE(::chmod(path.c_str(), 0000) == 0);
   CHECK(refusal(path).code == 73);
   REQUIRE(::chmod(path.c_str(), 0600) == 0);
-  REQUIRE(::chmod(dir.file("").c_str(), 0500) == 0);
+  REQUIRE(::chmod((dir / "").c_str(), 0500) == 0);
   CHECK(refusal(path).code == 73);
-  REQUIRE(::chmod(dir.file("").c_str(), 0700) == 0);
+  REQUIRE(::chmod((dir / "").c_str(), 0700) == 0);
 }
 
 TEST_CASE("what was acknowledged is there after reopening") {

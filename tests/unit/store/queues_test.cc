@@ -120,13 +120,13 @@ TEST_CASE_FIXTURE(QueuesFixture, "a start that is rolled back takes no token of 
   set({.name = "default", .rate = RateLimit{1, 60'000}});
   submit();
   {
-    SQLite::Database other(dir.file("taskd.db"), SQLite::OPEN_READWRITE);
+    SQLite::Database other(dir / "taskd.db", SQLite::OPEN_READWRITE);
     other.exec(
         "CREATE TRIGGER refuse BEFORE INSERT ON attempts BEGIN SELECT raise(ABORT, 'no'); END");
   }
   CHECK_THROWS(store->claim(1));
   {
-    SQLite::Database other(dir.file("taskd.db"), SQLite::OPEN_READWRITE);
+    SQLite::Database other(dir / "taskd.db", SQLite::OPEN_READWRITE);
     other.exec("DROP TRIGGER refuse");
   }
   CHECK(claim_all() == Ids{1});

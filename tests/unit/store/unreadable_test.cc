@@ -21,7 +21,7 @@ struct FullStore : Fixture {
     restart();
     fill();
     store.reset();
-    open_database().exec("VACUUM INTO '" + dir.file("full.db") + "'");
+    open_database().exec("VACUUM INTO '" + (dir / "full.db") + "'");
   }
 
   NewTask in_queue() {
@@ -93,8 +93,8 @@ struct FullStore : Fixture {
   void start_on(const std::string& damage) {
     store.reset();
     for (const char* rest : {"", "-wal", "-shm"})
-      std::filesystem::remove(dir.file("taskd.db") + rest);
-    std::filesystem::copy_file(dir.file("full.db"), dir.file("taskd.db"));
+      std::filesystem::remove((dir / "taskd.db") + rest);
+    std::filesystem::copy_file(dir / "full.db", dir / "taskd.db");
     {
       SQLite::Database db = open_database();
       db.exec("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF");
@@ -192,7 +192,7 @@ std::vector<std::string> damages(SQLite::Database& db, const std::string& table)
 TEST_CASE_FIXTURE(FullStore, "whatever cannot be read, the daemon goes on, and so do other tasks") {
   std::vector<std::string> all;
   {
-    SQLite::Database db(dir.file("full.db"), SQLite::OPEN_READONLY);
+    SQLite::Database db(dir / "full.db", SQLite::OPEN_READONLY);
     SQLite::Statement tables(db, "SELECT name FROM sqlite_schema WHERE type = 'table'");
     while (tables.executeStep()) {
       const std::string table = tables.getColumn(0).getString();

@@ -15,7 +15,7 @@ namespace {
 // A queue without a store around it, over a table of its own.
 struct QueueFixture {
   explicit QueueFixture(int max_batch = 256) {
-    options.path = dir.file("taskd.db");
+    options.path = dir / "taskd.db";
     options.ballast_bytes = 0;
     options.max_batch = max_batch;
     options.clock = &clock;

@@ -420,7 +420,7 @@ TEST_CASE_FIXTURE(Fixture, "turns of a command that is undone were never taken")
     submit(one);
   }
   store.reset();
-  Connection db = Connection::open_writer(dir.file("taskd.db"));
+  Connection db = Connection::open_writer(dir / "taskd.db");
   QueueTable queues;
   queues.load(db);
   const auto order = [&] {
