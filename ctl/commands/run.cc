@@ -156,7 +156,7 @@ class Runner {
   const Client& client_;
   const TaskId id_;
   JobOutput& output_;
-  Backoff backoff_;
+  ReconnectBackoff backoff_;
   const BootTime begun_;
   Interrupts interrupts_;
   bool hinted_ = false;

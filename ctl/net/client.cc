@@ -294,7 +294,7 @@ nlohmann::json Client::result_of(const Exchange& exchange) const {
   return parse_answer(exchange.answer().body());
 }
 
-void Backoff::after(const DaemonAway& failure) {
+void ReconnectBackoff::after(const DaemonAway& failure) {
   if (failure.exit_code == kExitNotAllowed) throw failure;
   const BootTime now = context_.clock.boot_now();
   if (!since_) {
@@ -310,7 +310,7 @@ void Backoff::after(const DaemonAway& failure) {
   next_pause_ms_ = std::min(2 * next_pause_ms_, kMaxPauseMs);
 }
 
-void Backoff::reset() {
+void ReconnectBackoff::reset() {
   since_.reset();
 }
 

@@ -91,9 +91,9 @@ inline constexpr std::int64_t kReconnectMs = 15'000;
 
 // How long a verb puts up with a daemon that restarts: `limit_ms` from the first failure, until
 // reset(). 0: not at all.
-class Backoff {
+class ReconnectBackoff {
  public:
-  explicit Backoff(Context& context, std::int64_t limit_ms = kReconnectMs)
+  explicit ReconnectBackoff(Context& context, std::int64_t limit_ms = kReconnectMs)
       : context_(context), limit_ms_(limit_ms) {}
   // Pauses a moment, each longer than the one before, or throws `failure` again when the time is
   // over. Says once that it waits.

@@ -101,7 +101,7 @@ class BulkSubmitter {
   bool try_submit(const Chunk& chunk, const std::string& key, const Chunk& whole) {
     const HttpRequest request = make_request(
         chunk, key, chunk.tasks.size() < whole.tasks.size() ? part_defaults_ : defaults_);
-    Backoff backoff(context_);
+    ReconnectBackoff backoff(context_);
     std::optional<BootTime> full_since;
     while (true) {
       bar_.show(source_.part_read(), format_count(all()) + " tasks");

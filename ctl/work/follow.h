@@ -58,7 +58,7 @@ class AttemptFollower {
   const TaskId task_;
   const int attempt_;
   std::array<Stream, 2> streams_;
-  Backoff backoff_;
+  ReconnectBackoff backoff_;
 };
 
 // The end of a stream as it is now.

@@ -46,7 +46,8 @@ void Report::declare(Args& args) {
 
 void Report::send(Context& context, const CommonOptions& common, const AttemptKey& attempt,
                   const std::string& what, const nlohmann::json& body) const {
-  Backoff backoff(context, timeout_ ? duration_flag("--timeout", *timeout_) : kReportTimeoutMs);
+  ReconnectBackoff backoff(context,
+                           timeout_ ? duration_flag("--timeout", *timeout_) : kReportTimeoutMs);
   const Client client = connect(context, common);
   const std::string target = "/v1/tasks/" + std::to_string(attempt.task) + "/" + what;
   for (;;) {

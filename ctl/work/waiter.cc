@@ -200,7 +200,7 @@ class Waiter {
   std::string told_;  // by the one task that is waited for
   std::optional<BootTime> deadline_;
   ProgressLine progress_;
-  Backoff backoff_;
+  ReconnectBackoff backoff_;
 };
 
 }  // namespace

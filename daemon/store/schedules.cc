@@ -67,10 +67,6 @@ std::optional<Schedule> load_schedule(Reader& db, std::int64_t id) {
   return read_schedule(row, db);
 }
 
-bool may_change(const Actor& actor, std::uint32_t owner) {
-  return actor.sees(owner);
-}
-
 // Of a schedule what the writer decides by: its columns, and not its task.
 struct FoundSchedule {
   std::int64_t id = 0;
@@ -80,7 +76,7 @@ struct FoundSchedule {
 // Nothing too if the actor may not touch it.
 std::optional<FoundSchedule> find_schedule(Connection& db, const Actor& actor,
                                            const ScheduleId& id) {
-  if (!may_change(actor, id.uid)) return std::nullopt;
+  if (!actor.sees(id.uid)) return std::nullopt;
   Query row = db.query("SELECT id, paused_at_ms FROM schedules WHERE uid = ?1 AND name = ?2");
   if (!row.bind(id.uid, id.name).step()) return std::nullopt;
   return FoundSchedule{row.int64(0), !row.is_null(1)};
@@ -300,7 +296,7 @@ ScheduleResult StoreSchedules::put_schedule(const Actor& actor, std::uint32_t ow
   const PreparedSpec task(settings.task);
   const ScheduleId id{owner, settings.name};
   const auto put = [&](Transaction& transaction) -> std::optional<ScheduleResult> {
-    if (!may_change(actor, owner)) return UnknownSchedule{};
+    if (!actor.sees(owner)) return UnknownSchedule{};
     if (!transaction.queues().contains(task.queue)) return UnknownQueue{task.queue};
     write_settings(transaction, owner, settings, task);
     note_schedule(transaction, "schedule_put", actor, id);
@@ -451,7 +447,7 @@ std::vector<Schedule> StoreSchedules::schedules(const Actor& actor, std::optiona
                                            std::int64_t after, int limit) {
   const bool all = actor.admin && !owner;
   const std::uint32_t uid = owner.value_or(actor.uid);
-  if (!may_change(actor, uid)) return {};
+  if (!actor.sees(uid)) return {};
   return impl_->read([&](Reader& db) {
     Query rows = all ? db.query("SELECT " SCHEDULE_COLUMNS
                                 " FROM schedules WHERE id > ?2 AND ?1 IS NOT NULL"
@@ -467,7 +463,7 @@ std::vector<Schedule> StoreSchedules::schedules(const Actor& actor, std::optiona
 }
 
 std::optional<Schedule> StoreSchedules::schedule(const Actor& actor, const ScheduleId& id) {
-  if (!may_change(actor, id.uid)) return std::nullopt;
+  if (!actor.sees(id.uid)) return std::nullopt;
   return impl_->read([&](Reader& db) { return load_schedule(db, id); });
 }
 

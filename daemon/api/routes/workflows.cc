@@ -50,7 +50,7 @@ json take_defaults(json& body) {
   return defaults;
 }
 
-void complete_tasks(const ApiContext& context, const Call& call, json& body) {
+void apply_step_defaults(const ApiContext& context, const Call& call, json& body) {
   const json defaults = take_defaults(body);
   BatchSize size("workflow", "invalid_workflow",
                  [&](std::int64_t bytes) { call.turn.grow(bytes); });
@@ -123,7 +123,7 @@ Reply submit_workflow(const ApiContext& context, const Call& call) {
   json body = parse_body(call.body);
   SubmitRequest keyed;
   set_idempotency_key(call, body, keyed);
-  complete_tasks(context, call, body);
+  apply_step_defaults(context, call, body);
   auto parsed = workflow_from_body(body);
   if (auto* errors = std::get_if<FieldErrors>(&parsed)) {
     invalid_fields("invalid_workflow", std::move(*errors));

@@ -8,7 +8,7 @@
 // tree.
 //
 // Durability: while the daemon lives, its COMMIT is the durable record of the end and the status
-// need not be; syncing it would only cost every task a disk write. A hung up launch_pipe says that
+// need not be; syncing it would only cost every task a disk write. A hung up launch pipe says that
 // the daemon is gone: then it is synced before the shim leaves. A shim that was adopted by a
 // later daemon has no launch pipe to that one and always syncs.
 //

@@ -15,7 +15,7 @@ bool never_fits(const Machine& machine, const Head& head) {
   return find_unmet(machine, *head.demand).has_value();
 }
 
-// The task for which all make free_capacity, unless its queue may not start one now or another one has come
+// The task for which all make room, unless its queue may not start one now or another one has come
 // first there: then there is none any more.
 std::optional<Head> find_reserved(Transaction& transaction, const Machine& machine,
                                const QueueTable::Turns& turns) {
