@@ -4,6 +4,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
+#include "daemon/task/task_option.h"
 #include "wire/wire.h"
 
 namespace taskd {
@@ -50,21 +51,12 @@ void read_cron(FieldReader& reader, const json& value, const std::string& at,
   if (reader.plain(plain, at, kMaxTextBytes)) schedule.cron = std::move(plain);
 }
 
-template <class Word>
-void read_word(FieldReader& reader, const json& value, const std::string& at,
-               std::optional<Word> (*parse)(std::string_view), std::string_view wanted, Word& out) {
-  const auto* text = value.get_ptr<const std::string*>();
-  const auto word = text != nullptr ? parse(*text) : std::nullopt;
-  if (!word) return reader.wrong_type(value, at, wanted);
-  out = *word;
-}
-
 void read_task(FieldReader& reader, const json& value, const std::string& at,
                ScheduleSettings& schedule) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object");
-  for (const char* name : {"delay_ms", "run_at", "hold", "depends_on", "array"}) {
-    if (value.contains(name))
-      reader.complain(at + pointer_step(name), "the schedule says when; leave it out");
+  for (const TaskOption& option : task_options()) {
+    if (!option.in_schedule && value.contains(option.field))
+      reader.complain(at + pointer_step(option.field), "the schedule says when; leave it out");
   }
   auto task = new_task_from_json(value, at);
   if (const auto* errors = std::get_if<FieldErrors>(&task)) {
@@ -84,11 +76,11 @@ constexpr JsonField<ScheduleSettings> kScheduleFields[] = {
      }},
     {"catch_up",
      [](FieldReader& reader, const json& value, const std::string& at, ScheduleSettings& schedule) {
-       read_word(reader, value, at, parse_catch_up, R"("one", "all" or "none")", schedule.catch_up);
+       reader.word(value, at, parse_catch_up, R"("one", "all" or "none")", schedule.catch_up);
      }},
     {"overlap",
      [](FieldReader& reader, const json& value, const std::string& at, ScheduleSettings& schedule) {
-       read_word(reader, value, at, parse_overlap, R"("skip", "queue" or "replace")",
+       reader.word(value, at, parse_overlap, R"("skip", "queue" or "replace")",
                  schedule.overlap);
      }},
     {"task", read_task},

@@ -3,7 +3,6 @@
 #include <stdexcept>
 
 #include "daemon/base/text.h"
-#include "daemon/task/start_constraints_json.h"
 #include "wire/wire.h"
 
 namespace taskd {
@@ -38,12 +37,6 @@ const std::string& to_text(std::string_view key, const json& value) {
   return *text;
 }
 
-std::string to_bytes(std::string_view key, const json& value) {
-  auto bytes = bytes_from_json(value);
-  if (!bytes) refuse(key, "is neither a string nor base64");
-  return *std::move(bytes);
-}
-
 template <class Integer>
 std::optional<Integer> read_integer(const json& object, std::string_view key) {
   const json* value = find(object, key);
@@ -58,16 +51,6 @@ void read_into(const json& object, std::string_view key, Integer& out) {
 void read_into(const json& object, std::string_view key, std::string& out) {
   if (const json* value = find(object, key)) out = to_text(key, *value);
 }
-void read_bytes_into(const json& object, std::string_view key, std::string& out) {
-  if (const json* value = find(object, key)) out = to_bytes(key, *value);
-}
-void read_into(const json& object, std::string_view key, std::map<std::string, std::string>& out) {
-  const json* value = find(object, key);
-  if (value == nullptr) return;
-  if (!value->is_object()) refuse(key, "is not an object");
-  for (const auto& [name, item] : value->items()) out[name] = to_text(key, item);
-}
-
 template <class Enum>
 std::optional<Enum> read_enum(const json& object, std::string_view key,
                               std::optional<Enum> (*parse)(std::string_view)) {
@@ -92,40 +75,6 @@ Value required(std::string_view key, const std::optional<Value>& value) {
   return *value;
 }
 
-void read_matches(const json& object, std::string_view key, std::vector<RetryMatch>& out) {
-  const json* value = find(object, key);
-  if (value == nullptr) return;
-  if (!value->is_array()) refuse(key, "is not an array");
-  for (const json& item : *value) {
-    if (item.is_string()) {
-      const auto reason = parse_reason(to_text(key, item));
-      if (!reason) refuse(key, "has a word this version does not know");
-      out.push_back({.exit_code = {}, .reason = reason});
-    } else {
-      out.push_back({.exit_code = to_integer<int>(key, item), .reason = {}});
-    }
-  }
-}
-
-void read_backoff(const json& object, Backoff& out) {
-  const json* backoff = find(object, "backoff");
-  if (backoff == nullptr) return;
-  out.kind = read_enum(*backoff, "kind", parse_backoff_kind).value_or(out.kind);
-  read_into(*backoff, "initial_ms", out.initial_ms);
-  read_into(*backoff, "max_ms", out.max_ms);
-  if (const json* jitter = find(*backoff, "jitter")) {
-    if (!jitter->is_number()) refuse("jitter", "is not a number");
-    out.jitter = jitter->get<double>();
-  }
-}
-
-void read_argv(const json& object, std::vector<std::string>& out) {
-  const json* argv = find(object, "argv");
-  if (argv == nullptr) return;
-  if (!argv->is_array()) refuse("argv", "is not an array");
-  for (const json& arg : *argv) out.push_back(to_bytes("argv", arg));
-}
-
 void read_granted(const json& object, Grant& out) {
   const json* granted = find(object, "granted");
   if (granted == nullptr) return;
@@ -134,51 +83,6 @@ void read_granted(const json& object, Grant& out) {
     if (!units.is_array()) refuse("granted", "has units that are not an array");
     for (const json& unit : units) out[resource].push_back(to_text("granted", unit));
   }
-}
-
-void read_notify(const json& object, std::vector<Notify>& out) {
-  const json* list = find(object, "notify");
-  if (list == nullptr) return;
-  if (!list->is_array()) refuse("notify", "is not an array");
-  for (const json& item : *list) {
-    auto notify = parse_notify(to_text("notify", item));
-    if (!std::holds_alternative<Notify>(notify))
-      refuse("notify", "has an event this version does not know");
-    out.push_back(std::get<Notify>(std::move(notify)));
-  }
-}
-
-void read_spec(const json& object, TaskSpec& spec) {
-  read_argv(object, spec.argv);
-  read_bytes_into(object, "shell", spec.shell);
-  read_into(object, "handler", spec.handler);
-  if (const json* payload = find(object, "payload")) spec.payload = payload->dump();
-  read_into(object, "name", spec.name);
-  read_into(object, "queue", spec.queue);
-  read_into(object, "priority", spec.priority);
-  read_into(object, "env", spec.env);
-  read_bytes_into(object, "cwd", spec.cwd);
-  spec.umask = read_enum(object, "umask", parse_umask).value_or(spec.umask);
-  if (const json* source = find(object, "stdin")) {
-    read_bytes_into(*source, "file", spec.stdin_file);
-    read_into(*source, "text", spec.stdin_text);
-  }
-  spec.user_uid = read_integer<std::uint32_t>(object, "user");
-  read_into(object, "labels", spec.labels);
-  read_into(object, "timeout_ms", spec.timeout_ms);
-  read_into(object, "progress_timeout_ms", spec.progress_timeout_ms);
-  read_into(object, "grace_ms", spec.grace_ms);
-  read_into(object, "max_attempts", spec.max_attempts);
-  read_backoff(object, spec.backoff);
-  read_matches(object, "retry_on", spec.retry_on);
-  read_matches(object, "no_retry_on", spec.no_retry_on);
-  spec.on_lost = read_enum(object, "on_lost", parse_on_lost).value_or(spec.on_lost);
-  spec.on_bad_result =
-      read_enum(object, "on_bad_result", parse_on_bad_result).value_or(spec.on_bad_result);
-  read_into(object, "max_lost", spec.max_lost);
-  read_into(object, "keep_ms", spec.keep_ms);
-  read_notify(object, spec.notify);
-  for (const auto& [key, value] : object.items()) constraint_from_json(key, value, spec.constraints);
 }
 
 std::optional<Outcome> read_outcome(const json& object) {
@@ -219,7 +123,7 @@ Task task_from_json(const json& object) {
                             required("array", read_integer<std::int64_t>(*array, "index"))};
   }
   read_into(object, "schedule", task.schedule);
-  read_spec(object, task.spec);
+  task.spec = spec_from_answer(object);
   task.state = required("state", read_enum(object, "state", parse_state));
   task.reason = read_enum(object, "reason", parse_reason);
   read_into(object, "attempt", task.attempt);

@@ -5,7 +5,6 @@
 
 #include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
-#include "daemon/task/start_constraints_json.h"
 #include "wire/wire.h"
 
 namespace taskd {
@@ -50,72 +49,6 @@ void write_outcome(JsonWriter& writer, const std::optional<Outcome>& outcome) {
   const std::string error = outcome ? error_of(*outcome) : "";
   error.empty() ? write_text_or_null(writer, "error", "")
                 : write_foreign_text(writer, "error", error);
-}
-
-// A text may be long or secret: that there is one must do.
-void write_stdin(JsonWriter& writer, const TaskSpec& spec) {
-  writer.key("stdin");
-  if (spec.stdin_file.empty() && spec.stdin_text.empty()) return writer.null();
-  writer.begin('{');
-  if (spec.stdin_file.empty()) {
-    writer.member("text", "***");
-  } else {
-    writer.key("file");
-    write_bytes(writer, spec.stdin_file);
-  }
-  writer.end('}');
-}
-
-void write_env(JsonWriter& writer, const std::map<std::string, std::string>& env) {
-  writer.key("env");
-  writer.begin('{');
-  for (const auto& [name, value] : env) {
-    writer.text_key(name);
-    writer.value("***");
-  }
-  writer.end('}');
-}
-
-void write_backoff(JsonWriter& writer, const Backoff& backoff) {
-  writer.key("backoff");
-  writer.begin('{');
-  writer.member("kind", to_string(backoff.kind));
-  writer.member("initial_ms", backoff.initial_ms);
-  writer.member("max_ms", backoff.max_ms);
-  writer.member("jitter", backoff.jitter);
-  writer.end('}');
-}
-
-void write_spec(JsonWriter& writer, const TaskSpec& spec) {
-  if (!spec.handler.empty()) {
-    writer.member("handler", spec.handler);
-  } else if (spec.argv.empty()) {
-    writer.key("shell");
-    write_bytes(writer, spec.shell);
-  } else {
-    write_argv(writer, spec.argv);
-  }
-  writer.member("command", command_line(spec));
-  write_env(writer, spec.env);
-  writer.key("cwd");
-  spec.cwd.empty() ? writer.null() : write_bytes(writer, spec.cwd);
-  write_text_or_null(writer, "umask", spec.handler.empty() ? format_umask(spec.umask) : "");
-  write_stdin(writer, spec);
-  writer.member("user", spec.user_uid);
-  writer.member("labels", spec.labels);
-  writer.member("timeout_ms", spec.timeout_ms);
-  writer.member("progress_timeout_ms", spec.progress_timeout_ms);
-  writer.member("grace_ms", spec.grace_ms);
-  writer.member("max_attempts", spec.max_attempts);
-  write_backoff(writer, spec.backoff);
-  write_matches(writer, "retry_on", spec.retry_on);
-  write_matches(writer, "no_retry_on", spec.no_retry_on);
-  writer.member("on_lost", to_string(spec.on_lost));
-  writer.member("on_bad_result", to_string(spec.on_bad_result));
-  writer.member("max_lost", spec.max_lost);
-  writer.member("keep_ms", spec.keep_ms);
-  writer.member("notify", format_notify(spec.notify));
-  write_flow(writer, spec.constraints, /*all=*/true);
 }
 
 void write_workflow_place(JsonWriter& writer, const std::optional<WorkflowPlace>& place) {
@@ -188,7 +121,7 @@ json time_or_null(const std::optional<WallTime>& time) {
 
 void write_task(JsonWriter& writer, const Task& task) {
   write_state(writer, task);
-  write_spec(writer, task.spec);
+  write_answered_spec(writer, task.spec);
 }
 
 std::string task_to_text(const Task& task) {
@@ -200,7 +133,7 @@ std::string task_state_to_text(const Task& task) {
 }
 
 std::string spec_to_text(const TaskSpec& spec) {
-  return object_of(write_spec, spec);
+  return object_of(write_answered_spec, spec);
 }
 
 void write_attempt(JsonWriter& writer, const Attempt& attempt) {

@@ -112,7 +112,7 @@ struct SettingOptions {
     if (notify == std::vector<std::string>{"none"})
       body["notify"] = json::array();
     else if (!notify.empty())
-      body["notify"] = format_notify(notify_flag(notify));
+      for (const std::string& hook : notify) body["notify"].push_back(checked("--notify", hook));
     if (!defaults.empty() || !no_defaults.empty())
       body["defaults"] = defaults_patch(context, defaults, no_defaults);
     return body;

@@ -118,8 +118,7 @@ line leaves skipped times out. `taskctl schedule preview` shows what that means.
   Args args("schedule add", kHelp);
   rule.declare(args);
   args.flag("--replace", replace, "change the schedule if there is one of this name");
-  options.declare_task(args);
-  options.declare_unique(args);
+  options.declare(args, OptionsOf::schedule);
   // --user of a task is whom it runs as.
   OwnerOption owner{.user = {}, .name = "--owner"};
   owner.declare(args);
@@ -128,7 +127,7 @@ line leaves skipped times out. `taskctl schedule preview` shows what that means.
 
   const std::string target = owner.target(asked.name());
   json body = rule.to_body();
-  body["task"] = options.body_of(options.to_task(context));
+  body["task"] = options.to_body(context);
   const Client client = connect(context, asked.common);
   const bool is_new = !exists(client, target);
   if (!is_new && !replace)

@@ -14,8 +14,10 @@
 #include "ctl/view/terminal_filter.h"
 #include "ctl/view/width.h"
 #include "daemon/base/errors.h"
+#include "daemon/base/json_writer.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_name.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd::ctl {
 namespace {
@@ -71,13 +73,25 @@ std::string state_text(const Task& task, const Painter& paint) {
   return paint(color_of(task.state), text);
 }
 
+// The options that need no words of their own, where they are not as by default.
+void add_plain_options(Lines& lines, const TaskSpec& spec) {
+  for (const TaskOption& option : task_options()) {
+    if (option.shown_as.empty() || option.value->is_default(spec)) continue;
+    JsonWriter writer;
+    option.value->write(writer, spec, Form::answer);
+    const auto value = nlohmann::json::parse(writer.take());
+    if (!value.is_null())
+      lines.add(option.shown_as, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+}
+
 void print_spec(Lines& lines, const TaskSpec& spec) {
   if (!spec.handler.empty())
     add_handler(lines, spec);
   else
     lines.add(spec.argv.empty() ? "shell" : "command", describe_command(spec));
   if (!spec.cwd.empty()) lines.add("folder", escape_for_humans(spec.cwd));
-  if (spec.umask != kDefaultUmask) lines.add("umask", format_umask(spec.umask));
+  add_plain_options(lines, spec);
   if (!spec.stdin_file.empty()) lines.add("stdin", escape_for_humans(spec.stdin_file));
   if (!spec.stdin_text.empty()) lines.add("stdin", "a text");
   if (!spec.env.empty()) {

@@ -1,5 +1,4 @@
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "ctl/base/count_text.h"
 #include "ctl/commands/verbs.h"
@@ -92,10 +91,12 @@ int submit_many(Context& context, const CommonOptions& common, SubmitOptions& op
   if (bulk.wait_for_room)
     lines.wait_for_room_ms = duration_flag("--wait-for-room", *bulk.wait_for_room);
   options.set_repeatable();
-  NewTask defaults = options.to_defaults(context);
-  lines.identity = options.identity(defaults);
-  if (bulk.each_line) lines.command = std::exchange(defaults.spec.argv, {});
-  lines.defaults = options.body_of(defaults);
+  lines.defaults = options.to_defaults(context);
+  lines.identity = options.identity(lines.defaults);
+  if (bulk.each_line) {
+    lines.command = options.command();
+    lines.defaults.erase("argv");
+  }
   if (comes_after_last(lines.defaults))
     throw UsageError(kExitUsage, "--after last is for one task; name its id");
   std::vector<TaskId> ids;

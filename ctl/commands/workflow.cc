@@ -89,8 +89,7 @@ in what tasks leave out. Tasks get this folder and environment.)",
   bool wait = false;
   Args args("workflow submit", kHelp);
   args.words(words);
-  options.declare_task(args);
-  options.declare_idempotency_key(args);
+  options.declare(args, OptionsOf::workflow);
   args.flag("--wait", wait, "wait for the end; exit 1 unless all succeeded");
   args.flag("--json", as_json, "print the workflow as JSON; with --wait as it has ended");
   add_common(args, common);
@@ -100,7 +99,7 @@ in what tasks leave out. Tasks get this folder and environment.)",
     throw UsageError(kExitUsage, "the commands stand in the file, not after --");
 
   WorkflowFile file = read_workflow_file(words[0]);
-  add_defaults(file.document, options.body_of(options.to_defaults(context)));
+  add_defaults(file.document, options.to_defaults(context));
   const Client client = connect(context, common);
   json answer = with_all_tasks(client, send_file(client, options, file));
   const Workflow workflow = read_workflow(answer);

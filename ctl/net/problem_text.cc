@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/base/text.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd::ctl {
 namespace {
@@ -11,50 +12,9 @@ struct FieldFlag {
   std::string_view field;
   std::string_view flag;
 };
+// Of fields that are no options of a task.
 constexpr FieldFlag kFlags[] = {
-    {"argv", "the command"},
-    {"shell", "--shell"},
-    {"handler", "--handler"},
-    {"payload", "--payload"},
-    {"name", "--name"},
-    {"queue", "--queue"},
-    {"priority", "--priority"},
-    {"env", "--env"},
-    {"cwd", "--cwd"},
-    {"umask", "--umask"},
-    {"stdin", "--stdin"},
-    {"user", "--user"},
-    {"labels", "--label"},
-    {"delay_ms", "--delay"},
-    {"run_at", "--at"},
-    {"hold", "--hold"},
-    {"timeout_ms", "--timeout"},
-    {"progress_timeout_ms", "--progress-timeout"},
-    {"grace_ms", "--grace"},
-    {"max_attempts", "--max-attempts"},
-    {"backoff/kind", "--backoff"},
-    {"backoff/initial_ms", "--retry-delay"},
-    {"backoff/max_ms", "--retry-max-delay"},
-    {"backoff", "--retry-delay"},
-    {"retry_on", "--retry-on"},
-    {"no_retry_on", "--no-retry-on"},
-    {"on_lost", "--on-lost"},
-    {"max_lost", "--max-lost"},
-    {"on_bad_result", "--on-bad-result"},
-    {"keep_ms", "--keep"},
-    {"key/limit", "--key-limit"},
-    {"key/rate", "--key-rate"},
-    {"key", "--key"},
     {"limit", "--limit"},
-    {"slots", "--slots"},
-    {"resources", "--resource"},
-    {"array", "--array"},
-    {"unique/for_ms", "--unique-for"},
-    {"unique/while", "--unique-while"},
-    {"unique", "--unique"},
-    {"depends_on", "--after"},
-    {"on_dependency_failed", "--on-dependency-failed"},
-    {"notify", "--notify"},
     {"capacity", "--capacity"},
     {"concurrency", "--concurrency"},
     {"rate", "--rate"},
@@ -107,6 +67,25 @@ std::string decode_step(std::string_view step) {
   return out;
 }
 
+// The flag of a task's option, from the pointer inside the task; "" if there is none.
+std::string flag_of_option(std::string_view rest) {
+  const std::string_view field = rest.substr(0, rest.find('/'));
+  const TaskOption* option = find_task_option(field);
+  if (option == nullptr) return "";
+  std::string_view inside = rest.substr(std::min(field.size() + 1, rest.size()));
+  const OptionFlag* flag = &option->flags[0];
+  for (const OptionFlag& one : option->flags) {
+    const bool is_it = !one.names.empty() && !one.member.empty() && inside.starts_with(one.member);
+    if (!is_it) continue;
+    flag = &one;
+    inside.remove_prefix(std::min(one.member.size() + 1, inside.size()));
+  }
+  // What is wrong with one of these says which it is.
+  if (flag->text == FlagText::texts || flag->text == FlagText::tasks) inside = {};
+  const std::string name(field == "argv" ? "the command" : flag->long_name());
+  return name + (inside.empty() ? "" : " " + decode_step(inside));
+}
+
 // "must be from 1000 to 60000" -> "must be from 1s to 1m".
 std::string with_durations(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789";
@@ -131,12 +110,11 @@ std::string flag_of_pointer(std::string_view pointer) {
     rest.remove_prefix(prefix.size());
     break;
   }
+  if (const std::string flag = flag_of_option(rest); !flag.empty()) return flag;
   for (const auto& [field, flag] : kFlags) {
     if (!rest.starts_with(field)) continue;
     const std::string_view inside = rest.substr(field.size());
-    // What is wrong with one of these says which it is.
-    const bool names_itself = field == "notify" || field == "depends_on";
-    if (inside.empty() || (names_itself && inside.front() == '/')) return std::string(flag);
+    if (inside.empty()) return std::string(flag);
     if (inside.front() == '/') return std::string(flag) + " " + decode_step(inside.substr(1));
   }
   return std::string(pointer);
@@ -154,14 +132,15 @@ std::string path_of_pointer(std::string_view pointer) {
   return path;
 }
 
+std::string describe_field_error(const FieldError& error) {
+  // As the option takes it, where the field counts milliseconds.
+  const bool in_ms = error.pointer.ends_with("_ms");
+  return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
+         escape_for_table(in_ms ? with_durations(error.detail) : error.detail);
+}
+
 std::string describe_problem(const Problem& problem,
                              std::optional<std::string_view> retry_after_s) {
-  const auto describe = [](const FieldError& error) {
-    // As the option takes it, where the field counts milliseconds.
-    const bool in_ms = error.pointer.ends_with("_ms");
-    return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
-           escape_for_table(in_ms ? with_durations(error.detail) : error.detail);
-  };
   // The options do not call it as the header of the request does.
   if (problem.code == "idempotency_key_reused")
     return "this --idempotency-key was used for another task; its folder and environment count too";
@@ -169,7 +148,7 @@ std::string describe_problem(const Problem& problem,
   const bool repeats = problem.detail.starts_with('#') && !problem.errors.empty();
   const bool one = problem.errors.size() == 1;
   if (one && (repeats || problem.errors.front().detail == problem.detail))
-    return describe(problem.errors.front());
+    return describe_field_error(problem.errors.front());
   std::string out = repeats
                         ? "several options are wrong"
                         : escape_for_table(problem.detail.empty() ? problem.code : problem.detail);
@@ -179,7 +158,7 @@ std::string describe_problem(const Problem& problem,
     out.append("; try again in ").append(*retry_after_s).append(" s");
   else if (problem.detail.ends_with(kAgain))
     out.append(kAgain);
-  for (const FieldError& error : problem.errors) out.append("\n  ").append(describe(error));
+  for (const FieldError& error : problem.errors) out.append("\n  ").append(describe_field_error(error));
   return out;
 }
 

@@ -17,6 +17,8 @@ std::string flag_of_pointer(std::string_view pointer);
 std::string path_of_pointer(std::string_view pointer);
 
 // What was refused, each wrong field on a line of its own, safe to show.
+// What is wrong with a field, as the option that sets it.
+std::string describe_field_error(const FieldError& error);
 std::string describe_problem(const Problem& problem, std::optional<std::string_view> retry_after_s);
 
 }  // namespace taskd::ctl

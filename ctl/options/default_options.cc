@@ -15,46 +15,43 @@ namespace {
 
 using nlohmann::json;
 
-struct DefaultOption {
-  std::string_view name;   // of the option, without "--"
-  std::string_view field;  // JSON pointer of what it sets
-  bool of_queues = true;   // else a handler alone has a default for it
-};
-constexpr DefaultOption kOptions[] = {
-    {"queue", "/queue", false},
-    {"priority", "/priority"},
-    {"timeout", "/timeout_ms"},
-    {"progress-timeout", "/progress_timeout_ms"},
-    {"grace", "/grace_ms"},
-    {"max-attempts", "/max_attempts"},
-    {"backoff", "/backoff/kind"},
-    {"retry-delay", "/backoff/initial_ms"},
-    {"retry-max-delay", "/backoff/max_ms"},
-    {"jitter", "/backoff/jitter", false},  // only the API and taskd.toml have it
-    {"retry-on", "/retry_on"},
-    {"no-retry-on", "/no_retry_on"},
-    {"on-lost", "/on_lost"},
-    {"max-lost", "/max_lost"},
-    {"on-bad-result", "/on_bad_result"},
-    {"keep", "/keep_ms"},
-    {"key", "/key"},
-    {"key-limit", "/key/limit"},
-    {"key-rate", "/key/rate"},
-    {"slots", "/slots"},
-    {"resource", "/resources"},
-    {"label", "/labels"},
-    {"on-dependency-failed", "/on_dependency_failed"},
-    {"notify", "/notify", false},
+// One flag of an option that may have a default.
+struct DefaultFlag {
+  const TaskOption* option;
+  const OptionFlag* flag;
+
+  // Without "--"; of a setting that only the API and the file have, its member.
+  std::string_view name() const {
+    return flag->names.empty() ? flag->member : flag->long_name().substr(2);
+  }
+  // Of what it sets. --key names the whole of it, since its limits are nothing without the name.
+  json::json_pointer field() const {
+    const std::string whole = "/" + std::string(option->field);
+    const bool is_whole = flag->member.empty() || name() == option->field;
+    return json::json_pointer(is_whole ? whole : whole + "/" + std::string(flag->member));
+  }
 };
 
-const DefaultOption& option_named(std::string_view flag, const std::string& name) {
-  std::string all;
-  for (const DefaultOption& known : kOptions) {
-    if (!known.of_queues) continue;
-    if (known.name == name) return known;
-    all += (all.empty() ? "" : ", ") + std::string(known.name);
+std::vector<DefaultFlag> default_flags() {
+  std::vector<DefaultFlag> flags;
+  for (const TaskOption& option : task_options()) {
+    if (option.default_of == DefaultOf::nothing) continue;
+    for (const OptionFlag& flag : option.flags) {
+      if (!flag.names.empty() || !flag.member.empty()) flags.push_back({&option, &flag});
+    }
   }
-  throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(name) +
+  return flags;
+}
+
+DefaultFlag flag_named(std::string_view of, const std::string& name) {
+  std::string all;
+  for (const DefaultFlag& known : default_flags()) {
+    if (known.option->default_of != DefaultOf::queue_and_handler || known.flag->names.empty())
+      continue;
+    if (known.name() == name) return known;
+    all += (all.empty() ? "" : ", ") + std::string(known.name());
+  }
+  throw UsageError(kExitUsage, std::string(of) + ": " + in_quotes(name) +
                                    " is not an option with a default of a queue; those are " + all);
 }
 
@@ -86,13 +83,14 @@ std::string members_text(std::string_view name, const json& object) {
   return out;
 }
 
-std::string option_text(const DefaultOption& option, const json& value) {
-  const std::string name = std::string(option.name) + "=";
-  if (option.field == "/key") return name + text_of(value.value("name", json()));
-  if (option.field == "/key/rate") return name + format_rate(rate_from_json(value));
-  if (option.field.ends_with("_ms") && value.is_number_integer())
+std::string flag_text(const DefaultFlag& known, const json& value) {
+  const std::string name = std::string(known.name()) + "=";
+  if (known.name() == known.option->field && !known.flag->member.empty())
+    return name + text_of(value.value(known.flag->member, json()));
+  if (known.flag->text == FlagText::rate) return name + format_rate(rate_from_json(value));
+  if (known.flag->text == FlagText::time && value.is_number_integer())
     return name + format_duration_ms(value.get<std::int64_t>());
-  if (value.is_object()) return members_text(option.name, value);
+  if (value.is_object()) return members_text(known.name(), value);
   return name + (value.is_array() ? list_text(value) : text_of(value));
 }
 
@@ -104,7 +102,7 @@ json defaults_patch(Context& context, const std::vector<std::string>& set,
   std::vector<std::string> cleared = unset;
   for (const std::string& text : set) {
     const auto [name, value] = key_and_value("--default", checked("--default", text));
-    option_named("--default", name);
+    flag_named("--default", name);
     if (value.empty())
       cleared.push_back(name);
     else
@@ -112,18 +110,17 @@ json defaults_patch(Context& context, const std::vector<std::string>& set,
   }
   json patch = words.empty() ? json::object() : patch_of_options(context, words);
   for (const std::string& name : cleared) {
-    const json::json_pointer field{std::string(option_named("--no-default", name).field)};
-    patch[field] = nullptr;
+    patch[flag_named("--no-default", name).field()] = nullptr;
   }
   return patch;
 }
 
 std::string describe_defaults(const json& defaults) {
   std::string out;
-  for (const DefaultOption& option : kOptions) {
-    const json::json_pointer field{std::string(option.field)};
+  for (const DefaultFlag& known : default_flags()) {
+    const json::json_pointer field = known.field();
     if (!defaults.contains(field) || defaults.at(field).is_null()) continue;
-    out += (out.empty() ? "" : " ") + option_text(option, defaults.at(field));
+    out += (out.empty() ? "" : " ") + flag_text(known, defaults.at(field));
   }
   return out;
 }

@@ -21,7 +21,7 @@ constexpr std::size_t kMaxPayloadTextBytes = 4 * kMaxPayloadBytes;
 
 }  // namespace
 
-std::string read_payload(const std::string& option) {
+nlohmann::json read_payload(const std::string& option) {
   std::string text = option;
   if (option == "-" || option.starts_with('@')) {
     const std::string path = option == "-" ? option : option.substr(1);
@@ -29,17 +29,13 @@ std::string read_payload(const std::string& option) {
         read_text(path, kMaxPayloadTextBytes,
                   option == "-" ? "standard input (--payload -)" : "--payload @" + in_quotes(path));
   }
-  const auto parsed = parse_strict_value(text);
+  auto parsed = parse_strict_value(text);
   if (const auto* error = std::get_if<JsonError>(&parsed)) {
     const bool looks_plain = option != "-" && !option.starts_with('@');
     refuse("is no JSON: at byte " + std::to_string(error->offset_bytes) + ": " + error->detail +
            (looks_plain ? "; a text stands in double quotes, a file is @FILE" : ""));
   }
-  const auto& value = std::get<nlohmann::json>(parsed);
-  std::string compact = value.is_null() ? "" : value.dump();
-  if (compact.size() > kMaxPayloadBytes)
-    refuse("has more than " + std::to_string(kMaxPayloadBytes) + " bytes");
-  return compact;
+  return std::get<nlohmann::json>(std::move(parsed));
 }
 
 }  // namespace taskd::ctl

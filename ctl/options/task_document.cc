@@ -8,6 +8,7 @@
 #include "ctl/base/failure.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd::ctl {
 namespace {
@@ -78,7 +79,7 @@ json editable_part(const json& task) {
   for (const auto& [field, value] : task.items()) {
     const bool nothing =
         value.is_null() || ((field == "argv" || field == "shell") && value.empty());
-    if (is_task_field(field) && !nothing) part[field] = value;
+    if (find_task_option(field) != nullptr && !nothing) part[field] = value;
   }
   const auto state = task.find("state");
   const bool waits = state != task.end() && (*state == "scheduled" || *state == "queued" ||

@@ -43,8 +43,7 @@ void check_state(const Task& task, bool retry) {
 }
 
 void EditOptions::declare(Args& args) {
-  task_.declare_task(args);
-  task_.declare_start(args);
+  task_.declare(args, OptionsOf::edit);
   args.list("--unset-env", "K", unset_env_, "take this variable away");
   args.list("--unset-label", "K", unset_labels_, "take this label away");
 }

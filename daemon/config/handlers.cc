@@ -110,7 +110,7 @@ Handler read_handler(const std::string& file, const std::string& name, const tom
   handler.shell = std::move(spec.shell);
   handler.env = std::move(spec.env);
   handler.cwd = std::move(spec.cwd);
-  handler.umask = spec.umask;
+  handler.umask = spec.process.umask;
   handler.user_uid = settings.user_uid;
   if (handler.user_uid) {
     if (const auto entry = find_entry(*handler.user_uid)) handler.user_name = entry->name;

@@ -6,20 +6,14 @@
 #include "daemon/base/text.h"
 #include "daemon/config/config_error.h"
 #include "daemon/task/start_constraints_json.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kTimes[] = {"timeout", "progress_timeout", "grace", "keep"};
-constexpr std::string_view kBackoffTimes[] = {"initial", "max"};
 constexpr std::string_view kMs = "_ms";
-
-template <std::size_t N>
-bool contains(const std::string_view (&list)[N], std::string_view word) {
-  return std::find(std::begin(list), std::end(list), word) != std::end(list);
-}
 
 json to_json(const toml::node& node, const std::string& where) {
   if (const auto* table = node.as_table()) {
@@ -46,49 +40,42 @@ json time_of(const toml::node& node, const std::string& where) {
   return *ms;
 }
 
-json backoff_of(const toml::node& node, const std::string& where) {
-  const auto* table = node.as_table();
-  if (table == nullptr) refuse(where, "expected a table such as { kind = \"linear\" }");
-  json out = json::object();
-  for (const auto& [key, value] : *table) {
-    const std::string name(key.str());
-    const std::string place = where + "." + escape_for_humans(name);
-    if (name.ends_with(kMs)) refuse(place, "unknown setting");
-    if (contains(kBackoffTimes, name)) {
-      out[name + std::string(kMs)] = time_of(value, place);
-    } else {
-      out[name] = to_json(value, place);
-    }
+// A setting's value as the JSON that stands for it.
+json value_of(const toml::node& node, const std::string& where, FlagText text) {
+  if (text == FlagText::time) return time_of(node, where);
+  json value = to_json(node, where);
+  if (text == FlagText::rate) {
+    const auto limit = value.is_string() ? parse_rate(value.get<std::string>()) : std::nullopt;
+    if (!limit) refuse(where, "expected a count and a time, such as \"10/1m\"");
+    return rate_to_json(*limit);
   }
-  return out;
-}
-
-json key_of(const toml::node& node, const std::string& where) {
-  json out = to_json(node, where);
-  const auto rate = out.is_object() ? out.find("rate") : out.end();
-  if (rate == out.end()) return out;
-  const auto limit = rate->is_string() ? parse_rate(rate->get<std::string>()) : std::nullopt;
-  if (!limit) refuse(where + ".rate", "expected a count and a time, such as \"10/1m\"");
-  *rate = rate_to_json(*limit);
-  return out;
-}
-
-json amounts_of(const toml::node& node, const std::string& where) {
-  json out = to_json(node, where);
-  if (!out.is_object()) return out;
-  for (auto& [name, amount] : out.items()) {
+  if (text != FlagText::amounts || !value.is_object()) return value;
+  for (auto& [name, amount] : value.items()) {
     if (!amount.is_string()) continue;
     const auto size = parse_size_bytes(amount.get<std::string>());
     if (!size)
       refuse(where + "." + escape_for_humans(name), "expected a count, or a size such as \"8G\"");
     amount = *size;
   }
-  return out;
+  return value;
 }
 
-std::string without_ms(std::string name) {
-  if (name.ends_with(kMs)) name.resize(name.size() - kMs.size());
-  return name;
+// An option that is an object with members of its own, some of which are texts in the file.
+json members_of(const TaskOption& option, const toml::table& table, const std::string& where) {
+  json out = json::object();
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    const std::string place = where + "." + escape_for_humans(name);
+    if (name.ends_with(kMs)) refuse(place, "unknown setting");
+    const auto flag = std::find_if(
+        option.flags.begin(), option.flags.end(), [&](const OptionFlag& one) {
+          return !one.member.empty() && without_unit(one.member) == name;
+        });
+    const bool is_known = flag != option.flags.end();
+    out[is_known ? std::string(flag->member) : name] =
+        value_of(node, place, is_known ? flag->text : FlagText::text);
+  }
+  return out;
 }
 
 // "#/backoff/max_ms" -> "backoff.max".
@@ -97,7 +84,7 @@ std::string setting_of(const std::string& pointer) {
   std::size_t at = pointer.find('/');
   while (at != std::string::npos) {
     const std::size_t next = pointer.find('/', at + 1);
-    out += (out.empty() ? "" : ".") + without_ms(pointer.substr(at + 1, next - at - 1));
+    out += (out.empty() ? "" : ".") + std::string(without_unit(pointer.substr(at + 1, next - at - 1)));
     at = next;
   }
   return out;
@@ -125,7 +112,7 @@ std::string toml_key(const std::string& name) {
 std::string toml_members(const json& object, bool are_names) {
   std::string out;
   for (const auto& [name, value] : object.items()) {
-    out += (out.empty() ? "" : ", ") + toml_key(are_names ? name : without_ms(name)) + " = " +
+    out += (out.empty() ? "" : ", ") + toml_key(are_names ? name : std::string(without_unit(name))) + " = " +
            toml_value(are_names ? value : as_written(name, value));
   }
   return out.empty() ? "{}" : "{ " + out + " }";
@@ -136,16 +123,20 @@ std::string toml_members(const json& object, bool are_names) {
 void read_task_option(const std::string& key, const toml::node& value, const std::string& where,
                       json& options) {
   if (key.ends_with(kMs)) refuse(where, "unknown setting");
-  if (contains(kTimes, key)) {
-    options[key + std::string(kMs)] = time_of(value, where);
-  } else if (key == "backoff") {
-    options[key] = backoff_of(value, where);
-  } else if (key == "key") {
-    options[key] = key_of(value, where);
-  } else if (key == "resources") {
-    options[key] = amounts_of(value, where);
+  const auto options_of_task = task_options();
+  const auto option = std::find_if(
+      options_of_task.begin(), options_of_task.end(),
+      [&](const TaskOption& one) {
+        return one.kept != Kept::start && without_unit(one.field) == key;
+      });
+  const bool is_known = option != options_of_task.end();
+  const bool has_members = is_known && !option->flags[0].member.empty();
+  if (!is_known || (has_members && !value.is_table())) {
+    options[key] = to_json(value, where);  // refused with the others
+  } else if (has_members) {
+    options[key] = members_of(*option, *value.as_table(), where);
   } else {
-    options[key] = to_json(value, where);
+    options[std::string(option->field)] = value_of(value, where, option->flags[0].text);
   }
 }
 
@@ -191,7 +182,7 @@ void refuse_wrong_options(const std::string& file, const toml::table& table,
 std::string describe_task_options(const json& options) {
   std::string out;
   for (const auto& [name, value] : options.items()) {
-    out += without_ms(name) + " = ";
+    out += std::string(without_unit(name)) + " = ";
     out += value.is_object() ? toml_members(value, name == "labels" || name == "resources")
                              : toml_value(as_written(name, value));
     out += "\n";

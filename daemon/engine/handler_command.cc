@@ -17,7 +17,7 @@ void take_command(const Claim& claim, const Handler& handler, Launch& launch) {
   launch.spec.shell = handler.shell;
   launch.spec.env = handler.env;
   launch.spec.cwd = handler.cwd;
-  launch.spec.umask = handler.umask;
+  launch.spec.process.umask = handler.umask;
   launch.extra_env["TASKD_HANDLER"] = claim.spec.handler;
   launch.files.push_back({kPayloadFile, "TASKD_PAYLOAD_FILE", [&claim](const auto& write) {
                             write(claim.spec.payload.empty() ? "null" : claim.spec.payload);

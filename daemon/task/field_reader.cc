@@ -38,16 +38,37 @@ bool is_close(std::string_view written, std::string_view known) {
   return text + "_ms" == known || edit_distance(text, known) <= (shorter > 4 ? 2 : 1);
 }
 
-void FieldReader::complain(std::string at, std::string detail) {
-  if (errors_.size() < kMaxFieldErrors) errors_.push_back({std::move(at), std::move(detail)});
+void FieldReader::complain(std::string at, std::string detail, bool is_type) {
+  if (errors_.size() < kMaxFieldErrors)
+    errors_.push_back({std::move(at), std::move(detail), is_type});
+}
+
+bool FieldReader::limit(bool holds, const std::string& at, std::string_view detail) {
+  if (holds || !has_limits()) return true;
+  complain(at, std::string(detail));
+  return false;
+}
+
+bool FieldReader::not_empty(std::string_view text, const std::string& at) {
+  if (!text.empty() || !has_limits()) return true;
+  complain(at, "must not be empty", /*is_type=*/true);
+  return false;
+}
+
+bool FieldReader::at_most(std::size_t count, std::size_t max, const std::string& at,
+                          std::string_view what) {
+  if (count <= max || !has_limits()) return true;
+  complain(at, "must have at most " + std::to_string(max) + " " + std::string(what));
+  return false;
 }
 
 void FieldReader::wrong_type(const json& value, const std::string& at, std::string_view wanted) {
-  complain(at,
-           value.is_null() ? "must not be null; leave it out" : "must be " + std::string(wanted));
+  complain(at, value.is_null() ? "must not be null; leave it out" : "must be " + std::string(wanted),
+           /*is_type=*/true);
 }
 
 void FieldReader::unknown(std::string at, std::string_view meant) {
+  if (source_ == Source::answer) return;
   std::string detail = "unknown field";
   if (!meant.empty()) detail.append("; did you mean \"").append(meant).append("\"?");
   complain(std::move(at), std::move(detail));
@@ -63,14 +84,9 @@ const std::string* FieldReader::c_string(const json& value, const std::string& a
                                          std::size_t max_bytes) {
   const std::string* text = string(value, at);
   if (text == nullptr) return nullptr;
-  if (text->find('\0') != std::string::npos) {
-    complain(at, "must not contain NUL");
-  } else if (text->size() > max_bytes) {
-    complain(at, "must have at most " + std::to_string(max_bytes) + " bytes");
-  } else {
-    return text;
-  }
-  return nullptr;
+  const bool fits = limit(text->find('\0') == std::string::npos, at, "must not contain NUL") &&
+                    at_most(text->size(), max_bytes, at, "bytes");
+  return fits ? text : nullptr;
 }
 
 bool FieldReader::c_bytes(const json& value, const std::string& at, std::size_t max_bytes,
@@ -90,14 +106,9 @@ bool FieldReader::c_bytes(const json& value, const std::string& at, std::size_t 
 }
 
 bool FieldReader::plain(std::string_view text, const std::string& at, std::size_t max_bytes) {
-  if (text.size() > max_bytes) {
-    complain(at, "must have at most " + std::to_string(max_bytes) + " bytes");
-  } else if (!is_plain_text(text)) {
-    complain(at, "must not contain control, invisible or direction-changing characters");
-  } else {
-    return true;
-  }
-  return false;
+  return at_most(text.size(), max_bytes, at, "bytes") &&
+         limit(is_plain_text(text), at,
+               "must not contain control, invisible or direction-changing characters");
 }
 
 void FieldReader::duration(const json& value, const std::string& at, std::int64_t& out) {

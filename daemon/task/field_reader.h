@@ -1,26 +1,44 @@
-// Reads the fields of a JSON object that somebody sent, and collects all that is wrong with them,
-// so that one answer tells everything. Pure; one object a document.
+// Reads the fields of a JSON object and collects all that is wrong with them, so that one answer
+// says everything. Pure; one object a document.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "daemon/task/spec_json.h"
+#include "daemon/task/strict_json.h"
+#include "daemon/task/submit_limits.h"
 
 namespace taskd {
+
+// Who wrote the document. Of what this program wrote, null is no value and limits are not looked
+// at: a row outlives the limits that it was accepted under.
+enum class Source {
+  request,  // a client
+  store,    // this program, into the store
+  answer,   // a daemon, perhaps a newer one: unknown fields are left out
+};
 
 // In all of it `at` is the value's pointer.
 class FieldReader {
  public:
+  explicit FieldReader(Source source = Source::request) : source_(source) {}
+  Source source() const { return source_; }
+  bool has_limits() const { return source_ == Source::request; }
+
   FieldErrors take_errors() { return std::move(errors_); }
   bool ok() const { return errors_.empty(); }
 
-  void complain(std::string at, std::string detail);
+  void complain(std::string at, std::string detail, bool is_type = false);
+  // The same of a limit. True: it holds, or there is none.
+  bool limit(bool holds, const std::string& at, std::string_view detail);
+  bool not_empty(std::string_view text, const std::string& at);
+  bool at_most(std::size_t count, std::size_t max, const std::string& at, std::string_view what);
   void wrong_type(const nlohmann::json& value, const std::string& at, std::string_view wanted);
   // A field of that object that is not known here. `meant` is the one that was probably meant, or
   // "".
@@ -46,14 +64,27 @@ class FieldReader {
     const bool huge = value.is_number_unsigned() &&
                       value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
     const auto number = huge ? 0 : value.get<std::int64_t>();
+    if (!has_limits()) {
+      max = std::int64_t{std::numeric_limits<Integer>::max()};
+    }
     if (huge || number < min || number > max)
       return complain(at, "must be from " + std::to_string(min) + " to " + std::to_string(max));
     out = static_cast<Integer>(number);
+  }
+  // One of an enum's words; `wanted` names them.
+  template <class Enum>
+  void word(const nlohmann::json& value, const std::string& at,
+            std::optional<Enum> (*parse)(std::string_view), std::string_view wanted, Enum& out) {
+    const auto* text = value.get_ptr<const std::string*>();
+    const auto found = text != nullptr ? parse(*text) : std::nullopt;
+    if (!found) return wrong_type(value, at, wanted);
+    out = *found;
   }
   void duration(const nlohmann::json& value, const std::string& at, std::int64_t& out);
   void boolean(const nlohmann::json& value, const std::string& at, bool& out);
 
  private:
+  Source source_;
   FieldErrors errors_;
 };
 
@@ -76,6 +107,7 @@ template <class Target, std::size_t N>
 void read_fields(FieldReader& reader, const nlohmann::json& object, const std::string& at,
                  const JsonField<Target> (&fields)[N], Target& target) {
   for (const auto& [name, value] : object.items()) {
+    if (value.is_null() && !reader.has_limits()) continue;
     const std::string place = at + pointer_step(name);
     const auto field = std::find_if(std::begin(fields), std::end(fields),
                                     [&key = name](const auto& f) { return f.name == key; });

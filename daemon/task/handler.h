@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/process_attributes.h"
+
 namespace taskd {
 
 struct Handler {
@@ -16,7 +18,7 @@ struct Handler {
   std::string shell;
   std::map<std::string, std::string> env;
   std::string cwd;                        // "" = the user's home
-  std::uint32_t umask = 022;
+  std::uint32_t umask = kDefaultUmask;
   std::optional<std::uint32_t> user_uid;  // empty = who submitted the task
   std::string user_name;                  // who that was when the configuration was read
   // What a submit with it takes that does not say otherwise: fields of a task, as a JSON object.

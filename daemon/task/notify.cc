@@ -5,6 +5,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
+#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
@@ -79,15 +80,14 @@ std::vector<std::string> format_notify(const std::vector<Notify>& list) {
 void read_notify(FieldReader& reader, const nlohmann::json& value, const std::string& at,
                  std::vector<Notify>& out) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of names of hooks");
-  if (value.size() > kMaxNotify)
-    return reader.complain(at, "must have at most " + std::to_string(kMaxNotify) + " items");
+  if (!reader.at_most(value.size(), kMaxNotify, at, "items")) return;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string place = at + "/" + std::to_string(i);
     const auto* text = reader.string(value[i], place);
     if (text == nullptr) continue;
     auto parsed = parse_notify(*text);
     if (const auto* wrong = std::get_if<std::string>(&parsed)) {
-      reader.complain(place, *wrong);
+      reader.complain(place, *wrong, /*is_type=*/true);
       continue;
     }
     auto& notify = std::get<Notify>(parsed);

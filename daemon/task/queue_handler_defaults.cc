@@ -1,39 +1,14 @@
 #include "daemon/task/queue_handler_defaults.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/task/field_reader.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::string_view kOfBoth[] = {"priority",
-                                        "timeout_ms",
-                                        "progress_timeout_ms",
-                                        "grace_ms",
-                                        "backoff",
-                                        "max_attempts",
-                                        "max_lost",
-                                        "retry_on",
-                                        "no_retry_on",
-                                        "on_lost",
-                                        "on_bad_result",
-                                        "keep_ms",
-                                        "key",
-                                        "slots",
-                                        "resources",
-                                        "labels",
-                                        "on_dependency_failed"};
-// A queue tells hooks of its tasks by a setting of its own.
-constexpr std::string_view kOfHandlers[] = {"queue", "notify"};
-
-template <std::size_t N>
-bool contains(const std::string_view (&list)[N], std::string_view word) {
-  return std::find(std::begin(list), std::end(list), word) != std::end(list);
-}
 
 // An array with `at_once` has a key of its own.
 bool has_key_of_array(const json& task) {
@@ -50,7 +25,10 @@ json with_command(const json& defaults) {
 }  // namespace
 
 bool can_be_default(DefaultsOf owner, std::string_view field) {
-  return contains(kOfBoth, field) || (owner == DefaultsOf::handler && contains(kOfHandlers, field));
+  const TaskOption* option = find_task_option(field);
+  if (option == nullptr) return false;
+  return option->default_of == DefaultOf::queue_and_handler ||
+         (option->default_of == DefaultOf::handler && owner == DefaultsOf::handler);
 }
 
 FieldErrors check_task_defaults(DefaultsOf owner, const json& defaults,
@@ -59,7 +37,7 @@ FieldErrors check_task_defaults(DefaultsOf owner, const json& defaults,
   FieldErrors errors;
   json rest = defaults;
   for (const auto& [field, value] : defaults.items()) {
-    if (can_be_default(owner, field) || !is_task_field(field)) continue;
+    if (can_be_default(owner, field) || find_task_option(field) == nullptr) continue;
     errors.push_back({pointer + pointer_step(field), owner == DefaultsOf::queue
                                                          ? "cannot be a default of a queue"
                                                          : "cannot be a default of a handler"});

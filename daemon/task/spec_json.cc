@@ -1,8 +1,8 @@
 #include "daemon/task/spec_json.h"
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "daemon/base/base64.h"
@@ -10,203 +10,16 @@
 #include "daemon/base/text.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/start_constraints_json.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kMaxGraceMs = 24LL * 3600 * 1000;
-constexpr std::int64_t kMaxUid = 4'294'967'294;  // the next one, (uid_t)-1, means "no user"
-constexpr std::size_t kMaxRetryMatches = 260;    // every exit code and every reason once
-constexpr std::size_t kMaxQueueBytes = 64;
 constexpr const char* kBase64 = "base64";
-constexpr std::string_view kNotInNames("=\0", 2);  // of variables
-
-void read_argv(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (!value.is_array()) return reader.wrong_type(value, at, "an array of strings");
-  if (value.empty() || value.size() > kMaxArgs)
-    return reader.complain(at, "must have 1 to " + std::to_string(kMaxArgs) + " items");
-  task.spec.argv.reserve(value.size());
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    std::string arg;
-    if (reader.c_bytes(value[i], at + "/" + std::to_string(i), kMaxArgBytes, arg))
-      task.spec.argv.push_back(std::move(arg));
-  }
-  if (bytes_from_json(value[0]) == "") reader.complain(at + "/0", "must not be empty");
-}
-
-void read_shell(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  std::string text;
-  if (!reader.c_bytes(value, at, kMaxArgBytes, text)) return;
-  if (text.empty()) return reader.complain(at, "must not be empty");
-  task.spec.shell = std::move(text);
-}
-
-void read_handler(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  const auto* text = reader.string(value, at);
-  if (text == nullptr) return;
-  if (!is_valid_queue_name(*text)) {
-    return reader.complain(
-        at, "must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit");
-  }
-  task.spec.handler = *text;
-}
-
-// Any JSON is one: what is in it is between who submits it and the handler.
-void read_payload(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (value.is_null()) return;
-  std::string text = value.dump();
-  if (text.size() > kMaxPayloadBytes)
-    return reader.complain(
-        at, "must have at most " + std::to_string(kMaxPayloadBytes) + " bytes as compact JSON");
-  task.spec.payload = std::move(text);
-}
-
-void read_name(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  const auto* text = reader.string(value, at);
-  if (text != nullptr && reader.plain(*text, at)) task.spec.name = *text;
-}
-
-void read_queue(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  const auto* text = reader.string(value, at);
-  if (text == nullptr) return;
-  if (!is_valid_queue_name(*text)) {
-    return reader.complain(
-        at, "must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit");
-  }
-  task.spec.queue = *text;
-}
-
-void read_priority(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (value.is_number_integer()) {
-    using Limits = std::numeric_limits<std::int32_t>;
-    return reader.integer(value, at, Limits::min(), Limits::max(), task.spec.priority);
-  }
-  const auto* text = value.get_ptr<const std::string*>();
-  const bool is_word = text != nullptr && !text->empty() && text->front() >= 'a';
-  const auto priority = is_word ? parse_priority(*text) : std::nullopt;
-  if (!priority)
-    return reader.wrong_type(value, at, "an integer or \"low\", \"normal\", \"high\", \"urgent\"");
-  task.spec.priority = *priority;
-}
-
-void read_env(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
-  if (value.size() > kMaxEnv)
-    return reader.complain(at, "must have at most " + std::to_string(kMaxEnv) + " variables");
-  std::size_t bytes = 0;
-  for (const auto& [name, item] : value.items()) {
-    const std::string place = at + pointer_step(name);
-    if (name.empty() || name.find_first_of(kNotInNames) != std::string::npos)
-      reader.complain(place, "the variable's name must not be empty or contain '=' or NUL");
-    std::string text;
-    if (!reader.c_bytes(item, place, kMaxEnvBytes, text)) continue;
-    bytes += name.size() + text.size();
-    task.spec.env.emplace_hint(task.spec.env.end(), name, std::move(text));
-  }
-  if (bytes > kMaxEnvBytes)
-    reader.complain(at, "must have at most " + std::to_string(kMaxEnvBytes) + " bytes in all");
-}
-
-void read_path(FieldReader& reader, const json& value, const std::string& at, std::string& out) {
-  std::string text;
-  if (!reader.c_bytes(value, at, kMaxCwdBytes, text)) return;
-  if (!text.starts_with('/')) return reader.complain(at, "must be an absolute path");
-  out = std::move(text);
-}
-
-// A number would leave open whether its digits are octal.
-void read_umask(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  const auto* text = value.get_ptr<const std::string*>();
-  const auto umask = text != nullptr ? parse_umask(*text) : std::nullopt;
-  if (!umask)
-    return reader.wrong_type(
-        value, at, "a string of octal digits from \"0000\" to \"0777\", such as \"0027\"");
-  task.spec.umask = *umask;
-}
-
-constexpr JsonField<TaskSpec> kStdinFields[] = {
-    {"file", [](FieldReader& reader, const json& value, const std::string& at,
-                TaskSpec& spec) { read_path(reader, value, at, spec.stdin_file); }},
-    {"text",
-     [](FieldReader& reader, const json& value, const std::string& at, TaskSpec& spec) {
-       const auto* text = reader.c_string(value, at, kMaxStdinBytes);
-       if (text != nullptr) spec.stdin_text = *text;
-     }},
-};
-
-void read_stdin(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object");
-  read_fields(reader, value, at, kStdinFields, task.spec);
-  if (value.contains("file") == value.contains("text"))
-    reader.complain(at, "exactly one of \"file\" and \"text\" is needed");
-}
-
-void read_user(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (value.is_number_integer()) {
-    std::int64_t uid = -1;
-    reader.integer(value, at, 0, kMaxUid, uid);
-    if (uid >= 0) task.spec.user_uid = static_cast<std::uint32_t>(uid);
-    return;
-  }
-  const auto* text = value.get_ptr<const std::string*>();
-  if (text == nullptr) return reader.wrong_type(value, at, "a user name or an integer");
-  if (text->empty()) return reader.complain(at, "must not be empty");
-  if (reader.plain(*text, at)) task.spec.user_name = *text;
-}
-
-void read_labels(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
-  if (value.size() > kMaxLabels)
-    return reader.complain(at, "must have at most " + std::to_string(kMaxLabels) + " labels");
-  for (const auto& [name, item] : value.items()) {
-    const std::string place = at + pointer_step(name);
-    // A filter is written key=value.
-    if (name.empty() || name.find('=') != std::string::npos)
-      reader.complain(place, "the label's key must not be empty or contain '='");
-    const auto* text = reader.string(item, place);
-    if (reader.plain(name, place) && text != nullptr && reader.plain(*text, place))
-      task.spec.labels.emplace_hint(task.spec.labels.end(), name, *text);
-  }
-}
-
-void read_delay(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  reader.duration(value, at, task.delay_ms.emplace());
-}
-
-void read_run_at(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  const auto* text = reader.string(value, at);
-  if (text == nullptr) return;
-  task.run_at = parse_rfc3339(*text);
-  if (!task.run_at)
-    reader.complain(at, "must be an RFC 3339 time stamp such as \"2026-03-01T12:00:00Z\"");
-}
-
-constexpr JsonField<ArrayRange> kArrayFields[] = {
-    {"first", [](FieldReader& reader, const json& value, const std::string& at,
-                 ArrayRange& range) { reader.integer(value, at, 0, kMaxArrayIndex, range.first); }},
-    {"last", [](FieldReader& reader, const json& value, const std::string& at,
-                ArrayRange& range) { reader.integer(value, at, 0, kMaxArrayIndex, range.last); }},
-    {"step", [](FieldReader& reader, const json& value, const std::string& at,
-                ArrayRange& range) { reader.integer(value, at, 1, kMaxArrayIndex, range.step); }},
-    {"at_once",
-     [](FieldReader& reader, const json& value, const std::string& at, ArrayRange& range) {
-       reader.integer(value, at, 1, kMaxKeyLimit, range.at_once);
-     }},
-};
-
-void read_array(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (value.is_null()) return;
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
-  ArrayRange& range = task.array.emplace();
-  read_fields(reader, value, at, kArrayFields, range);
-  if (!value.contains("first") || !value.contains("last"))
-    return reader.complain(at, "both \"first\" and \"last\" are needed");
-  if (range.last < range.first) return reader.complain(at + "/last", "must not be below \"first\"");
-  if (range.count() > kMaxArrayTasks)
-    reader.complain(at, "must have at most " + std::to_string(kMaxArrayTasks) + " tasks");
-}
+// Of a spec in the store, and no option: whose user_uid was.
+constexpr std::string_view kUserWas = "user_was";
 
 // Exactly one of the three kinds, and nothing beside a handler that is the handler's to say.
 void check_command(FieldReader& reader, const json& body, const std::string& at) {
@@ -215,8 +28,9 @@ void check_command(FieldReader& reader, const json& body, const std::string& at)
     reader.complain(at, "exactly one of \"argv\", \"shell\" and \"handler\" is needed");
   if (body.contains("payload") && !has_handler)
     reader.complain(at + "/payload", "is for a task with \"handler\"");
+  if (!has_handler) return;
   for (const auto& [field, value] : body.items()) {
-    if (has_handler && is_said_by_handler(field))
+    if (is_of_handler(field))
       reader.complain(at + pointer_step(field), "is for the handler to say; leave it out");
   }
 }
@@ -236,138 +50,55 @@ void check_array(FieldReader& reader, const std::string& at, const NewTask& task
                         std::to_string(kMaxArrayRows));
 }
 
-constexpr JsonField<Backoff> kBackoffFields[] = {
-    {"kind",
-     [](FieldReader& reader, const json& value, const std::string& at, Backoff& backoff) {
-       const auto* text = value.get_ptr<const std::string*>();
-       const auto kind = text != nullptr ? parse_backoff_kind(*text) : std::nullopt;
-       if (!kind)
-         return reader.wrong_type(value, at, "\"exponential\", \"linear\" or \"constant\"");
-       backoff.kind = *kind;
-     }},
-    {"initial_ms", [](FieldReader& reader, const json& value, const std::string& at,
-                      Backoff& backoff) { reader.duration(value, at, backoff.initial_ms); }},
-    {"max_ms", [](FieldReader& reader, const json& value, const std::string& at,
-                  Backoff& backoff) { reader.duration(value, at, backoff.max_ms); }},
-    {"jitter",
-     [](FieldReader& reader, const json& value, const std::string& at, Backoff& backoff) {
-       if (!value.is_number()) return reader.wrong_type(value, at, "a number from 0 to 1");
-       const auto jitter = value.get<double>();
-       if (!(jitter >= 0 && jitter <= 1)) return reader.complain(at, "must be from 0 to 1");
-       backoff.jitter = jitter;
-     }},
-};
-
-void read_backoff(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object");
-  read_fields(reader, value, at, kBackoffFields, task.spec.backoff);
-}
-
-void read_retry_match(FieldReader& reader, const json& value, const std::string& at,
-                      std::vector<RetryMatch>& out) {
-  if (value.is_number_integer()) {
-    int code = 0;
-    reader.integer(value, at, 1, 255, code);
-    if (code != 0) out.push_back({.exit_code = code, .reason = {}});
-    return;
+std::string_view closest_option(std::string_view name) {
+  for (const TaskOption& option : task_options()) {
+    if (is_close(name, option.field)) return option.field;
   }
-  // Only what a command can do by itself: the other reasons are never tried again, or not a try.
-  const auto* text = value.get_ptr<const std::string*>();
-  const auto reason = text != nullptr ? parse_reason(*text) : std::nullopt;
-  if (!reason || *reason > Reason::spawn) {
-    return reader.wrong_type(
-        value, at,
-        "an exit code from 1 to 255, or \"exit\", \"signal\", \"timeout\", \"oom\" or \"spawn\"");
+  return "";
+}
+
+template <class Fits>
+void write_options(JsonWriter& writer, const TaskSpec& spec, Form form, Fits fits) {
+  for (const TaskOption& option : task_options()) {
+    if (!fits(option)) continue;
+    writer.key(option.field);
+    option.value->write(writer, spec, form);
   }
-  out.push_back({.exit_code = {}, .reason = reason});
 }
 
-void read_retry_matches(FieldReader& reader, const json& value, const std::string& at,
-                        std::vector<RetryMatch>& out) {
-  if (!value.is_array()) return reader.wrong_type(value, at, "an array");
-  if (value.size() > kMaxRetryMatches)
-    return reader.complain(at, "must have at most " + std::to_string(kMaxRetryMatches) + " items");
-  for (std::size_t i = 0; i < value.size(); ++i)
-    read_retry_match(reader, value[i], at + "/" + std::to_string(i), out);
+// Reads the members of `object` that are options which `fits` takes; the others are unknown.
+void read_options(FieldReader& reader, const json& object, NewTask& task,
+                  bool (*fits)(const TaskOption&)) {
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_null()) continue;
+    const TaskOption* option = find_task_option(name);
+    if (option != nullptr && fits(*option)) {
+      option->value->read(reader, value, name, task);
+    } else if (name == kUserWas && reader.source() == Source::store && value.is_string()) {
+      task.spec.user_was = value.get<std::string>();
+    } else {
+      reader.unknown(name, "");
+    }
+  }
 }
 
-void read_on_lost(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  const auto* text = value.get_ptr<const std::string*>();
-  const auto on_lost = text != nullptr ? parse_on_lost(*text) : std::nullopt;
-  if (!on_lost) return reader.wrong_type(value, at, "\"rerun\" or \"fail\"");
-  task.spec.on_lost = *on_lost;
+void throw_if_wrong(FieldReader& reader, std::string_view whose) {
+  if (reader.ok()) return;
+  const FieldError error = reader.take_errors().front();
+  throw std::runtime_error(std::string(whose) + " \"" + error.pointer + "\" " + error.detail);
 }
 
-void read_on_bad_result(FieldReader& reader, const json& value, const std::string& at,
-                        NewTask& task) {
-  const auto* text = value.get_ptr<const std::string*>();
-  const auto on_bad_result = text != nullptr ? parse_on_bad_result(*text) : std::nullopt;
-  if (!on_bad_result) return reader.wrong_type(value, at, "\"fail\" or \"ignore\"");
-  task.spec.on_bad_result = *on_bad_result;
+json object_of(std::string_view text) {
+  json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) throw std::runtime_error("a stored spec is not a JSON object");
+  return document;
 }
 
-// Of a field that concerns the constraints alone.
-template <void (*read)(FieldReader&, const json&, const std::string&, StartConstraints&)>
-void read_flow(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-  read(reader, value, at, task.spec.constraints);
+void write_stored(JsonWriter& writer, const TaskSpec& spec) {
+  write_options(writer, spec, Form::stored, [&](const TaskOption& option) {
+    return option.kept == Kept::spec && !option.value->is_default(spec);
+  });
 }
-
-constexpr JsonField<NewTask> kTaskFields[] = {
-    {"argv", read_argv},
-    {"shell", read_shell},
-    {"handler", read_handler},
-    {"payload", read_payload},
-    {"name", read_name},
-    {"queue", read_queue},
-    {"priority", read_priority},
-    {"env", read_env},
-    {"cwd", [](FieldReader& reader, const json& value, const std::string& at,
-               NewTask& task) { read_path(reader, value, at, task.spec.cwd); }},
-    {"umask", read_umask},
-    {"stdin", read_stdin},
-    {"user", read_user},
-    {"labels", read_labels},
-    {"delay_ms", read_delay},
-    {"run_at", read_run_at},
-    {"backoff", read_backoff},
-    {"on_lost", read_on_lost},
-    {"on_bad_result", read_on_bad_result},
-    {"array", read_array},
-    {"hold", [](FieldReader& reader, const json& value, const std::string& at,
-                NewTask& task) { reader.boolean(value, at, task.hold); }},
-    {"timeout_ms", [](FieldReader& reader, const json& value, const std::string& at,
-                      NewTask& task) { reader.duration(value, at, task.spec.timeout_ms); }},
-    {"progress_timeout_ms",
-     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-       reader.duration(value, at, task.spec.progress_timeout_ms);
-     }},
-    {"grace_ms",
-     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-       reader.integer(value, at, 0, kMaxGraceMs, task.spec.grace_ms);
-     }},
-    {"max_attempts",
-     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-       reader.integer(value, at, 1, kMaxAttempts, task.spec.max_attempts);
-     }},
-    {"max_lost", [](FieldReader& reader, const json& value, const std::string& at,
-                    NewTask& task) { reader.integer(value, at, 0, kMaxLost, task.spec.max_lost); }},
-    {"keep_ms", [](FieldReader& reader, const json& value, const std::string& at,
-                   NewTask& task) { reader.duration(value, at, task.spec.keep_ms); }},
-    {"retry_on", [](FieldReader& reader, const json& value, const std::string& at,
-                    NewTask& task) { read_retry_matches(reader, value, at, task.spec.retry_on); }},
-    {"notify", [](FieldReader& reader, const json& value, const std::string& at,
-                  NewTask& task) { read_notify(reader, value, at, task.spec.notify); }},
-    {"no_retry_on",
-     [](FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
-       read_retry_matches(reader, value, at, task.spec.no_retry_on);
-     }},
-    {"key", read_flow<read_key>},
-    {"slots", read_flow<read_slots>},
-    {"resources", read_flow<read_resources>},
-    {"unique", read_flow<read_unique>},
-    {"depends_on", read_flow<read_depends_on>},
-    {"on_dependency_failed", read_flow<read_on_dependency_failed>},
-};
 
 }  // namespace
 
@@ -399,16 +130,6 @@ bool is_valid_queue_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), fits);
 }
 
-bool is_said_by_handler(std::string_view field) {
-  return std::find(std::begin(kSaidByHandler), std::end(kSaidByHandler), field) !=
-         std::end(kSaidByHandler);
-}
-
-bool is_task_field(std::string_view name) {
-  return std::any_of(std::begin(kTaskFields), std::end(kTaskFields),
-                     [&](const auto& field) { return field.name == name; });
-}
-
 std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
                                                       const std::string& pointer_prefix) {
   FieldReader reader;
@@ -417,7 +138,14 @@ std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
     reader.complain(pointer_prefix, "must be an object");
     return reader.take_errors();
   }
-  read_fields(reader, body, pointer_prefix, kTaskFields, task);
+  for (const auto& [name, value] : body.items()) {
+    const std::string at = pointer_prefix + pointer_step(name);
+    if (const TaskOption* option = find_task_option(name)) {
+      option->value->read(reader, value, at, task);
+    } else {
+      reader.unknown(at, closest_option(name));
+    }
+  }
   check_command(reader, body, pointer_prefix);
   if (body.contains("delay_ms") && body.contains("run_at"))
     reader.complain(pointer_prefix, "only one of \"delay_ms\" and \"run_at\" can be given");
@@ -427,16 +155,14 @@ std::variant<NewTask, FieldErrors> new_task_from_json(const json& body,
 }
 
 json to_json(const NewTask& task) {
-  const TaskSpec defaults;
   const TaskSpec& spec = task.spec;
-  json out = json::parse(spec_to_stored(spec));  // the same fields under the same names
-  out.erase("user_was");                         // but for what no client says
-  if (!spec.constraints.depends_on.empty()) {
-    out["depends_on"] = dependencies_to_json(spec.constraints.depends_on);
-  }
-  if (!spec.name.empty()) out["name"] = spec.name;
-  if (spec.queue != defaults.queue) out["queue"] = spec.queue;
-  if (spec.priority != defaults.priority) out["priority"] = spec.priority;
+  JsonWriter writer;
+  writer.begin('{');
+  write_options(writer, spec, Form::stored, [&](const TaskOption& option) {
+    return option.kept != Kept::start && !option.value->is_default(spec);
+  });
+  writer.end('}');
+  json out = json::parse(writer.take());
   if (!spec.user_name.empty()) out["user"] = spec.user_name;
   if (task.delay_ms) out["delay_ms"] = *task.delay_ms;
   if (task.run_at) out["run_at"] = format_rfc3339(*task.run_at);
@@ -447,6 +173,76 @@ json to_json(const NewTask& task) {
     if (task.array->at_once > 0) out["array"]["at_once"] = task.array->at_once;
   }
   return out;
+}
+
+void write_answered_spec(JsonWriter& writer, const TaskSpec& spec) {
+  writer.member("command", command_line(spec));
+  write_options(writer, spec, Form::answer, [&](const TaskOption& option) {
+    if (option.kept != Kept::spec && option.kept != Kept::links) return false;
+    return option.answered == Answered::always ||
+           (option.answered == Answered::if_given && !option.value->is_default(spec));
+  });
+}
+
+TaskSpec spec_from_answer(const json& answer) {
+  FieldReader reader(Source::answer);
+  NewTask task;
+  read_options(reader, answer, task,
+               [](const TaskOption& option) { return option.kept != Kept::start; });
+  throw_if_wrong(reader, "the answer's");
+  return std::move(task.spec);
+}
+
+std::string spec_to_stored(const TaskSpec& spec) {
+  JsonWriter writer;
+  writer.begin('{');
+  write_stored(writer, spec);
+  if (!spec.user_was.empty()) writer.member(kUserWas, spec.user_was);
+  writer.end('}');
+  return writer.take();
+}
+
+void spec_from_stored(std::string_view text, TaskSpec& spec) {
+  const json document = object_of(text);
+  FieldReader reader(Source::store);
+  NewTask task;
+  task.spec = std::move(spec);
+  read_options(reader, document, task,
+               [](const TaskOption& option) { return option.kept == Kept::spec; });
+  spec = std::move(task.spec);
+  throw_if_wrong(reader, "a stored spec's");
+}
+
+NewTask task_from_stored(std::string_view text) {
+  const json document = object_of(text);
+  FieldReader reader(Source::store);
+  NewTask task;
+  read_options(reader, document, task, [](const TaskOption&) { return true; });
+  throw_if_wrong(reader, "a stored task's");
+  return task;
+}
+
+StoredPolicy policy_of(const TaskSpec& spec) {
+  return {spec, spec.constraints.unique.for_ms};
+}
+
+std::string policy_to_stored(const TaskSpec& spec) {
+  static const TaskSpec defaults;
+  const Unique& unique = spec.constraints.unique;
+  if (static_cast<const TaskPolicy&>(spec) == defaults && unique.for_ms == 0) {
+    return "";  // as nearly always
+  }
+  TaskSpec alone;
+  static_cast<TaskPolicy&>(alone) = spec;
+  if (unique.for_ms > 0) alone.constraints.unique = unique;
+  return spec_to_stored(alone);
+}
+
+StoredPolicy policy_from_stored(std::string_view text) {
+  if (text.empty()) return {};
+  TaskSpec alone;
+  spec_from_stored(text, alone);
+  return policy_of(alone);
 }
 
 }  // namespace taskd

@@ -1,77 +1,37 @@
-// JSON <-> TaskSpec / NewTask: the one reader for the API's bodies and the one writer for the
-// store's spec column and the API's answers. Pure functions.
+// JSON <-> TaskSpec / NewTask, by the table of options: requests and answers of the API, and what
+// the store keeps. Pure functions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
+#include "daemon/task/strict_json.h"
+#include "daemon/task/submit_limits.h"
 #include "daemon/task/task.h"
 
 namespace taskd {
 
 class JsonWriter;
 
-// One complaint about a JSON document. `pointer` is an RFC 6901 fragment, percent-encoded to plain
-// ASCII: "#/argv/0", "#/env/A%20B".
-struct FieldError {
-  std::string pointer;
-  std::string detail;
-};
-using FieldErrors = std::vector<FieldError>;
-
-// Reads JSON text without mercy: one object; no duplicate keys; depth at most 32; valid UTF-8
-// without lone surrogates or \u0000; integers that fit 64 bits. On failure the error says how far
-// it came.
-struct JsonError {
-  std::size_t offset_bytes = 0;
-  std::string detail;
-};
-std::variant<nlohmann::json, JsonError> parse_strict_json(std::string_view text);
-// The same for any one value.
-std::variant<nlohmann::json, JsonError> parse_strict_value(std::string_view text);
-
-// Bytes that may be no UTF-8 (arguments, paths, values of variables) as JSON: a string where they
-// are, else {"base64":"…"}.
-nlohmann::json bytes_to_json(std::string_view bytes);
-void write_bytes(JsonWriter& writer, std::string_view bytes);
-// The bytes of either form; nothing for any other value.
-std::optional<std::string> bytes_from_json(const nlohmann::json& value);
-
-// Limits on a submit, from the threat model.
-inline constexpr std::size_t kMaxNameBytes = 200;
-inline constexpr std::size_t kMaxArgs = 1000;
-inline constexpr std::size_t kMaxArgBytes = 131'071;  // MAX_ARG_STRLEN less its NUL
-inline constexpr std::size_t kMaxEnv = 1000;
-inline constexpr std::size_t kMaxEnvBytes = 131'072;  // all names and values together
-inline constexpr std::size_t kMaxLabels = 64;
-inline constexpr std::size_t kMaxCwdBytes = 4096;  // and of any other path
-inline constexpr std::size_t kMaxStdinBytes = 512 << 10;
-inline constexpr std::size_t kMaxPayloadBytes = 512 << 10;  // as compact JSON
-inline constexpr int kMaxAttempts = 1000;
-inline constexpr int kMaxLost = 100;
-inline constexpr std::size_t kMaxFieldErrors = 100;  // no more are reported
-
 // 1 to 64 letters, digits, '.', '_' and '-'; the first a letter or digit.
 bool is_valid_queue_name(std::string_view name);
-
-// The fields that no task with a handler has, since the handler says them.
-inline constexpr std::string_view kSaidByHandler[] = {"env", "cwd", "umask", "stdin", "user"};
-bool is_said_by_handler(std::string_view field);
-
-// Whether a submit has a field of this name.
-bool is_task_field(std::string_view name);
 
 // A submit body. Every wrong field is reported, unknown ones too; `pointer_prefix` stands before
 // each pointer ("#" or "#/tasks/3").
 std::variant<NewTask, FieldErrors> new_task_from_json(const nlohmann::json& body,
                                                       const std::string& pointer_prefix = "#");
-// The submit body for `task`: only what differs from the defaults. All strings but those that travel
-// as bytes (argv, shell, paths, values of env) must be valid UTF-8.
+// The submit body for `task`: only what differs from the defaults. All strings but those that
+// travel as bytes (argv, shell, paths, values of env) must be valid UTF-8. Dependencies that are
+// not resolved yet are left out.
 nlohmann::json to_json(const NewTask& task);
+
+// What an answer says of a spec, as members of the object that is open, but for what the store
+// keeps in columns.
+void write_answered_spec(JsonWriter& writer, const TaskSpec& spec);
+// Reads them back from a task's answer, columns included; throws std::runtime_error.
+TaskSpec spec_from_answer(const nlohmann::json& task);
 
 // The stored form: only what differs from the defaults. queue, name and priority have columns of
 // their own, the dependencies a table; user_name is not stored. Strings as in to_json().
@@ -79,9 +39,10 @@ std::string spec_to_stored(const TaskSpec& spec);
 // Reads the stored form into a `spec` that is fresh but for queue, name, priority and dependencies.
 // Throws std::runtime_error when the text is not one spec_to_stored() wrote.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
-// Reads what to_json() wrote, as spec_from_stored() does: whatever was accepted reads back, under the
-// limits of its time. Dependencies are resolved. Throws as that does.
+// Reads what to_json() wrote, as spec_from_stored() does: whatever was accepted reads back, under
+// the limits of its time. Dependencies are resolved. Throws as that does.
 NewTask task_from_stored(std::string_view text);
+
 // What the store's writer decides by. Its stored form is short whatever the spec is, and "" where
 // all of it is as by default. Throws as spec_from_stored() does.
 struct StoredPolicy : TaskPolicy {
@@ -90,9 +51,5 @@ struct StoredPolicy : TaskPolicy {
 StoredPolicy policy_of(const TaskSpec& spec);
 std::string policy_to_stored(const TaskSpec& spec);
 StoredPolicy policy_from_stored(std::string_view text);
-// Members of the object that is open, for the stored form and for answers.
-void write_argv(JsonWriter& writer, const std::vector<std::string>& argv);
-void write_matches(JsonWriter& writer, std::string_view name,
-                   const std::vector<RetryMatch>& matches);
 
 }  // namespace taskd

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/task/field_reader.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd {
 namespace {
@@ -36,7 +37,9 @@ void drop_command(json& task, const json& patch) {
     task.erase("payload");
     return;
   }
-  for (const std::string_view field : kSaidByHandler) task.erase(std::string(field));
+  for (const TaskOption& option : task_options()) {
+    if (option.is_of_handler) task.erase(std::string(option.field));
+  }
 }
 
 }  // namespace
@@ -46,10 +49,10 @@ void fill_in(json& task, const json& defaults) {
   const bool has_handler = (own_command ? task : defaults).contains("handler");
   for (const auto& [field, value] : defaults.items()) {
     const std::string_view other = other_start(field);
-    const bool fits = is_command(field)           ? !own_command
-                      : field == "payload"        ? has_handler
-                      : is_said_by_handler(field) ? !has_handler
-                                                  : true;
+    const bool fits = is_command(field)      ? !own_command
+                      : field == "payload"   ? has_handler
+                      : is_of_handler(field) ? !has_handler
+                                             : true;
     if (!fits || task.contains(field) || (!other.empty() && task.contains(other))) continue;
     task[field] = value;
   }
@@ -84,7 +87,7 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
         task.erase(std::string(other));
       // A file or a text, and whatever a payload is: nothing to merge.
       if (field == "stdin" || field == "payload") task.erase(field);
-    } else if (!is_task_field(field)) {
+    } else if (find_task_option(field) == nullptr) {
       errors.push_back({pointer + pointer_step(field), "unknown field"});  // merging would drop it
     }
   }

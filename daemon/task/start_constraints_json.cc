@@ -4,11 +4,10 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <stdexcept>
 
-#include "daemon/base/json_writer.h"
+#include "daemon/base/text.h"
 #include "daemon/task/array_range.h"
-#include "daemon/task/field_reader.h"
+#include "daemon/task/option_values.h"
 #include "daemon/task/task_name.h"
 
 namespace taskd {
@@ -24,18 +23,9 @@ void read_key_name(FieldReader& reader, const json& value, const std::string& at
                    std::string& out) {
   const auto* text = reader.string(value, at);
   if (text == nullptr || !reader.plain(*text, at, kMaxKeyNameBytes)) return;
-  if (text->empty()) return reader.complain(at, "must not be empty");
-  if (text->front() == '#') return reader.complain(at, "must not begin with '#'");
-  out = *text;
-}
-
-template <class Enum>
-void read_word(FieldReader& reader, const json& value, const std::string& at,
-               std::optional<Enum> (*parse)(std::string_view), std::string_view wanted, Enum& out) {
-  const auto* text = value.get_ptr<const std::string*>();
-  const auto word = text != nullptr ? parse(*text) : std::nullopt;
-  if (!word) return reader.wrong_type(value, at, wanted);
-  out = *word;
+  const bool fits = reader.not_empty(*text, at) &&
+                    reader.limit(!text->starts_with('#'), at, "must not begin with '#'");
+  if (fits) out = *text;
 }
 
 constexpr JsonField<RateLimit> kRateFields[] = {
@@ -72,8 +62,8 @@ constexpr JsonField<Unique> kUniqueFields[] = {
     {"while",
      [](FieldReader& reader, const json& value, const std::string& at, Unique& unique) {
        if (value.is_null()) return;
-       read_word(reader, value, at, parse_unique_while, "\"queued\" or \"active\"",
-                 unique.while_state.emplace());
+       reader.word(value, at, parse_unique_while, "\"queued\" or \"active\"",
+                   unique.while_state.emplace());
      }},
 };
 
@@ -106,7 +96,7 @@ constexpr JsonField<NamedDependency> kDependencyFields[] = {
      }},
     {"on",
      [](FieldReader& reader, const json& value, const std::string& at, NamedDependency& one) {
-       read_word(reader, value, at, parse_dependency_on, "\"ok\", \"any\" or \"failed\"", one.on);
+       reader.word(value, at, parse_dependency_on, "\"ok\", \"any\" or \"failed\"", one.on);
      }},
 };
 
@@ -126,95 +116,53 @@ void read_dependency(FieldReader& reader, const json& value, const std::string& 
     reader.complain(at + "/index", "is for an \"array\"");
 }
 
-[[noreturn]] void refuse_flow(std::string_view key) {
-  throw std::runtime_error("a task has a wrong \"" + std::string(key) + "\"");
+void write_rate(JsonWriter& writer, const RateLimit& rate) {
+  writer.begin('{');
+  writer.member("count", rate.count);
+  writer.member("per_ms", rate.per_ms);
+  if (rate.burst) writer.member("burst", *rate.burst);
+  writer.end('}');
 }
 
-// Of what was written here before; anything else was not.
-std::int64_t integer_of(std::string_view key, const json& value, std::int64_t max = kMaxInt64) {
-  if (!value.is_number_integer()) refuse_flow(key);
-  const auto number = value.get<std::int64_t>();
-  if (number < 0 || number > max) refuse_flow(key);
-  return number;
+void read_key(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (value.is_null()) return;
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
+  read_fields(reader, value, at, kKeyFields, task.spec.constraints.key);
+  if (!value.contains("name")) reader.complain(at, "\"name\" is needed");
 }
 
-std::int64_t positive_of(std::string_view key, const json* value, std::int64_t max = kMaxInt64) {
-  if (value == nullptr) refuse_flow(key);
-  const std::int64_t number = integer_of(key, *value, max);
-  if (number == 0) refuse_flow(key);
-  return number;
-}
-
-const std::string& text_of(std::string_view key, const json& value) {
-  const auto* text = value.get_ptr<const std::string*>();
-  if (text == nullptr) refuse_flow(key);
-  return *text;
-}
-
-template <class Enum>
-Enum word_of(std::string_view key, const json& value,
-             std::optional<Enum> (*parse)(std::string_view)) {
-  const auto word = parse(text_of(key, value));
-  if (!word) refuse_flow(key);
-  return *word;
-}
-
-// The member, or null.
-const json* find(const json& object, std::string_view key) {
-  if (!object.is_object()) refuse_flow(key);
-  const auto member = object.find(key);
-  return member == object.end() || member->is_null() ? nullptr : &*member;
-}
-
-void key_from_json(const json& value, KeyUse& key) {
-  if (const json* name = find(value, "name")) key.name = text_of("key", *name);
-  if (const json* limit = find(value, "limit")) {
-    key.limit = static_cast<int>(positive_of("key", limit, kMaxKeyLimit));
-  }
-  if (const json* rate = find(value, "rate")) {
-    key.rate = RateLimit{positive_of("key", find(*rate, "count")),
-                         positive_of("key", find(*rate, "per_ms"))};
-    if (const json* burst = find(*rate, "burst")) key.rate->burst = positive_of("key", burst);
-  }
-}
-
-void unique_from_json(const json& value, Unique& unique) {
-  if (const json* key = find(value, "key")) unique.key = text_of("unique", *key);
-  if (const json* for_ms = find(value, "for_ms")) unique.for_ms = integer_of("unique", *for_ms);
-  if (const json* word = find(value, "while")) {
-    unique.while_state = word_of("unique", *word, parse_unique_while);
-  }
-}
-
-Dependency dependency_from_json(const json& value) {
-  Dependency dependency;
-  const json* task = find(value, "task");
-  const json* array = find(value, "array");
-  dependency.whole_array = array != nullptr;
-  if (array != nullptr) task = array;
-  if (task == nullptr) refuse_flow("depends_on");
-  dependency.task = integer_of("depends_on", *task);
-  if (const json* on = find(value, "on")) {
-    dependency.on = word_of("depends_on", *on, parse_dependency_on);
-  }
-  return dependency;
-}
-
-void write_key(JsonWriter& writer, const KeyUse& key) {
-  writer.key("key");
+void write_key(JsonWriter& writer, const TaskSpec& spec, Form) {
+  const KeyUse& key = spec.constraints.key;
   if (key.name.empty()) return writer.null();
   writer.begin('{');
   writer.member("name", key.name);
   if (key.limit) writer.member("limit", *key.limit);
   if (key.rate) {
     writer.key("rate");
-    writer.raw(rate_to_json(key.rate).dump());
+    write_rate(writer, *key.rate);
   }
   writer.end('}');
 }
 
-void write_unique(JsonWriter& writer, const Unique& unique) {
-  writer.key("unique");
+void read_resources(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object of integers");
+  if (!reader.at_most(value.size(), kMaxResources, at, "resources")) return;
+  for (const auto& [name, amount] : value.items()) {
+    const std::string place = at + pointer_step(name);
+    reader.limit(is_valid_resource_name(name), place, "is no name of a resource");
+    reader.integer(amount, place, 1, kMaxInt64, task.spec.constraints.resources[name]);
+  }
+}
+
+void read_unique(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (value.is_null()) return;
+  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
+  read_fields(reader, value, at, kUniqueFields, task.spec.constraints.unique);
+  if (!value.contains("key")) reader.complain(at, "\"key\" is needed");
+}
+
+void write_unique(JsonWriter& writer, const TaskSpec& spec, Form) {
+  const Unique& unique = spec.constraints.unique;
   if (unique.key.empty()) return writer.null();
   writer.begin('{');
   writer.member("key", unique.key);
@@ -223,18 +171,33 @@ void write_unique(JsonWriter& writer, const Unique& unique) {
   writer.end('}');
 }
 
-void write_dependencies(JsonWriter& writer, const StartConstraints& constraints) {
-  writer.key("depends_on");
+// A request names tasks; what this program wrote has their ids.
+void read_depends_on(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
+  if (!value.is_array()) return reader.wrong_type(value, at, "an array of ids or objects");
+  if (!reader.at_most(value.size(), kMaxDependencies, at, "items")) return;
+  StartConstraints& constraints = task.spec.constraints;
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const std::string place = at + "/" + std::to_string(i);
+    NamedDependency one;
+    read_dependency(reader, value[i], place, one);
+    if (reader.has_limits()) {
+      if (!one.tasks.empty() && !seen.insert(one.tasks).second)
+        reader.complain(place, "task " + one.tasks + " is named twice");
+      constraints.named.push_back(std::move(one));
+    } else if (const auto id = parse_int(one.tasks)) {
+      constraints.depends_on.push_back({*id, one.on, one.array});
+    } else {
+      reader.complain(place, "must be a task's id");
+    }
+  }
+}
+
+void write_depends_on(JsonWriter& writer, const TaskSpec& spec, Form) {
   writer.begin('[');
-  for (const Dependency& dependency : constraints.depends_on) {
+  for (const Dependency& dependency : spec.constraints.depends_on) {
     writer.begin('{');
     writer.member(dependency.whole_array ? "array" : "task", dependency.task);
-    writer.member("on", to_string(dependency.on));
-    writer.end('}');
-  }
-  for (const NamedDependency& dependency : constraints.named) {
-    writer.begin('{');
-    writer.member("tasks", dependency.tasks);
     writer.member("on", to_string(dependency.on));
     writer.end('}');
   }
@@ -242,6 +205,18 @@ void write_dependencies(JsonWriter& writer, const StartConstraints& constraints)
 }
 
 }  // namespace
+
+namespace option_value {
+
+constinit const OptionValue key = {read_key, is_default<&StartConstraints::key>, write_key};
+constinit const OptionValue resources = {read_resources, is_default<&StartConstraints::resources>,
+                                         write_plain<&StartConstraints::resources>};
+constinit const OptionValue unique = {read_unique, is_default<&StartConstraints::unique>,
+                                      write_unique};
+constinit const OptionValue depends_on = {
+    read_depends_on, is_default<&StartConstraints::depends_on>, write_depends_on};
+
+}  // namespace option_value
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -263,56 +238,6 @@ void read_rate_limit(FieldReader& reader, const json& value, const std::string& 
     reader.complain(at + "/burst", "must be at most \"count\"");
 }
 
-void read_key(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
-  if (value.is_null()) return;
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
-  read_fields(reader, value, at, kKeyFields, constraints.key);
-  if (!value.contains("name")) reader.complain(at, "\"name\" is needed");
-}
-
-void read_slots(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
-  reader.integer(value, at, 1, kMaxSlots, constraints.slots);
-}
-
-void read_resources(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object of integers");
-  if (value.size() > kMaxResources)
-    return reader.complain(at, "must have at most " + std::to_string(kMaxResources) + " resources");
-  for (const auto& [name, amount] : value.items()) {
-    const std::string place = at + pointer_step(name);
-    if (!is_valid_resource_name(name)) reader.complain(place, "is no name of a resource");
-    reader.integer(amount, place, 1, kMaxInt64, constraints.resources[name]);
-  }
-}
-
-void read_unique(FieldReader& reader, const json& value, const std::string& at, StartConstraints& constraints) {
-  if (value.is_null()) return;
-  if (!value.is_object()) return reader.wrong_type(value, at, "an object or null");
-  read_fields(reader, value, at, kUniqueFields, constraints.unique);
-  if (!value.contains("key")) reader.complain(at, "\"key\" is needed");
-}
-
-void read_depends_on(FieldReader& reader, const json& value, const std::string& at,
-                     StartConstraints& constraints) {
-  if (!value.is_array()) return reader.wrong_type(value, at, "an array of ids or objects");
-  if (value.size() > kMaxDependencies)
-    return reader.complain(at, "must have at most " + std::to_string(kMaxDependencies) + " items");
-  std::set<std::string> seen;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const std::string place = at + "/" + std::to_string(i);
-    NamedDependency& one = constraints.named.emplace_back();
-    read_dependency(reader, value[i], place, one);
-    if (!one.tasks.empty() && !seen.insert(one.tasks).second)
-      reader.complain(place, "task " + one.tasks + " is named twice");
-  }
-}
-
-void read_on_dependency_failed(FieldReader& reader, const json& value, const std::string& at,
-                               StartConstraints& constraints) {
-  read_word(reader, value, at, parse_on_dependency_failed, "\"fail\", \"cancel\" or \"run\"",
-            constraints.on_dependency_failed);
-}
-
 json rate_to_json(const std::optional<RateLimit>& rate) {
   if (!rate) return nullptr;
   json out = {{"count", rate->count}, {"per_ms", rate->per_ms}};
@@ -325,49 +250,6 @@ RateLimit rate_from_json(const json& value) {
   if (const auto burst = value.find("burst"); burst != value.end() && !burst->is_null())
     rate.burst = burst->get<std::int64_t>();
   return rate;
-}
-
-json dependencies_to_json(const std::vector<Dependency>& dependencies) {
-  StartConstraints constraints;
-  constraints.depends_on = dependencies;
-  JsonWriter writer;
-  writer.begin('{');
-  write_dependencies(writer, constraints);
-  writer.end('}');
-  return json::parse(writer.take()).at("depends_on");
-}
-
-void write_flow(JsonWriter& writer, const StartConstraints& constraints, bool all) {
-  static const StartConstraints defaults;
-  if (all || constraints.key != defaults.key) write_key(writer, constraints.key);
-  if (all || constraints.slots != defaults.slots) writer.member("slots", constraints.slots);
-  if (all || !constraints.resources.empty()) writer.member("resources", constraints.resources);
-  if (all || constraints.unique != defaults.unique) write_unique(writer, constraints.unique);
-  if (all || !constraints.named.empty()) write_dependencies(writer, constraints);
-  if (all || constraints.on_dependency_failed != defaults.on_dependency_failed)
-    writer.member("on_dependency_failed", to_string(constraints.on_dependency_failed));
-}
-
-bool constraint_from_json(const std::string& key, const json& value, StartConstraints& constraints) {
-  const bool is_ours = key == "key" || key == "slots" || key == "resources" || key == "unique" ||
-                       key == "depends_on" || key == "on_dependency_failed";
-  if (!is_ours || value.is_null()) return is_ours;
-  if (key == "key") {
-    key_from_json(value, constraints.key);
-  } else if (key == "slots") {
-    constraints.slots = static_cast<int>(positive_of(key, &value, kMaxSlots));
-  } else if (key == "resources") {
-    if (!value.is_object()) refuse_flow(key);
-    for (const auto& [name, amount] : value.items()) constraints.resources[name] = integer_of(key, amount);
-  } else if (key == "unique") {
-    unique_from_json(value, constraints.unique);
-  } else if (key == "depends_on") {
-    if (!value.is_array()) refuse_flow(key);
-    for (const json& item : value) constraints.depends_on.push_back(dependency_from_json(item));
-  } else {
-    constraints.on_dependency_failed = word_of(key, value, parse_on_dependency_failed);
-  }
-  return true;
 }
 
 }  // namespace taskd

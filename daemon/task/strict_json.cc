@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "daemon/base/text.h"
-#include "daemon/task/spec_json.h"
+#include "daemon/task/strict_json.h"
 
 namespace taskd {
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/process_attributes.h"
 #include "daemon/task/array_range.h"
 #include "daemon/task/retry_policy.h"
 #include "daemon/task/start_constraints.h"
@@ -44,8 +45,6 @@ struct Usage {
   bool operator==(const Usage&) const = default;
 };
 
-inline constexpr std::uint32_t kDefaultUmask = 022;
-
 // What a submit asks for. Never changes while the task runs.
 struct TaskSpec : TaskPolicy {
   std::string name;  // "" = none; shown instead of the command
@@ -57,7 +56,7 @@ struct TaskSpec : TaskPolicy {
   std::string payload;            // what the handler is to work on, as compact JSON; "" = null
   std::map<std::string, std::string> env;
   std::string cwd;         // absolute; "" = the user's home
-  std::uint32_t umask = kDefaultUmask;
+  ProcessAttributes process;
   std::string stdin_file;  // absolute; opened as the task's user when an attempt starts
   std::string stdin_text;  // at most one of the two is set; neither: it reads nothing
   std::optional<std::uint32_t> user_uid;  // run as this uid; empty = the submitter

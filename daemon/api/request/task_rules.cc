@@ -14,6 +14,7 @@
 #include "daemon/engine/notifier.h"
 #include "daemon/process/user.h"
 #include "daemon/task/queue_handler_defaults.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd {
 namespace {
@@ -124,7 +125,7 @@ void check_command_patch(const ApiContext& context, const std::string& pointer, 
   }
   if (context.handlers == nullptr || !context.handlers->only) return;
   for (const auto& [field, value] : patch.items()) {
-    if (field == "argv" || field == "shell" || is_said_by_handler(field)) refuse_command();
+    if (field == "argv" || field == "shell" || is_of_handler(field)) refuse_command();
   }
 }
 

@@ -10,18 +10,12 @@
 #include "daemon/base/digest.h"
 #include "daemon/task/field_reader.h"
 #include "daemon/task/spec_merge.h"
+#include "daemon/task/task_option.h"
 
 namespace taskd {
 namespace {
 
 using nlohmann::json;
-
-// Fields of a submit that a patch cannot have, and why.
-constexpr std::pair<std::string_view, std::string_view> kNotEdited[] = {
-    {"hold", "is not edited; there are the verbs hold and release"},
-    {"depends_on", "is not edited; cancel the task and retry it: then it waits for nothing"},
-    {"unique", "is not edited"},
-    {"array", "is not edited"}};
 
 [[noreturn]] void edited_meanwhile(TaskId id) {
   throw ProblemError(412, "edited_meanwhile",
@@ -51,9 +45,11 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
   if (patch.is_object()) check_command_patch(context, pointer, patch);
   auto patched = patch_task(task.spec, patch, pointer);
   auto* errors = std::get_if<FieldErrors>(&patched);
-  for (const auto& [field, why] : kNotEdited) {
-    if (errors != nullptr || !patch.contains(field)) continue;
-    patched = FieldErrors{{pointer + "/" + std::string(field), std::string(why)}};
+  for (const TaskOption& option : task_options()) {
+    if (errors != nullptr || option.why_not_edited.empty() || !patch.contains(option.field))
+      continue;
+    patched = FieldErrors{
+        {pointer + "/" + std::string(option.field), std::string(option.why_not_edited)}};
     errors = std::get_if<FieldErrors>(&patched);
   }
   if (errors != nullptr) invalid_fields("invalid_task", std::move(*errors));

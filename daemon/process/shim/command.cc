@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -198,6 +199,11 @@ int open_stdin(const char* path) {
   return ::dup2(file.get(), STDIN_FILENO) == STDIN_FILENO ? 0 : errno;
 }
 
+// Never below the daemon's own value: that would take a privilege.
+bool yield_processor(int nice) {
+  return nice <= ::getpriority(PRIO_PROCESS, 0) || ::setpriority(PRIO_PROCESS, 0, nice) == 0;
+}
+
 [[noreturn]] void become_command(const Spec& spec, const Stdio& stdio, int report, pid_t shim) {
   // A session of its own, so that a job's "kill 0" does not reach the shim.
   if (::setsid() < 0) fail(report, "setsid");
@@ -214,7 +220,8 @@ int open_stdin(const char* path) {
   if (::chdir(spec.cwd) != 0) {
     fail(report, "chdir", errno, say("Folder", spec.cwd, "entered", errno));
   }
-  ::umask(spec.header.umask);
+  ::umask(spec.header.process.umask);
+  if (!yield_processor(spec.header.process.nice)) fail(report, "nice");
   sigset_t none;
   sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) fail(report, "sigprocmask");

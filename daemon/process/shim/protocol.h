@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "daemon/base/process_attributes.h"
+
 namespace taskd::shim {
 
 // The fork server. Only it is exec'ed; shims are its forks, which spares each of them the start of
@@ -112,7 +114,7 @@ inline constexpr const char* kStalledStep = "progress";  // in the status, with 
 // Stdin is a path, which is opened as the task's user, or a name in the attempt's folder, which the
 // shim opens as who it is, or empty: /dev/null. The result pipe is a path or such a name, too.
 inline constexpr std::uint32_t kSpecMagic = 0x54534b44;
-inline constexpr std::uint32_t kSpecVersion = 4;
+inline constexpr std::uint32_t kSpecVersion = 5;
 inline constexpr std::size_t kMaxSpecBytes = 4 << 20;
 inline constexpr std::uint32_t kMaxSpecStrings = 4096;  // of argv, and of env
 inline constexpr std::uint32_t kMaxSpecGroups = 65536;  // the kernel's NGROUPS_MAX
@@ -127,9 +129,8 @@ struct SpecHeader {
   std::uint32_t switch_user;  // 1: take uid, gid and groups; 0: stay who the shim is
   std::uint32_t uid;
   std::uint32_t gid;
-  std::uint32_t umask;
+  ProcessAttributes process;
   std::uint32_t reset_oom_score;  // 1: the daemon is shielded from the OOM killer, its jobs are not
-  std::uint32_t unused;           // what follows is aligned to 8 bytes
   std::int64_t task;
   std::int64_t attempt;
   std::int64_t timeout_ms;  // 0 = none

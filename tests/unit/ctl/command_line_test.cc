@@ -15,6 +15,7 @@
 #include "ctl/net/client.h"
 #include "ctl/options/submit_options.h"
 #include "daemon/base/errors.h"
+#include "daemon/task/spec_json.h"
 #include "tests/support/temp_dir.h"
 
 using namespace taskd;
@@ -39,7 +40,9 @@ Sent submit(const Words& argv, std::vector<const char*> environment = {}) {
   Sent sent;
   try {
     REQUIRE(args.parse(argv, context.out));
-    sent.task = options.to_task(context);
+    auto task = new_task_from_json(options.to_body(context));
+    REQUIRE(std::holds_alternative<NewTask>(task));
+    sent.task = std::get<NewTask>(std::move(task));
   } catch (const UsageError& e) {
     sent.code = e.exit_code;
   }
@@ -151,7 +154,7 @@ TEST_CASE("every option of submit reaches its field") {
   CHECK(spec.max_lost == 7);
   CHECK(spec.env == std::map<std::string, std::string>{{"A", "1=2"}, {"B", ""}});
   CHECK(spec.cwd == "/srv");
-  CHECK(spec.umask == 027);
+  CHECK(spec.process.umask == 027);
   CHECK(spec.labels == std::map<std::string, std::string>{{"k", "v=w"}});
   CHECK(spec.keep_ms == 8LL * 86'400'000);
   CHECK(spec.user_name == "www");
@@ -178,8 +181,8 @@ TEST_CASE("the folder is this one, or the one named from here") {
 
 TEST_CASE("the umask is this one, or the one named") {
   const mode_t before = ::umask(0077);
-  CHECK(submit({"--", "x"}).task.spec.umask == 077);
-  CHECK(submit({"--umask", "0", "--", "x"}).task.spec.umask == 0);
+  CHECK(submit({"--", "x"}).task.spec.process.umask == 077);
+  CHECK(submit({"--umask", "0", "--", "x"}).task.spec.process.umask == 0);
   for (const char* wrong : {"", "8", "1000", "u=rwx", "-1"})
     CHECK(submit({"--umask", wrong, "--", "x"}).code == 64);
   ::umask(before);
@@ -206,7 +209,6 @@ TEST_CASE("a submit that makes no sense is a usage error") {
                                               {"--priority", "big", "--", "x"},
                                               {"--max-attempts", "many", "--", "x"},
                                               {"--max-attempts", "99999999999", "--", "x"},
-                                              {"--retry-on", "256", "--", "x"},
                                               {"--retry-on", "1,", "--", "x"},
                                               {"--backoff", "random", "--", "x"},
                                               {"--on-lost", "cry", "--", "x"},
@@ -214,6 +216,20 @@ TEST_CASE("a submit that makes no sense is a usage error") {
                                               {"--timeout", "-5s", "--", "x"}}) {
     CAPTURE(argv);
     CHECK(submit(argv).code == 64);
+  }
+}
+
+TEST_CASE("an option that the daemon would refuse is refused before it is asked") {
+  for (const Words& argv : std::vector<Words>{{"--retry-on", "256", "--", "x"},
+                                              {"--slots", "0", "--", "x"},
+                                              {"--nice", "20", "--", "x"},
+                                              {"--nice", "-1", "--", "x"},
+                                              {"--notify", "a", "--notify", "a:failed", "--", "x"},
+                                              {"--name", "a\nb", "--", "x"},
+                                              {"--unique", "#u", "--", "x"},
+                                              {"--after", "1,1:any", "--", "x"}}) {
+    CAPTURE(argv);
+    CHECK(submit(argv).code == 65);
   }
 }
 

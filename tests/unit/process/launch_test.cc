@@ -156,7 +156,7 @@ TEST_CASE_FIXTURE(Fixture, "a job starts clean: three descriptors, no stdin, no 
 TEST_CASE_FIXTURE(Fixture, "a command runs under the umask of its task") {
   Launch launch = shell("umask; touch made; stat -c %a made");
   launch.spec.cwd = dir.path();
-  launch.spec.umask = 0137;
+  launch.spec.process.umask = 0137;
   REQUIRE(run(launch).outcome.code == 0);
   CHECK(out(launch) == "0137\n640\n");
 }

@@ -28,10 +28,19 @@ std::string constraint_error_of(const json& fields) {
   return errors == nullptr ? "" : errors->front().pointer + ": " + errors->front().detail;
 }
 
-json members_of(const StartConstraints& constraints, bool all) {
+// As a submit's body has them.
+json body_of(const StartConstraints& constraints) {
+  NewTask task;
+  task.spec.constraints = constraints;
+  return to_json(task);
+}
+
+json answer_of(const StartConstraints& constraints) {
+  TaskSpec spec;
+  spec.constraints = constraints;
   JsonWriter writer;
   writer.begin('{');
-  write_flow(writer, constraints, all);
+  write_answered_spec(writer, spec);
   writer.end('}');
   return json::parse(writer.take());
 }
@@ -51,13 +60,12 @@ TEST_CASE("what binds a start is read, and comes back as it was written") {
                                                    {"13", false, DependencyOn::ok}});
   constraints.named.clear();
   constraints.depends_on = {{12, DependencyOn::any}, {13, DependencyOn::ok}};
-  json members = members_of(constraints, true);
-  CHECK(members == fields);
-  members.erase("depends_on");
-  CHECK(members_of(constraints, false) == members);
-  CHECK(dependencies_to_json(constraints.depends_on) == fields.at("depends_on"));
-  CHECK(dependencies_to_json({{13, DependencyOn::ok, true}}) ==
-        json::array({{{"array", 13}, {"on", "ok"}}}));
+  CHECK(body_of(constraints) == fields);
+  const json answer = answer_of(constraints);
+  for (const auto& [field, value] : fields.items()) CHECK(answer.at(field) == value);
+  StartConstraints after_array;
+  after_array.depends_on = {{13, DependencyOn::ok, true}};
+  CHECK(body_of(after_array).at("depends_on") == json::array({{{"array", 13}, {"on", "ok"}}}));
   TaskSpec spec;
   spec.argv = {"true"};
   spec.constraints = constraints;
@@ -97,8 +105,8 @@ TEST_CASE("a dependency that names nothing, or two things, is refused") {
 }
 
 TEST_CASE("what is usual is not stored, and all of it is shown") {
-  CHECK(members_of(StartConstraints{}, false) == json::object());
-  const json all = members_of(StartConstraints{}, true);
+  CHECK(body_of(StartConstraints{}) == json::object());
+  const json all = answer_of(StartConstraints{});
   CHECK(all.at("key").is_null());
   CHECK(all.at("slots") == 1);
   CHECK(all.at("depends_on") == json::array());

@@ -112,7 +112,7 @@ TEST_CASE("an answered task has exactly the documented fields") {
     "workflow": {"id": 4, "step": "build"}, "schedule": "nightly",
     "argv": ["tar", "two words"], "command": "tar 'two words'",
     "name": "backup", "queue": "night", "priority": -3, "env": {"KEY": "***"}, "cwd": "/srv",
-    "umask": "0022", "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "progress_timeout_ms": 9, "grace_ms": 2,
+    "umask": "0022", "nice": 0, "stdin": {"text": "***"}, "user": 4294967294, "labels": {"team": "ops"}, "timeout_ms": 1, "progress_timeout_ms": 9, "grace_ms": 2,
     "max_attempts": 3,
     "backoff": {"kind": "linear", "initial_ms": 4, "max_ms": 5, "jitter": 0.5},
     "retry_on": [6], "no_retry_on": ["oom"], "on_lost": "fail", "on_bad_result": "ignore",
