@@ -30,7 +30,7 @@ constexpr DefaultOption kOptions[] = {
     {"backoff", "/backoff/kind"},
     {"retry-delay", "/backoff/initial_ms"},
     {"retry-max-delay", "/backoff/max_ms"},
-    {"jitter", "/backoff/jitter", false},  // only the API and taskd.toml have it
+    {"jitter", "/backoff/jitter", false},  // only the API and taskctl.toml have it
     {"retry-on", "/retry_on"},
     {"no-retry-on", "/no_retry_on"},
     {"on-lost", "/on_lost"},
