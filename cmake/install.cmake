@@ -1,10 +1,11 @@
 # cmake --install puts everything where Debian expects it (with the prefix /usr, as in the preset
 # "release"). systemd, sysusers and tmpfiles read the same folders below /usr/local.
 
-install(TARGETS taskd taskctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS taskd-shim RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/taskd)
-install(PROGRAMS systemd/taskd-jobs.sh DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/taskd
-        RENAME taskd-jobs)
+# Debian has another taskd: nothing outside of libexec is called so. People type "taskctl daemon".
+install(TARGETS taskctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS taskd taskd-shim RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/taskctl)
+install(PROGRAMS systemd/taskctl-jobs.sh DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/taskctl
+        RENAME taskctl-jobs)
 
 # The units lie in the sources as Debian has them; another prefix is put in here.
 function(taskd_install_units folder destination)
@@ -25,21 +26,21 @@ endfunction()
 # Not CMAKE_INSTALL_LIBDIR: that has the architecture in it.
 taskd_install_units(systemd lib/systemd/system)
 taskd_install_units(systemd/user lib/systemd/user)
-install(FILES systemd/taskd.sysusers DESTINATION lib/sysusers.d RENAME taskd.conf)
-install(FILES systemd/taskd.tmpfiles DESTINATION lib/tmpfiles.d RENAME taskd.conf)
+install(FILES systemd/taskctl.sysusers DESTINATION lib/sysusers.d RENAME taskctl.conf)
+install(FILES systemd/taskctl.tmpfiles DESTINATION lib/tmpfiles.d RENAME taskctl.conf)
 
-install(FILES docs/man/taskd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
-install(FILES docs/man/taskd.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES docs/man/taskctl-daemon.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES docs/man/taskctl.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 if(EXISTS ${PROJECT_SOURCE_DIR}/docs/man/taskctl.1)
   install(FILES docs/man/taskctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
-set(documents ${CMAKE_INSTALL_DATADIR}/doc/taskd)
+set(documents ${CMAKE_INSTALL_DATADIR}/doc/taskctl)
 file(GLOB papers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/README.md
      ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_SOURCE_DIR}/daemon/DESIGN.md
      ${PROJECT_SOURCE_DIR}/docs/GUIDE.md
      ${PROJECT_SOURCE_DIR}/daemon/api/API.md)
 install(FILES ${papers} DESTINATION ${documents})
 install(FILES LICENSE DESTINATION ${documents} RENAME copyright)
-install(FILES examples/taskd.toml DESTINATION ${documents}/examples)
+install(FILES examples/taskctl.toml DESTINATION ${documents}/examples)
 install(PROGRAMS examples/hooks/sendmail DESTINATION ${documents}/examples/hooks)

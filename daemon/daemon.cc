@@ -191,7 +191,7 @@ void Daemon::look_on(const sigset_t& signals) {
   log::warn("this store is a copy of another: nothing is started or changed until somebody decides",
             {{"state_dir", attempts_dir_.substr(0, attempts_dir_.rfind('/'))},
              {"store", store_->identity().id},
-             {"to_make_it_one_of_its_own", "taskd --adopt-copy"}});
+             {"to_make_it_one_of_its_own", "taskctl daemon --adopt-copy"}});
   std::thread serving([this] { serve(); });
   service_manager::notify_ready("a copy of another store, read-only");
   wait_for_stop(signals, *store_);

@@ -62,14 +62,14 @@ void refuse_missing_store(const Config& config) {
   throw UsageError(EX_NOINPUT,
                    "there is no store in " + config.state_dir +
                        ". If it lies on a disk that is not mounted, mount that. To make an empty "
-                       "store there: taskd --init --state-dir " +
+                       "store there: taskctl daemon --init --state-dir " +
                        config.state_dir);
 }
 
 }  // namespace
 
 std::string database_in(const std::string& state_dir) {
-  return state_dir + "/taskd.db";
+  return state_dir + "/taskctl.db";
 }
 
 std::string attempts_in(const std::string& state_dir) {

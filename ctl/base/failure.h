@@ -13,7 +13,7 @@ enum ExitCode : int {
   kExitUsage = 64,        // the command line is wrong
   kExitBadData = 65,      // the daemon (or we) refused what the options say
   kExitNoSuchTask = 66,   // no task of this id, or nothing of the name the verb is about
-  kExitNoDaemon = 69,     // nobody answers at the socket
+  kExitNoDaemon = 69,     // nobody answers at the socket, or the daemon is not installed
   kExitInternal = 70,     // a bug, here or in the daemon
   kExitConflict = 73,     // refused: wrong state, in use, there already, or the disk is full
   kExitOutput = 74,       // stdout cannot be written

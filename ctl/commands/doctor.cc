@@ -61,7 +61,7 @@ class Doctor {
       look_at_daemon();
     } catch (const Failure& failure) {
       add("fail", "daemon", failure.what(),
-          "look at its log: journalctl -u taskd, or where it was started");
+          "look at its log: journalctl -u taskctl, or where it was started");
     }
     return std::move(checks_);
   }
@@ -116,7 +116,7 @@ class Doctor {
           "chmod o-w " + shell_quote(folder) + ": anybody could pose as the daemon");
     else if ((info.st_mode & S_IWOTH) != 0)
       add("warn", "folder", shown + " is shared by everybody",
-          "use a folder of its own, such as $XDG_RUNTIME_DIR/taskd");
+          "use a folder of its own, such as $XDG_RUNTIME_DIR/taskctl");
     else if (info.st_uid != 0 && info.st_uid != ::getuid() && info.st_uid != socket_owner())
       add("warn", "folder", shown + " belongs to " + describe_user(info.st_uid),
           "make sure that you trust that user");
@@ -136,7 +136,7 @@ class Doctor {
         "answers within " + std::to_string(context_.clock.boot_now() - before) + " ms");
     if (is_copy)
       add("fail", "store", "it is a copy of another store: nothing is started or changed",
-          "stop this daemon, then make it a store of its own: taskd --adopt-copy");
+          "stop this daemon, then make it a store of its own: taskctl daemon --adopt-copy");
     const Stats stats = read_stats(client_.get("/v1/stats"));
     look_at_version(stats);
     look_at_boot();
@@ -188,7 +188,7 @@ class Doctor {
   void look_at_boot() {
     const auto manager = manager_of(client_.socket_path(), context_.env);
     if (!manager) return;
-    const std::string units = "taskd.service";
+    const std::string units = "taskctl.service";
     const std::string systemctl =
         std::string("systemctl ") + (*manager == Manager::user ? "--user " : "");
     const std::string state = enablement_of(*manager, units, context_.env);
@@ -266,7 +266,7 @@ class Doctor {
     const std::string busy =
         std::to_string(stats.workers_busy) + " of " + std::to_string(stats.workers_total) + " busy";
     if (stats.workers_total == 0)
-      add("fail", "workers", "there are none", "start taskd with --workers N");
+      add("fail", "workers", "there are none", "start the daemon with --workers N");
     else if (!stands_still(stats) || something_waits_for_room())
       add("ok", "workers", busy);
     else

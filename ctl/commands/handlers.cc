@@ -9,7 +9,7 @@ namespace {
 constexpr HelpText kHandlersHelp{
     .usage = "[OPTIONS]",
     .paragraph =
-        R"(Lists the handlers that taskd.toml declares: the program behind each name, the user it
+        R"(Lists the handlers that taskctl.toml declares: the program behind each name, the user it
 runs as (- is the submitter), and the options that a submit gets by default.)",
     .examples = R"(  taskctl handlers
   taskctl submit --handler send_email --payload '{"to":"x@example.org"}'
@@ -32,7 +32,7 @@ int handlers_command(Context& context, const Words& argv) {
   if (as_json) {
     print_document(context, std::move(answer));
   } else if (none) {
-    context.say("no handler is declared; see [handlers.NAME] in taskd.toml(5)");
+    context.say("no handler is declared; see [handlers.NAME] in taskctl.toml(5)");
   } else {
     print_handlers(context, paint, answer);
   }

@@ -16,7 +16,7 @@ int list_hooks(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
       .usage = "[OPTIONS]",
       .paragraph =
-          R"(Lists the hooks that taskd.toml declares: the events each gets by default, how many
+          R"(Lists the hooks that taskctl.toml declares: the events each gets by default, how many
 deliveries wait, how many were given up, and their latest error. Only root and the user
 whose daemon it is see the command or address.)",
       .examples = R"(  taskctl hooks
@@ -37,7 +37,7 @@ whose daemon it is see the command or address.)",
   }
   const std::vector<ShownHook> hooks = read_hooks(answer);
   if (hooks.empty())
-    context.say("no hook is declared; see [hooks.NAME] in taskd.toml(5)");
+    context.say("no hook is declared; see [hooks.NAME] in taskctl.toml(5)");
   else
     print_hooks(context, paint, hooks);
   return kExitOk;
@@ -81,7 +81,7 @@ constexpr VerbFamily kHooksFamily = {
     .noun = "hooks",
     .paragraph =
         "Looks at the hooks that tell people and programs what becomes of tasks. They are\n"
-        "declared in taskd.toml; `submit --notify` and `queue set --notify` name them. Without\n"
+        "declared in taskctl.toml; `submit --notify` and `queue set --notify` name them. Without\n"
         "a verb it lists them.\n",
     .verbs = kHooksSubVerbs,
     .examples =

@@ -124,7 +124,7 @@ int set_queue(Context& context, const Words& argv) {
       .usage = "[OPTIONS] NAME",
       .paragraph =
           R"(Changes the limits that are given and leaves the others; a queue that does not exist is
-created. A limit never stops or drops tasks that already run or wait. What taskd.toml
+created. A limit never stops or drops tasks that already run or wait. What taskctl.toml
 says about a queue is set again when the daemon starts.)",
       .examples = R"(  taskctl queue set mail                          # make it, without limits
   taskctl queue set mail --rate 10/1m             # ten starts a minute
@@ -225,7 +225,7 @@ int remove_queue(Context& context, const Words& argv) {
       .usage = "[OPTIONS] NAME",
       .paragraph =
           R"(Removes a queue that has no tasks, not even ended ones, and to which no schedule submits.
-The queue default stays, and one that taskd.toml names is created again at the next
+The queue default stays, and one that taskctl.toml names is created again at the next
 start.)",
       .examples = R"(  taskctl queue drain mail && taskctl wait --queue mail
   taskctl rm --queue mail                  # its ended tasks and their output

@@ -39,6 +39,7 @@ constexpr Verb kVerbs[] = {
     {"key", "Organise", "keys: what they hold back, and their limits", key_command},
     {"workflow", "Organise", "tasks that depend on each other, as one", workflow_command},
     {"schedule", "Organise", "tasks that run again and again", schedule_command},
+    {"daemon", "Operate", "start a daemon in the foreground", daemon_command},
     {"handlers", "Operate", "the commands that programs submit by name", handlers_command},
     {"hooks", "Operate", "who is notified of tasks, and what failed", hooks_command},
     {"doctor", "Operate", "check the daemon from outside", doctor_command},

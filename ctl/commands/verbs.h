@@ -59,6 +59,7 @@ int edit_command(Context& context, const Words& argv);
 int move_command(Context& context, const Words& argv);
 int prune_command(Context& context, const Words& argv);
 int rm_command(Context& context, const Words& argv);
+int daemon_command(Context& context, const Words& argv);
 int doctor_command(Context& context, const Words& argv);
 int help_command(Context& context, const Words& argv);
 

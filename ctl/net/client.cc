@@ -58,8 +58,8 @@ namespace {
 DaemonAway explain(const ConnectFailed& e) {
   const std::string at = "no daemon at " + escape_for_humans(e.what()) + ": ";
   const std::string remedy =
-      "; start one with \"systemctl start taskd\" (as root) or \"taskd &\" (your own), or name its "
-      "socket with --socket or TASKD_SOCKET";
+      "; start one with \"systemctl start taskctl\" (as root) or \"taskctl daemon &\" (your own), "
+      "or name its socket with --socket or TASKD_SOCKET";
   if (const std::string_view other = not_a_socket(e.what()); !other.empty())
     return {kExitNoDaemon, at + "it is " + std::string(other) + "not a socket" + remedy};
   switch (e.error) {
@@ -176,10 +176,10 @@ std::string find_socket(const std::optional<std::string>& option, const Environm
   if (const char* const variable = env.get("TASKD_SOCKET"))
     return checked_path(variable, kExitBadConfig, "TASKD_SOCKET");
   if (const char* const runtime = env.get("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime) {
-    const std::string path = std::string(runtime) + "/taskd/taskd.sock";
+    const std::string path = std::string(runtime) + "/taskctl/taskctl.sock";
     struct stat info;
     if (::stat(path.c_str(), &info) == 0)
-      return checked_path(path, kExitBadConfig, "$XDG_RUNTIME_DIR/taskd/taskd.sock");
+      return checked_path(path, kExitBadConfig, "$XDG_RUNTIME_DIR/taskctl/taskctl.sock");
   }
   return kSystemSocket;
 }

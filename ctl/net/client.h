@@ -32,10 +32,10 @@ struct Refused : Failure {
   Problem problem;
 };
 
-inline constexpr char kSystemSocket[] = "/run/taskd/taskd.sock";
+inline constexpr char kSystemSocket[] = "/run/taskctl/taskctl.sock";
 
 // Where the daemon's socket should be: the option, TASKD_SOCKET, the user's runtime directory if
-// there is a socket in it, /run/taskd/taskd.sock. Throws UsageError for a path no socket can have.
+// there is a socket in it, kSystemSocket. Throws UsageError for a path no socket can have.
 std::string find_socket(const std::optional<std::string>& option, const Environment& env);
 
 // The user whose daemon may answer besides root's and our own: the option, TASKD_DAEMON_USER, or

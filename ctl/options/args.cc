@@ -194,8 +194,8 @@ std::string Args::help() const {
 void add_common(Args& args, CommonOptions& common) {
   args.option("--socket", "PATH", common.socket,
               "the daemon's socket (default: TASKD_SOCKET, then\n"
-              "$XDG_RUNTIME_DIR/taskd/taskd.sock, then\n"
-              "/run/taskd/taskd.sock)");
+              "$XDG_RUNTIME_DIR/taskctl/taskctl.sock, then\n"
+              "/run/taskctl/taskctl.sock)");
   args.option("--daemon-user", "USER", common.daemon_user,
               "trust a daemon of this user; else only root's and\n"
               "your own (default: TASKD_DAEMON_USER)");

@@ -56,7 +56,7 @@ std::optional<Manager> manager_of(const std::string& socket, const Environment& 
   if (::access("/run/systemd/system", F_OK) != 0) return std::nullopt;  // as sd_booted(3)
   if (socket == kSystemSocket) return Manager::system;
   const char* const folder = env.get("XDG_RUNTIME_DIR");
-  if (folder != nullptr && socket == std::string(folder) + "/taskd/taskd.sock")
+  if (folder != nullptr && socket == std::string(folder) + "/taskctl/taskctl.sock")
     return Manager::user;
   return std::nullopt;
 }

@@ -20,7 +20,7 @@ std::shared_ptr<spdlog::sinks::sink> stderr_sink() {
 }
 
 std::shared_ptr<spdlog::sinks::sink> journal_sink() {
-  return std::make_shared<spdlog::sinks::systemd_sink_mt>("taskd");  // stamps and ranks by itself
+  return std::make_shared<spdlog::sinks::systemd_sink_mt>("taskctl");  // stamps and ranks by itself
 }
 
 // Starts with stderr, so that what goes wrong before configure() is seen.

@@ -25,15 +25,15 @@ std::string resolve_cgroup(const std::string& cgroup) {
     throw UsageError(EX_CONFIG, "cgroup = \"" + escape_for_humans(cgroup) +
                                     "\": not a cgroup v2 folder that this user may write");
   }
-  // Our own unit's neighbour: /system.slice/taskd.service -> /system.slice/taskd-jobs.service
+  // Our own unit's neighbour: /system.slice/taskctl.service -> /system.slice/taskctl-jobs.service
   const auto own = read_file("/proc/self/cgroup", 4096);
   if (!own) return "";
   const auto line = own->find("0::");
   if (line == std::string::npos) return "";
   std::string path = own->substr(line + 3, own->find('\n', line) - line - 3);
-  if (!path.ends_with("/taskd.service")) return "";
+  if (!path.ends_with("/taskctl.service")) return "";
   path.resize(path.rfind('/') + 1);
-  path = "/sys/fs/cgroup" + path + "taskd-jobs.service";
+  path = "/sys/fs/cgroup" + path + "taskctl-jobs.service";
   return can_hold_jobs(path) ? path : "";
 }
 

@@ -210,36 +210,30 @@ std::string home_folder() {
   return home;
 }
 
-std::string beside_this_program(const char* name) {
+// Beside taskd, installed or built.
+std::string default_shim() {
   char self[PATH_MAX];
   const ssize_t n = ::readlink("/proc/self/exe", self, sizeof self);
   if (n <= 0) return "";
   std::string path(self, static_cast<std::size_t>(n));
   path.resize(path.rfind('/') + 1);
-  return path + name;
-}
-
-// Installed: /usr/bin/taskd and /usr/libexec/taskd/taskd-shim. Built: both in one folder.
-std::string default_shim() {
-  const std::string beside = beside_this_program("taskd-shim");
-  if (::access(beside.c_str(), X_OK) == 0) return beside;
-  return beside_this_program("../libexec/taskd/taskd-shim");
+  return path + "taskd-shim";
 }
 
 Config defaults() {
   Config config;
   if (::geteuid() == 0) {
-    config.state_dir = "/var/lib/taskd";
-    config.socket = "/run/taskd/taskd.sock";
+    config.state_dir = "/var/lib/taskctl";
+    config.socket = "/run/taskctl/taskctl.sock";
   } else {
     const std::string runtime = env_or("XDG_RUNTIME_DIR", "");
     const char* state_home = std::getenv("XDG_STATE_HOME");
     config.state_dir =
         (state_home != nullptr && *state_home == '/' ? state_home
                                                      : home_folder() + "/.local/state") +
-        std::string("/taskd");
+        std::string("/taskctl");
     config.socket =
-        runtime.empty() ? config.state_dir + "/taskd.sock" : runtime + "/taskd/taskd.sock";
+        runtime.empty() ? config.state_dir + "/taskctl.sock" : runtime + "/taskctl/taskctl.sock";
   }
   config.workers = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
   config.shim = default_shim();
@@ -252,11 +246,11 @@ bool same_path(const std::string& a, const std::string& b) {
 }
 
 std::string default_config_file() {
-  if (::geteuid() == 0) return "/etc/taskd/taskd.toml";
+  if (::geteuid() == 0) return "/etc/taskctl/taskctl.toml";
   const std::string base = env_or("XDG_CONFIG_HOME", "");
-  if (!base.empty()) return base + "/taskd/taskd.toml";
+  if (!base.empty()) return base + "/taskctl/taskctl.toml";
   const std::string home = env_or("HOME", "");
-  return home.empty() ? "" : home + "/.config/taskd/taskd.toml";
+  return home.empty() ? "" : home + "/.config/taskctl/taskctl.toml";
 }
 
 std::string value_text(const toml::node& node, const std::string& place) {
@@ -322,10 +316,10 @@ CommandLine load_config(int argc, char** argv) {
   CommandLine line;
   CLI::App app{
       "taskd runs tasks that survive crashes and reboots. It stays in the foreground;\n"
-      "taskctl talks to it. Every setting can also stand in the configuration file\n"
-      "(TOML, without the dashes: state_dir = \"/srv/taskd\") or in the environment\n"
+      "taskctl's other verbs talk to it. Every setting can also stand in the configuration file\n"
+      "(TOML, without the dashes: state_dir = \"/srv/taskctl\") or in the environment\n"
       "(TASKD_STATE_DIR). A flag wins over a variable, a variable over the file."};
-  app.name("taskd");
+  app.name("taskctl daemon");
   app.set_help_flag();
   app.allow_extras();  // CLI11's own message has them in reverse
   std::string config_file;
@@ -352,13 +346,13 @@ CommandLine load_config(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    throw UsageError(EX_USAGE, std::string(e.what()) + "\nTry: taskd --help");
+    throw UsageError(EX_USAGE, std::string(e.what()) + "\nTry: taskctl daemon --help");
   }
   if (const std::vector<std::string> extras = app.remaining(); !extras.empty()) {
     std::string words;
     for (const std::string& extra : extras) words += " " + escape_for_humans(extra);
     throw UsageError(EX_USAGE, "unknown argument" + std::string(extras.size() > 1 ? "s:" : ":") +
-                                   words + "\nTry: taskd --help");
+                                   words + "\nTry: taskctl daemon --help");
   }
   if (help || version) {
     line.mode = help ? Mode::help : Mode::version;

@@ -7,14 +7,14 @@ using namespace taskd::test;
 
 TEST_CASE("a guide is read as sections of files and commands with their output") {
   const auto sections = parse_guide(
-      "# Title\n\n## One\n\n```toml\n# taskd.toml\nworkers = 2\n```\n"
+      "# Title\n\n## One\n\n```toml\n# taskctl.toml\nworkers = 2\n```\n"
       "```console\n$ cat <<END\n> a\n> END\na\n$ true\n```\n## Two\n```sh\nnot a file\n```\n");
   REQUIRE(sections.size() == 2);
   const GuideSection& one = sections[0];
   CHECK(one.title == "One");
   REQUIRE(one.files.size() == 1);
-  CHECK(one.files[0].name == "taskd.toml");
-  CHECK(one.files[0].text == "# taskd.toml\nworkers = 2\n");
+  CHECK(one.files[0].name == "taskctl.toml");
+  CHECK(one.files[0].text == "# taskctl.toml\nworkers = 2\n");
   REQUIRE(one.examples.size() == 2);
   CHECK(one.examples[0].line == 10);
   CHECK(one.examples[0].command == "cat <<END\na\nEND");

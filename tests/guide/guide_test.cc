@@ -21,7 +21,7 @@ constexpr unsigned kSectionsAtOnce = 6;
 
 // The reader's folder, and where what is installed lies, as the guide calls them.
 constexpr char kHome[] = "/home/ana";
-constexpr char kInstalled[] = "/usr/share/doc/taskd/";
+constexpr char kInstalled[] = "/usr/share/doc/taskctl/";
 
 struct Said {
   std::vector<std::string> output;
@@ -70,14 +70,14 @@ std::vector<Said> split_output(const std::string& all) {
 std::string config_of(const GuideSection& section, const std::string& folder) {
   std::string config;
   for (const GuideFile& file : section.files) {
-    if (file.name == "taskd.toml") config += as_it_is_here(file.text, folder);
+    if (file.name == "taskctl.toml") config += as_it_is_here(file.text, folder);
   }
   return config;
 }
 
 void write_files(const GuideSection& section, const std::string& folder) {
   for (const GuideFile& file : section.files) {
-    if (file.name == "taskd.toml") continue;
+    if (file.name == "taskctl.toml") continue;
     const std::string path = folder + "/" + file.name;
     write_text(path, as_it_is_here(file.text, folder));
     if (file.name.ends_with(".sh")) REQUIRE(::chmod(path.c_str(), 0755) == 0);

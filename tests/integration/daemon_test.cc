@@ -103,11 +103,11 @@ TEST_CASE("a foreign file as database is refused and not changed") {
   const TempDir dir;
   REQUIRE(::mkdir((dir / "state").c_str(), 0700) == 0);
   const std::string text = "Dear diary, " + std::string(4096, '.');
-  write_text(dir / "state/taskd.db", text);
+  write_text(dir / "state/taskctl.db", text);
   const RunResult result = start_on(dir);
   CHECK(result.exit_code == 65);
-  CHECK(result.err.find("taskd.db") != std::string::npos);
-  CHECK(read_text(dir / "state/taskd.db") == text);
+  CHECK(result.err.find("taskctl.db") != std::string::npos);
+  CHECK(read_text(dir / "state/taskctl.db") == text);
 }
 
 TEST_CASE("the configuration is checked: each wrong setting is named with its place") {
@@ -129,8 +129,8 @@ TEST_CASE("the configuration is checked: each wrong setting is named with its pl
            {"workers = 1\nworkers = 2\n", ":2"},
            {"this is no toml\n", ":1"},
        }) {
-    write_text(dir / "taskd.toml", c.text);
-    const RunResult result = run_taskd({"--config", dir / "taskd.toml", "--check-config"});
+    write_text(dir / "taskctl.toml", c.text);
+    const RunResult result = run_taskd({"--config", dir / "taskctl.toml", "--check-config"});
     CAPTURE(c.text);
     CAPTURE(result.err);
     CHECK(result.exit_code == 78);
@@ -143,21 +143,22 @@ TEST_CASE("the configuration is checked: each wrong setting is named with its pl
 
 TEST_CASE("a flag wins over a variable, and a variable over the file") {
   const TempDir dir;
-  write_text(dir / "taskd.toml",
+  write_text(dir / "taskctl.toml",
              "workers = 3\nlog_level = \"warn\"\n[queues.mail]\ncapacity = 9\n");
   RunOptions options;
-  CHECK(run_taskd({"--config", dir / "taskd.toml", "--check-config"}).out.find("workers = 3") !=
+  CHECK(run_taskd({"--config", dir / "taskctl.toml", "--check-config"}).out.find("workers = 3") !=
         std::string::npos);
   options.env["TASKD_WORKERS"] = "5";
-  const RunResult variable = run_taskd({"--config", dir / "taskd.toml", "--check-config"}, options);
+  const RunResult variable =
+      run_taskd({"--config", dir / "taskctl.toml", "--check-config"}, options);
   CHECK(variable.out.find("workers = 5") != std::string::npos);
   CHECK(variable.out.find("log_level = \"warn\"") != std::string::npos);
   CHECK(variable.out.find("[queues.mail]\ncapacity = 9") != std::string::npos);
   const RunResult flag =
-      run_taskd({"--config", dir / "taskd.toml", "--workers", "7", "--check-config"}, options);
+      run_taskd({"--config", dir / "taskctl.toml", "--workers", "7", "--check-config"}, options);
   CHECK(flag.out.find("workers = 7") != std::string::npos);
   options.env["TASKD_WORKERS"] = "lots";
-  const RunResult wrong = run_taskd({"--config", dir / "taskd.toml", "--check-config"}, options);
+  const RunResult wrong = run_taskd({"--config", dir / "taskctl.toml", "--check-config"}, options);
   CHECK(wrong.exit_code == 78);
   CHECK(wrong.err.find("TASKD_WORKERS") != std::string::npos);
 }
@@ -186,7 +187,7 @@ TEST_CASE("the state is private to the daemon's user") {
   REQUIRE(::stat(daemon.state_dir().c_str(), &st) == 0);
   // Root's is for everybody's jobs, which pass through to their own result files.
   CHECK((st.st_mode & 0777) == (::geteuid() == 0 ? 0711 : 0700));
-  REQUIRE(::stat((daemon.state_dir() + "/taskd.db").c_str(), &st) == 0);
+  REQUIRE(::stat((daemon.state_dir() + "/taskctl.db").c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
   REQUIRE(::stat(daemon.socket().c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
@@ -239,7 +240,7 @@ TEST_CASE("a state directory that others can write, or replace, is refused") {
 TEST_CASE("a configuration that others can write, or replace, is refused") {
   const TempDir dir;
   const std::string folder = dir / "etc";
-  const std::string file = folder + "/taskd.toml";
+  const std::string file = folder + "/taskctl.toml";
   REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
   write_text(file, "workers = 2\n");
   const auto check = [&] { return run({taskd_path(), "--config", file, "--check-config"}); };
@@ -271,8 +272,8 @@ TEST_CASE("programs that the configuration names are nobody else's to change") {
   REQUIRE(::chmod(secret.c_str(), 0600) == 0);
   REQUIRE(::chmod(program.c_str(), 0755) == 0);
   const auto check = [&](const std::string& config) {
-    write_text(dir / "taskd.toml", config);
-    return run({taskd_path(), "--config", dir / "taskd.toml", "--check-config"});
+    write_text(dir / "taskctl.toml", config);
+    return run({taskd_path(), "--config", dir / "taskctl.toml", "--check-config"});
   };
   const std::string hook = "[hooks.a]\ncommand = [\"" + program + "\"]\n";
   const std::string handler = "[handlers.a]\ncommand = [\"" + program + "\"]\n";
@@ -342,8 +343,8 @@ TEST_CASE("a path on the command line or in the environment may begin at the pre
   CHECK(contains(flags.out, "socket = \"" + dir.path() + "/run/sock\""));
   CHECK(contains(settings("TASKD_STATE_DIR=./state " + taskd_path() + " --check-config").out,
                  "state_dir = \"" + dir.path() + "/./state\""));
-  write_text(dir / "taskd.toml", "state_dir = \"state\"\n");
-  const RunResult file = settings(taskd_path() + " --config taskd.toml --check-config");
+  write_text(dir / "taskctl.toml", "state_dir = \"state\"\n");
+  const RunResult file = settings(taskd_path() + " --config taskctl.toml --check-config");
   CHECK(file.exit_code == 78);
   CHECK(contains(file.err, "expected an absolute path"));
   CHECK(settings(taskd_path() + " --state-dir '' --check-config").exit_code == 64);

@@ -23,8 +23,8 @@ std::string output(const TestDaemon& daemon, const std::string& id) {
 
 RunResult check_config(const std::string& text, const std::string& workers = "2") {
   const TempDir dir;
-  write_text(dir / "taskd.toml", text);
-  return run({taskd_path(), "--config", dir / "taskd.toml", "--check-config"},
+  write_text(dir / "taskctl.toml", text);
+  return run({taskd_path(), "--config", dir / "taskctl.toml", "--check-config"},
              {.env = {{"TASKD_WORKERS", workers}}});
 }
 
@@ -294,8 +294,8 @@ TEST_CASE("slots of the configuration are held against the workers that there wi
   CHECK(check_config(text, "3").exit_code == 0);
   CHECK(check_config(text, "2").exit_code == 78);
   const TempDir dir;
-  write_text(dir / "taskd.toml", text);
-  const RunResult start = run({taskd_path(), "--config", dir / "taskd.toml", "--state-dir",
+  write_text(dir / "taskctl.toml", text);
+  const RunResult start = run({taskd_path(), "--config", dir / "taskctl.toml", "--state-dir",
                                dir / "state", "--socket", dir / "sock", "--workers", "2"});
   CHECK(start.exit_code == 78);
   CHECK(contains(start.err, "queues.q.defaults.slots: the daemon has 2 workers"));

@@ -201,7 +201,7 @@ TEST_CASE("a hook that is taken out of the configuration gives up what waited fo
   CHECK(told.at("state") == "failed");
   CHECK(told.at("error") == "the hook is not declared any more");
   CHECK(daemon.ctl({"hooks"}).err ==
-        "taskctl: no hook is declared; see [hooks.NAME] in taskd.toml(5)\n");
+        "taskctl: no hook is declared; see [hooks.NAME] in taskctl.toml(5)\n");
 }
 
 TEST_CASE("hooks are listed and tested, and the doctor sees one that fails") {
@@ -262,9 +262,9 @@ TEST_CASE("a wrong hook keeps the daemon from starting, with the line and the re
   };
   for (const auto& [text, wanted] : rows) {
     CAPTURE(text);
-    write_text(dir / "taskd.toml", text);
+    write_text(dir / "taskctl.toml", text);
     const RunResult result =
-        run({taskd_path(), "--config", dir / "taskd.toml", "--check-config"}, {});
+        run({taskd_path(), "--config", dir / "taskctl.toml", "--check-config"}, {});
     CHECK(result.exit_code == 78);
     CHECK_MESSAGE(result.err.find(wanted) != std::string::npos, result.err);
   }

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string database_of(const TestDaemon& daemon) {
-  return daemon.state_dir() + "/taskd.db";
+  return daemon.state_dir() + "/taskctl.db";
 }
 
 // A job that says that it runs and stays until `gate` exists.
@@ -66,14 +66,14 @@ TEST_CASE("a daemon on a copy touches nothing of the original, until somebody de
   }
   SUBCASE("a backup of the database") {
     fs::create_directory(copy);
-    change(database_of(daemon), "VACUUM INTO '" + copy + "/taskd.db'");
+    change(database_of(daemon), "VACUUM INTO '" + copy + "/taskctl.db'");
   }
   {
     OtherDaemon other(copy);
     CHECK(contains(other.ctl({"list"}).out, running));
     const RunResult refused = other.ctl({"submit", "--", "true"});
     CHECK(refused.exit_code == 75);
-    CHECK(contains(refused.err, "taskd --adopt-copy"));
+    CHECK(contains(refused.err, "taskctl daemon --adopt-copy"));
     CHECK(other.ctl({"cancel", running}).exit_code == 75);
     CHECK(other.ctl({"signal", "TERM", running}).exit_code == 75);
     const RunResult doctor = other.ctl({"doctor"});
@@ -209,8 +209,8 @@ TEST_CASE("only the owner may open the store's files, however they were put ther
   TestDaemon daemon;
   daemon.submit({"--hold", "--", "true"});
   daemon.kill9();
-  const std::string names[] = {"taskd.db",         "taskd.db-wal",  "taskd.db-shm",
-                               "taskd.db.ballast", "taskd.db.mark", "lock"};
+  const std::string names[] = {"taskctl.db",         "taskctl.db-wal",  "taskctl.db-shm",
+                               "taskctl.db.ballast", "taskctl.db.mark", "lock"};
   for (const std::string& name : names) {
     REQUIRE(::chmod((daemon.state_dir() + "/" + name).c_str(), 0644) == 0);
   }
@@ -264,7 +264,7 @@ TEST_CASE("a database that is a link is refused, since its wal lies elsewhere") 
   const TestDaemon daemon;
   const TempDir place;
   fs::create_directory(place / "state");
-  fs::create_symlink(database_of(daemon), place / "state/taskd.db");
+  fs::create_symlink(database_of(daemon), place / "state/taskctl.db");
   const RunResult result = taskd_ends(taskd_on(place / "state", place));
   CHECK(result.exit_code == 65);
   CHECK(contains(result.err, "is a symbolic link"));
@@ -280,14 +280,14 @@ TEST_CASE("a store whose files have a second name is refused under both names") 
     fs::create_hard_link(daemon.state_dir() + "/" + name, linked + "/" + name);
   };
   SUBCASE("all of them") {
-    for (const char* name : {"taskd.db", "taskd.db-wal", "taskd.db-shm", "taskd.db.mark"})
+    for (const char* name : {"taskctl.db", "taskctl.db-wal", "taskctl.db-shm", "taskctl.db.mark"})
       link(name);
   }
   bool mark_alone = false;
   SUBCASE("the mark alone, beside a copy of the database") {
     mark_alone = true;
-    link("taskd.db.mark");
-    change(database_of(daemon), "VACUUM INTO '" + linked + "/taskd.db'");
+    link("taskctl.db.mark");
+    change(database_of(daemon), "VACUUM INTO '" + linked + "/taskctl.db'");
   }
   const auto refused = [&](const std::string& state_dir) {
     const RunResult result = taskd_ends(taskd_on(state_dir, place, {"--adopt-copy"}));
@@ -333,7 +333,7 @@ TEST_CASE("a store is made on demand only where somebody names the place") {
   const std::string state = dir / "not-mounted/state";
   const RunResult refused = taskd_ends(taskd_on(state, dir));
   CHECK(refused.exit_code == 66);
-  CHECK(contains(refused.err, "taskd --init --state-dir " + state));
+  CHECK(contains(refused.err, "taskctl daemon --init --state-dir " + state));
   CHECK_FALSE(fs::exists(dir / "not-mounted"));
   fs::create_directories(state);  // as an empty mount point
   CHECK(taskd_ends(taskd_on(state, dir)).exit_code == 66);
@@ -348,7 +348,7 @@ TEST_CASE("a store is made on demand only where somebody names the place") {
   RunOptions home;
   home.env = {{"XDG_STATE_HOME", dir / "home"}, {"HOME", dir / "home"}};
   if (::geteuid() != 0) {  // root's default is the machine's own
-    CHECK(run({taskd_path(), "--init", "--config", dir / "taskd.toml"}, home).exit_code == 0);
+    CHECK(run({taskd_path(), "--init", "--config", dir / "taskctl.toml"}, home).exit_code == 0);
   }
 }
 

@@ -64,10 +64,10 @@ void TestDaemon::start() {
     config = "socket_mode = \"0666\"\n" + config;
     std::filesystem::permissions(dir_.path(), std::filesystem::perms(0755));
   }
-  write_text(dir_ / "taskd.toml", config);
+  write_text(dir_ / "taskctl.toml", config);
   std::vector<std::string> argv = {taskd_path(),
                                    "--config",
-                                   dir_ / "taskd.toml",
+                                   dir_ / "taskctl.toml",
                                    "--state-dir",
                                    state_dir(),
                                    "--socket",

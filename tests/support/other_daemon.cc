@@ -7,8 +7,8 @@ namespace taskd::test {
 
 std::vector<std::string> taskd_on(const std::string& state_dir, const TempDir& place,
                                   const std::vector<std::string>& more) {
-  write_text(place / "taskd.toml", "");
-  std::vector<std::string> argv = {taskd_path(), "--config", place / "taskd.toml", "--state-dir",
+  write_text(place / "taskctl.toml", "");
+  std::vector<std::string> argv = {taskd_path(), "--config", place / "taskctl.toml", "--state-dir",
                                    state_dir,    "--socket", place / "sock"};
   if (std::ranges::find(more, "--ballast") == more.end()) {
     argv.insert(argv.end(), {"--ballast", "64KiB"});

@@ -17,7 +17,7 @@ void refuse_copy(const ApiContext& context) {
   throw ProblemError(
       503, "store_is_copy",
       "this daemon's store is a copy of another: nothing is started or changed until "
-      "its administrator makes it a store of its own with taskd --adopt-copy");
+      "its administrator makes it a store of its own with taskctl daemon --adopt-copy");
 }
 
 void no_such_task(TaskId id) {

@@ -303,7 +303,7 @@ class ApiFixture {
     CHECK(store_->finish({&finish, 1}, 0).front().accepted);
   }
 
-  std::string socket_path() const { return dir_.path() + "/taskd.sock"; }
+  std::string socket_path() const { return dir_.path() + "/taskctl.sock"; }
   std::string database() const { return dir_.path() + "/taskd.db"; }
   std::string attempts_dir() const { return dir_.path() + "/attempts"; }
   TaskStore& store() const { return *store_; }

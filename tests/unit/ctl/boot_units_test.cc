@@ -30,15 +30,15 @@ class FakeSystemctl {
 };
 
 std::string asked(Manager manager) {
-  return enablement_of(manager, "taskd.service", Environment(environ));
+  return enablement_of(manager, "taskctl.service", Environment(environ));
 }
 
 }  // namespace
 
 TEST_CASE("what systemctl says of a unit is read, of the system's manager or the user's") {
   const FakeSystemctl fake("echo \"$*\"; echo noise >&2; exit 1");
-  CHECK(asked(Manager::system) == "is-enabled taskd.service");
-  CHECK(asked(Manager::user) == "--user is-enabled taskd.service");
+  CHECK(asked(Manager::system) == "is-enabled taskctl.service");
+  CHECK(asked(Manager::user) == "--user is-enabled taskctl.service");
 }
 
 TEST_CASE("a systemctl that says nothing, too much or is not there leaves it open") {

@@ -113,7 +113,7 @@ struct Fixture {
                              .jobs_dir = dir.path() + "/jobs",
                              .shim_path = TASKD_BINARY_DIR "/taskd-shim",
                              .boot_id = boot_id,
-                             .socket = "/run/taskd.sock",
+                             .socket = "/run/taskctl.sock",
                              .output_cap_bytes = 64 << 20,
                              .cgroup_root = ""};
 

@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "a job sees its own environment and nothing of the da
   for (const std::string& line :
        {std::string("COLOUR=blue"), std::string("HOME=/elsewhere"), std::string("TASKD_TASK_ID=1"),
         std::string("TASKD_ATTEMPT=1"), std::string("TASKD_QUEUE=nightly"),
-        std::string("TASKD_SOCKET=/run/taskd.sock"), "TASKD_TOKEN=" + launch.secret}) {
+        std::string("TASKD_SOCKET=/run/taskctl.sock"), "TASKD_TOKEN=" + launch.secret}) {
     CHECK_MESSAGE(env.find("\n" + line + "\n") != std::string::npos, line);
   }
   CHECK(env.find("\nPATH=/") != std::string::npos);

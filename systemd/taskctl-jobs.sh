@@ -1,13 +1,13 @@
 #!/bin/sh
-# Run by taskd-jobs.service, the unit whose cgroup the jobs live in.
+# Run by taskctl-jobs.service, the unit whose cgroup the jobs live in.
 #
-#   taskd-jobs start   leaves a holder behind, and nothing else
-#   taskd-jobs stop    ends every job, as a shutdown or an administrator wants it
+#   taskctl-jobs start   leaves a holder behind, and nothing else
+#   taskctl-jobs stop    ends every job, as a shutdown or an administrator wants it
 set -eu
 
 enter_cgroup() {
   own=$(sed -n 's/^0:://p' /proc/self/cgroup) # systemd may have put us somewhere below the unit's
-  cd "/sys/fs/cgroup${own%%/taskd-jobs.service*}/taskd-jobs.service"
+  cd "/sys/fs/cgroup${own%%/taskctl-jobs.service*}/taskctl-jobs.service"
 }
 
 case "${1-}" in
