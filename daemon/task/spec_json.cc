@@ -430,7 +430,8 @@ json to_json(const NewTask& task) {
   const TaskSpec defaults;
   const TaskSpec& spec = task.spec;
   json out = json::parse(spec_to_stored(spec));  // the same fields under the same names
-  out.erase("user_was");                         // but for what no client says
+  out.erase("version");                          // but for what no client says
+  out.erase("user_was");
   if (!spec.constraints.depends_on.empty()) {
     out["depends_on"] = dependencies_to_json(spec.constraints.depends_on);
   }

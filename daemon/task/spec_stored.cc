@@ -215,6 +215,14 @@ void read_member(const std::string& key, const json& value, TaskSpec& spec) {
 json object_of(std::string_view text) {
   json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object()) throw std::runtime_error("a stored spec is not a JSON object");
+  const auto version = document.find("version");
+  if (version == document.end()) throw std::runtime_error("a stored spec has no version");
+  if (const int number = integer_of<int>("version", *version);
+      number < 1 || number > kSpecVersion) {
+    throw std::runtime_error("a stored spec has version " + std::to_string(number) +
+                             "; this taskd reads up to version " + std::to_string(kSpecVersion));
+  }
+  document.erase(version);
   return document;
 }
 
@@ -293,6 +301,7 @@ std::string spec_to_stored(const TaskSpec& spec) {
     if (value != usual) writer.member(key, value);
   };
   writer.begin('{');
+  writer.member("version", std::int64_t{kSpecVersion});
   write_command(writer, spec);
   if (!spec.env.empty()) write_env(writer, spec.env);
   if (!spec.cwd.empty()) write_bytes_member(writer, "cwd", spec.cwd);
@@ -326,6 +335,12 @@ std::string spec_to_stored(const TaskSpec& spec) {
 void spec_from_stored(std::string_view text, TaskSpec& spec) {
   const json document = object_of(text);
   for (const auto& [key, value] : document.items()) read_member(key, value, spec);
+}
+
+std::string task_to_stored(const NewTask& task) {
+  json document = to_json(task);
+  document["version"] = kSpecVersion;
+  return document.dump();
 }
 
 NewTask task_from_stored(std::string_view text) {
