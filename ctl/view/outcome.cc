@@ -1,8 +1,5 @@
 #include "ctl/view/outcome.h"
 
-#include <cerrno>
-#include <cstring>
-
 #include "ctl/base/failure.h"
 #include "daemon/base/signals.h"
 #include "daemon/base/text.h"
@@ -10,14 +7,12 @@
 namespace taskd::ctl {
 namespace {
 
-// Of a command that could not be run. The API spells that as a sentence, or, where an earlier
-// version recorded it, as "exec: text of the errno".
+// Of a command that could not be run, which the API spells as a sentence.
 int exit_code_of_start(const std::string& error) {
-  for (const char* const begin : {"Program ", "Interpreter ", "exec: "}) {
+  for (const char* const begin : {"Program ", "Interpreter "}) {
     if (!error.starts_with(begin)) continue;
     const bool missing = error.find(" does not exist") != std::string::npos ||
-                         error.ends_with(" was not found in PATH") ||
-                         error.ends_with(std::strerror(ENOENT));
+                         error.ends_with(" was not found in PATH");
     return missing ? 127 : 126;
   }
   return error.starts_with("Command ") ? 126 : kExitNoResult;

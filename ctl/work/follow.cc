@@ -23,7 +23,7 @@ std::int64_t read_next_offset(const Exchange& exchange) {
   return *offset;
 }
 
-// A daemon of 0.1.0 does not say.
+// Without the header no bytes were dropped.
 std::int64_t read_dropped(const Exchange& exchange) {
   const std::string* const header = exchange.answer().header("taskd-dropped-bytes");
   return header != nullptr ? parse_int(*header).value_or(0) : 0;

@@ -42,7 +42,7 @@ struct Allocation {
   Grant units;
   void add(const Demand& demand, const Grant& grant);
 };
-// Why the needs can never be met here: the resource that is missing or too small ("" = the slots).
+// Why the demand can never be met here: the resource that is missing or too small ("" = the slots).
 std::optional<std::string> find_unmet(const Machine& machine, const Demand& demand);
 
 // As the store keeps them.
@@ -60,7 +60,7 @@ class FreeCapacity {
   bool fits(const Demand& demand) const;
   // Of what it needs besides slots nothing is left.
   bool is_spent(const Demand& demand) const;
-  // The units for needs that fit.
+  // The units for a demand that fits.
   Grant choose(const Demand& demand) const;
   // Keeps from those behind it what a task needs that does not fit: the resources first, so that no
   // slot is idle for their sake, and once it could have these, the slots. So nothing small keeps

@@ -147,9 +147,7 @@ std::optional<Status> parse_status(std::string_view text, const AttemptKey& key)
   if (reader.take_int("task") != key.task || reader.take_int("attempt") != key.attempt) {
     return std::nullopt;
   }
-  // A shim of 0.1.0 wrote the secret itself.
-  const auto token = reader.take("token");
-  if (!token || (*token != key.token && token_of(*token) != key.token)) return std::nullopt;
+  if (reader.take("token") != key.token) return std::nullopt;
   if (!reader.take("boot_id")) return std::nullopt;
   const auto kind = parse_outcome_kind(reader.take("outcome").value_or(""));
   const auto code = reader.take_int("code");
@@ -349,8 +347,7 @@ LockRecord read_lock_record(int folder_fd) {
   record.started = marks.starts_with(shim::kStartedMark);
   if (!record.started) return record;
   marks.remove_prefix(shim::kStartedMark.size());
-  record.takes_orders = marks.starts_with(shim::kOrdersMark);
-  if (record.takes_orders) read_session(marks.substr(shim::kOrdersMark.size()), record);
+  read_session(marks, record);
   record.planned_stop =
       marks.find(std::string("\n") + std::string(shim::kPlannedStopMark)) != std::string_view::npos;
   return record;

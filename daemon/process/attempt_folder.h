@@ -47,11 +47,10 @@ struct LockOrigin {
 
 // What the lock file tells; see shim/protocol.h.
 struct LockRecord {
-  std::optional<LockOrigin> origin;  // nothing: of an older daemon, or none of ours
+  std::optional<LockOrigin> origin;  // nothing: it is none of ours
   bool is_copy = false;              // of the file that its origin names
   pid_t shim = 0;                    // 0 = not written yet
-  bool started = false;
-  bool takes_orders = false;        // order_signal()
+  bool started = false;              // and takes order_signal()
   pid_t session = 0;                // of the command; 0 = not written yet
   std::uint64_t session_start = 0;  // of the process that leads it, in ticks since the boot
   bool planned_stop = false;        // somebody outside told the shim to stop
@@ -88,7 +87,7 @@ LockRecord read_lock_record(int folder_fd);
 
 struct Status {
   AttemptEnd end;      // without the output's tail and the result
-  std::string result;  // the word for it, as in shim/protocol.h; "" from a shim of 0.1.0
+  std::string result;  // the word for it, as in shim/protocol.h
 };
 
 // The recorded end. Nothing when there is none, or one that is damaged or speaks of something else.

@@ -58,19 +58,6 @@ std::optional<std::string> read_text(int attempt_fd) {
   throw_errno("open the attempt's result");
 }
 
-// With a shim of 0.1.0 the job wrote into a file that was its user's own.
-WrittenResult read_file_of_old(int attempt_fd) {
-  const UniqueFd file(::openat(attempt_fd, shim::kResultPipe,
-                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!file && errno != ENOENT && errno != ELOOP && errno != ENXIO) {
-    throw_errno("open the attempt's result");
-  }
-  struct stat info {};
-  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
-  const std::string text = read_up_to(file.get(), kMaxResultBytes + 1, "the attempt's result");
-  return text.empty() ? WrittenResult{} : parse_result(text);
-}
-
 }  // namespace
 
 void write_input(int folder_fd, const std::string& text) {
@@ -91,7 +78,6 @@ WrittenResult read_result(int attempt_fd, const std::string& word) {
   if (word == shim::kNoResult) return {};
   if (word == shim::kResultTooLarge) return {{}, too_large()};
   if (word == shim::kResultNotJson) return {{}, "it is not JSON"};
-  if (word.empty()) return read_file_of_old(attempt_fd);
   const auto text = word == shim::kResultKept ? read_text(attempt_fd) : std::nullopt;
   return text ? parse_result(*text) : WrittenResult{{}, "it could not be read or kept"};
 }

@@ -141,7 +141,7 @@ void PosixAttempt::stop_stalled() {
 bool PosixAttempt::signal(int number) {
   try {
     // Else it would be read by nobody.
-    if (!read_lock_record(folder_.get()).takes_orders) return false;
+    if (!read_lock_record(folder_.get()).started) return false;
     if (number == 0) return ::syscall(SYS_pidfd_send_signal, pidfd_.get(), 0, nullptr, 0) == 0;
     return order(number);
   } catch (const std::system_error& e) {

@@ -68,7 +68,7 @@ UniqueFd open_shims_cgroup(const std::string& root) {
   return shims;
 }
 
-// Whatever its mode was: 0.1.0 let other users pass to the attempts.
+// With this mode, whatever the umask is or somebody made of it.
 UniqueFd make_folder(const std::string& path, mode_t mode) {
   make_dirs(path, mode);
   UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -53,20 +53,18 @@ bool is_declared(const std::vector<HookRule>& hooks, const std::string& name) {
                      [&](const HookRule& hook) { return hook.name == name; });
 }
 
-// What the hook is to be told of the task, as far as the row says it.
-struct ToldTask {
+// What the hook gets to know of the task, as far as the row says it.
+struct RowTask {
   std::string task;
-  bool has_spec = false;  // as deliveries of an earlier version have
   bool unreadable = false;
 };
 
-std::optional<Delivery> first_due(Query& row, ToldTask& told) {
+std::optional<Delivery> first_due(Query& row, RowTask& row_task) {
   if (!row.step()) return std::nullopt;
-  told.task = row.text(13);
-  told.has_spec = row.int64(14) != 0;
-  told.unreadable = !parse_hook_event(row.view(4)) ||
-                    parse_delivery_state(row.view(6)) != DeliveryState::pending ||
-                    !nlohmann::json::accept(told.task) || told.task.front() != '{';
+  row_task.task = row.text(13);
+  row_task.unreadable = !parse_hook_event(row.view(4)) ||
+                        parse_delivery_state(row.view(6)) != DeliveryState::pending ||
+                        !nlohmann::json::accept(row_task.task) || row_task.task.front() != '{';
   return read_delivery(row);
 }
 
@@ -83,22 +81,22 @@ std::optional<std::uint32_t> next_user(Connection& db, const std::string& hook,
 // The user's earliest that may be tried now. A try that is farther off than any back-off reaches
 // was set by a clock that has been put back since.
 std::optional<Delivery> find_due(Connection& db, const std::string& hook, std::uint32_t uid,
-                                 WallTime now, ToldTask& told) {
+                                 WallTime now, RowTask& row_task) {
   Query due = db.query("SELECT " DELIVERY_COLUMNS
-                       ", task, has_spec FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
+                       ", task FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
                        " AND uid = ?2 AND next_at_ms <= ?3 ORDER BY next_at_ms, seq LIMIT 1");
-  if (auto delivery = first_due(due.bind(hook, uid, now), told)) return delivery;
+  if (auto delivery = first_due(due.bind(hook, uid, now), row_task)) return delivery;
   Query stray = db.query("SELECT " DELIVERY_COLUMNS
-                         ", task, has_spec FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
+                         ", task FROM deliveries INDEXED BY deliveries_due WHERE hook = ?1"
                          " AND uid = ?2 AND next_at_ms > ?3 ORDER BY next_at_ms, seq LIMIT 1");
-  return first_due(stray.bind(hook, uid, now + kMaxDeliveryDelayMs), told);
+  return first_due(stray.bind(hook, uid, now + kMaxDeliveryDelayMs), row_task);
 }
 
-// That the task had then; one that cannot be read is told as an empty one.
-TaskSpec told_spec(Reader& db, const Delivery& delivery) {
+// That the task had then; an empty one for one that cannot be read.
+TaskSpec delivery_spec(Reader& db, const Delivery& delivery) {
   try {
     Query row = db.query(
-        "SELECT spec FROM told_specs INDEXED BY told_specs_of_task"
+        "SELECT spec FROM delivery_specs INDEXED BY delivery_specs_of_task"
         " WHERE task_id = ?1 AND last_seq >= ?2 ORDER BY last_seq LIMIT 1");
     TaskSpec spec;
     if (row.bind(delivery.task, delivery.seq).step()) {
@@ -118,10 +116,9 @@ TaskSpec told_spec(Reader& db, const Delivery& delivery) {
 
 // The two objects as one.
 std::string describe(Reader& db, const StoreOptions& options, const Delivery& delivery,
-                     const ToldTask& told) {
-  std::string all = told.task;
-  if (told.has_spec) return all;
-  const std::string more = options.describe_spec(told_spec(db, delivery));
+                     const RowTask& row_task) {
+  std::string all = row_task.task;
+  const std::string more = options.describe_spec(delivery_spec(db, delivery));
   if (more == "{}") return all;
   all.back() = ',';
   return all.append(more, 1);
@@ -179,7 +176,7 @@ void let_next_go(Connection& db, const std::string& hook, TaskId task, WallTime 
 
 // What is through goes with its task; this one stayed for what was pending.
 void remove_with_task(Connection& db, TaskId task) {
-  forget_told_specs(db, task);
+  forget_delivery_specs(db, task);
   db.run(
       "DELETE FROM deliveries WHERE task_id = ?1 AND state <> 'pending'"
       " AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = ?1)",
@@ -221,9 +218,9 @@ std::int64_t StoreDeliveries::resume_deliveries() {
     }
     if (given_up > 0) {
       db.run(
-          "DELETE FROM told_specs WHERE NOT EXISTS (SELECT 1 FROM deliveries"
-          " INDEXED BY deliveries_of_task WHERE task_id = told_specs.task_id"
-          " AND seq <= told_specs.last_seq AND state = 'pending')");
+          "DELETE FROM delivery_specs WHERE NOT EXISTS (SELECT 1 FROM deliveries"
+          " INDEXED BY deliveries_of_task WHERE task_id = delivery_specs.task_id"
+          " AND seq <= delivery_specs.last_seq AND state = 'pending')");
       forget_unused_arrays(db);
     }
     return given_up;
@@ -259,11 +256,11 @@ DueDelivery StoreDeliveries::find_due_delivery(const std::string& hook, WallTime
   return impl_->read([&](Reader& db) {
     DueDelivery due;
     for (const std::uint32_t uid : users_in_turn(db, hook, turn)) {
-      ToldTask told;
-      due.delivery = find_due(db, hook, uid, now, told);
+      RowTask row_task;
+      due.delivery = find_due(db, hook, uid, now, row_task);
       if (due.delivery) {
-        unreadable = told.unreadable;
-        if (!unreadable) due.task = describe(db, impl_->options, *due.delivery, told);
+        unreadable = row_task.unreadable;
+        if (!unreadable) due.task = describe(db, impl_->options, *due.delivery, row_task);
         return due;
       }
       const auto next = next_due(db, hook, uid);

@@ -42,8 +42,7 @@ struct SubmitRequest {
   Actor actor;
   std::vector<NewTask> tasks;     // all or none
   std::string idempotency_key;    // "" = none
-  std::string body_digest;        // of what is asked for, compared under the same key
-  std::string bytes_digest = {};  // what earlier versions compared: of the body as it was sent
+  std::string request_digest;     // of what is asked for, compared under the same key
   // The tasks are a workflow of this name, and its steps are theirs, one for each.
   std::optional<std::string> workflow = {};
   std::vector<StepOf> steps = {};

@@ -12,7 +12,7 @@ namespace {
 // As read_rule() reads them. A macro, since statements are literals.
 #define SCHEDULE_COLUMNS                                                                \
   "id, name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority, task_name," \
-  " created_at_ms, done_until_ms, next_at_ms, paused_at_ms, paused_by, paused_why"
+  " created_at_ms, done_until_ms, next_at_ms, paused_at_ms, paused_by, paused_reason"
 
 // All but what its task is to run.
 Schedule read_rule(const Query& row) {
@@ -225,7 +225,7 @@ bool was_dealt_with(Connection& db, std::int64_t schedule, WallTime at) {
 // The daemon pauses it, by nobody's wish.
 void stop_schedule(Transaction& transaction, const Firing& firing) {
   const int changed = transaction.db().run(
-      "UPDATE schedules SET paused_at_ms = ?3, paused_by = 0, paused_why = ?4, next_at_ms = NULL"
+      "UPDATE schedules SET paused_at_ms = ?3, paused_by = 0, paused_reason = ?4, next_at_ms = NULL"
       " WHERE id = ?1 AND done_until_ms = ?2 AND paused_at_ms IS NULL",
       firing.schedule, firing.was_done_until, transaction.now(), firing.stop);
   if (changed == 0) return;
@@ -243,7 +243,7 @@ bool is_as_read(Connection& db, const Firing& firing) {
 
 void write_slot(Connection& db, std::int64_t schedule, const Slot& slot) {
   db.run(
-      "INSERT INTO schedule_slots (schedule_id, slot_at_ms, at_ms, result, task_id)"
+      "INSERT INTO schedule_slots (schedule_id, slot_at_ms, dealt_with_at_ms, result, task_id)"
       " VALUES (?1, ?2, ?3, ?4, ?5)",
       schedule, slot.at, slot.dealt_with_at, to_string(slot.result), slot.task);
 }
@@ -312,7 +312,7 @@ ScheduleResult StoreSchedules::pause_schedule(const Actor& actor, const Schedule
     if (!found) return UnknownSchedule{};
     transaction.db().run(
         "UPDATE schedules SET paused_at_ms = coalesce(paused_at_ms, ?2), paused_by = ?3, "
-        "paused_why = ?4,"
+        "paused_reason = ?4,"
         " next_at_ms = NULL WHERE id = ?1",
         found->id, transaction.now(), actor.uid, why);
     note_schedule(transaction, "schedule_paused", actor, id);
@@ -327,7 +327,7 @@ ScheduleResult StoreSchedules::resume_schedule(const Actor& actor, const Schedul
     if (!found) return UnknownSchedule{};
     if (!found->paused) return std::nullopt;
     transaction.db().run(
-        "UPDATE schedules SET paused_at_ms = NULL, paused_by = NULL, paused_why = '',"
+        "UPDATE schedules SET paused_at_ms = NULL, paused_by = NULL, paused_reason = '',"
         " done_until_ms = ?2, next_at_ms = ?2 WHERE id = ?1",
         found->id, transaction.now());
     note_schedule(transaction, "schedule_resumed", actor, id);
@@ -402,7 +402,7 @@ void StoreSchedules::pause_unreadable(const Schedule& schedule) {
   log::error("a schedule is paused", {{"schedule", schedule.settings.name}, {"error", why}});
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     transaction.db().run(
-        "UPDATE schedules SET paused_at_ms = ?2, paused_by = ?3, paused_why = ?4,"
+        "UPDATE schedules SET paused_at_ms = ?2, paused_by = ?3, paused_reason = ?4,"
         " next_at_ms = NULL WHERE id = ?1",
         schedule.id, transaction.now(), ::geteuid(), why);
   });
@@ -480,7 +480,8 @@ std::vector<std::uint32_t> StoreSchedules::owners_of_schedules(const std::string
 std::vector<Slot> StoreSchedules::slots(std::int64_t schedule, int limit) {
   return impl_->read([&](Connection& db) {
     Query rows = db.query(
-        "SELECT slot_at_ms, at_ms, result, task_id FROM schedule_slots WHERE schedule_id = ?1"
+        "SELECT slot_at_ms, dealt_with_at_ms, result, task_id FROM schedule_slots WHERE "
+        "schedule_id = ?1"
         " ORDER BY slot_at_ms DESC LIMIT ?2");
     rows.bind(schedule, limit);
     std::vector<Slot> slots;

@@ -15,6 +15,7 @@
 #include "daemon/store/db/identity.h"
 #include "daemon/store/db/migrator.h"
 #include "daemon/store/store_impl.h"
+#include "daemon/task/spec_json.h"
 
 namespace taskd {
 namespace {
@@ -53,8 +54,8 @@ UsageError explain(const std::string& path, const SQLite::Exception& error) {
 // The start is durable when it returns: the generation, and the identity with it.
 void count_start(Connection& db, const StoreOptions& options, StoreIdentity& identity) {
   db.run("BEGIN IMMEDIATE");
-  db.run("UPDATE daemon SET generation = ?1, store_id = ?2, epoch = ?3", identity.generation,
-         identity.id, identity.epoch);
+  db.run("UPDATE store SET generation = ?1, id = ?2, epoch = ?3, spec_version = ?4",
+         identity.generation, identity.id, identity.epoch, std::int64_t{kSpecVersion});
   if (db.run("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'tasks'", identity.newest_task) ==
           0 &&
       identity.newest_task > 0) {
@@ -86,6 +87,16 @@ auto on_any_disk(const StoreOptions& options, F step) {
   return step();
 }
 
+// A newer daemon may have written options that this one does not know.
+void refuse_newer_specs(Connection& db, const std::string& path) {
+  Query row = db.query("SELECT spec_version FROM store");
+  if (!row.step() || row.int64(0) <= kSpecVersion) return;
+  throw UsageError(78, path + " has specs of a newer taskd (version " +
+                           std::to_string(row.int64(0)) + "; this one knows up to " +
+                           std::to_string(kSpecVersion) +
+                           "). Install that taskd again, or restore a backup.");
+}
+
 bool has_no_tables(Connection& db) {
   return !db.query("SELECT 1 FROM sqlite_schema LIMIT 1").step();
 }
@@ -97,6 +108,7 @@ Connection open_database(const StoreOptions& options) {
       refuse_new_database(options.path, options.folder_task, "holds no store");
     }
     migrate(db.database(), options.path);
+    refuse_newer_specs(db, options.path);
     return db;
   });
 }

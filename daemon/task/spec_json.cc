@@ -20,6 +20,7 @@ using nlohmann::json;
 constexpr const char* kBase64 = "base64";
 // Of a spec in the store, and no option: whose user_uid was.
 constexpr std::string_view kUserWas = "user_was";
+constexpr const char* kVersion = "version";
 
 // Exactly one of the three kinds, and nothing beside a handler that is the handler's to say.
 void check_command(FieldReader& reader, const json& body, const std::string& at) {
@@ -91,6 +92,17 @@ void throw_if_wrong(FieldReader& reader, std::string_view whose) {
 json object_of(std::string_view text) {
   json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object()) throw std::runtime_error("a stored spec is not a JSON object");
+  const auto version = document.find(kVersion);
+  if (version == document.end()) throw std::runtime_error("a stored spec has no version");
+  FieldReader reader(Source::store);
+  int number = 0;
+  reader.integer(*version, kVersion, 1, kSpecVersion, number);
+  throw_if_wrong(reader, "a stored spec's");
+  if (number > kSpecVersion) {
+    throw std::runtime_error("a stored spec has version " + std::to_string(number) +
+                             "; this taskd reads up to version " + std::to_string(kSpecVersion));
+  }
+  document.erase(version);
   return document;
 }
 
@@ -196,6 +208,7 @@ TaskSpec spec_from_answer(const json& answer) {
 std::string spec_to_stored(const TaskSpec& spec) {
   JsonWriter writer;
   writer.begin('{');
+  writer.member(kVersion, kSpecVersion);
   write_stored(writer, spec);
   if (!spec.user_was.empty()) writer.member(kUserWas, spec.user_was);
   writer.end('}');
@@ -211,6 +224,12 @@ void spec_from_stored(std::string_view text, TaskSpec& spec) {
                [](const TaskOption& option) { return option.kept == Kept::spec; });
   spec = std::move(task.spec);
   throw_if_wrong(reader, "a stored spec's");
+}
+
+std::string task_to_stored(const NewTask& task) {
+  json document = to_json(task);
+  document[kVersion] = kSpecVersion;
+  return document.dump();
 }
 
 NewTask task_from_stored(std::string_view text) {

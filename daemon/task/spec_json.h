@@ -33,14 +33,18 @@ void write_answered_spec(JsonWriter& writer, const TaskSpec& spec);
 // Reads them back from a task's answer, columns included; throws std::runtime_error.
 TaskSpec spec_from_answer(const nlohmann::json& task);
 
+// Of the stored forms below, which name it. It goes up with whatever an older reader must not pass
+// over; a form with a higher version cannot be read.
+inline constexpr int kSpecVersion = 1;
 // The stored form: only what differs from the defaults. queue, name and priority have columns of
 // their own, the dependencies a table; user_name is not stored. Strings as in to_json().
 std::string spec_to_stored(const TaskSpec& spec);
 // Reads the stored form into a `spec` that is fresh but for queue, name, priority and dependencies.
 // Throws std::runtime_error when the text is not one spec_to_stored() wrote.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
-// Reads what to_json() wrote, as spec_from_stored() does: whatever was accepted reads back, under
-// the limits of its time. Dependencies are resolved. Throws as that does.
+// A whole submit, for tasks that are made later. Dependencies are resolved. Whatever was accepted
+// reads back, under the limits of its time. Throws as spec_from_stored() does.
+std::string task_to_stored(const NewTask& task);
 NewTask task_from_stored(std::string_view text);
 
 // What the store's writer decides by. Its stored form is short whatever the spec is, and "" where

@@ -410,10 +410,11 @@ TEST_CASE("a row that cannot be read fails its task and holds up nothing else") 
   CHECK(daemon.ctl({"schedule", "add", "broken", "--every", "1h", "--", "true"}).exit_code == 0);
   CHECK(daemon.ctl({"schedule", "add", "sound", "--every", "1h", "--", "true"}).exit_code == 0);
   change(database_of(daemon),
-         "UPDATE task_specs SET spec = '{\"argv\":[\"true\"],\"from_the_future\":1}' WHERE task_id "
+         "UPDATE task_specs SET spec = '{\"version\":1,\"argv\":[\"true\"],\"from_the_future\":1}' "
+         "WHERE task_id "
          "= " +
              first + ";UPDATE task_specs SET spec = 'damaged' WHERE task_id = " + second +
-             ";UPDATE tasks SET needs = 'damaged' WHERE id = " + third +
+             ";UPDATE tasks SET demand = 'damaged' WHERE id = " + third +
              ";UPDATE schedules SET spec = '[', next_at_ms = 1 WHERE name = 'broken'");
   CHECK(daemon.ctl({"list"}).exit_code == 0);
   CHECK(daemon.ctl({"show", first}).exit_code == 0);
@@ -464,12 +465,20 @@ TEST_CASE("an array whose rest cannot be read is given up, and the daemon goes o
 TEST_CASE("a database of a later version is refused by its version, and left as it is") {
   TestDaemon daemon;
   daemon.stop();
-  change(database_of(daemon), "PRAGMA user_version = 999");
+  std::string says;
+  SUBCASE("of the schema") {
+    change(database_of(daemon), "PRAGMA user_version = 999");
+    says = "newer taskd (schema 999";
+  }
+  SUBCASE("of the specs") {
+    change(database_of(daemon), "UPDATE store SET spec_version = 999");
+    says = "newer taskd (version 999";
+  }
   const std::string before = read_text(database_of(daemon));
   const TempDir place;
   const RunResult result = taskd_ends(taskd_on(daemon.state_dir(), place));
   CHECK(result.exit_code == 78);
-  CHECK(contains(result.err, "newer taskd (schema 999"));
+  CHECK(contains(result.err, says));
   CHECK(read_text(database_of(daemon)) == before);
 }
 

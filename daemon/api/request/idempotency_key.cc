@@ -39,8 +39,7 @@ std::string meaning_of(const Call& call, const json& body) {
 void set_idempotency_key(const Call& call, const json& body, SubmitRequest& request) {
   if (!call.idempotency_key) return;
   request.idempotency_key = checked_key(call);
-  request.body_digest = meaning_of(call, body);
-  request.bytes_digest = sha256_hex(call.body);
+  request.request_digest = meaning_of(call, body);
 }
 
 }  // namespace taskd

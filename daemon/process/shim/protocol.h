@@ -58,7 +58,6 @@ inline constexpr const char* kLockFile = "lock";
 inline constexpr std::string_view kOriginMark = "store ";
 inline constexpr std::string_view kShimMark = "shim ";
 inline constexpr std::string_view kStartedMark = "started\n";
-inline constexpr std::string_view kOrdersMark = "orders\n";  // after that: it takes order_signal()
 // With the pid of the command, which leads the session, and when it started, as in /proc/PID/stat.
 // The command itself adds this line before it becomes the program.
 inline constexpr std::string_view kSessionMark = "session ";
@@ -101,8 +100,7 @@ inline constexpr std::string_view kResultLost = "lost";  // it could not be read
 // What the daemon tells a shim besides SIGTERM: this signal, queued with a number as its value.
 // Either a signal for the process group of the command, or kStalled: the job promised to report its
 // progress and did not; stop it like one that ran into its time limit.
-// Realtime signals are queued, so none swallows another. A shim of a daemon before they were has
-// the signal blocked and pending for good; its lock file lacks kOrdersMark.
+// Realtime signals are queued, so none swallows another. Nobody reads it before kStartedMark.
 inline int order_signal() {
   return SIGRTMIN;
 }

@@ -102,11 +102,9 @@ Failure Supervisor::start() {
   if (!timer_) return {"timerfd", errno};
   if (const int error = cgroup_.open(spec_.cgroup)) return {"cgroup", error};
   if (const int error = result_.open(spec_.result)) return {"result", error};
-  Text<32> marks;
-  marks << kStartedMark << kOrdersMark;
   errno = ENOSPC;  // what a short write means
-  if (::write(kLockFd, marks.view().data(), marks.view().size()) !=
-      static_cast<ssize_t>(marks.view().size())) {
+  if (::write(kLockFd, kStartedMark.data(), kStartedMark.size()) !=
+      static_cast<ssize_t>(kStartedMark.size())) {
     return {"lock", errno};
   }
   if (const Failure failure = start_command(spec_, cgroup_.folder(), command_)) return failure;

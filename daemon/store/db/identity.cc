@@ -139,7 +139,7 @@ Provenance judge(const StoreIdentity& database, const std::optional<Mark>& mark,
     return folder_task > database.newest_task ? Provenance::restored : Provenance::first_start;
   }
   if (!is_same_file(mark->self, found)) return Provenance::copy;
-  // A backup from before stores had an id has a new one by now.
+  // A new database in the place of the one that the mark knows.
   if (mark->store.id != database.id) return was_used ? Provenance::copy : Provenance::restored;
   if (!was_used) return Provenance::first_start;  // which ended between the mark and its commit
   const bool knows_more = mark->store.epoch > database.epoch ||
@@ -197,8 +197,8 @@ bool write_mark(const std::string& path, const StoreIdentity& store) {
 
 StoreIdentity read_identity(Connection& db) {
   Query row = db.query(
-      "SELECT store_id, epoch, generation,"
-      " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'tasks'), 0) FROM daemon");
+      "SELECT id, epoch, generation,"
+      " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'tasks'), 0) FROM store");
   if (!row.step()) throw std::runtime_error("the table daemon is empty");
   return {row.text(0), row.int64(1), row.int64(2), row.int64(3)};
 }

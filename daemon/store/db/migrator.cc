@@ -4,25 +4,17 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
-#include <sqlite3.h>
 
-#include "daemon/base/digest.h"
 #include "daemon/base/errors.h"
 
 namespace taskd {
 namespace {
 
-constexpr int kApplicationId = 0x7461'736b;  // "task"
+constexpr int kApplicationId = 0x7473'6b64;            // "tskd"
+constexpr int kPreReleaseApplicationId = 0x7461'736b;  // "task"
 
 int read_int(SQLite::Database& db, const char* sql) {
   return db.execAndGet(sql).getInt();
-}
-
-// For the migrations: token_of(text).
-void token_of_text(sqlite3_context* context, int, sqlite3_value** arguments) {
-  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
-  const std::string token = token_of(text != nullptr ? text : "");
-  sqlite3_result_text(context, token.data(), static_cast<int>(token.size()), SQLITE_TRANSIENT);
 }
 
 void apply(SQLite::Database& db, const Migration& migration) {
@@ -43,6 +35,12 @@ void check_identity(SQLite::Database& db, const std::string& path,
   const int id = read_int(db, "PRAGMA application_id");
   const int version = read_int(db, "PRAGMA user_version");
   const bool empty = read_int(db, "SELECT count(*) FROM sqlite_schema") == 0;
+  if (id == kPreReleaseApplicationId) {
+    throw UsageError(78, path + " was made by a pre-release of taskd (0.1.0, schema " +
+                             std::to_string(version) +
+                             "), which this version cannot read. Finish its tasks with that "
+                             "version, and start with an empty state directory.");
+  }
   if (id != kApplicationId && !(empty && id == 0 && version == 0)) {
     throw UsageError(65,
                      path + " is not a taskd database, so it is left alone. Name another file.");
@@ -62,7 +60,6 @@ void migrate(SQLite::Database& db, const std::string& path,
   if (version == static_cast<int>(migrations.size())) return;
   // A migration that rebuilds a table must not cascade; apply() checks the keys instead. The
   // switch has no effect inside a transaction.
-  db.createFunction("token_of", 1, /*aDeterministic=*/true, nullptr, token_of_text);
   db.exec("PRAGMA foreign_keys = OFF");
   for (const Migration& migration : migrations) {
     if (migration.version > version) apply(db, migration);

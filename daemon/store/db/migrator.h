@@ -21,7 +21,7 @@ struct Migration {
 const std::vector<Migration>& embedded_migrations();
 
 // Reads only. Throws UsageError naming `path`: 65 for a file that is not ours, 78 for one of a
-// newer taskd. An empty database is ours.
+// newer taskd, or of a pre-release, which has another application_id. An empty database is ours.
 void check_identity(SQLite::Database& db, const std::string& path,
                     const std::vector<Migration>& migrations);
 

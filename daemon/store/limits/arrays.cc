@@ -1,7 +1,6 @@
 #include "daemon/store/limits/arrays.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
@@ -78,10 +77,10 @@ StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, st
 void store_rest(Transaction& transaction, const UnfinishedArray& array) {
   Connection& db = transaction.db();
   db.run("UPDATE array_specs SET task = ?2 WHERE array_id = ?1", array.id,
-         to_json(array.task).dump());
+         task_to_stored(array.task));
   for (const Dependency& on : array.task.spec.constraints.depends_on) {
-    db.run("INSERT OR IGNORE INTO array_needs (on_task, array_id) VALUES (?1, ?2)", upstream_id(on),
-           array.id);
+    db.run("INSERT OR IGNORE INTO array_dependencies (on_task, array_id) VALUES (?1, ?2)",
+           upstream_id(on), array.id);
   }
   transaction.add_wake(transaction.now());
 }
@@ -91,11 +90,12 @@ void forget_rest(Transaction& transaction, TaskId array) {
   db.run("UPDATE array_specs SET task = NULL WHERE array_id = ?1", array);
   std::vector<TaskId> arrays;  // that it needed
   {
-    Query rows = db.query("SELECT -on_task FROM array_needs WHERE array_id = ?1 AND on_task < 0");
+    Query rows =
+        db.query("SELECT -on_task FROM array_dependencies WHERE array_id = ?1 AND on_task < 0");
     rows.bind(array);
     while (rows.step()) arrays.push_back(rows.int64(0));
   }
-  if (db.run("DELETE FROM array_needs WHERE array_id = ?1", array) > 0) {
+  if (db.run("DELETE FROM array_dependencies WHERE array_id = ?1", array) > 0) {
     transaction.add_wake(transaction.now());  // what was kept for it may be pruned
   }
   for (const TaskId needed : arrays) forget_unused_array(db, needed);
@@ -195,9 +195,6 @@ bool make_more(Transaction& transaction, const UnfinishedArray& array) {
     return false;
   }
   const std::int64_t end = std::min(progress.count, progress.made + tasks_of(array, kRowsAtOnce));
-  // One that an earlier version began has none that its tasks share.
-  db.run("UPDATE array_specs SET spec = ?2 WHERE array_id = ?1 AND spec IS NULL", array.id,
-         array.spec.text);
   make_tasks(transaction, array, progress.uid, progress.made, end);
   db.run("UPDATE arrays SET made = ?2 WHERE id = ?1", array.id, end);
   if (end == progress.count) forget_rest(transaction, array.id);
@@ -213,7 +210,7 @@ std::int64_t count_unexpanded(Connection& db, const std::string& queue) {
 }
 
 std::optional<TaskId> unfinished_dependant(Connection& db, TaskId task) {
-  Query row = db.query("SELECT array_id FROM array_needs WHERE on_task = ?1 LIMIT 1");
+  Query row = db.query("SELECT array_id FROM array_dependencies WHERE on_task = ?1 LIMIT 1");
   if (!row.bind(task).step()) return std::nullopt;
   return row.int64(0);
 }
@@ -231,7 +228,7 @@ void forget_unused_array(Connection& db, TaskId array) {
   db.run(
       "DELETE FROM arrays WHERE id = ?1 AND made = count AND NOT EXISTS"
       " (SELECT 1 FROM tasks INDEXED BY tasks_of_array WHERE array_id = ?1)"
-      " AND NOT EXISTS (SELECT 1 FROM array_needs WHERE on_task = -?1)"
+      " AND NOT EXISTS (SELECT 1 FROM array_dependencies WHERE on_task = -?1)"
       " AND NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_of_task"
       "  WHERE task_id BETWEEN ?1 AND ?1 + arrays.count - 1 AND state = 'pending')",
       array);

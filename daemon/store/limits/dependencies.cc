@@ -302,7 +302,7 @@ std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor
 
 std::vector<Dependency> load_dependencies(Connection& db, TaskId task) {
   Query rows =
-      db.query("SELECT on_task, on_end FROM dependencies WHERE task_id = ?1 ORDER BY place");
+      db.query("SELECT on_task, on_end FROM dependencies WHERE task_id = ?1 ORDER BY position");
   rows.bind(task);
   std::vector<Dependency> all;
   while (rows.step()) {
@@ -338,7 +338,7 @@ bool has_open_links(Connection& db, const std::vector<Dependency>& depends_on,
 
 void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSpec& spec) {
   Connection& db = transaction.db();
-  std::int64_t place = 0;
+  std::int64_t position = 0;
   for (const Dependency& dependency : spec.depends_on) {
     LinkState state = judge(LinkState::pending, look_at_upstream(db, upstream_id(dependency)),
                             dependency.on, spec.on_dependency_failed, Standing::blocked);
@@ -349,9 +349,10 @@ void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSp
       transaction.add_moved(upstream_id(dependency), task - 1);
     }
     db.run(
-        "INSERT INTO dependencies (task_id, on_task, on_end, state, place)"
+        "INSERT INTO dependencies (task_id, on_task, on_end, state, position)"
         " VALUES (?1, ?2, ?3, ?4, ?5)",
-        task, upstream_id(dependency), taskd::to_string(dependency.on), to_string(state), place++);
+        task, upstream_id(dependency), taskd::to_string(dependency.on), to_string(state),
+        position++);
   }
 }
 

@@ -81,7 +81,7 @@ void QueueTable::load(Connection& db) {
   Query queues = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
       "paused_at_ms,"
-      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
+      " paused_by, paused_reason, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
       "queues");
   while (queues.step()) {
     QueueInfo info = read_queue(queues);
@@ -107,7 +107,7 @@ void QueueTable::reload_settings(Connection& db, WallTime now) {
   Query rows = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
       "paused_at_ms,"
-      " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
+      " paused_by, paused_reason, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
       "queues");
   while (rows.step()) {
     QueueInfo info = read_queue(rows);

@@ -135,7 +135,7 @@ class QueueTable {
 };
 
 // Reads a row of name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst,
-// paused_at_ms, paused_by, paused_why, draining, notify, defaults. The counts are not in it.
+// paused_at_ms, paused_by, paused_reason, draining, notify, defaults. The counts are not in it.
 QueueInfo read_queue(const Query& row);
 // Reads the columns rate_count, rate_per_ms, rate_burst, beginning with that of this number; and
 // rate_full_at_ns, rate_starts; and defaults, a JSON object. What cannot be read counts as not set.

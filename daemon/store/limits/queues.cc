@@ -67,13 +67,15 @@ void set_row(Transaction& transaction, const Actor& actor, const std::string& qu
   switch (verb) {
     case QueueVerb::pause:
       db.run(
-          "UPDATE queues SET paused_at_ms = coalesce(paused_at_ms, ?2), paused_by = ?3, paused_why "
+          "UPDATE queues SET paused_at_ms = coalesce(paused_at_ms, ?2), paused_by = ?3, "
+          "paused_reason "
           "= ?4 WHERE name = ?1",
           queue, transaction.now(), actor.uid, why);
       break;
     case QueueVerb::resume:
       db.run(
-          "UPDATE queues SET paused_at_ms = NULL, paused_by = NULL, paused_why = '', draining = 0"
+          "UPDATE queues SET paused_at_ms = NULL, paused_by = NULL, paused_reason = '', draining = "
+          "0"
           " WHERE name = ?1",
           queue);
       break;
@@ -185,7 +187,7 @@ std::vector<QueueInfo> load_queues(Connection& db) {
   Query rows = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
       "paused_at_ms,"
-      " paused_by, paused_why, draining, notify, defaults FROM queues ORDER BY name");
+      " paused_by, paused_reason, draining, notify, defaults FROM queues ORDER BY name");
   while (rows.step()) {
     queues.push_back(read_queue(rows));
     read_counts(db, queues.back());
@@ -200,7 +202,8 @@ std::vector<QueueInfo> StoreQueues::queues() {
 std::optional<QueueInfo> load_queue(Connection& db, const std::string& name) {
   Query row = db.query(
       "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst,"
-      " paused_at_ms, paused_by, paused_why, draining, notify, defaults FROM queues WHERE name = "
+      " paused_at_ms, paused_by, paused_reason, draining, notify, defaults FROM queues WHERE name "
+      "= "
       "?1");
   if (!row.bind(name).step()) return std::nullopt;
   QueueInfo info = read_queue(row);

@@ -11,16 +11,16 @@ std::optional<ReadyIndex::Head> find_head(Connection& db, const std::string& que
                                           const std::string& demand) {
   Query row = db.query(
       "SELECT priority, id FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
-      " AND queue = ?1 AND needs = ?2 ORDER BY priority DESC, id LIMIT 1");
+      " AND queue = ?1 AND demand = ?2 ORDER BY priority DESC, id LIMIT 1");
   if (!row.bind(queue, demand).step()) return std::nullopt;
   return ReadyIndex::Head{row.integer(0), row.int64(1), nullptr};
 }
 
-std::optional<std::string> next_needs(Connection& db, const std::string& queue,
-                                      const std::string& demand) {
+std::optional<std::string> next_demand(Connection& db, const std::string& queue,
+                                       const std::string& demand) {
   Query row = db.query(
-      "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
-      " AND queue = ?1 AND needs > ?2 ORDER BY needs LIMIT 1");
+      "SELECT demand FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
+      " AND queue = ?1 AND demand > ?2 ORDER BY demand LIMIT 1");
   if (!row.bind(queue, demand).step()) return std::nullopt;
   return row.text(0);
 }
@@ -37,7 +37,7 @@ void ReadyIndex::set_head(Queue& queue, Line& line, std::optional<Head> head) {
 
 void ReadyIndex::read_lines(Connection& db, const std::string& name, Queue& queue) {
   std::optional<std::string> demand = "";  // of a task that needs nothing but one slot
-  for (; demand; demand = next_needs(db, name, *demand)) {
+  for (; demand; demand = next_demand(db, name, *demand)) {
     const std::optional<Head> head = find_head(db, name, *demand);
     if (!head) continue;
     Line& line = queue.lines[*demand];

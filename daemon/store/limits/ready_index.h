@@ -33,7 +33,7 @@ class ReadyIndex {
   // The first of all is the queue's first. Good until the next change.
   const Heads& heads(Connection& db, const std::string& queue);
 
-  // A task is `queued` from now on, or no longer. `line`: what it needs as the store keeps it.
+  // A task is `queued` from now on, or no longer. `line`: its demand as the store keeps it.
   void enter(const std::string& queue, const std::string& line, const Demand& demand, int priority,
              TaskId task);
   void leave(const std::string& queue, const std::string& line, TaskId task);
@@ -47,7 +47,7 @@ class ReadyIndex {
     std::optional<Head> head;  // empty: to be looked up
   };
   struct Queue {
-    std::map<std::string, Line> lines;  // by needs, as the store keeps them; none is empty
+    std::map<std::string, Line> lines;  // by demand, as the store keeps them; none is empty
     Heads heads;
     std::vector<std::string> headless;  // lines that lost their heads; some may have new ones
   };

@@ -174,16 +174,16 @@ Allocation load_allocation(Connection& db, std::int64_t running) {
   Allocation use;
   use.slots = running;
   Query rows = db.query(
-      "SELECT t.needs, a.granted FROM tasks t INDEXED BY tasks_running_needs"
+      "SELECT t.demand, a.granted FROM tasks t INDEXED BY tasks_running_demand"
       " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
-      " WHERE t.state = 'running' AND t.needs <> ''");
+      " WHERE t.state = 'running' AND t.demand <> ''");
   while (rows.step()) {
     --use.slots;
-    const auto needs = demand_from_stored(rows.view(0));
+    const auto demand = demand_from_stored(rows.view(0));
     const auto grant = grant_from_stored(rows.view(1));
-    if (!needs) rows.note_unreadable(0);
+    if (!demand) rows.note_unreadable(0);
     if (!grant) rows.note_unreadable(1);
-    use.add(needs.value_or(Demand()), grant.value_or(Grant()));
+    use.add(demand.value_or(Demand()), grant.value_or(Grant()));
   }
   return use;
 }

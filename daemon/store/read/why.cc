@@ -27,7 +27,7 @@ struct Running {
 
 std::vector<Running> running_tasks(Connection& db) {
   Query rows = db.query(
-      "SELECT t.id, t.queue, t.key_id, t.needs, a.granted, a.started_at_ms, t.uid"
+      "SELECT t.id, t.queue, t.key_id, t.demand, a.granted, a.started_at_ms, t.uid"
       " FROM tasks t INDEXED BY tasks_in_state"
       " JOIN attempts a ON a.task_id = t.id AND a.number = t.attempt"
       " WHERE t.state = 'running' ORDER BY t.id");
@@ -195,7 +195,7 @@ class Inquiry {
     Query row = db_.query(
         "SELECT name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst, "
         "paused_at_ms,"
-        " paused_by, paused_why, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
+        " paused_by, paused_reason, draining, notify, defaults, rate_full_at_ns, rate_starts FROM "
         "queues"
         " WHERE name = ?1");
     if (!row.bind(task_.queue).step()) return of(WaitKind::turn);
@@ -333,17 +333,17 @@ class Inquiry {
   std::int64_t ahead_in_line(const std::string& demand) {
     Query row = db_.query(
         "SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
-        "  WHERE state = 'queued' AND queue = ?1 AND needs = ?2 AND priority > ?3 LIMIT ?5))"
+        "  WHERE state = 'queued' AND queue = ?1 AND demand = ?2 AND priority > ?3 LIMIT ?5))"
         " + (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_ready"
-        "  WHERE state = 'queued' AND queue = ?1 AND needs = ?2 AND priority = ?3 AND id < ?4"
+        "  WHERE state = 'queued' AND queue = ?1 AND demand = ?2 AND priority = ?3 AND id < ?4"
         "  LIMIT ?5))");
     row.bind(task_.queue, demand, task_.priority, task_.id, kMaxAhead).step();
     return row.int64(0);
   }
   std::optional<std::string> next_line(const std::string& demand) {
     Query row = db_.query(
-        "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
-        " AND needs > ?2 ORDER BY needs LIMIT 1");
+        "SELECT demand FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
+        " AND demand > ?2 ORDER BY demand LIMIT 1");
     if (!row.bind(task_.queue, demand).step()) return std::nullopt;
     return row.text(0);
   }

@@ -45,7 +45,7 @@ std::optional<WallTime> next_due(Connection& db) {
 #define NOT_LEFT                                                                    \
   " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = tasks.id)"        \
   " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = -tasks.array_id)" \
-  " AND NOT EXISTS (SELECT 1 FROM array_needs WHERE on_task = tasks.id)"
+  " AND NOT EXISTS (SELECT 1 FROM array_dependencies WHERE on_task = tasks.id)"
 
 std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
   Query rows =
@@ -76,11 +76,11 @@ void prune_slots(Connection& db, WallTime now, int limit) {
   db.run(
       "DELETE FROM schedule_slots WHERE (schedule_id, slot_at_ms) IN"
       " (SELECT old.schedule_id, old.slot_at_ms"
-      " FROM schedule_slots old INDEXED BY schedule_slots_age WHERE old.at_ms <= ?1"
+      " FROM schedule_slots old INDEXED BY schedule_slots_age WHERE old.dealt_with_at_ms <= ?1"
       " AND (old.slot_at_ms < (SELECT max(latest.slot_at_ms) FROM schedule_slots latest"
       " WHERE latest.schedule_id = old.schedule_id)"
       " OR NOT EXISTS (SELECT 1 FROM schedules WHERE id = old.schedule_id))"
-      " ORDER BY old.at_ms LIMIT ?2)",
+      " ORDER BY old.dealt_with_at_ms LIMIT ?2)",
       now + -kKeepSlotsMs, limit);
 }
 

@@ -40,13 +40,11 @@ std::optional<std::string> write_ids(const std::vector<TaskId>& ids) {
 std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& request) {
   if (request.idempotency_key.empty()) return std::nullopt;
   Query row = db.query(
-      "SELECT body_digest, first_task_id, task_count, task_ids, workflow_id FROM idempotency_keys"
+      "SELECT request_digest, first_task_id, task_count, task_ids, workflow_id FROM "
+      "idempotency_keys"
       " WHERE uid = ?1 AND key = ?2");
   if (!row.bind(request.actor.uid, request.idempotency_key).step()) return std::nullopt;
-  const std::string digest = row.text(0);
-  if (row.is_null(1) || (digest != request.body_digest && digest != request.bytes_digest)) {
-    return KeyReused{};
-  }
+  if (row.is_null(1) || row.text(0) != request.request_digest) return KeyReused{};
   Submitted earlier;
   earlier.repeated = true;
   earlier.workflow = row.is_null(4) ? 0 : row.int64(4);
@@ -63,9 +61,9 @@ void remember_key(Transaction& transaction, const SubmitRequest& request,
   const std::vector<TaskId>& ids = submitted.ids;
   if (request.idempotency_key.empty()) return;
   transaction.db().run(
-      "INSERT INTO idempotency_keys (uid, key, body_digest, first_task_id, task_count,"
+      "INSERT INTO idempotency_keys (uid, key, request_digest, first_task_id, task_count,"
       " created_at_ms, task_ids, workflow_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-      request.actor.uid, request.idempotency_key, request.body_digest, ids.front(),
+      request.actor.uid, request.idempotency_key, request.request_digest, ids.front(),
       static_cast<std::int64_t>(ids.size()), transaction.now(), write_ids(ids),
       request.workflow ? std::optional(submitted.workflow) : std::nullopt);
 }

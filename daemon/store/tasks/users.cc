@@ -17,7 +17,7 @@ KnownUser read_user(const Query& row) {
 
 // Another first request of the new user was quicker.
 bool is_set_aside(Connection& db, std::uint32_t uid, const std::string& name) {
-  Query row = db.query("SELECT 1 FROM users WHERE uid = ?1 AND name = ?2 AND moves_to IS NULL");
+  Query row = db.query("SELECT 1 FROM users WHERE uid = ?1 AND name = ?2 AND new_uid IS NULL");
   return row.bind(uid, name).step();
 }
 
@@ -27,25 +27,26 @@ std::uint32_t begin_to_set_aside(Transaction& transaction, std::uint32_t uid,
                                  const std::string& name) {
   Connection& db = transaction.db();
   {
-    Query begun = db.query("SELECT moves_to FROM users WHERE uid = ?1 AND moves_to IS NOT NULL");
+    Query begun = db.query("SELECT new_uid FROM users WHERE uid = ?1 AND new_uid IS NOT NULL");
     if (begun.bind(uid).step()) return begun.uid(0);
   }
   std::uint32_t owner = kFirstFormerOwner;
   {
-    Query last = db.query("SELECT max(uid) FROM users WHERE was_uid IS NOT NULL");
+    Query last = db.query("SELECT max(uid) FROM users WHERE former_uid IS NOT NULL");
     if (last.step() && !last.is_null(0)) owner = last.uid(0) + 1;
   }
   if (owner > kLastFormerOwner) throw std::runtime_error("too many users had uids of others");
-  db.run("INSERT INTO users (uid, name, was_uid) SELECT ?1, name, uid FROM users WHERE uid = ?2",
+  db.run("INSERT INTO users (uid, name, former_uid) SELECT ?1, name, uid FROM users WHERE uid = ?2",
          owner, uid);
-  db.run("UPDATE users SET moves_to = ?2 WHERE uid = ?1", uid, owner);
+  db.run("UPDATE users SET new_uid = ?2 WHERE uid = ?1", uid, owner);
   KnownUser before{uid, "", false};
   if (Query row = db.query("SELECT name FROM users WHERE uid = ?1"); row.bind(uid).step())
     before.name = row.text(0);
   db.run(
       "UPDATE schedules SET uid = ?2, next_at_ms = NULL,"
       " paused_at_ms = coalesce(paused_at_ms, ?3), paused_by = coalesce(paused_by, 0),"
-      " paused_why = CASE WHEN paused_at_ms IS NULL THEN ?4 ELSE paused_why END WHERE uid = ?1",
+      " paused_reason = CASE WHEN paused_at_ms IS NULL THEN ?4 ELSE paused_reason END WHERE uid = "
+      "?1",
       uid, owner, transaction.now(), uid_was_given_away(before, name));
   db.run("UPDATE arrays SET uid = ?2 WHERE uid = ?1", uid, owner);
   db.run("UPDATE workflows SET uid = ?2 WHERE uid = ?1", uid, owner);
@@ -65,7 +66,7 @@ void StoreUsers::load_users() {
   const MutexLock lock(impl_->users_mutex);
   impl_->users = impl_->read([](Connection& db) {
     std::map<std::uint32_t, KnownUser> users;
-    Query rows = db.query("SELECT uid, name, was_uid FROM users");
+    Query rows = db.query("SELECT uid, name, former_uid FROM users");
     while (rows.step()) users.emplace(rows.uid(0), read_user(rows));
     return users;
   });
@@ -107,7 +108,7 @@ void StoreUsers::set_aside(std::uint32_t uid, const std::string& name) {
           " WHERE uid = ?1 LIMIT ?3)",
           uid, owner, kSetAsideAtOnce);
       done = moved == 0;
-      if (done) db.run("UPDATE users SET name = ?2, moves_to = NULL WHERE uid = ?1", uid, name);
+      if (done) db.run("UPDATE users SET name = ?2, new_uid = NULL WHERE uid = ?1", uid, name);
     });
   }
   load_users();

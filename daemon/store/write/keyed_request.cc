@@ -19,7 +19,7 @@ KeyedRequest::KeyedRequest(TaskStore& store, RequestKey key) : store_(store), ke
   try {
     impl.read([&](Connection& db) {
       Query row = db.query(
-          "SELECT body_digest, first_task_id, answer, finished FROM idempotency_keys"
+          "SELECT request_digest, first_task_id, answer, finished FROM idempotency_keys"
           " WHERE uid = ?1 AND key = ?2");
       if (!row.bind(key_.uid, key_.key).step()) return;
       const bool is_same = row.text(0) == key_.digest;
@@ -65,7 +65,8 @@ void KeyedRequest::record(Transaction& transaction, std::size_t first_change) {
 void KeyedRequest::insert(Transaction& transaction, std::optional<TaskId> task, bool finished,
                           const std::optional<std::string>& answer) const {
   const int added = transaction.db().run(
-      "INSERT INTO idempotency_keys (uid, key, body_digest, first_task_id, created_at_ms, answer,"
+      "INSERT INTO idempotency_keys (uid, key, request_digest, first_task_id, created_at_ms, "
+      "answer,"
       " finished) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
       key_.uid, key_.key, key_.digest, task, transaction.now(), answer, finished ? 1 : 0);
   if (added == 0) throw InProgress{};  // a submit was quicker

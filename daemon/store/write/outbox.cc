@@ -10,24 +10,24 @@ namespace {
 
 constexpr char kUndeclared[] = "no hook of this name is declared";
 
-struct Told {
+struct Recipient {
   std::string hook;
   std::optional<std::size_t> index;  // among the declared ones
 };
 
-// Whom of `list` the event is told, added to `told` unless they are there already.
-void add_told(const std::vector<HookRule>& hooks, const std::vector<Notify>& list, HookEvent event,
-              std::vector<Told>& told) {
+// Whom of `list` the event concerns, added to `recipients` unless they are there already.
+void add_recipients(const std::vector<HookRule>& hooks, const std::vector<Notify>& list,
+                    HookEvent event, std::vector<Recipient>& recipients) {
   for (const Notify& notify : list) {
     const auto rule = std::find_if(hooks.begin(), hooks.end(),
                                    [&](const HookRule& r) { return r.name == notify.hook; });
     const bool declared = rule != hooks.end();
     const HookEvents on = !notify.on.empty() ? notify.on : declared ? rule->on : kTheEnds;
-    const bool known =
-        std::any_of(told.begin(), told.end(), [&](const Told& t) { return t.hook == notify.hook; });
+    const bool known = std::any_of(recipients.begin(), recipients.end(),
+                                   [&](const Recipient& t) { return t.hook == notify.hook; });
     if (known || !on.contains(event)) continue;
-    told.push_back({notify.hook, {}});
-    if (declared) told.back().index = static_cast<std::size_t>(rule - hooks.begin());
+    recipients.push_back({notify.hook, {}});
+    if (declared) recipients.back().index = static_cast<std::size_t>(rule - hooks.begin());
   }
 }
 
@@ -46,15 +46,15 @@ bool Outbox::declares(const std::string& hook) const {
                      [&](const HookRule& rule) { return rule.name == hook; });
 }
 
-std::uint64_t Outbox::tell(Connection& db, WallTime now, const StoredTask& task, HookEvent event,
-                           const std::vector<Notify>& queue) const {
-  std::vector<Told> told;
-  add_told(hooks_, task.policy.notify, event, told);
-  add_told(hooks_, queue, event, told);
-  if (told.empty()) return 0;
+std::uint64_t Outbox::notify(Connection& db, WallTime now, const StoredTask& task, HookEvent event,
+                             const std::vector<Notify>& queue) const {
+  std::vector<Recipient> recipients;
+  add_recipients(hooks_, task.policy.notify, event, recipients);
+  add_recipients(hooks_, queue, event, recipients);
+  if (recipients.empty()) return 0;
   std::uint64_t hooks = 0;
   std::optional<std::string> description;
-  for (const Told& one : told) {
+  for (const Recipient& one : recipients) {
     if (!one.index) {
       db.run(
           "INSERT INTO deliveries (delivery_id, task_id, hook, event, at_ms, state, done_at_ms,"
@@ -75,14 +75,14 @@ std::uint64_t Outbox::tell(Connection& db, WallTime now, const StoredTask& task,
 }
 
 // Once, however many wait: it may be large. A macro, since statements are literals.
-#define KEEP_FOR_DELIVERIES(spec)                                                          \
-  "INSERT INTO told_specs (task_id, last_seq, spec) SELECT * FROM (SELECT ?1, seq, " spec   \
-  " AS spec FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1"               \
-  " AND state = 'pending'"                                                                  \
-  " AND seq > coalesce((SELECT max(last_seq) FROM told_specs WHERE task_id = ?1), 0)"       \
+#define KEEP_FOR_DELIVERIES(spec)                                                             \
+  "INSERT INTO delivery_specs (task_id, last_seq, spec) SELECT * FROM (SELECT ?1, seq, " spec \
+  " AS spec FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1"                 \
+  " AND state = 'pending'"                                                                    \
+  " AND seq > coalesce((SELECT max(last_seq) FROM delivery_specs WHERE task_id = ?1), 0)"     \
   " ORDER BY seq DESC LIMIT 1) WHERE spec IS NOT NULL"
 
-void keep_told_spec(Connection& db, TaskId task) {
+void keep_delivery_spec(Connection& db, TaskId task) {
   db.run(KEEP_FOR_DELIVERIES(
              "coalesce((SELECT spec FROM task_specs WHERE task_id = ?1),"
              " (SELECT a.spec FROM tasks t CROSS JOIN array_specs a ON a.array_id = t.array_id"
@@ -102,11 +102,11 @@ std::optional<TaskId> array_around(Connection& db, TaskId task) {
   return row.int64(0);
 }
 
-void forget_told_specs(Connection& db, TaskId task) {
+void forget_delivery_specs(Connection& db, TaskId task) {
   db.run(
-      "DELETE FROM told_specs WHERE task_id = ?1 AND NOT EXISTS"
+      "DELETE FROM delivery_specs WHERE task_id = ?1 AND NOT EXISTS"
       " (SELECT 1 FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1"
-      "  AND seq <= told_specs.last_seq AND state = 'pending')",
+      "  AND seq <= delivery_specs.last_seq AND state = 'pending')",
       task);
 }
 

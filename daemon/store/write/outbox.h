@@ -24,11 +24,11 @@ class Outbox {
 
   bool declares(const std::string& hook) const;
 
-  // Tells those of the event whom the task or its queue (`queue`) names, each once. A hook that is
-  // not declared any more is recorded as failed. Returns the bits of the hooks that have something
-  // to do now, as in Change.
-  std::uint64_t tell(Connection& db, WallTime now, const StoredTask& task, HookEvent event,
-                     const std::vector<Notify>& queue) const;
+  // Writes the event's deliveries to the hooks that the task or its queue (`queue`) names, one
+  // each. A hook that is not declared any more is recorded as failed. Returns the bits of the hooks
+  // that have something to do now, as in Change.
+  std::uint64_t notify(Connection& db, WallTime now, const StoredTask& task, HookEvent event,
+                       const std::vector<Notify>& queue) const;
 
  private:
   const std::vector<HookRule> hooks_;
@@ -38,11 +38,11 @@ class Outbox {
 // The task is about to get another spec, or to be removed: what is still to be told of it is told
 // with the spec that it had. Of a task that is removed its own is kept; one that it shares stays with
 // its array, however many of its tasks are still to be told of.
-void keep_told_spec(Connection& db, TaskId task);
+void keep_delivery_spec(Connection& db, TaskId task);
 void keep_spec_of_removed(Connection& db, TaskId task);
 // The array to which the task belongs, or belonged, as long as the array is there.
 std::optional<TaskId> array_around(Connection& db, TaskId task);
 // A delivery about it is through.
-void forget_told_specs(Connection& db, TaskId task);
+void forget_delivery_specs(Connection& db, TaskId task);
 
 }  // namespace taskd

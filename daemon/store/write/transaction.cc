@@ -93,7 +93,7 @@ void read_decisive(std::string_view policy, StoredTask& task) {
   if (auto demand = demand_from_stored(task.stored_demand)) {
     task.demand = *std::move(demand);
   } else {
-    task.unreadable = "it needs \"" + task.stored_demand + "\"";
+    task.unreadable = "it has the demand \"" + task.stored_demand + "\"";
   }
   if (!task.unreadable.empty()) task.policy.on_lost = OnLost::fail;
 }
@@ -102,10 +102,10 @@ void read_decisive(std::string_view policy, StoredTask& task) {
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id) {
   Query row = db.query(
-      "SELECT uid, queue, name, priority, created_at_ms, needs, state, reason, attempt, tries, "
+      "SELECT uid, queue, name, priority, created_at_ms, demand, state, reason, attempt, tries, "
       "lost,"
       " token, due_at_ms, started_at_ms, ended_at_ms, cancel_requested_at_ms, prune_at_ms, "
-      "refusals,"
+      "start_failures,"
       " key_id, blocked_on, array_id, array_index, workflow_id, step, schedule_id, unique_key, "
       "policy"
       " FROM tasks WHERE id = ?1");
@@ -166,7 +166,7 @@ void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note&
   task.policy = spec.policy;
   Query row = db_.query(
       "INSERT INTO tasks (uid, queue, name, priority, state, created_at_ms, due_at_ms, schedule_id,"
-      " key_id, blocked_on, needs, unique_key, array_id, array_index, workflow_id, step, id,"
+      " key_id, blocked_on, demand, unique_key, array_id, array_index, workflow_id, step, id,"
       " on_dependency_failed, policy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
       "?13,"
       " ?14, ?15, ?16, ?17, ?18, ?19)");
@@ -244,7 +244,7 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
   const int changed = db_.run(
       "UPDATE tasks SET state = ?5, reason = ?6, attempt = ?7, tries = ?8, lost = ?9, token = ?10,"
       " due_at_ms = ?11, started_at_ms = ?12, ended_at_ms = ?13, cancel_requested_at_ms = ?14,"
-      " prune_at_ms = ?15, refusals = ?16, blocked_on = ?17"
+      " prune_at_ms = ?15, start_failures = ?16, blocked_on = ?17"
       " WHERE id = ?1 AND state = ?2 AND attempt = ?3 AND (state <> 'running' OR token IS ?4)",
       task.id, task.stored_state, before.attempt, before.token, after.state, after.reason,
       after.attempt, after.tries, after.lost, after.token, after.due_at, after.started_at,
@@ -257,12 +257,12 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
 
 void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_key) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its spec");
-  keep_told_spec(db_, task.id);
+  keep_delivery_spec(db_, task.id);
   const std::string demand = to_stored(spec.demand);
   const std::optional<std::int64_t> old_key = task.key;
   if (new_key) task.key = find_key(*this, task.uid, spec.key);
   expect_one_row(
-      db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6, needs = ?7, key_id = ?8,"
+      db_.run("UPDATE tasks SET queue = ?4, name = ?5, priority = ?6, demand = ?7, key_id = ?8,"
               " on_dependency_failed = ?9, policy = ?10"
               " WHERE id = ?1 AND state = ?2 AND attempt = ?3",
               task.id, task.stored_state, task.row.attempt, spec.queue, spec.name, spec.priority,
@@ -345,7 +345,7 @@ void Transaction::add_event(std::optional<TaskId> task, std::optional<int> attem
 std::uint64_t Transaction::notify(const StoredTask& task, HookEvent event) {
   const std::vector<Notify>& queue = queues_.info(task.queue).settings.notify;
   if (task.policy.notify.empty() && queue.empty()) return 0;
-  return outbox_.tell(db_, now_, task, event, queue);
+  return outbox_.notify(db_, now_, task, event, queue);
 }
 
 void Transaction::add_change(const StoredTask& task, std::uint64_t hooks) {

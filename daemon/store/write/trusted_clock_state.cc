@@ -6,7 +6,7 @@ namespace {
 
 std::optional<TrustedClock::Point> load_point(Connection& db, const std::string& boot_id) {
   Query row = db.query(
-      "SELECT clock_wall_ms, clock_boot_ms, clock_ahead_since_ms FROM daemon"
+      "SELECT clock_wall_ms, clock_boot_ms, clock_ahead_since_ms FROM store"
       " WHERE clock_boot_id = ?1");
   if (!row.bind(boot_id).step()) return std::nullopt;
   TrustedClock::Point point{row.time(0), {row.int64(1)}};
@@ -39,7 +39,7 @@ void StoreExecution::keep_clock_point(const TrustedClock::Point& point) {
       point.ahead_since ? std::optional(point.ahead_since->ms) : std::nullopt;
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     transaction.db().run(
-        "UPDATE daemon SET clock_boot_id = ?1, clock_wall_ms = ?2, clock_boot_ms = ?3,"
+        "UPDATE store SET clock_boot_id = ?1, clock_wall_ms = ?2, clock_boot_ms = ?3,"
         " clock_ahead_since_ms = ?4",
         impl_->options.boot_id, point.wall, point.boot.ms, ahead_since_ms);
   });

@@ -206,12 +206,12 @@ TEST_CASE_FIXTURE(StopFixture, "an adopted attempt hears signals as a fresh one 
   CHECK(finish(live).outcome == Outcome{OutcomeKind::exited, 4, ""});
 }
 
-TEST_CASE_FIXTURE(StopFixture, "a shim of before there were orders is sent none") {
+TEST_CASE_FIXTURE(StopFixture, "a shim that has not started its command is sent no signal for it") {
   Launch launch = job("echo > $FIFO; exec sleep 1000");
   const auto live = start(launch);
   told.read_line();
   const std::string lock = folder(launch) + "/lock";
-  std::ofstream(lock) << "shim " << shim_pid(launch) << "\nstarted\n";
+  std::ofstream(lock) << "shim " << shim_pid(launch) << "\n";
   CHECK_FALSE(live->signal(SIGKILL));
   live->stop();
   CHECK(finish(*live).outcome.kind == OutcomeKind::cancelled);

@@ -292,14 +292,14 @@ TEST_CASE_FIXTURE(ArraysFixture, "a crash in the middle of such an array is mend
   expand();
   CHECK(store->array(kAlice, 3)->is_whole());
   CHECK(number("SELECT count(*) FROM dependencies WHERE task_id = 1002") == 2);
-  CHECK(number("SELECT count(*) FROM array_needs") == 0);
+  CHECK(number("SELECT count(*) FROM array_dependencies") == 0);
 }
 
 TEST_CASE_FIXTURE(ArraysFixture, "an array is made whole under whatever limits it was taken") {
   crash_half_way(array(1, 1'100));
   open_database().exec(
       "UPDATE arrays SET count = 5000001;"
-      "UPDATE array_specs SET task = '{\"argv\":[\"true\"],\"user\":\"nobody\",\"priority\":7,"
+      "UPDATE array_specs SET task = '{\"version\":1,\"argv\":[\"true\"],\"user\":\"nobody\",\"priority\":7,"
       "\"array\":{\"first\":1,\"last\":5000001,\"step\":1}}'");
   CHECK(store->promote(clock.wall_now(), 10) == clock.wall_now());
   CHECK(number("SELECT made FROM arrays") == 2'000);
@@ -309,11 +309,14 @@ TEST_CASE_FIXTURE(ArraysFixture, "an array is made whole under whatever limits i
 TEST_CASE_FIXTURE(ArraysFixture,
                   "an array whose rest cannot be read is given up, and holds up nothing else") {
   for (const char* rest :
-       {"NULL", "'{\"torn'", "'[]'", "'{\"argv\":[\"true\"]}'",
-        "'{\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":7,\"step\":1}}'",
-        "'{\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":1100,\"step\":0}}'",
-        "'{\"argv\":[\"true\"],\"from_the_future\":1,\"array\":{\"first\":1,\"last\":1100,\"step\":1}}'",
-        "'{\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":1100,\"step\":1},"
+       {"NULL", "'{\"torn'", "'[]'",
+        "'{\"version\":2,\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":1100,\"step\":1}}'",
+        "'{\"version\":1,\"argv\":[\"true\"]}'",
+        "'{\"version\":1,\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":7,\"step\":1}}'",
+        "'{\"version\":1,\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":1100,\"step\":0}}'",
+        "'{\"version\":1,\"argv\":[\"true\"],\"from_the_future\":1,\"array\":{\"first\":1,\"last\":"
+        "1100,\"step\":1}}'",
+        "'{\"version\":1,\"argv\":[\"true\"],\"array\":{\"first\":1,\"last\":1100,\"step\":1},"
         "\"key\":{\"name\":\"k\",\"rate\":5}}'"}) {
     CAPTURE(rest);
     ArraysFixture f;

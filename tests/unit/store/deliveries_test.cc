@@ -362,9 +362,9 @@ TEST_CASE("a delivery tells of the task with the spec that it had, whatever beca
   REQUIRE(deliver(f, must_be_due(f, "mail")));
   CHECK(due(f, "mail").task ==
         R"({"id":1,"state":"cancelled","attempt":0,"ended":false,"shell":"two"})");
-  CHECK(f.number("SELECT count(*) FROM told_specs") == 1);
+  CHECK(f.number("SELECT count(*) FROM delivery_specs") == 1);
   REQUIRE(deliver(f, must_be_due(f, "mail")));
-  CHECK(f.number("SELECT count(*) FROM told_specs") == 0);
+  CHECK(f.number("SELECT count(*) FROM delivery_specs") == 0);
 }
 
 TEST_CASE("what a task was is kept once, however many deliveries wait") {
@@ -381,14 +381,14 @@ TEST_CASE("what a task was is kept once, however many deliveries wait") {
   }
   f.control(Verb::cancel, id);
   f.control(Verb::remove, id);
-  CHECK(f.number("SELECT count(*) FROM told_specs") == 1);
+  CHECK(f.number("SELECT count(*) FROM delivery_specs") == 1);
   for (const char* hook : {"mail", "chat"}) {
     for (auto next = due(f, hook); next.delivery; next = due(f, hook)) {
       CHECK(next.task.find(R"("shell":"one")") != std::string::npos);
       REQUIRE(deliver(f, *next.delivery));
     }
   }
-  CHECK(f.number("SELECT count(*) FROM told_specs") == 0);
+  CHECK(f.number("SELECT count(*) FROM delivery_specs") == 0);
   CHECK(f.number("SELECT count(*) FROM deliveries") == 0);
 }
 
@@ -413,7 +413,7 @@ TEST_CASE("the spec that an array's tasks share is kept once, whatever a hook is
     edit.to.spec.shell = "own";
     REQUIRE(std::holds_alternative<Edited>(f.store->edit(edit)));
     for (const Verb verb : {Verb::cancel, Verb::remove}) f.control(verb, {2, 3, 4, 5, 6});
-    CHECK(f.number("SELECT count(*) FROM told_specs") == 1);
+    CHECK(f.number("SELECT count(*) FROM delivery_specs") == 1);
     CHECK(f.number("SELECT count(*) FROM array_specs") == 2);
     if (!declared) f.hooks.clear();
     f.restart();
@@ -429,7 +429,7 @@ TEST_CASE("the spec that an array's tasks share is kept once, whatever a hook is
     }
     CHECK_FALSE(f.store->array(kAlice, 2).has_value());
     CHECK(f.store->array(kAlice, 7).has_value());
-    CHECK(f.number("SELECT count(*) FROM told_specs") == 0);
+    CHECK(f.number("SELECT count(*) FROM delivery_specs") == 0);
     CHECK(f.number("SELECT count(*) FROM array_specs") == 1);
   }
 }

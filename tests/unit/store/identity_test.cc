@@ -57,8 +57,8 @@ TEST_CASE("what a mark says of a database is decided by a table") {
       {"an earlier epoch", {kId, 1, 9, 100}, mark, here, 0, Provenance::restored},
       {"fewer tasks", {kId, 2, 9, 99}, mark, here, 0, Provenance::restored},
       {"files of a task it never had", database, mark, here, 101, Provenance::restored},
-      {"a backup from before there were ids", unused, with([&](Mark& m) { m.store.id = other_id; }),
-       here, 0, Provenance::restored},
+      {"a new database in the place of another", unused,
+       with([&](Mark& m) { m.store.id = other_id; }), here, 0, Provenance::restored},
       {"files of tasks beside a database that never had any",
        unused,
        std::nullopt,
@@ -227,7 +227,7 @@ TEST_CASE("a restored database goes on in a new epoch, with ids that were never 
     fixture.store.reset();
     fs::remove(path + ".mark");  // as if the stop had not written it
     const StoreIdentity as_of_start{
-        SQLite::Database(backup).execAndGet("SELECT store_id FROM daemon").getString(), 1, 1, 0};
+        SQLite::Database(backup).execAndGet("SELECT id FROM store").getString(), 1, 1, 0};
     REQUIRE(write_mark(path + ".mark", as_of_start));
     put_back();
     folder_task = 50;

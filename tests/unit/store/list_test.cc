@@ -133,9 +133,9 @@ TEST_CASE_FIXTURE(ListFixture, "claim, promotion and lists by state walk an inde
   SQLite::Database db = open_database();
   for (const char* sql :
        {"SELECT id, priority FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND"
-        " queue = 'default' AND needs = '' ORDER BY priority DESC, id LIMIT 1",
-        "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND"
-        " queue = 'default' AND needs > '' ORDER BY needs LIMIT 1",
+        " queue = 'default' AND demand = '' ORDER BY priority DESC, id LIMIT 1",
+        "SELECT demand FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND"
+        " queue = 'default' AND demand > '' ORDER BY demand LIMIT 1",
         "SELECT id, priority FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND"
         " state = 'blocked' AND queue = 'default' AND blocked_on = 'key' ORDER BY priority DESC, "
         "id LIMIT 1",
@@ -145,8 +145,8 @@ TEST_CASE_FIXTURE(ListFixture, "claim, promotion and lists by state walk an inde
         " state = 'blocked' AND queue > 'a' AND blocked_on = 'key' ORDER BY queue LIMIT 1",
         "SELECT 1 FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = 1 AND state = 'blocked'"
         " AND queue = 'a' AND blocked_on = 'key' AND priority = 3 AND id < 4 LIMIT 1",
-        "SELECT needs FROM tasks INDEXED BY tasks_running_needs WHERE state = 'running' AND"
-        " needs <> ''",
+        "SELECT demand FROM tasks INDEXED BY tasks_running_demand WHERE state = 'running' AND"
+        " demand <> ''",
         "SELECT id FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled' AND due_at_ms <= 1"
         " ORDER BY due_at_ms, id LIMIT 1",
         "SELECT t.id FROM tasks t INDEXED BY tasks_in_state WHERE t.state = 'failed' AND t.id < 5"

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "daemon/store/db/migrator.h"
+#include "daemon/task/spec_json.h"
 #include "tests/unit/store/fixture.h"
 
 namespace taskd {
@@ -103,6 +104,26 @@ TEST_CASE("a database of a newer taskd is refused with what to do") {
   CHECK(refused.says.find("newer taskd (schema 99") != std::string::npos);
 }
 
+TEST_CASE("a database with specs of a newer taskd is refused with both versions") {
+  Fixture fixture;
+  const TaskId id = fixture.submit();
+  fixture.store.reset();
+  const std::string path = fixture.dir / "taskd.db";
+  CHECK(fixture.open_database().execAndGet("SELECT spec_version FROM store").getInt() ==
+        kSpecVersion);
+  fixture.open_database().exec("UPDATE store SET spec_version = 99");
+  const Refusal refused = refusal(path);
+  CHECK(refused.code == 78);
+  CHECK(refused.says == path + " has specs of a newer taskd (version 99; this one knows up to " +
+                            std::to_string(kSpecVersion) +
+                            "). Install that taskd again, or restore a backup.");
+  fixture.open_database().exec("UPDATE store SET spec_version = 0");
+  fixture.start();
+  CHECK(fixture.claim().task == id);
+  CHECK(fixture.open_database().execAndGet("SELECT spec_version FROM store").getInt() ==
+        kSpecVersion);
+}
+
 TEST_CASE("a damaged database is refused with what to do") {
   Fixture fixture;
   fixture.submit();
@@ -122,7 +143,7 @@ TEST_CASE("a damaged database is refused with what to do") {
     REQUIRE(::truncate(path.c_str(), 2 * 4096) == 0);
   }
   SUBCASE("a table is gone") {
-    fixture.open_database().exec("DROP TABLE daemon");
+    fixture.open_database().exec("DROP TABLE store");
   }
   const Refusal refused = refusal(path);
   CHECK(refused.code == 65);

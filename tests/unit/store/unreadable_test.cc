@@ -197,12 +197,12 @@ TEST_CASE_FIXTURE(FullStore, "whatever cannot be read, the daemon goes on, and s
     while (tables.executeStep()) {
       const std::string table = tables.getColumn(0).getString();
       // Who the store is, and the history that only people read, are not what moves tasks.
-      if (table == "daemon" || table == "sqlite_sequence" || table == "events") continue;
-      CHECK_MESSAGE(
-          db.execAndGet("SELECT EXISTS (SELECT 1 FROM " + table + ")").getInt() +
-                  (table == "clock_steps" || table == "links_to_update" || table == "array_needs") >
-              0,
-          table);
+      if (table == "store" || table == "sqlite_sequence" || table == "events") continue;
+      CHECK_MESSAGE(db.execAndGet("SELECT EXISTS (SELECT 1 FROM " + table + ")").getInt() +
+                            (table == "clock_steps" || table == "links_to_update" ||
+                             table == "array_dependencies") >
+                        0,
+                    table);
       for (std::string& one : damages(db, table)) all.push_back(std::move(one));
     }
   }
@@ -224,7 +224,29 @@ TEST_CASE_FIXTURE(FullStore, "whatever cannot be read, the daemon goes on, and s
   }
 }
 
-TEST_CASE("a task whose needs cannot be read fails, and its line is left") {
+TEST_CASE("a task whose spec or policy is of a newer version fails, and holds up no other") {
+  for (const char* table : {"task_specs SET spec", "tasks SET policy"}) {
+    CAPTURE(table);
+    Fixture f;
+    const TaskId newer = f.submit();
+    const TaskId other = f.submit();
+    f.open_database().exec("UPDATE " + std::string(table) +
+                           R"( = '{"version":2,"argv":["true"],"new":1}' WHERE )" +
+                           (table[4] == '_' ? "task_id" : "id") + " = " + std::to_string(newer));
+    f.restart();
+    for (int i = 0; i < 2; ++i) {
+      const Claim one = f.claim();
+      CHECK(one.unreadable == (one.task == other ? ""
+                                                 : "a stored spec has version 2; this taskd reads "
+                                                   "up to version 1"));
+      CHECK(f.finish(one, one.task == other ? OutcomeKind::exited : OutcomeKind::spawn_failed));
+    }
+    CHECK(f.state(newer) == State::failed);
+    CHECK(f.state(other) == State::succeeded);
+  }
+}
+
+TEST_CASE("a task whose demand cannot be read fails, and its line is left") {
   for (const char* demand : {"x", "2 gpu", "0", "-3", "99999999999", "2 gpu=x", "2  gpu=1"}) {
     for (const bool anew : {true, false}) {
       CAPTURE(demand);
@@ -233,7 +255,7 @@ TEST_CASE("a task whose needs cannot be read fails, and its line is left") {
       const TaskId torn = f.submit();
       const TaskId other = f.submit();
       if (!anew) f.finish(f.claim(), OutcomeKind::not_started);  // its lines are known
-      f.open_database().exec(std::string("UPDATE tasks SET needs = '") + demand +
+      f.open_database().exec(std::string("UPDATE tasks SET demand = '") + demand +
                              "' WHERE id = " + std::to_string(torn));
       f.restart();
       std::set<TaskId> seen;
@@ -250,9 +272,9 @@ TEST_CASE("a task whose needs cannot be read fails, and its line is left") {
   }
 }
 
-TEST_CASE("a running task whose needs or units cannot be read is recovered, and takes one slot") {
+TEST_CASE("a running task whose demand or units cannot be read is recovered, and takes one slot") {
   for (const char* damage :
-       {"UPDATE tasks SET needs = 'torn' WHERE id = 1", "UPDATE attempts SET granted = 'torn'"}) {
+       {"UPDATE tasks SET demand = 'torn' WHERE id = 1", "UPDATE attempts SET granted = 'torn'"}) {
     CAPTURE(damage);
     Fixture f;
     f.machine.slots = 4;

@@ -149,7 +149,7 @@ TEST_CASE_FIXTURE(UsersFixture, "several first requests of a new user set aside 
     });
   }
   for (std::thread& request : requests) request.join();
-  CHECK(number("SELECT count(*) FROM users WHERE was_uid IS NOT NULL") == 1);
+  CHECK(number("SELECT count(*) FROM users WHERE former_uid IS NOT NULL") == 1);
   CHECK(number("SELECT count(DISTINCT uid) FROM tasks") == 1);
   CHECK(number("SELECT count(*) FROM events WHERE type = 'user_set_aside'") == 1);
   CHECK(store->known_user(kAlice.uid)->name == "carol");

@@ -403,19 +403,22 @@ TEST_CASE("a task that is still to be made reads back as it was, whatever it dep
   task.spec.constraints.named.clear();
   task.spec.constraints.depends_on = {{12, DependencyOn::any, true}, {12, DependencyOn::failed}};
   task.array = ArrayRange{5, 5'000'000'000, 2, 7};
-  NewTask read = task_from_stored(to_json(task).dump());
+  NewTask read = task_from_stored(task_to_stored(task));
   check_same(read, task);
   CHECK(read.array == task.array);
   task.spec.user_uid.reset();
   task.spec.user_name = "alice";
   task.delay_ms.reset();
   task.run_at = WallTime{1'772'366'400'123};
-  read = task_from_stored(to_json(task).dump());
+  read = task_from_stored(task_to_stored(task));
   check_same(read, task);
-  for (const char* text : {"", "[]", R"({"hold":1})", R"({"run_at":"x"})", R"({"array":{"last":1,"x":1}})",
-                           R"({"array":[]})", R"({"array":{"first":2,"last":1}})",
-                           R"({"array":{"first":0,"last":1,"step":0}})", R"({"priority":{}})",
-                           R"({"depends_on":[{"tasks":"last"}]})", R"({"nonsense":1})"}) {
+  for (const char* text :
+       {"", "[]", R"({"version":1,"hold":1})", R"({"version":1,"run_at":"x"})",
+        R"({"version":1,"array":{"last":1,"x":1}})", R"({"version":1,"array":[]})",
+        R"({"version":1,"array":{"first":2,"last":1}})",
+        R"({"version":1,"array":{"first":0,"last":1,"step":0}})",
+        R"({"version":1,"priority":{}})", R"({"version":1,"depends_on":[{"tasks":"last"}]})",
+        R"({"version":1,"nonsense":1})"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(task_from_stored(text), std::runtime_error);
   }
