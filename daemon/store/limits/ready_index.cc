@@ -16,16 +16,16 @@ std::optional<ReadyIndex::Head> find_head(Connection& db, const std::string& que
   return ReadyIndex::Head{row.integer(0), row.int64(1), nullptr};
 }
 
+}  // namespace
+
 std::optional<std::string> next_needs(Connection& db, const std::string& queue,
-                                      const std::string& demand) {
+                                      const std::string& needs) {
   Query row = db.query(
       "SELECT needs FROM tasks INDEXED BY tasks_ready WHERE state = 'queued'"
       " AND queue = ?1 AND needs > ?2 ORDER BY needs LIMIT 1");
-  if (!row.bind(queue, demand).step()) return std::nullopt;
+  if (!row.bind(queue, needs).step()) return std::nullopt;
   return row.text(0);
 }
-
-}  // namespace
 
 void ReadyIndex::set_head(Queue& queue, Line& line, std::optional<Head> head) {
   if (line.head) queue.heads.erase(*line.head);
