@@ -151,6 +151,8 @@ TEST_CASE_FIXTURE(ArraysFixture, "what an array depends on stays until it is who
   all.verb = Verb::remove;
   all.filter.emplace();
   CHECK(std::get<std::vector<ControlChange>>(store->control(all)).empty());
+  all.dry_run = true;
+  CHECK(std::get<Preview>(store->control(all)).count == 0);
   clock.now_ms += 40 * 24 * 3600 * 1000LL;
   CHECK(store->prune(clock.wall_now(), 100).tasks.empty());
   expand();

@@ -209,6 +209,16 @@ TEST_CASE_FIXTURE(Fixture, "a filter changes what the verb applies to, over many
   CHECK(number("SELECT count(*) FROM tasks") == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "what is named beside a range is changed, however much it is") {
+  std::get<Submitted>(try_submit(std::vector<NewTask>(1700, task())));
+  ControlRequest request = by_filter(Verb::cancel, {});
+  for (TaskId id = 1; id <= 1500; ++id) request.ids.push_back(id);
+  request.filter->ids = {{1600, 1650}};
+  CHECK(changed(store->control(request)).size() == 1551);
+  CHECK(state(1500) == State::cancelled);
+  CHECK(state(1501) == State::queued);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a filter looks at queue, name, labels and age") {
   const QueuePatch q[] = {{"q", 100}};
   store->configure_queues(q);
