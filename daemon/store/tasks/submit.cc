@@ -107,6 +107,7 @@ StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
   task.workflow = workflow;
   submit_task(transaction, task, prepared.spec, prepared.task->hold,
               {.type = "submitted", .actor_uid = request.actor.uid});
+  transaction.lend_spec(task.id, prepared.spec.text);  // its caller waits for the commit
   return task;
 }
 

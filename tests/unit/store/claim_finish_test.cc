@@ -81,6 +81,8 @@ TEST_CASE_FIXTURE(Fixture, "a commit claims what it lets start for as many worke
   REQUIRE(handed[0]->claims.size() == 2);
   CHECK(handed[0]->claims[0].task == 2);
   CHECK(handed[0]->claims[1].task == 3);
+  CHECK(handed[0]->claims[1].spec_text ==
+        texts("SELECT spec FROM task_specs WHERE task_id = 3").at(0));
   CHECK(handed[0]->more);
   CHECK(state(1) == State::queued);
   CHECK(number("SELECT count(DISTINCT at_ms) FROM events") == 1);
