@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "daemon/base/ascii.h"
 #include "daemon/task/start_constraints.h"
 
 namespace taskd {
@@ -17,7 +18,6 @@ inline constexpr int kMaxKeyLimit = kMaxSlots;
 inline constexpr std::size_t kMaxResources = 32;
 inline constexpr std::size_t kMaxDependencies = 10'000;
 
-bool is_letter_or_digit(char c);  // of ASCII
 // A letter or digit, then up to 31 of letters, digits, '_' and '-'.
 bool is_valid_resource_name(std::string_view name);
 
