@@ -42,7 +42,7 @@ TEST_CASE_FIXTURE(Fixture, "a running task is asked to end and told again when a
   CHECK(change.attempts == 1);
   const auto asked_at = get(id).cancel_requested_at;
   CHECK(asked_at == clock.wall_now());
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   CHECK(control(Verb::cancel, id).cancel_requested);
   CHECK(get(id).cancel_requested_at == asked_at);
   const auto told = take_changes();
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "hold and release go back to where the task belongs")
   CHECK(control(Verb::release, now).state == State::queued);
   CHECK(control(Verb::release, soon).state == State::scheduled);
   control(Verb::hold, soon);
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   CHECK(control(Verb::release, soon).state == State::queued);
   CHECK(std::holds_alternative<WrongState>(control(Verb::release, std::vector<TaskId>{soon})));
   claim();
@@ -233,7 +233,7 @@ TEST_CASE_FIXTURE(Fixture, "a filter looks at queue, name, labels and age") {
   others[3].spec.labels = {{"a", "1"}, {"b", "3"}};
   for (const NewTask& other : others) submit(other);
   submit(wanted);
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   const TaskId id = submit(wanted);
   Filter filter;
   filter.queue = "q";
