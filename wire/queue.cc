@@ -99,7 +99,7 @@ QueueInfo queue_from_json(const json& object) {
     }
     queue.draining = object.at("draining").get<bool>();
     for (const State state : kAllStates)
-      queue.counts[static_cast<std::size_t>(state)] =
+      queue.count(state) =
           object.at("counts").value(std::string(to_string(state)), std::int64_t{0});
   } catch (const json::exception& e) {
     throw std::runtime_error(std::string("the queue cannot be read: ") + e.what());

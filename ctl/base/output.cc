@@ -102,6 +102,10 @@ std::string Painter::operator()(Color color, std::string_view text) const {
   return std::string(sgr(color)).append(text).append("\x1b[0m");
 }
 
+bool is_dumb(const char* term) {
+  return term == nullptr || *term == '\0' || std::strcmp(term, "dumb") == 0;
+}
+
 bool use_color(std::string_view when, bool is_tty, const char* no_color, const char* term) {
   if (when == "always") return true;
   if (when == "never") return false;
@@ -109,8 +113,7 @@ bool use_color(std::string_view when, bool is_tty, const char* no_color, const c
     throw UsageError(
         kExitUsage, "--color takes auto, always or never, not \"" + escape_for_humans(when) + "\"");
   const bool refused = no_color != nullptr && *no_color != '\0';
-  const bool dumb = term == nullptr || *term == '\0' || std::strcmp(term, "dumb") == 0;
-  return is_tty && !refused && !dumb;
+  return is_tty && !refused && !is_dumb(term);
 }
 
 }  // namespace taskd::ctl

@@ -48,6 +48,9 @@ class Painter {
   bool enabled_;
 };
 
+// Whether a terminal of this kind (TERM, or null) does no more than print.
+bool is_dumb(const char* term);
+
 // What --color=WHEN means here. `auto`: on a terminal that is not dumb, unless NO_COLOR is set to
 // something. Throws UsageError for another word. The pointers are values of variables or null.
 bool use_color(std::string_view when, bool is_tty, const char* no_color, const char* term);

@@ -17,18 +17,6 @@ using nlohmann::json;
 
 constexpr char kQueuePath[] = "/v1/queues/";
 
-std::int64_t running(const QueueInfo& queue) {
-  return queue.counts[static_cast<std::size_t>(State::running)];
-}
-
-std::int64_t waiting(const QueueInfo& queue) {
-  std::int64_t sum = -running(queue);
-  for (const State state : kAllStates) {
-    if (!is_end(state)) sum += queue.counts[static_cast<std::size_t>(state)];
-  }
-  return sum;
-}
-
 // --- looking ------------------------------------------------------------------------------------
 
 int list_queues(Context& context, const Words& argv) {
@@ -184,8 +172,8 @@ queue still takes tasks.)",
     throw UsageError(kExitBadData, "--reason is not UTF-8 and cannot be sent");
   const json body = reason ? json{{"reason", *reason}} : json::object();
   return control(context, asked, "pause", body, [](const QueueInfo& queue) {
-    return " paused; " + std::to_string(running(queue)) + " running " +
-           (running(queue) == 1 ? "task continues" : "tasks continue");
+    return " paused; " + std::to_string(queue.count(State::running)) + " running " +
+           (queue.count(State::running) == 1 ? "task continues" : "tasks continue");
   });
 }
 
@@ -215,8 +203,8 @@ and retries exit with 75.)",
   NamedArgs asked(args, "queue", /*changes=*/true);
   if (!args.parse(argv, context.out)) return kExitOk;
   return control(context, asked, "drain", json::object(), [](const QueueInfo& queue) {
-    return " is draining; " + std::to_string(running(queue)) + " running and " +
-           std::to_string(waiting(queue)) + " waiting are left";
+    return " is draining; " + std::to_string(queue.count(State::running)) + " running and " +
+           std::to_string(queue.waiting()) + " waiting are left";
   });
 }
 

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "daemon/base/ascii.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {
@@ -20,28 +21,6 @@ constexpr std::size_t kMaxHeaders = 100;
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr int kConnectSeconds = 5;
 constexpr int kSendSeconds = 60;
-
-std::string to_lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-std::string_view trim_blanks(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-bool is_token(std::string_view text) {
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kOthers.find(c) != std::string_view::npos;
-  });
-}
 
 // All of `text` as a number without sign, at most 15 digits: no overflow can follow.
 std::size_t parse_size(std::string_view text, int base, const char* what) {
@@ -285,8 +264,7 @@ std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       kPlain.find(c) != std::string_view::npos;
+    const bool plain = is_letter_or_digit(c) || kPlain.find(c) != std::string_view::npos;
     if (plain) {
       out.push_back(c);
     } else {

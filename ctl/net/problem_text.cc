@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/base/ascii.h"
 #include "daemon/base/text.h"
 #include "daemon/task/task_option.h"
 
@@ -38,13 +39,6 @@ constexpr FieldFlag kFlags[] = {
     {"workflow", "--workflow"},
     {"like", "--like"},
 };
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
 
 // Undoes the percent-encoding of a fragment, then the ~0 and ~1 of a JSON pointer's step.
 std::string decode_step(std::string_view step) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ctl/base/output.h"
+#include "ctl/view/width.h"
 
 namespace taskd::ctl {
 namespace {
@@ -25,12 +26,12 @@ std::string bar_line(std::optional<double> part, std::string_view text, int colu
   }
   line.append(text);
   // A line that fills the last column would wrap on some terminals.
-  if (columns > 1) line.resize(std::min<std::size_t>(line.size(), columns - 1));
-  return line;
+  return columns > 1 ? fit(line, static_cast<std::size_t>(columns - 1)) : line;
 }
 
 ProgressBar::ProgressBar(Context& context, bool wanted)
-    : context_(context), enabled_(wanted && ::isatty(STDERR_FILENO) == 1) {}
+    : context_(context),
+      enabled_(wanted && ::isatty(STDERR_FILENO) == 1 && !is_dumb(context.env.get("TERM"))) {}
 
 void ProgressBar::show(std::optional<double> part, std::string_view text, bool now) {
   if (!enabled_) return;

@@ -11,7 +11,7 @@ namespace taskd::ctl {
 
 class ProgressBar {
  public:
-  // Draws on stderr, and only if that is a terminal and `wanted`.
+  // Draws on stderr, and only if `wanted` and that is a terminal that can draw over a line.
   ProgressBar(Context& context, bool wanted);
   ~ProgressBar() { clear(); }
   ProgressBar(const ProgressBar&) = delete;
@@ -22,6 +22,7 @@ class ProgressBar {
   void show(std::optional<double> part, std::string_view text, bool now = false);
   // Before something else is written.
   void clear();
+  bool enabled() const { return enabled_; }
 
  private:
   Context& context_;

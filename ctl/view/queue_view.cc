@@ -15,17 +15,13 @@
 namespace taskd::ctl {
 namespace {
 
-std::int64_t count(const QueueInfo& queue, State state) {
-  return queue.counts[static_cast<std::size_t>(state)];
-}
-
 // "12 queued, 2 held", or "none".
 std::string counts_text(const QueueInfo& queue, std::initializer_list<State> states) {
   std::string out;
   for (const State state : states) {
-    if (count(queue, state) == 0) continue;
+    if (queue.count(state) == 0) continue;
     if (!out.empty()) out += ", ";
-    out += std::to_string(count(queue, state)) + " " + std::string(to_string(state));
+    out += std::to_string(queue.count(state)) + " " + std::string(to_string(state));
   }
   return out.empty() ? "none" : out;
 }
@@ -74,14 +70,14 @@ void print_queues(Context& context, const Painter& paint, const std::vector<Queu
                {"STATE", false, true}});
   for (const QueueInfo& queue : queues) {
     const QueueSettings& settings = queue.settings;
-    const std::int64_t running = count(queue, State::running);
+    const std::int64_t running = queue.count(State::running);
     const std::int64_t others =
-        count(queue, State::scheduled) + count(queue, State::blocked) + count(queue, State::held);
+        queue.count(State::scheduled) + queue.count(State::blocked) + queue.count(State::held);
     std::string limited = std::to_string(running);
     if (settings.concurrency) limited += "/" + std::to_string(*settings.concurrency);
     table.add({{escape_for_humans(settings.name)},
                {limited, running > 0 ? color_of(State::running) : Color::none},
-               {std::to_string(count(queue, State::queued))},
+               {std::to_string(queue.count(State::queued))},
                {std::to_string(others)},
                {settings.rate ? format_rate(*settings.rate) : "-"},
                {std::to_string(settings.weight)},
@@ -96,7 +92,7 @@ void print_queue(Context& context, const Painter& paint, const QueueInfo& queue)
   Lines lines(context.out, paint);
   context.out.line(paint(Color::bold, "Queue " + escape_for_humans(settings.name)));
   add_state(lines, paint, queue, context.clock.wall_now());
-  std::string running = std::to_string(count(queue, State::running));
+  std::string running = std::to_string(queue.count(State::running));
   if (settings.concurrency)
     running += " of at most " + std::to_string(*settings.concurrency);
   else

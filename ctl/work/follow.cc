@@ -29,6 +29,17 @@ std::int64_t read_dropped(const Exchange& exchange) {
   return header != nullptr ? parse_int(*header).value_or(0) : 0;
 }
 
+OutputTail fetch(const Client& client, const std::string& target) {
+  HttpRequest request;
+  request.target = target;
+  OutputTail output;
+  const Exchange exchange =
+      client.ask(request, [&](std::string_view bytes) { output.bytes.append(bytes); });
+  output.next_offset = read_next_offset(exchange);
+  output.dropped_bytes = read_dropped(exchange);
+  return output;
+}
+
 }  // namespace
 
 std::string logs_target(TaskId task, std::string_view stream, int attempt) {
@@ -136,14 +147,7 @@ void AttemptFollower::retry_later(Stream& stream) {
 }
 
 OutputTail fetch_tail(const Client& client, const std::string& target, std::int64_t bytes) {
-  HttpRequest request;
-  request.target = target + "&tail=" + std::to_string(std::min(bytes, kMaxAnswerOutput));
-  OutputTail tail;
-  const Exchange exchange =
-      client.ask(request, [&](std::string_view piece) { tail.bytes.append(piece); });
-  tail.next_offset = read_next_offset(exchange);
-  tail.dropped_bytes = read_dropped(exchange);
-  return tail;
+  return fetch(client, target + "&tail=" + std::to_string(std::min(bytes, kMaxAnswerOutput)));
 }
 
 OutputTail fetch_last_lines(const Client& client, const std::string& target, std::int64_t lines) {
@@ -167,14 +171,7 @@ OutputTail fetch_last_lines(const Client& client, const std::string& target, std
 }
 
 OutputTail fetch_piece(const Client& client, const std::string& target, std::int64_t offset) {
-  HttpRequest request;
-  request.target = target + "&offset=" + std::to_string(offset);
-  OutputTail piece;
-  const Exchange exchange =
-      client.ask(request, [&](std::string_view bytes) { piece.bytes.append(bytes); });
-  piece.next_offset = read_next_offset(exchange);
-  piece.dropped_bytes = read_dropped(exchange);
-  return piece;
+  return fetch(client, target + "&offset=" + std::to_string(offset));
 }
 
 OutputTail fetch_output(const Client& client, const std::string& target, std::int64_t offset,

@@ -2,20 +2,10 @@
 
 #include <unistd.h>
 
-#include <cstring>
-
 namespace taskd::ctl {
 
-namespace {
-
-bool can_erase(const char* term) {
-  return term != nullptr && *term != '\0' && std::strcmp(term, "dumb") != 0;
-}
-
-}  // namespace
-
 JobOutput::JobOutput(Context& context, bool raw, bool colors)
-    : JobOutput(context, raw, TerminalFilter(colors, can_erase(context.env.get("TERM")))) {}
+    : JobOutput(context, raw, TerminalFilter(colors, !is_dumb(context.env.get("TERM")))) {}
 
 JobOutput::JobOutput(Context& context, bool raw, const TerminalFilter& filter)
     : stderr_(STDERR_FILENO),

@@ -1,16 +1,15 @@
 #include "ctl/work/waiter.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "ctl/options/selector.h"
 #include "ctl/options/when.h"
 #include "ctl/view/outcome.h"
+#include "ctl/view/progress_bar.h"
 #include "daemon/base/errors.h"
 #include "daemon/task/task_name.h"
 
@@ -20,45 +19,8 @@ namespace {
 constexpr std::int64_t kRequestMs = 60'000;  // that one request waits
 constexpr std::int64_t kLateMs = 60'000;     // an answer later than that does not come
 constexpr std::int64_t kGraceMs = 200;       // for the answer that says what has ended
-constexpr int kTickMs = 1000;                // of the progress line
+constexpr int kTickMs = 1000;                // of the progress
 constexpr int kBusyPauseMs = 200;
-
-// "3 of 10 done, 1 failed, 12s", redrawn in place; nothing when stderr is not a terminal.
-class ProgressLine {
- public:
-  ProgressLine(const Context& context, bool wanted) : context_(context) {
-    const char* const term = context.env.get("TERM");
-    shown_ =
-        wanted && ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
-    begin_ = context.clock.boot_now();
-  }
-  ~ProgressLine() { clear(); }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
-  // `told`: what the one task says of its progress.
-  void draw(std::size_t done, std::size_t total, std::size_t failed, const std::string& told) {
-    if (!shown_) return;
-    std::string line = "\r\x1b[K" + std::to_string(done) + " of " + std::to_string(total) + " done";
-    if (!told.empty()) line = "\r\x1b[K" + told;
-    if (failed > 0) line += ", " + std::to_string(failed) + " failed";
-    const std::int64_t seconds = (context_.clock.boot_now() - begin_) / 1000;
-    line += ", " + (seconds < 60 ? std::to_string(seconds) + "s" : format_span(seconds * 1000));
-    write_all(STDERR_FILENO, line);
-    drawn_ = true;
-  }
-  void clear() {
-    if (drawn_) write_all(STDERR_FILENO, "\r\x1b[K");
-    drawn_ = false;
-  }
-  bool shown() const { return shown_; }
-
- private:
-  const Context& context_;
-  BootTime begin_;
-  bool shown_ = false;
-  bool drawn_ = false;
-};
 
 // What one request waits for, and what its latest answer said.
 struct Target {
@@ -79,6 +41,7 @@ class Waiter {
         targets_(std::move(targets)),
         one_(one),
         progress_(context, options.progress),
+        begin_(context.clock.boot_now()),
         backoff_(context) {
     if (options.timeout_ms) deadline_ = context.clock.boot_now() + *options.timeout_ms;
   }
@@ -116,7 +79,7 @@ class Waiter {
 
   std::int64_t wait_ms() const {
     if (!asked_all_) return 0;  // what has ended already is counted first
-    std::int64_t ms = progress_.shown() || targets_.size() > 1 ? kTickMs : kRequestMs;
+    std::int64_t ms = progress_.enabled() || targets_.size() > 1 ? kTickMs : kRequestMs;
     if (deadline_) ms = std::clamp<std::int64_t>(*deadline_ - context_.clock.boot_now(), 0, ms);
     return ms;
   }
@@ -178,10 +141,16 @@ class Waiter {
     return all;
   }
 
+  // "3 of 10 done, 1 failed, 12s", or what the one task tells.
   void draw() {
     std::size_t ended = 0;
     const WaitResult all = sum(&ended);
-    progress_.draw(ended, all.count, ended - all.succeeded, told_);
+    std::string text = told_;
+    if (text.empty()) text = std::to_string(ended) + " of " + std::to_string(all.count) + " done";
+    if (ended > all.succeeded) text += ", " + std::to_string(ended - all.succeeded) + " failed";
+    const std::int64_t seconds = (context_.clock.boot_now() - begin_) / 1000;
+    text += ", " + (seconds < 60 ? std::to_string(seconds) + "s" : format_span(seconds * 1000));
+    progress_.show({}, text, /*now=*/true);
   }
 
   bool is_over() const { return deadline_ && context_.clock.boot_now() >= *deadline_; }
@@ -199,7 +168,8 @@ class Waiter {
   bool asked_all_ = false;
   std::string told_;  // by the one task that is waited for
   std::optional<BootTime> deadline_;
-  ProgressLine progress_;
+  ProgressBar progress_;
+  const BootTime begin_;
   ReconnectBackoff backoff_;
 };
 

@@ -10,12 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/base/ascii.h"
+
 namespace taskd {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // Takes decimal digits off the front of `text`. Empty when there are none or too many.
 std::optional<std::int64_t> take_number(std::string_view& text) {
@@ -123,8 +121,7 @@ void append_escaped(std::string& out, const char* format, unsigned value) {
 }
 
 bool is_shell_safe(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
+  return is_letter_or_digit(c) || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
 }
 
 // "NAME=…": as a first word the shell would take it for an assignment.
@@ -132,8 +129,7 @@ bool looks_like_assignment(std::string_view text) {
   const std::size_t name_end = text.find('=');
   if (name_end == std::string_view::npos || name_end == 0 || is_digit(text[0])) return false;
   for (const char c : text.substr(0, name_end)) {
-    if (!is_digit(c) && c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z'))
-      return false;
+    if (!is_letter_or_digit(c) && c != '_') return false;
   }
   return true;
 }

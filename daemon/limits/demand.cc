@@ -2,20 +2,11 @@
 
 #include <algorithm>
 
+#include "daemon/base/ascii.h"
 #include "daemon/base/text.h"
 
 namespace taskd {
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    parts.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
 
 // Of "name=rest".
 std::optional<std::pair<std::string, std::string_view>> name_and_rest(std::string_view part) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/task/notify.h"
 #include "daemon/task/rate_limit.h"
+#include "daemon/task/state.h"
 
 namespace taskd {
 
@@ -49,7 +51,15 @@ struct QueueInfo {
   QueueSettings settings;
   std::optional<QueuePause> paused;  // nothing is started
   bool draining = false;             // nothing is taken
-  std::int64_t counts[8] = {};       // by State
+  std::int64_t counts[std::size(kAllStates)] = {};  // by State
+
+  std::int64_t& count(State state) { return counts[static_cast<std::size_t>(state)]; }
+  std::int64_t count(State state) const { return counts[static_cast<std::size_t>(state)]; }
+  // Tasks that wait to run: what the capacity limits.
+  std::int64_t waiting() const {
+    return count(State::scheduled) + count(State::blocked) + count(State::held) +
+           count(State::queued);
+  }
 };
 
 }  // namespace taskd

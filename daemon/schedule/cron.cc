@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/base/ascii.h"
 #include "daemon/base/text.h"
 
 namespace taskd {
@@ -48,24 +49,6 @@ constexpr Word kWords[] = {{"@yearly", "0 0 1 1 *"},  {"@annually", "0 0 1 1 *"}
   throw CronError{std::string(field.title), std::move(detail)};
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
 // As lines of a crontab have them; CR and LF are what is left of its line end.
 constexpr std::string_view kBlanks = " \t\r\n";
 
@@ -93,7 +76,7 @@ std::optional<int> parse_number(std::string_view text) {
 
 int parse_value(const Field& field, std::string_view text) {
   if (field.names != nullptr) {
-    const auto name = std::find(field.names->begin(), field.names->end(), lower(text));
+    const auto name = std::find(field.names->begin(), field.names->end(), to_lower(text));
     if (name != field.names->end()) {
       return field.first + static_cast<int>(name - field.names->begin());
     }
@@ -193,7 +176,7 @@ std::string_view line_of(std::string_view text) {
   if (text.empty() || text.front() != '@') return text;
   std::string known;
   for (const Word& word : kWords) {
-    if (word.word == lower(text)) return word.line;
+    if (word.word == to_lower(text)) return word.line;
     known += known.empty() ? "" : " ";
     known += word.word;
   }

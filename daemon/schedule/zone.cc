@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "daemon/base/ascii.h"
+
 namespace taskd {
 namespace {
 
@@ -16,9 +18,7 @@ constexpr std::size_t kMaxNameBytes = 64;
 bool is_zone_name(std::string_view name) {
   if (name.empty() || name.size() > kMaxNameBytes || name.front() == '/') return false;
   for (const char c : name) {
-    const bool letter_or_digit =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!letter_or_digit && c != '_' && c != '-' && c != '+' && c != '/') return false;
+    if (!is_letter_or_digit(c) && c != '_' && c != '-' && c != '+' && c != '/') return false;
   }
   return true;
 }

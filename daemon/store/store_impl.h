@@ -168,8 +168,13 @@ std::optional<TaskId> find_active_duplicate(Connection& db, TaskId task, std::ui
 // share a key with them. After every command, and before one that changed something claims.
 void propagate(Transaction& transaction);
 
-// Whether the queue would take `count` more tasks. Those of arrays that are to be made count too.
+// How many more tasks the queue takes. Those of arrays that are to be made count as there.
+std::int64_t room_in(Connection& db, const QueueInfo& queue);
+// Why the queue does not take `count` more tasks. A null queue is one that does not exist.
 using QueueRefusal = std::variant<UnknownQueue, QueueFull>;
+std::optional<QueueRefusal> find_refusal(Connection& db, const std::string& name,
+                                         const QueueInfo* queue, std::int64_t count);
+// The same by what the writer knows of the queue.
 std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::string& queue,
                                          std::int64_t count);
 

@@ -218,10 +218,6 @@ constinit const OptionValue depends_on = {
 
 }  // namespace option_value
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 bool is_valid_resource_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxResourceNameBytes && is_letter_or_digit(name[0]) &&
          std::all_of(name.begin(), name.end(),

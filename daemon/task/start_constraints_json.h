@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/base/ascii.h"
 #include "daemon/task/start_constraints.h"
 #include "daemon/task/submit_limits.h"
 
@@ -14,7 +15,6 @@ namespace taskd {
 
 class FieldReader;
 
-bool is_letter_or_digit(char c);  // of ASCII
 // A letter or digit, then up to 31 of letters, digits, '_' and '-'.
 bool is_valid_resource_name(std::string_view name);
 

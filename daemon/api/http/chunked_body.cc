@@ -4,6 +4,7 @@
 
 #include "daemon/api/http/limits.h"
 #include "daemon/api/http/problem.h"
+#include "daemon/base/ascii.h"
 
 namespace taskd {
 namespace {
@@ -14,21 +15,8 @@ constexpr std::size_t kMaxSizeDigits = 16;
   throw ProblemError(400, "bad_request", "the chunked body: " + detail);
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 bool is_control_char(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-}
-
-bool is_name_char(char c) {
-  const auto u = static_cast<unsigned char>(c);
-  return u > 0x20 && u < 0x7f &&
-         std::string_view("\"(),/:;<=>?@[\\]{}").find(c) == std::string_view::npos;
 }
 
 }  // namespace
@@ -123,7 +111,7 @@ void ChunkedBody::read_trailer(std::string_view line) {
   }
   const auto colon = line.find(':');
   const auto name = line.substr(0, colon == line.npos ? 0 : colon);
-  if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_char)) {
+  if (!is_token(name)) {
     bad_chunk("a trailer is not a name and a value");
   }
 }

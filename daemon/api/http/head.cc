@@ -5,50 +5,21 @@
 
 #include "daemon/api/http/limits.h"
 #include "daemon/api/http/problem.h"
+#include "daemon/base/ascii.h"
 #include "daemon/base/text.h"
 
 namespace taskd {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_alpha(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 bool is_one_of(char c, std::string_view set) {
   return set.find(c) != set.npos;
 }
-bool is_token_char(char c) {
-  return is_digit(c) || is_alpha(c) || is_one_of(c, "!#$%&'*+-.^_`|~");
-}
 bool is_uri_char(char c) {
-  return is_digit(c) || is_alpha(c) || is_one_of(c, "-._~!$&'()*+,;=:@/?%");
+  return is_letter_or_digit(c) || is_one_of(c, "-._~!$&'()*+,;=:@/?%");
 }
 bool is_value_char(char c) {
   return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
 }
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 [[noreturn]] void bad_request(std::string detail) {
   throw ProblemError(400, "bad_request", std::move(detail));
 }
@@ -109,7 +80,7 @@ void parse_target(std::string_view target, HttpHead& head) {
   for (std::size_t i = 0; i < target.size(); ++i) {
     if (!is_uri_char(target[i])) bad_request("the target holds a character no URI may have");
     if (target[i] != '%') continue;
-    if (i + 2 >= target.size() || !is_hex(target[i + 1]) || !is_hex(target[i + 2])) {
+    if (i + 2 >= target.size() || hex_digit(target[i + 1]) < 0 || hex_digit(target[i + 2]) < 0) {
       bad_request("the target holds a broken escape");
     }
   }
@@ -155,24 +126,21 @@ void set_once(std::optional<std::string>& field, std::string_view name, std::str
 }
 
 bool names_close(std::string_view value) {
-  while (!value.empty()) {
-    const auto comma = value.find(',');
-    if (lower(trim(value.substr(0, comma))) == "close") return true;
-    if (comma == value.npos) return false;
-    value.remove_prefix(comma + 1);
-  }
-  return false;
+  const auto options = split(value, ',');
+  return std::any_of(options.begin(), options.end(), [](std::string_view option) {
+    return to_lower(trim_blanks(option)) == "close";
+  });
 }
 
 void parse_header(std::string_view line, Headers& headers) {
   const auto colon = line.find(':');
   if (colon == line.npos) bad_request("a header has no colon");
   if (!is_token(line.substr(0, colon))) bad_request("a header's name is not a token");
-  const auto value = trim(line.substr(colon + 1));
+  const auto value = trim_blanks(line.substr(colon + 1));
   if (!std::all_of(value.begin(), value.end(), is_value_char)) {
     bad_request("a header holds a control character");
   }
-  const std::string name = lower(line.substr(0, colon));
+  const std::string name = to_lower(line.substr(0, colon));
   if (name == "host") set_once(headers.host, name, value);
   if (name == "content-length") set_once(headers.content_length, name, value);
   if (name == "content-type") set_once(headers.content_type, name, value);
@@ -223,10 +191,11 @@ bool is_chunked(const Headers& headers, int minor_version) {
     bad_request("content-length and transfer-encoding exclude each other");
   }
   if (minor_version == 0) bad_request("HTTP/1.0 has no transfer-encoding");
-  const std::string codings = lower(*headers.transfer_encoding);
+  const std::string codings = to_lower(*headers.transfer_encoding);
   if (codings == "chunked") return true;
   const auto comma = codings.rfind(',');
-  const auto last = trim(std::string_view(codings).substr(comma == codings.npos ? 0 : comma + 1));
+  const auto last =
+      trim_blanks(std::string_view(codings).substr(comma == codings.npos ? 0 : comma + 1));
   const bool once = codings.find("chunked") == codings.rfind("chunked");
   if (last != "chunked" || !once) {
     bad_request("the last transfer-encoding must be chunked, and it alone");
@@ -235,11 +204,11 @@ bool is_chunked(const Headers& headers, int minor_version) {
 }
 
 bool is_json_type(const std::optional<std::string>& content_type) {
-  const std::string text = lower(content_type.value_or(""));
+  const std::string text = to_lower(content_type.value_or(""));
   const auto semicolon = text.find(';');
-  bool is_json = trim(std::string_view(text).substr(0, semicolon)) == "application/json";
+  bool is_json = trim_blanks(std::string_view(text).substr(0, semicolon)) == "application/json";
   if (is_json && semicolon != text.npos) {
-    const auto parameter = trim(std::string_view(text).substr(semicolon + 1));
+    const auto parameter = trim_blanks(std::string_view(text).substr(semicolon + 1));
     is_json = parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"";
   }
   return is_json;
@@ -254,7 +223,7 @@ void apply_headers(const Headers& headers, const ServerLimits& limits, HttpHead&
     throw ProblemError(415, "unsupported_media_type", "a body must not be encoded");
   }
   if (headers.expect) {
-    if (lower(*headers.expect) != "100-continue") {
+    if (to_lower(*headers.expect) != "100-continue") {
       throw ProblemError(417, "expectation_failed", "only 100-continue can be expected");
     }
     head.expects_continue = head.minor_version == 1;

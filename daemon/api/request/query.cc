@@ -3,18 +3,12 @@
 #include <algorithm>
 
 #include "daemon/api/http/problem.h"
+#include "daemon/base/ascii.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/text.h"
 
 namespace taskd {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Escapes were found well-formed with the head; the rest is checked here.
 std::string decode(std::string_view text) {
@@ -24,7 +18,7 @@ std::string decode(std::string_view text) {
       result += text[i];
       continue;
     }
-    result += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+    result += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
     i += 2;
   }
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };

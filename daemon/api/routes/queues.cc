@@ -56,7 +56,7 @@ std::string name_schedules(const std::vector<std::string>& names) {
   std::string tasks;
   bool any_live = false;
   for (const State state : kAllStates) {
-    const std::int64_t count = queue.counts[static_cast<std::size_t>(state)];
+    const std::int64_t count = queue.count(state);
     if (count == 0) continue;
     if (!tasks.empty()) tasks += ", ";
     tasks += std::to_string(count) + " " + std::string(to_string(state));

@@ -28,17 +28,15 @@ std::int64_t count_of(Query row, std::int64_t key) {
 }
 
 KeyInfo load(Connection& db, std::int64_t id) {
-  Query row = db.query(
-      "SELECT id, uid, name, concurrency, rate_count, rate_per_ms, rate_burst, wake_at_ms FROM keys"
-      " WHERE id = ?1");
-  if (!row.bind(id).step()) throw std::logic_error("a key is gone");
+  std::optional<StoredKey> stored = load_key(db, id);
+  if (!stored) throw std::logic_error("a key is gone");
   KeyInfo key;
   key.id = id;
-  key.uid = row.uid(1);
-  key.name = row.text(2);
-  if (!row.is_null(3)) key.limit = row.integer(3);
-  key.rate = read_rate(row, 4);
-  key.next_start_at = row.optional_time(7);
+  key.uid = stored->uid;
+  key.name = std::move(stored->name);
+  key.limit = stored->concurrency;
+  key.rate = stored->rate;
+  key.next_start_at = stored->wake_at;
   key.running =
       count_of(db.query("SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
                         " WHERE key_id = ?1 AND state = 'running' LIMIT ?2)"),

@@ -2,23 +2,11 @@
 
 #include <algorithm>
 
-#include "daemon/limits/recent_starts.h"
-
 namespace taskd {
 namespace {
 
-// More than can ever run at once need not be ready to start.
-constexpr std::int64_t kMaxQueued = 1024;
 // So many changes of tasks make a commit long enough.
 constexpr std::size_t kMaxWoken = 1000;
-
-struct Key {
-  std::int64_t id = 0;
-  std::optional<int> concurrency;
-  std::optional<RateLimit> rate;
-  RecentStarts starts;
-  std::optional<WallTime> wake_at;
-};
 
 // A task's place in its line.
 struct Place {
@@ -35,31 +23,10 @@ std::optional<std::int64_t> id_of(Connection& db, std::uint32_t uid, const std::
   return row.int64(0);
 }
 
-std::optional<Key> load_key(Connection& db, std::int64_t id) {
-  Query row = db.query(
-      "SELECT concurrency, rate_count, rate_per_ms, rate_burst, rate_full_at_ns, rate_starts,"
-      " wake_at_ms FROM keys"
-      " WHERE id = ?1");
-  if (!row.bind(id).step()) return std::nullopt;
-  Key key;
-  key.id = id;
-  if (!row.is_null(0)) key.concurrency = row.integer(0);
-  key.rate = read_rate(row, 1);
-  key.starts = read_starts(row, 4);
-  key.wake_at = row.optional_time(6);
-  return key;
-}
-
 void write_starts(Connection& db, std::int64_t key, const RecentStarts& starts) {
   db.run("UPDATE keys SET rate_full_at_ns = ?2, rate_starts = ?3 WHERE id = ?1", key,
          starts.full_at_ns, to_stored(starts.groups));
 }
-
-// How many tasks of the key may start at `now`, whatever their queues.
-struct Allowance {
-  std::int64_t starts;
-  std::optional<WallTime> more_at;  // when time alone will allow another
-};
 
 std::int64_t count_running(Connection& db, std::int64_t key) {
   Query row = db.query(
@@ -67,17 +34,6 @@ std::int64_t count_running(Connection& db, std::int64_t key) {
       " WHERE key_id = ?1 AND state = 'running'");
   row.bind(key).step();
   return row.int64(0);
-}
-
-Allowance allowance_of(Connection& db, const Key& key, WallTime now) {
-  std::int64_t allowed = kMaxQueued;
-  if (key.concurrency) {
-    allowed = std::max<std::int64_t>(0, *key.concurrency - count_running(db, key.id));
-  }
-  if (!key.rate) return {allowed, {}};
-  const std::int64_t left = starts_left(*key.rate, key.starts, now);
-  if (left >= allowed) return {allowed, {}};
-  return {left, next_gain(*key.rate, key.starts, now)};
 }
 
 std::int64_t count_queued(Connection& db, std::int64_t key, const std::string& queue) {
@@ -154,7 +110,7 @@ bool propagate_queue(Transaction& transaction, std::int64_t key, const std::stri
   }
 }
 
-void wake_at(Transaction& transaction, const Key& key, std::optional<WallTime> at) {
+void wake_at(Transaction& transaction, const StoredKey& key, std::optional<WallTime> at) {
   if (at == key.wake_at) return;
   transaction.db().run("UPDATE keys SET wake_at_ms = ?2 WHERE id = ?1", key.id, at);
   if (at) transaction.add_wake(*at);
@@ -162,9 +118,9 @@ void wake_at(Transaction& transaction, const Key& key, std::optional<WallTime> a
 
 void propagate_key(Transaction& transaction, std::int64_t id) {
   Connection& db = transaction.db();
-  const std::optional<Key> key = load_key(db, id);
+  const std::optional<StoredKey> key = load_key(db, id);
   if (!key) return;
-  const Allowance allowed = allowance_of(db, *key, transaction.now());
+  const KeyAllowance allowed = allowance_of(db, *key, transaction.now());
   bool some_wait = false;
   for (auto queue = queue_after(db, id, ""); queue; queue = queue_after(db, id, *queue)) {
     some_wait |= propagate_queue(transaction, id, *queue, allowed.starts);
@@ -173,6 +129,27 @@ void propagate_key(Transaction& transaction, std::int64_t id) {
 }
 
 }  // namespace
+
+std::optional<StoredKey> load_key(Connection& db, std::int64_t id) {
+  Query row = db.query(
+      "SELECT uid, name, concurrency, rate_count, rate_per_ms, rate_burst, rate_full_at_ns,"
+      " rate_starts, wake_at_ms FROM keys WHERE id = ?1");
+  if (!row.bind(id).step()) return std::nullopt;
+  StoredKey key;
+  key.id = id;
+  key.uid = row.uid(0);
+  key.name = row.text(1);
+  if (!row.is_null(2)) key.concurrency = row.integer(2);
+  key.rate = read_rate(row, 3);
+  key.starts = read_starts(row, 6);
+  key.wake_at = row.optional_time(8);
+  return key;
+}
+
+KeyAllowance allowance_of(Connection& db, const StoredKey& key, WallTime now) {
+  const std::int64_t running = key.concurrency ? count_running(db, key.id) : 0;
+  return key_allowance(key.concurrency, running, key.rate, key.starts, now);
+}
 
 bool is_key(Connection& db, std::uint32_t uid, const std::string& name) {
   return id_of(db, uid, name).has_value();
@@ -206,7 +183,7 @@ std::optional<std::int64_t> find_key(Transaction& transaction, std::uint32_t uid
 }
 
 void cap_key_starts(Transaction& transaction, std::int64_t key) {
-  const std::optional<Key> stored = load_key(transaction.db(), key);
+  const std::optional<StoredKey> stored = load_key(transaction.db(), key);
   if (!stored || !stored->rate) return;
   write_starts(transaction.db(), key,
                after_rewind(*stored->rate, stored->starts, transaction.now()));
@@ -215,12 +192,12 @@ void cap_key_starts(Transaction& transaction, std::int64_t key) {
 bool has_key_room(Transaction& transaction, std::int64_t key, const std::string& queue) {
   Connection& db = transaction.db();
   if (first_blocked(db, key, queue)) return false;
-  const Allowance allowed = allowance_of(db, load_key(db, key).value(), transaction.now());
+  const KeyAllowance allowed = allowance_of(db, load_key(db, key).value(), transaction.now());
   return count_queued(db, key, queue) < allowed.starts;
 }
 
 void count_key_start(Transaction& transaction, std::int64_t id) {
-  const std::optional<Key> key = load_key(transaction.db(), id);
+  const std::optional<StoredKey> key = load_key(transaction.db(), id);
   if (!key || !key->rate) return;
   write_starts(transaction.db(), id, after_start(*key->rate, key->starts, transaction.now()));
 }

@@ -2,16 +2,32 @@
 // let start now, the first in line; its others are `blocked`. Claims so find only tasks that may
 // start, and pass over none.
 //
-// Used by the writer thread alone.
+// Used by the writer thread alone, but for what takes only a Connection.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "daemon/limits/may_start.h"
 #include "daemon/store/write/transaction.h"
 
 namespace taskd {
+
+// A key's row.
+struct StoredKey {
+  std::int64_t id = 0;
+  std::uint32_t uid = 0;
+  std::string name;
+  std::optional<int> concurrency;
+  std::optional<RateLimit> rate;
+  RecentStarts starts;
+  std::optional<WallTime> wake_at;  // set while its rate holds tasks back
+};
+std::optional<StoredKey> load_key(Connection& db, std::int64_t id);
+
+// How many of its tasks may start now. For a reader, too.
+KeyAllowance allowance_of(Connection& db, const StoredKey& key, WallTime now);
 
 bool is_key(Connection& db, std::uint32_t uid, const std::string& name);
 

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "daemon/limits/may_start.h"
+
 namespace taskd {
 namespace {
 
@@ -26,8 +28,6 @@ std::vector<Notify> read_notify(const Query& row, int column) {
   }
   return list;
 }
-
-constexpr State kWaiting[] = {State::scheduled, State::blocked, State::held, State::queued};
 
 }  // namespace
 
@@ -94,7 +94,7 @@ void QueueTable::load(Connection& db) {
   Query counts = db.query("SELECT queue, state, count FROM counters");
   while (counts.step()) {
     const auto queue = fresh.find(counts.view(0));
-    if (queue != fresh.end()) queue->second.count(counts.state(1)) += counts.int64(2);
+    if (queue != fresh.end()) queue->second.info.count(counts.state(1)) += counts.int64(2);
   }
   queues_ = std::move(fresh);
   lines_.forget();
@@ -128,12 +128,6 @@ void QueueTable::reload_settings(Connection& db, WallTime now) {
   std::erase_if(queues_, [&](const auto& entry) { return !there.contains(entry.first); });
 }
 
-std::int64_t QueueTable::waiting(std::string_view queue) const {
-  std::int64_t sum = 0;
-  for (const State state : kWaiting) sum += info(queue).counts[index_of(state)];
-  return sum;
-}
-
 std::int64_t QueueTable::total(std::string_view queue) const {
   std::int64_t sum = 0;
   for (const std::int64_t count : info(queue).counts) sum += count;
@@ -142,21 +136,15 @@ std::int64_t QueueTable::total(std::string_view queue) const {
 
 void QueueTable::add(const std::string& queue, State state, std::int64_t delta) {
   Queue& entry = queues_.at(queue);
-  journal_.push_back({&entry, state, entry.count(state), {}});
+  journal_.push_back({&entry, state, entry.info.count(state), {}});
   // A row that was in no state was not counted in the one that it leaves.
-  entry.count(state) = std::max<std::int64_t>(entry.count(state) + delta, 0);
+  entry.info.count(state) = std::max<std::int64_t>(entry.info.count(state) + delta, 0);
   entry.changed[index_of(state)] = true;
-}
-
-bool QueueTable::has_room(const Queue& queue) {
-  if (queue.count(State::queued) == 0 || queue.info.paused) return false;
-  const std::optional<int>& limit = queue.info.settings.concurrency;
-  return !limit || queue.count(State::running) < *limit;
 }
 
 std::int64_t QueueTable::running() const {
   std::int64_t sum = 0;
-  for (const auto& [name, queue] : queues_) sum += queue.count(State::running);
+  for (const auto& [name, queue] : queues_) sum += queue.info.count(State::running);
   return sum;
 }
 
@@ -164,13 +152,10 @@ QueueTable::Turns QueueTable::turns(WallTime now) const {
   Turns turns;
   std::vector<std::pair<std::int64_t, const std::string*>> ready;
   for (const auto& [name, queue] : queues_) {
-    if (!has_room(queue)) continue;
-    if (const auto& rate = queue.info.settings.rate) {
-      const WallTime start = next_start(*rate, queue.starts, now);
-      if (start > now) {
-        if (!turns.later || start < *turns.later) turns.later = start;
-        continue;
-      }
+    if (queue.info.count(State::queued) == 0) continue;
+    if (const auto limit = find_queue_limit(queue.info, queue.starts, now)) {
+      turns.later = earlier(turns.later, limit->until);
+      continue;
     }
     ready.emplace_back(share_.standing(queue.pass), &name);
   }
@@ -207,7 +192,7 @@ void QueueTable::undo() {
   lines_.forget();
   for (auto step = journal_.rbegin(); step != journal_.rend(); ++step) {
     if (step->state) {
-      step->queue->count(*step->state) = step->before;
+      step->queue->info.count(*step->state) = step->before;
     } else {
       step->queue->pass = step->before;
       step->queue->starts = std::move(step->starts);
@@ -242,7 +227,7 @@ void QueueTable::flush(Connection& db) {
       db.run(
           "INSERT INTO counters (queue, state, count) VALUES (?1, ?2, ?3)"
           " ON CONFLICT (queue, state) DO UPDATE SET count = excluded.count",
-          name, state, queue.count(state));
+          name, state, queue.info.count(state));
       queue.changed[index_of(state)] = false;
     }
     if (!queue.starts_changed) continue;

@@ -40,8 +40,6 @@ class QueueTable {
 
   bool contains(std::string_view queue) const { return queues_.find(queue) != queues_.end(); }
   const QueueInfo& info(std::string_view queue) const { return queues_.find(queue)->second.info; }
-  // Tasks that wait to run: what the capacity limits.
-  std::int64_t waiting(std::string_view queue) const;
   // Tasks of any state.
   std::int64_t total(std::string_view queue) const;
 
@@ -97,9 +95,6 @@ class QueueTable {
     bool starts_changed = false;
     std::array<bool, std::size(kAllStates)> changed{};
     std::int64_t pass = 0;
-
-    std::int64_t& count(State state) { return info.counts[static_cast<std::size_t>(state)]; }
-    std::int64_t count(State state) const { return info.counts[static_cast<std::size_t>(state)]; }
   };
   // Undone by giving back what was there before.
   struct Step {
@@ -119,7 +114,6 @@ class QueueTable {
     std::int64_t before;
   };
   using Queues = std::map<std::string, Queue, std::less<>>;
-  static bool has_room(const Queue& queue);
   TurnsSoFar turns_so_far() const { return {share_, reservation_, passes_.size()}; }
 
   Queues queues_;

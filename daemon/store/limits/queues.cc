@@ -96,7 +96,7 @@ std::vector<std::string> schedules_of(Connection& db, const std::string& queue) 
 void read_counts(Connection& db, QueueInfo& info) {
   Query counts = db.query("SELECT state, count FROM counters WHERE queue = ?1");
   counts.bind(info.settings.name);
-  while (counts.step()) info.counts[static_cast<std::size_t>(counts.state(0))] += counts.int64(1);
+  while (counts.step()) info.count(counts.state(0)) += counts.int64(1);
 }
 
 }  // namespace

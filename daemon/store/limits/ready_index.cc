@@ -16,6 +16,8 @@ std::optional<ReadyIndex::Head> find_head(Connection& db, const std::string& que
   return ReadyIndex::Head{row.integer(0), row.int64(1), nullptr};
 }
 
+}  // namespace
+
 std::optional<std::string> next_demand(Connection& db, const std::string& queue,
                                        const std::string& demand) {
   Query row = db.query(
@@ -24,8 +26,6 @@ std::optional<std::string> next_demand(Connection& db, const std::string& queue,
   if (!row.bind(queue, demand).step()) return std::nullopt;
   return row.text(0);
 }
-
-}  // namespace
 
 void ReadyIndex::set_head(Queue& queue, Line& line, std::optional<Head> head) {
   if (line.head) queue.heads.erase(*line.head);

@@ -4,7 +4,7 @@
 // when a queue is first asked for, and kept up by every change; what is not known to be right is
 // forgotten.
 //
-// Used by the writer thread alone.
+// The class is used by the writer thread alone.
 #pragma once
 
 #include <map>
@@ -56,5 +56,9 @@ class ReadyIndex {
 
   std::map<std::string, Queue> queues_;  // those that were asked for
 };
+
+// The needs of the queue's next line after that of these needs. For a reader, too.
+std::optional<std::string> next_demand(Connection& db, const std::string& queue,
+                                      const std::string& demand);
 
 }  // namespace taskd

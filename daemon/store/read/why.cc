@@ -1,10 +1,11 @@
-// The reads behind `why`. What is asked here is what a claim asks (next_task.cc, keys.cc), in the
-// same order, for one task.
+// The reads behind `why`: what a claim asks (limits/may_start.h, limits/demand.h), in the same
+// order, for one task.
 #include <algorithm>
 
 #include "daemon/limits/demand.h"
 #include "daemon/limits/estimate.h"
-#include "daemon/limits/recent_starts.h"
+#include "daemon/limits/may_start.h"
+#include "daemon/store/limits/keys.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -162,30 +163,24 @@ class Inquiry {
   }
 
   Why key() {
-    Query row = db_.query(
-        "SELECT name, concurrency, rate_count, rate_per_ms, rate_burst, rate_full_at_ns,"
-        " rate_starts FROM keys"
-        " WHERE id = ?1");
-    if (!row.bind(task_.key.value_or(0)).step()) return of(WaitKind::turn);
-    Why why = of(WaitKind::key_busy, row.text(0));
+    const std::optional<StoredKey> stored = load_key(db_, task_.key.value_or(0));
+    if (!stored) return of(WaitKind::turn);
+    Why why = of(WaitKind::key_busy, stored->name);
     const auto has_key = [&](const Running& one) { return one.key == task_.key; };
     name_running(why, has_key);
     const std::int64_t running = why.task_count;
     name_queued_of_key(why);
     why.ahead = ahead_in_key() + why.task_count - running;
-    const std::int64_t limit = row.is_null(1) ? kMaxAhead : row.int64(1);
-    const std::optional<RateLimit> rate = read_rate(row, 2);
-    if (why.task_count >= limit || !rate) {
-      estimate(why, limit, has_key);
+    if (!allowance_of(db_, *stored, now_).by_rate) {
+      estimate(why, stored->concurrency.value_or(kMaxAhead), has_key);
       return why;
     }
     why.kind = WaitKind::key_rate;
     why.tasks.clear();
     why.task_count = 0;
-    const RecentStarts starts = read_starts(row, 5);
-    why.until = next_start(*rate, starts, now_);
+    why.until = next_start(*stored->rate, stored->starts, now_);
     // Those in front of it take the next starts.
-    why.expected_at = next_start(*rate, starts, now_, why.ahead);
+    why.expected_at = next_start(*stored->rate, stored->starts, now_, why.ahead);
     return why;
   }
 
@@ -199,35 +194,29 @@ class Inquiry {
         "queues"
         " WHERE name = ?1");
     if (!row.bind(task_.queue).step()) return of(WaitKind::turn);
-    const QueueInfo queue = read_queue(row);
-    if (queue.paused) {
-      Why why = of(WaitKind::queue_paused, queue.settings.name);
+    QueueInfo queue = read_queue(row);
+    const RecentStarts starts = read_starts(row, 13);
+    const auto in_queue = [&](const Running& one) { return one.queue == queue.settings.name; };
+    queue.count(State::running) = std::count_if(running_.begin(), running_.end(), in_queue);
+    const auto limit = find_queue_limit(queue, starts, now_);
+    if (!limit) return machine(demand, ahead_in_queue());
+    Why why = of(WaitKind::queue_busy, queue.settings.name);
+    if (limit->kind == QueueLimit::Kind::paused) {
+      why.kind = WaitKind::queue_paused;
       why.by = queue.paused->uid;
       why.reason = queue.paused->reason;
       return why;
     }
-    const std::int64_t ahead = ahead_in_queue();
-    const auto in_queue = [&](const Running& one) { return one.queue == queue.settings.name; };
-    const auto& concurrency = queue.settings.concurrency;
-    Why why = of(WaitKind::queue_busy, queue.settings.name);
-    why.ahead = ahead;
-    name_running(why, in_queue);
-    if (concurrency && why.task_count >= *concurrency) {
-      estimate(why, *concurrency, in_queue);
+    why.ahead = ahead_in_queue();
+    if (limit->kind == QueueLimit::Kind::rate) {
+      why.kind = WaitKind::queue_rate;
+      why.until = limit->until;
+      why.expected_at = next_start(*queue.settings.rate, starts, now_, why.ahead);
       return why;
     }
-    if (const auto& rate = queue.settings.rate) {
-      const RecentStarts starts = read_starts(row, 13);
-      const WallTime next = next_start(*rate, starts, now_);
-      if (next > now_) {
-        why = of(WaitKind::queue_rate, queue.settings.name);
-        why.until = next;
-        why.ahead = ahead;
-        why.expected_at = next_start(*rate, starts, now_, ahead);
-        return why;
-      }
-    }
-    return machine(demand, ahead);
+    name_running(why, in_queue);
+    estimate(why, *queue.settings.concurrency, in_queue);
+    return why;
   }
 
   Why machine(const Demand& demand, std::int64_t ahead) {
@@ -326,7 +315,7 @@ class Inquiry {
     std::optional<std::string> demand = "";
     for (int lines = 0; demand && lines < kMaxLines && ahead < kMaxAhead; ++lines) {
       ahead += ahead_in_line(*demand);
-      demand = next_line(*demand);
+      demand = next_demand(db_, task_.queue, *demand);
     }
     return std::min(ahead, kMaxAhead);
   }
@@ -339,13 +328,6 @@ class Inquiry {
         "  LIMIT ?5))");
     row.bind(task_.queue, demand, task_.priority, task_.id, kMaxAhead).step();
     return row.int64(0);
-  }
-  std::optional<std::string> next_line(const std::string& demand) {
-    Query row = db_.query(
-        "SELECT demand FROM tasks INDEXED BY tasks_ready WHERE state = 'queued' AND queue = ?1"
-        " AND demand > ?2 ORDER BY demand LIMIT 1");
-    if (!row.bind(task_.queue, demand).step()) return std::nullopt;
-    return row.text(0);
   }
 
   Connection& db_;

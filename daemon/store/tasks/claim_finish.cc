@@ -24,12 +24,12 @@ Claim to_claim(Connection& db, const StoredTask& task) {
 }
 
 // What the worker is to run, for it to read.
-void hand_on_spec(Connection& db, const StoredTask& task, Claim& claim) {
+void hand_on_spec(const StoredTask& task, std::optional<std::string> text, Claim& claim) {
   claim.spec.queue = task.queue;
   claim.spec.name = task.name;
   claim.spec.priority = task.priority;
   claim.unreadable = task.unreadable;
-  if (claim.unreadable.empty()) claim.spec_text = stored_spec(db, task).value_or("null");
+  if (claim.unreadable.empty()) claim.spec_text = std::move(text).value_or("null");
 }
 
 bool is_live(const std::optional<StoredTask>& task, int attempt, const std::string& token) {
@@ -177,7 +177,7 @@ Claims claim_tasks(Transaction& transaction, const StoreOptions& options, int li
     Claim& claim = result.claims.emplace_back(to_claim(transaction.db(), task));
     claim.grant = next.grant;
     claim.secret = secret;
-    hand_on_spec(transaction.db(), task, claim);
+    hand_on_spec(task, transaction.spec_text(task), claim);
   }
 }
 
@@ -245,7 +245,7 @@ std::vector<Claim> StoreExecution::running_attempts() {
     while (rows.step()) {
       const StoredTask task = must_load(db, rows.int64(0));
       Claim& claim = claims.emplace_back(to_claim(db, task));
-      hand_on_spec(db, task, claim);
+      hand_on_spec(task, stored_spec(db, task), claim);
       read_spec(claim);
       claim.boot_id = rows.text(1);
     }

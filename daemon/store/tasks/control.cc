@@ -109,11 +109,40 @@ void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
   transaction.amend(task, after, note);
 }
 
+// Why the verb cannot be done to all of the ids, which are sorted. `preview` counts what it would
+// change; `refusal(queue, count)` is find_refusal() of the writer or of a reader.
+template <class Refusal>
+std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& request,
+                                        const std::vector<TaskId>& ids, const Refusal& refusal,
+                                        PreviewCounter& preview) {
+  if (request.verb == Verb::move) {
+    const auto why = refusal(request.queue, 0);
+    if (why && std::holds_alternative<UnknownQueue>(*why)) return UnknownQueue{request.queue};
+  }
+  VerbJudge judge(request);
+  std::map<std::string, std::int64_t> added;
+  for (const TaskId id : ids) {
+    const std::optional<StoredTask> task = load_task(db, id);
+    if (!task || !request.actor.sees(task->uid)) return NotFound{id};
+    if (auto refused = judge.refuse(db, *task)) return refused;
+    if (const std::string* queue = queue_entered(request, task->row.state, task->queue)) {
+      ++added[*queue];
+    }
+    if (changes_something(request, task->row.state, task->queue)) {
+      preview.add(id, task->row.state, task->queue);
+    }
+  }
+  for (const auto& [queue, count] : added) {
+    if (auto full = refusal(queue, count)) return std::get<QueueFull>(*std::move(full));
+  }
+  return std::nullopt;
+}
+
 // All or nothing: everything is looked at before anything changes.
 ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
                           const std::vector<TaskId>& ids) {
   PreviewCounter unused;
-  const FindRefusal refusal = [&](const std::string& queue, std::int64_t count) {
+  const auto refusal = [&](const std::string& queue, std::int64_t count) {
     return find_refusal(transaction, queue, count);
   };
   if (auto refused = refuse_ids(transaction.db(), request, ids, refusal, unused)) {
@@ -145,41 +174,20 @@ std::vector<TaskId> sorted_once(std::vector<TaskId> ids) {
 
 }  // namespace
 
-std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& request,
-                                        const std::vector<TaskId>& ids, const FindRefusal& refusal,
-                                        PreviewCounter& preview) {
-  if (request.verb == Verb::move) {
-    const auto why = refusal(request.queue, 0);
-    if (why && std::holds_alternative<UnknownQueue>(*why)) return UnknownQueue{request.queue};
+std::optional<ControlResult> VerbJudge::refuse(Connection& db, const StoredTask& task) {
+  const State state = task.row.state;
+  if (effect_of(request_.verb, state) == Effect::forbidden) return WrongState{task.id, state};
+  if (request_.verb == Verb::remove) {
+    if (const auto array = unfinished_dependant(db, task.id)) return NeededByArray{task.id, *array};
   }
-  std::map<std::string, std::int64_t> added;
-  std::map<std::pair<std::uint32_t, std::string>, TaskId> retried;  // by unique key
-  for (const TaskId id : ids) {
-    const std::optional<StoredTask> task = load_task(db, id);
-    if (!task || !request.actor.sees(task->uid)) return NotFound{id};
-    if (effect_of(request.verb, task->row.state) == Effect::forbidden) {
-      return WrongState{id, task->row.state};
-    }
-    if (request.verb == Verb::remove) {
-      if (const auto array = unfinished_dependant(db, id)) return NeededByArray{id, *array};
-    }
-    if (const std::string& key = task->unique_key; request.verb == Verb::retry && !key.empty()) {
-      if (const auto duplicate = find_active_duplicate(db, id, task->uid, key)) {
-        return WrongState{id, task->row.state, *duplicate};
-      }
-      const auto [other, fresh] = retried.try_emplace({task->uid, key}, id);
-      if (!fresh) return WrongState{id, task->row.state, other->second};
-    }
-    if (const std::string* queue = queue_entered(request, task->row.state, task->queue)) {
-      ++added[*queue];
-    }
-    if (changes_something(request, task->row.state, task->queue)) {
-      preview.add(id, task->row.state, task->queue);
-    }
+  if (request_.verb != Verb::retry) return std::nullopt;
+  if (request_.filter && was_skipped(db, task.id)) return WrongState{task.id, state};
+  if (task.unique_key.empty()) return std::nullopt;
+  if (const auto duplicate = find_active_duplicate(db, task.id, task.uid, task.unique_key)) {
+    return WrongState{task.id, state, *duplicate};
   }
-  for (const auto& [queue, count] : added) {
-    if (auto full = refusal(queue, count)) return std::get<QueueFull>(*std::move(full));
-  }
+  const auto [other, fresh] = retried_.try_emplace({task.uid, task.unique_key}, task.id);
+  if (!fresh) return WrongState{task.id, state, other->second};
   return std::nullopt;
 }
 
@@ -260,6 +268,19 @@ WhenFull when_full(Verb verb) {
   return helps ? WhenFull::use_ballast : WhenFull::refuse;
 }
 
+ControlResult StoreTasks::preview_ids(const ControlRequest& request,
+                                      const std::vector<TaskId>& ids) {
+  PreviewCounter preview;
+  const auto refused = impl_->read([&](Connection& db) {
+    const auto refusal = [&](const std::string& queue, std::int64_t count) {
+      const std::optional<QueueInfo> info = load_queue(db, queue);
+      return find_refusal(db, queue, info ? &*info : nullptr, count);
+    };
+    return refuse_ids(db, request, ids, refusal, preview);
+  });
+  return refused ? *refused : ControlResult(preview.take());
+}
+
 ControlResult StoreTasks::control_ids(const ControlRequest& request) {
   const std::vector<TaskId> ids = sorted_once(request.ids);
   if (request.dry_run) return preview_ids(request, ids);
@@ -289,7 +310,9 @@ ControlResult StoreTasks::control(const ControlRequest& request) {
     return request.dry_run ? preview_filter(request) : control_filter(request);
   };
   if (request.ids.empty()) return control_rest();
-  ControlResult first = control_ids(request);
+  ControlRequest named = request;
+  named.filter.reset();  // which says nothing about those that are named
+  ControlResult first = control_ids(named);
   auto* changes = std::get_if<std::vector<ControlChange>>(&first);
   auto* preview = std::get_if<Preview>(&first);
   if (changes == nullptr && preview == nullptr) return first;

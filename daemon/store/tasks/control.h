@@ -1,8 +1,8 @@
 // What the verbs do: shared by those that name ids and those of a filter, and by their dry runs.
 #pragma once
 
-#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -40,14 +40,19 @@ class PreviewCounter {
   std::map<std::pair<std::string, State>, std::int64_t> counts_;
 };
 
-// What a queue still takes, and why it may take nothing: as a reader sees it, or the writer.
-using FindRefusal =
-    std::function<std::optional<QueueRefusal>(const std::string& queue, std::int64_t count)>;
+// Judges one task after the other for a verb: what it refuses, nobody does, and no dry run counts.
+class VerbJudge {
+ public:
+  // `request` outlives it.
+  explicit VerbJudge(const ControlRequest& request) : request_(request) {}
 
-// Why the verb cannot be done to all of the ids, which are sorted. A preview counts what it would
-// change.
-std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& request,
-                                        const std::vector<TaskId>& ids, const FindRefusal& refusal,
-                                        PreviewCounter& preview);
+  // Why the verb cannot be done to the task. Nothing: it can, though it may change nothing. Room in
+  // queues is not judged here (room_in()).
+  std::optional<ControlResult> refuse(Connection& db, const StoredTask& task);
+
+ private:
+  const ControlRequest& request_;
+  std::map<std::pair<std::uint32_t, std::string>, TaskId> retried_;  // by uid and unique key
+};
 
 }  // namespace taskd

@@ -1,7 +1,6 @@
 // The verbs of a filter, and what they would do.
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "daemon/store/limits/arrays.h"
 #include "daemon/store/limits/dependencies.h"
@@ -66,6 +65,7 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
   const QueueTable& queues = transaction.queues();
   chunk.unknown_queue = request.verb == Verb::move && !queues.contains(request.queue);
   if (chunk.unknown_queue) return chunk;
+  VerbJudge judge(request);
   std::int64_t links = 0;  // that go with tasks that are removed
   for (const TaskId id : ids) {
     if (request.verb == Verb::remove) links += count_links(transaction.db(), id);
@@ -75,13 +75,8 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
     if (!task || !request.actor.sees(task->uid)) continue;
     if (request.filter && !matches(transaction.db(), *request.filter, *task)) continue;
     const State state = task->row.state;
+    if (judge.refuse(transaction.db(), *task)) continue;
     if (!changes_something(request, state, task->queue)) continue;
-    if (request.verb == Verb::remove && unfinished_dependant(transaction.db(), id)) continue;
-    if (request.verb == Verb::retry &&
-        (find_active_duplicate(transaction.db(), id, task->uid, task->unique_key) ||
-         (request.filter && was_skipped(transaction.db(), id)))) {
-      continue;
-    }
     if (const std::string* queue = queue_entered(request, state, task->queue)) {
       if (auto full = find_refusal(transaction, *queue, 1)) {
         chunk.full = std::get<QueueFull>(*std::move(full));
@@ -93,51 +88,24 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
   return chunk;
 }
 
-using UniqueKeys = std::set<std::pair<std::uint32_t, std::string>>;
-
 // The same without the deed. `room` is how many more each queue takes. False: it would end here.
 bool preview_chunk(Connection& db, const ControlRequest& request, const std::vector<TaskId>& ids,
-                   std::map<std::string, std::int64_t>& room, UniqueKeys& retried,
+                   VerbJudge& judge, std::map<std::string, std::int64_t>& room,
                    PreviewCounter& preview) {
   for (const TaskId id : ids) {
-    Query row = db.query("SELECT state, queue, uid, unique_key FROM tasks WHERE id = ?1");
-    if (!row.bind(id).step()) continue;
-    const State state = row.state(0);
-    const std::string queue = row.text(1);
-    if (!changes_something(request, state, queue)) continue;
-    if (request.verb == Verb::retry && was_skipped(db, id)) continue;
-    if (request.verb == Verb::retry && !row.is_null(3)) {
-      const bool first = retried.emplace(row.uid(2), row.text(3)).second;
-      if (!first || find_active_duplicate(db, id, row.uid(2), row.text(3))) continue;
-    }
-    if (const std::string* entered = queue_entered(request, state, queue)) {
+    const std::optional<StoredTask> task = load_task(db, id);
+    if (!task || judge.refuse(db, *task)) continue;
+    const State state = task->row.state;
+    if (!changes_something(request, state, task->queue)) continue;
+    if (const std::string* entered = queue_entered(request, state, task->queue)) {
       if (--room[*entered] < 0) {
         preview.stop_at(*entered);
         return false;
       }
     }
-    preview.add(id, state, queue);
+    preview.add(id, state, task->queue);
   }
   return true;
-}
-
-std::int64_t room_of(Connection& db, const QueueInfo& queue) {
-  if (queue.draining) return 0;
-  std::int64_t waiting = count_unexpanded(db, queue.settings.name);
-  for (const State state : kAllStates) {
-    const bool waits = !is_end(state) && state != State::running;
-    if (waits) waiting += queue.counts[static_cast<std::size_t>(state)];
-  }
-  return std::max<std::int64_t>(queue.settings.capacity - waiting, 0);
-}
-
-// What find_refusal() says, for a reader.
-std::optional<QueueRefusal> refusal_of(Connection& db, const std::string& name,
-                                       std::int64_t count) {
-  const std::optional<QueueInfo> queue = load_queue(db, name);
-  if (!queue) return UnknownQueue{name};
-  if (count <= room_of(db, *queue)) return std::nullopt;
-  return QueueFull{name, queue->settings.capacity, queue->draining, count};
 }
 
 }  // namespace
@@ -214,18 +182,6 @@ std::optional<ControlResult> StoreTasks::control_some(const ControlRequest& requ
   return std::nullopt;
 }
 
-ControlResult StoreTasks::preview_ids(const ControlRequest& request,
-                                      const std::vector<TaskId>& ids) {
-  PreviewCounter preview;
-  const auto refused = impl_->read([&](Connection& db) {
-    const FindRefusal refusal = [&](const std::string& queue, std::int64_t count) {
-      return refusal_of(db, queue, count);
-    };
-    return refuse_ids(db, request, ids, refusal, preview);
-  });
-  return refused ? *refused : ControlResult(preview.take());
-}
-
 ControlResult StoreTasks::control_many(const ControlRequest& request,
                                        const std::vector<TaskId>& ids) {
   ControlResult looked = preview_ids(request, ids);
@@ -242,16 +198,16 @@ ControlResult StoreTasks::preview_filter(const ControlRequest& request) {
   const auto read = [&](auto query) { return impl_->read(query); };
   std::map<std::string, std::int64_t> room;
   for (const QueueInfo& info : read(load_queues)) {
-    room[info.settings.name] = read([&](Connection& db) { return room_of(db, info); });
+    room[info.settings.name] = read([&](Connection& db) { return room_in(db, info); });
   }
   if (request.verb == Verb::move && !room.contains(request.queue)) {
     return UnknownQueue{request.queue};
   }
-  UniqueKeys retried;
+  VerbJudge judge(request);
   PreviewCounter counter;
   walk(request, read, [&](const std::vector<TaskId>& ids) {
     return read(
-        [&](Connection& db) { return preview_chunk(db, request, ids, room, retried, counter); });
+        [&](Connection& db) { return preview_chunk(db, request, ids, judge, room, counter); });
   });
   return counter.take();
 }

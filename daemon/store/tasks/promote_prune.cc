@@ -23,6 +23,10 @@ std::vector<TaskId> read_ids(Query& rows) {
   return ids;
 }
 
+std::optional<WallTime> first_time(Query row) {
+  return row.step() ? std::optional(row.time(0)) : std::nullopt;
+}
+
 std::vector<TaskId> due_ids(Connection& db, WallTime now, int limit) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled' AND due_at_ms <= ?1"
@@ -32,11 +36,9 @@ std::vector<TaskId> due_ids(Connection& db, WallTime now, int limit) {
 }
 
 std::optional<WallTime> next_due(Connection& db) {
-  Query row = db.query(
-      "SELECT due_at_ms FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled'"
-      " ORDER BY due_at_ms LIMIT 1");
-  if (!row.step()) return std::nullopt;
-  return row.time(0);
+  return first_time(
+      db.query("SELECT due_at_ms FROM tasks INDEXED BY tasks_due WHERE state = 'scheduled'"
+               " ORDER BY due_at_ms LIMIT 1"));
 }
 
 // A task stays until promote() has looked at all that depend on it, or on its array; each time it
@@ -56,11 +58,9 @@ std::vector<TaskId> prunable_ids(Connection& db, WallTime now, int limit) {
 }
 
 std::optional<WallTime> next_prunable(Connection& db) {
-  Query row = db.query(
-      "SELECT prune_at_ms FROM tasks INDEXED BY tasks_prunable"
-      " WHERE prune_at_ms IS NOT NULL" NOT_LEFT " ORDER BY prune_at_ms LIMIT 1");
-  if (!row.step()) return std::nullopt;
-  return row.time(0);
+  return first_time(
+      db.query("SELECT prune_at_ms FROM tasks INDEXED BY tasks_prunable"
+               " WHERE prune_at_ms IS NOT NULL" NOT_LEFT " ORDER BY prune_at_ms LIMIT 1"));
 }
 
 void prune_keys(Connection& db, WallTime now, int limit) {

@@ -105,6 +105,7 @@ StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
   task.workflow = workflow;
   submit_task(transaction, task, prepared.spec, prepared.task->hold,
               {.type = "submitted", .actor_uid = request.actor.uid});
+  transaction.lend_spec(task.id, prepared.spec.text);  // its caller waits for the commit
   return task;
 }
 
@@ -237,17 +238,24 @@ void propagate(Transaction& transaction) {
   propagate_keys(transaction);
 }
 
+std::int64_t room_in(Connection& db, const QueueInfo& queue) {
+  if (queue.draining) return 0;
+  const std::int64_t there = queue.waiting() + count_unexpanded(db, queue.settings.name);
+  return std::max<std::int64_t>(queue.settings.capacity - there, 0);
+}
+
+std::optional<QueueRefusal> find_refusal(Connection& db, const std::string& name,
+                                         const QueueInfo* queue, std::int64_t count) {
+  if (queue == nullptr) return UnknownQueue{name};
+  if (count <= room_in(db, *queue)) return std::nullopt;
+  return QueueFull{name, queue->settings.capacity, queue->draining, count};
+}
+
 std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::string& queue,
                                          std::int64_t count) {
   const QueueTable& queues = transaction.queues();
-  if (!queues.contains(queue)) return UnknownQueue{queue};
-  const QueueInfo& info = queues.info(queue);
-  const std::int64_t capacity = info.settings.capacity;
-  if (!info.draining &&
-      queues.waiting(queue) + count_unexpanded(transaction.db(), queue) + count <= capacity) {
-    return std::nullopt;
-  }
-  return QueueFull{queue, capacity, info.draining, count};
+  return find_refusal(transaction.db(), queue,
+                      queues.contains(queue) ? &queues.info(queue) : nullptr, count);
 }
 
 SubmitResult StoreTasks::submit(const SubmitRequest& request) {

@@ -155,6 +155,12 @@ StoredTask must_load(Connection& db, TaskId id) {
   throw std::logic_error("task " + std::to_string(id) + " is listed but has no row");
 }
 
+std::optional<std::string> Transaction::spec_text(const StoredTask& task) {
+  const auto lent = std::ranges::lower_bound(lent_specs_, task.id, {}, &LentSpec::task);
+  if (lent != lent_specs_.end() && lent->task == task.id) return *lent->text;
+  return stored_spec(db_, task);
+}
+
 void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note& note) {
   task.queue = spec.queue;
   task.name = spec.name;
@@ -258,6 +264,7 @@ void Transaction::update(StoredTask& task, const TaskRow& after) {
 void Transaction::respec(StoredTask& task, const PreparedSpec& spec, bool new_key) {
   if (task.row.state == State::running) throw std::logic_error("a running task keeps its spec");
   keep_delivery_spec(db_, task.id);
+  lent_specs_.clear();
   const std::string demand = to_stored(spec.demand);
   const std::optional<std::int64_t> old_key = task.key;
   if (new_key) task.key = find_key(*this, task.uid, spec.key);
@@ -390,6 +397,7 @@ void Transaction::undo_command() {
   order_checked_ = false;
   touched_keys_.clear();
   moved_.clear();
+  lent_specs_.clear();  // their ids may be given out again
   changes_.resize(command_begin_);
 }
 

@@ -133,6 +133,12 @@ class Transaction {
   // says. Its text may be kSpecOfArray: the one that its array's tasks share.
   void insert(StoredTask& task, const PreparedSpec& spec, const Note& note);
 
+  // The text of a spec that the transaction stored and that outlives it, so that a claim in the same
+  // commit need not read it back.
+  void lend_spec(TaskId task, const std::string& text) { lent_specs_.push_back({task, &text}); }
+  // Lent, or stored; nothing: there is none.
+  std::optional<std::string> spec_text(const StoredTask& task);
+
   // Moves the task along `event` and gives it the columns of `after`, whose state is filled in
   // here. Throws std::logic_error where the table of states forbids it.
   void transition(StoredTask& task, Event event, TaskRow after, const Note& note);
@@ -197,6 +203,11 @@ class Transaction {
   std::vector<Change> changes_;
   std::vector<std::int64_t> touched_keys_;
   std::vector<Moved> moved_;
+  struct LentSpec {
+    TaskId task;
+    const std::string* text;
+  };
+  std::vector<LentSpec> lent_specs_;  // by task, as ids grow
   static constexpr int kLinkWork = 5000;
   int link_work_left_ = kLinkWork;
   std::int64_t bytes_ = 0;

@@ -28,40 +28,10 @@
 #include "daemon/engine/task_watch.h"
 #include "daemon/store/task_store.h"
 #include "wire/wire.h"
+#include "tests/support/fake_launcher.h"
 #include "tests/support/temp_dir.h"
 
 namespace taskd::test {
-
-// Remembers whose files were to be removed.
-class FakeLauncher final : public Launcher {
- public:
-  static constexpr std::int64_t kBytesOfEach = 4096;
-
-  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch&) override {
-    return AttemptEnd{};
-  }
-  std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> recover(const Launch&,
-                                                                 const std::string&) override {
-    return AttemptEnd{};
-  }
-  void cleanup_attempt(TaskId, int) override {}
-  std::int64_t remove_task(TaskId task, int) override {
-    const std::lock_guard lock(mutex_);
-    removed_.insert(task);
-    return kBytesOfEach;
-  }
-  std::vector<std::int64_t> folder_groups() override { return {}; }
-  FolderGroup list_group(std::int64_t) override { return {}; }
-  std::int64_t remove_attempt(const AttemptId&) override { return 0; }
-  std::set<TaskId> removed() const {
-    const std::lock_guard lock(mutex_);
-    return removed_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::set<TaskId> removed_;
-};
 
 struct Response {
   int status = 0;

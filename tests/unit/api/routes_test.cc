@@ -229,7 +229,7 @@ TEST_CASE("verbs answer with the task afterwards, or why they do not apply") {
   CHECK(api.launcher().removed().empty());
   CHECK(api.ask(remove(task(id))).json() ==
         json{{"id", id}, {"freed_bytes", FakeLauncher::kBytesOfEach}});
-  CHECK(api.launcher().removed() == std::set<TaskId>{id});
+  CHECK(api.launcher().removed() == std::vector<TaskId>{id});
   CHECK(api.ask(get(task(id))).status == 404);
 }
 
@@ -249,7 +249,7 @@ TEST_CASE("bulk verbs take ids all or none, or whatever a filter finds") {
       api.ask(post("/v1/tasks:delete", R"({"filter":{"queue":"default"}})")).json();
   CHECK(removed.at("changed").size() == 2);
   CHECK(removed.at("freed_bytes") == 2 * FakeLauncher::kBytesOfEach);
-  CHECK(api.launcher().removed() == std::set<TaskId>{3, 4});
+  CHECK(api.launcher().removed() == std::vector<TaskId>{3, 4});
   CHECK(api.ask(get(task(other))).json().at("state") == "queued");
 }
 

@@ -5,7 +5,7 @@
 #include <future>
 #include <thread>
 
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/store_fixture.h"
 
 using namespace taskd;
 using namespace taskd::test;

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "tests/support/http_receiver.h"
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/store_fixture.h"
 
 using namespace taskd;
 using namespace taskd::test;

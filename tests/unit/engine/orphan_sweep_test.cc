@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "daemon/process/posix_launcher.h"
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/store_fixture.h"
 
 using namespace taskd;
 using namespace taskd::test;

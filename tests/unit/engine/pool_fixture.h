@@ -10,7 +10,7 @@
 
 #include "daemon/engine/running_set.h"
 #include "daemon/engine/worker_pool.h"
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/store_fixture.h"
 
 namespace taskd::test {
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/store_fixture.h"
 
 using namespace taskd;
 using namespace taskd::test;

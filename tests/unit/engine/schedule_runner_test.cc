@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/base/text.h"
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/store_fixture.h"
 
 using namespace taskd;
 using namespace taskd::test;

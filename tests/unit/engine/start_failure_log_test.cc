@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "tests/unit/engine/fakes.h"
+#include "tests/unit/engine/store_fixture.h"
 
 using namespace taskd;
 using namespace taskd::test;

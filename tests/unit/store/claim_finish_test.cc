@@ -39,7 +39,7 @@ TEST_CASE_FIXTURE(Fixture, "a claim says what to run, as whom, and under which t
 TEST_CASE_FIXTURE(Fixture, "exit 0 is success, and the attempt keeps what is known of it") {
   const TaskId id = submit();
   Finish end = end_of(claim());
-  clock.now_ms += 500;
+  clock.wall_ms += 500;
   end.end.usage = {10, 20, 30};
   end.end.stderr_tail = "a warning";
   end.end.ended_at = clock.wall_now() + -100;
@@ -81,6 +81,8 @@ TEST_CASE_FIXTURE(Fixture, "a commit claims what it lets start for as many worke
   REQUIRE(handed[0]->claims.size() == 2);
   CHECK(handed[0]->claims[0].task == 2);
   CHECK(handed[0]->claims[1].task == 3);
+  CHECK(handed[0]->claims[1].spec_text ==
+        texts("SELECT spec FROM task_specs WHERE task_id = 3").at(0));
   CHECK(handed[0]->more);
   CHECK(state(1) == State::queued);
   CHECK(number("SELECT count(DISTINCT at_ms) FROM events") == 1);
@@ -129,7 +131,7 @@ TEST_CASE_FIXTURE(Fixture, "a failure with tries left waits and runs again") {
   CHECK(waiting.tries == 1);
   CHECK(waiting.last_outcome == Outcome{OutcomeKind::exited, 3, ""});
   CHECK(take_changes().back().act_at == waiting.due_at);
-  clock.now_ms += 4000;
+  clock.wall_ms += 4000;
   store->promote(clock.wall_now(), 10);
   const Claim second = claim();
   CHECK(second.attempt == 2);
@@ -165,7 +167,7 @@ TEST_CASE_FIXTURE(Fixture, "an attempt that never started leaves no trace but it
   const TaskId id = submit(flaky);
   const WallTime first_start = clock.wall_now();
   CHECK(finish(claim(), OutcomeKind::exited, 1));
-  clock.now_ms += 10;
+  clock.wall_ms += 10;
   store->promote(clock.wall_now(), 10);
   const Claim never = claim();
   CHECK(never.attempt == 2);
@@ -191,7 +193,7 @@ TEST_CASE_FIXTURE(Fixture, "refused starts wait ever longer, until one goes well
   const auto refuse = [&] {
     CHECK(finish(claim(), OutcomeKind::not_started, EACCES));
     const std::int64_t delay_ms = *get(id).due_at - clock.wall_now();
-    clock.now_ms += 120'000;
+    clock.wall_ms += 120'000;
     store->promote(clock.wall_now(), 1);
     return delay_ms;
   };
@@ -204,7 +206,7 @@ TEST_CASE_FIXTURE(Fixture, "refused starts wait ever longer, until one goes well
   CHECK(longest_ms >= 54'000);
   CHECK(longest_ms <= 66'000);
   CHECK(finish(claim(), OutcomeKind::exited, 1));
-  clock.now_ms += 120'000;
+  clock.wall_ms += 120'000;
   store->promote(clock.wall_now(), 1);
   CHECK(refuse() <= 1100);
 }

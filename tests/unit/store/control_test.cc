@@ -42,7 +42,7 @@ TEST_CASE_FIXTURE(Fixture, "a running task is asked to end and told again when a
   CHECK(change.attempts == 1);
   const auto asked_at = get(id).cancel_requested_at;
   CHECK(asked_at == clock.wall_now());
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   CHECK(control(Verb::cancel, id).cancel_requested);
   CHECK(get(id).cancel_requested_at == asked_at);
   const auto told = take_changes();
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "hold and release go back to where the task belongs")
   CHECK(control(Verb::release, now).state == State::queued);
   CHECK(control(Verb::release, soon).state == State::scheduled);
   control(Verb::hold, soon);
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   CHECK(control(Verb::release, soon).state == State::queued);
   CHECK(std::holds_alternative<WrongState>(control(Verb::release, std::vector<TaskId>{soon})));
   claim();
@@ -209,6 +209,16 @@ TEST_CASE_FIXTURE(Fixture, "a filter changes what the verb applies to, over many
   CHECK(number("SELECT count(*) FROM tasks") == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "what is named beside a range is changed, however much it is") {
+  std::get<Submitted>(try_submit(std::vector<NewTask>(1700, task())));
+  ControlRequest request = by_filter(Verb::cancel, {});
+  for (TaskId id = 1; id <= 1500; ++id) request.ids.push_back(id);
+  request.filter->ids = {{1600, 1650}};
+  CHECK(changed(store->control(request)).size() == 1551);
+  CHECK(state(1500) == State::cancelled);
+  CHECK(state(1501) == State::queued);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a filter looks at queue, name, labels and age") {
   const QueuePatch q[] = {{"q", 100}};
   store->configure_queues(q);
@@ -223,7 +233,7 @@ TEST_CASE_FIXTURE(Fixture, "a filter looks at queue, name, labels and age") {
   others[3].spec.labels = {{"a", "1"}, {"b", "3"}};
   for (const NewTask& other : others) submit(other);
   submit(wanted);
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   const TaskId id = submit(wanted);
   Filter filter;
   filter.queue = "q";

@@ -50,7 +50,7 @@ TEST_CASE("each change that a hook wants to know of is told once, in order, as i
   task.spec.max_attempts = 2;
   const TaskId id = f.submit(task);
   f.finish(f.claim(), OutcomeKind::exited, 3);
-  f.clock.now_ms += 3'600'000;
+  f.clock.wall_ms += 3'600'000;
   f.store->promote(f.clock.wall_now(), 10);
   f.finish(f.claim(), OutcomeKind::lost);
   f.finish(f.claim(), OutcomeKind::exited, 3);
@@ -148,7 +148,7 @@ TEST_CASE("deliveries about one task go one after the other, those about others 
   CHECK(deliver(f, other));
   CHECK_FALSE(due(f, "audit").delivery.has_value());
   CHECK(due(f, "audit").next == f.clock.wall_now() + 1000);
-  f.clock.now_ms += 1000;
+  f.clock.wall_ms += 1000;
   const Delivery again = must_be_due(f, "audit");
   CHECK(again.id == first.id);
   CHECK(again.tries == 1);
@@ -233,7 +233,7 @@ TEST_CASE("what waits for a hook that is declared no more is given up, and the r
 TEST_CASE("what waits for too long is given up, and what came later goes on") {
   Fixture f(kHooks);
   f.submit(told({{"audit", {}}}));
-  f.clock.now_ms += 1000;
+  f.clock.wall_ms += 1000;
   f.claim();
   const std::uint32_t uid = must_be_due(f, "audit").uid;
   CHECK(f.store->oldest_delivery("audit", uid) == f.clock.wall_now() + -1000);
@@ -284,7 +284,7 @@ TEST_CASE("a clock that is put back holds nothing up") {
   f.submit(told({{"audit", {}}}));
   CHECK(refuse(f, must_be_due(f, "audit"), 60'000));
   CHECK_FALSE(due(f, "audit").delivery.has_value());
-  f.clock.now_ms -= 24LL * 3600 * 1000;
+  f.clock.wall_ms -= 24LL * 3600 * 1000;
   CHECK(must_be_due(f, "audit").tries == 1);
 }
 
@@ -293,7 +293,7 @@ TEST_CASE("old deliveries of tasks that stay are pruned") {
   f.submit(told({{"audit", {}}}));
   CHECK(deliver(f, must_be_due(f, "audit")));
   f.claim();
-  f.clock.now_ms += 30LL * 24 * 3600 * 1000;
+  f.clock.wall_ms += 30LL * 24 * 3600 * 1000;
   f.store->prune(f.clock.wall_now(), 100);
   CHECK(events_told(f, 1, "audit") == std::vector<std::string>{"started"});
 }
@@ -311,7 +311,7 @@ TEST_CASE("a hook's counts and latest error are of what it was not told") {
   CHECK(f.store->hook_counts("audit").last_error == "500");
   CHECK(f.store->hook_counts("audit").last_error_at == f.clock.wall_now());
   CHECK(f.store->record_try({must_be_due(f, "audit"), DeliveryState::failed, {}, "410"}));
-  f.clock.now_ms += 1000;
+  f.clock.wall_ms += 1000;
   CHECK(deliver(f, must_be_due(f, "audit")));
   const HookCounts counts = f.store->hook_counts("audit");
   CHECK(counts.pending == 1);
@@ -441,7 +441,7 @@ TEST_CASE("a task without any spec is removed all the same, and its hook is told
   const TaskId id = f.submit(task);
   f.control(Verb::cancel, id);
   f.open_database().exec("DELETE FROM task_specs");
-  f.clock.now_ms += 40LL * 24 * 3600 * 1000;
+  f.clock.wall_ms += 40LL * 24 * 3600 * 1000;
   CHECK(f.store->prune(f.clock.wall_now(), 10).tasks.size() == 1);
   const auto next = due(f, "mail");
   REQUIRE(next.delivery.has_value());

@@ -264,7 +264,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a dependency and a delay must both have 
   submit(one);
   run(1);
   CHECK(state(2) == State::scheduled);
-  clock.now_ms += 5000;
+  clock.wall_ms += 5000;
   store->promote(clock.wall_now(), 10);
   CHECK(state(2) == State::queued);
 }
@@ -371,7 +371,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a task stays until all that wait for it 
   const TaskId other = submit(brief);
   run(1, 1);
   control(Verb::cancel, other);
-  clock.now_ms += 10'000;
+  clock.wall_ms += 10'000;
   largest_commit = 0;
   const auto pruned = store->prune(clock.wall_now(), 1);
   REQUIRE(pruned.tasks.size() == 1);
@@ -447,7 +447,7 @@ TEST_CASE_FIXTURE(DependenciesFixture,
   REQUIRE(state(3) == State::cancelled);
   const auto events = events_of(3);
   const auto ended_at = get(3).ended_at;
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   control(Verb::remove, 2);
   CHECK(get(3).ended_at == ended_at);
   CHECK(events_of(3) == events);
@@ -578,7 +578,7 @@ TEST_CASE_FIXTURE(DependenciesFixture, "a prune of tasks with many dependencies 
   for (TaskId id = 1; id <= 500; ++id) join.spec.constraints.depends_on.push_back(ok(id));
   const auto joins = std::get<Submitted>(try_submit(std::vector<NewTask>(30, join))).ids;
   control(Verb::cancel, joins);
-  clock.now_ms += 10'000;
+  clock.wall_ms += 10'000;
   std::size_t pruned = 0;
   int commits = 0;
   for (bool more = true; more; ++commits) {

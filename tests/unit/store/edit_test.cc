@@ -256,7 +256,7 @@ TEST_CASE_FIXTURE(EditFixture, "an edit of a task that was once delayed leaves i
     claim();
   }
   const TaskId id = submit(late);
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   store->promote(clock.wall_now(), 10);
   const State before = state(id);
   CHECK(before != State::scheduled);

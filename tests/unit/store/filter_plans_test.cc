@@ -40,7 +40,7 @@ TEST_CASE_FIXTURE(Fixture, "no filter looks at all tasks") {
   NewTask keyed = task();
   keyed.spec.constraints.key.name = "k";
   submit(keyed);
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   submit();
   const WallTime now = clock.wall_now();
   std::map<std::string, Filter> filters;

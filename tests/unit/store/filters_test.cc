@@ -55,7 +55,7 @@ struct HistoryFixture : Fixture {
   TaskId pick_id() { return pick(static_cast<int>(store->newest_id()) + 2); }
 
   void step() {
-    clock.now_ms += pick(40) == 0 ? -5000 : pick(200);
+    clock.wall_ms += pick(40) == 0 ? -5000 : pick(200);
     switch (pick(6)) {
       case 0:
       case 1:
@@ -269,7 +269,7 @@ TEST_CASE_FIXTURE(Fixture, "an array's tasks have the time of its submit, whenev
   many.array = ArrayRange{.first = 1, .last = 1'001};
   const TaskId first = submit(many);
   const WallTime at = get(first).created_at;
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   submit();
   CHECK(get(first + 1'000).created_at == at);
   Filter filter;

@@ -18,18 +18,13 @@
 
 #include "daemon/base/errors.h"
 #include "daemon/store/task_store.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
 namespace taskd {
 
+using test::FakeClock;
 using test::TempDir;
-
-class FakeClock final : public Clock {
- public:
-  WallTime wall_now() const override { return {now_ms}; }
-  BootTime boot_now() const override { return {now_ms}; }
-  std::atomic<std::int64_t> now_ms{1'700'000'000'000};
-};
 
 inline constexpr Actor kRoot{0, true};
 inline constexpr Actor kAlice{1000, false};

@@ -16,7 +16,7 @@ class History : public Fixture {
   }
 
   void step() {
-    clock.now_ms += pick(2000);
+    clock.wall_ms += pick(2000);
     switch (pick(12)) {
       case 0:
       case 1:

@@ -118,7 +118,7 @@ TEST_CASE_FIXTURE(KeysFixture, "a retry and a due task wait for their key like a
   later.delay_ms = 1000;
   submit(later);
   claim_all();
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   store->promote(clock.wall_now(), 10);
   CHECK(state(2) == State::blocked);
   end(1);
@@ -131,10 +131,10 @@ TEST_CASE_FIXTURE(KeysFixture,
                   "a clock that is put back holds no key up for longer than its rate") {
   for (int i = 0; i < 2; ++i) submit(rated(1, 60'000));
   claim();
-  clock.now_ms -= 3'600'000;
+  clock.wall_ms -= 3'600'000;
   store->rewind_clock(clock.wall_now());
   store->promote(clock.wall_now(), 10);
-  clock.now_ms += 60'000;
+  clock.wall_ms += 60'000;
   store->promote(clock.wall_now(), 10);
   CHECK(store->claim(1).claims.size() == 1);
 }
@@ -146,7 +146,7 @@ TEST_CASE_FIXTURE(KeysFixture, "a key's rate lets tasks start as time goes, over
   restart();
   CHECK(store->promote(clock.wall_now(), 10) == clock.wall_now() + 10'000);
   CHECK(claim_all().empty());
-  clock.now_ms += 10'000;
+  clock.wall_ms += 10'000;
   CHECK_FALSE(store->promote(clock.wall_now(), 10));
   CHECK(claim_all() == Ids{3, 4});
 }
@@ -168,7 +168,7 @@ TEST_CASE_FIXTURE(
   CHECK(state(3) == State::queued);
   CHECK(state(4) == State::blocked);
   CHECK(store->promote(clock.wall_now(), 500) == clock.wall_now() + 10'000);
-  clock.now_ms += 10'000;
+  clock.wall_ms += 10'000;
   store->promote(clock.wall_now(), 500);
   CHECK(claim_all() == Ids{4});
 }

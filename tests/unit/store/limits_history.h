@@ -194,8 +194,8 @@ class LimitsHistory : public Fixture {
   void pass_time() {
     const int ms = pick(1, 10) * 100 + one_of<int>({0, 0, 0, -1, 1});
     tell(ms, " ms pass");
-    clock.now_ms += ms;
-    model.now_ms = clock.now_ms;
+    clock.wall_ms += ms;
+    model.now_ms = clock.wall_ms;
   }
 
   // What the timekeeper does: it looks when it said it would, or earlier where a commit asks it to.
@@ -208,8 +208,8 @@ class LimitsHistory : public Fixture {
 
   // Some time later, so that some tasks are old enough.
   void prune() {
-    clock.now_ms += pick(0, 10) * 1000;
-    model.now_ms = clock.now_ms;
+    clock.wall_ms += pick(0, 10) * 1000;
+    model.now_ms = clock.wall_ms;
     std::set<TaskId> expected;
     for (const auto& [id, task] : model.tasks().all()) {
       if (task.phase == ModelTask::Phase::ended && task.prune_ms() <= model.now_ms) {
@@ -238,7 +238,7 @@ class LimitsHistory : public Fixture {
   }
 
   LimitsModel model{
-      {{"slots", kSlots}, {"gpu", kGpus}, {"memory", kMemory}}, {"a", "b", "c"}, clock.now_ms};
+      {{"slots", kSlots}, {"gpu", kGpus}, {"memory", kMemory}}, {"a", "b", "c"}, clock.wall_ms};
   std::map<TaskId, Claim> live;
   std::function<void(const Claim&)> on_start;  // after the model knows
 

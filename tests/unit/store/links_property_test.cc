@@ -48,7 +48,7 @@ class LaggingHistory : public Fixture {
       case 8:
         return control_all();
       case 9:
-        clock.now_ms += 10'000;
+        clock.wall_ms += 10'000;
         log("prune");
         store->prune(clock.wall_now(), 20);
         return;

@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(Fixture, "a retried task is not pruned, and pruning goes by it
   brief.spec.keep_ms = 0;
   for (int i = 0; i < 5; ++i) submit(brief);
   for (int i = 0; i < 5; ++i) finish(claim());
-  clock.now_ms += 10'000;
+  clock.wall_ms += 10'000;
   control(Verb::retry, 1);
   CHECK(store->prune(clock.wall_now(), 3).tasks.size() == 3);
   const auto rest = store->prune(clock.wall_now(), 3);
@@ -162,15 +162,15 @@ TEST_CASE_FIXTURE(UpkeepFixture, "slots go after thirty days, but for the latest
 TEST_CASE_FIXTURE(UpkeepFixture,
                   "a back-off under a clock that was ahead ends when that is put right") {
   const WallTime right = clock.wall_now();
-  clock.now_ms += 365 * kDayMs;
+  clock.wall_ms += 365 * kDayMs;
   const TaskId failed = fail_once();
   const TaskId held = fail_once();
   control(Verb::hold, held);
   const TaskId delayed_by_hand = submit(delayed(10'000));
-  clock.now_ms -= 365 * kDayMs;
+  clock.wall_ms -= 365 * kDayMs;
   const TaskId failed_later = fail_once();
   const WallTime due_later = get(failed_later).due_at.value();
-  clock.now_ms -= 1;
+  clock.wall_ms -= 1;
   store->rewind_clock(clock.wall_now());
   CHECK(get(failed).due_at == clock.wall_now() + 11'000);
   CHECK(get(held).due_at == clock.wall_now() + 11'000);
@@ -185,20 +185,20 @@ TEST_CASE_FIXTURE(UpkeepFixture,
   // Recorded a day later, by a daemon that was not there at the end.
   const WallTime end = clock.wall_now();
   const Claim unseen = begin_try();
-  clock.now_ms += kDayMs;
+  clock.wall_ms += kDayMs;
   CHECK(get(fail(unseen, end)).due_at <= end + 11'000);
   // Ended by a clock that was ahead; recorded a second later, or once that was put right.
-  clock.now_ms += 2 * kDayMs;
+  clock.wall_ms += 2 * kDayMs;
   const Claim claims[] = {begin_try(), begin_try()};
   const WallTime ahead = clock.wall_now();
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   const TaskId before = fail(claims[0], ahead);
-  clock.now_ms -= 2 * kDayMs;
+  clock.wall_ms -= 2 * kDayMs;
   store->rewind_clock(clock.wall_now());
   const TaskId after = fail(claims[1], ahead);
   for (const TaskId id : {before, after}) CHECK(get(id).due_at <= clock.wall_now() + 11'000);
   // It is put back once more.
-  clock.now_ms -= kDayMs;
+  clock.wall_ms -= kDayMs;
   store->rewind_clock(clock.wall_now());
   for (const TaskId id : {before, after}) CHECK(get(id).due_at == clock.wall_now() + 11'000);
 }
@@ -215,7 +215,7 @@ TEST_CASE_FIXTURE(UpkeepFixture, "a start that a person gave after a failed try 
   edit.sets_start = true;
   REQUIRE(std::holds_alternative<Edited>(store->edit(edit)));
   const WallTime start = get(failed).due_at.value();
-  clock.now_ms -= 3'600'000;
+  clock.wall_ms -= 3'600'000;
   store->rewind_clock(clock.wall_now());
   CHECK(get(failed).due_at == start);
 }

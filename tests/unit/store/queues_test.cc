@@ -92,12 +92,12 @@ TEST_CASE_FIXTURE(QueuesFixture, "a rate lets its count start at once and says w
   const Claims none = store->claim(1);
   CHECK(none.claims.empty());
   CHECK_FALSE(none.more);
-  CHECK(none.later == WallTime{clock.now_ms + 60'000});
+  CHECK(none.later == WallTime{clock.wall_ms + 60'000});
   restart();  // which forgets no start
   CHECK(claim_all().empty());
-  clock.now_ms += 59'999;
+  clock.wall_ms += 59'999;
   CHECK(claim_all().empty());
-  clock.now_ms += 1;
+  clock.wall_ms += 1;
   CHECK(claim_all() == Ids{3, 4});
   CHECK_FALSE(store->claim(1).later);
 }
@@ -108,11 +108,11 @@ TEST_CASE_FIXTURE(QueuesFixture,
   submit();
   submit();
   claim();
-  clock.now_ms -= 3'600'000;
+  clock.wall_ms -= 3'600'000;
   store->rewind_clock(clock.wall_now());
   restart();
   CHECK(store->claim(1).later == clock.wall_now() + 60'000);
-  clock.now_ms += 60'000;
+  clock.wall_ms += 60'000;
   CHECK(store->claim(1).claims.size() == 1);
 }
 
@@ -249,7 +249,7 @@ TEST_CASE_FIXTURE(QueuesFixture,
   submit();
   CHECK(store->claim(2).claims.size() == 1);
   store->set_queue(kRoot, {.name = "default", .rate = std::optional(RateLimit{10, 1000})}, false);
-  clock.now_ms += 100;
+  clock.wall_ms += 100;
   CHECK(store->claim(2).claims.size() == 1);
 }
 

@@ -30,7 +30,7 @@ TEST_CASE_FIXTURE(ReportsFixture, "what a report of progress leaves out stays as
   write(attempt, {});
   CHECK(get(id).progress == Progress{});
   write(attempt, {10, "begun"});
-  clock.now_ms += 5;
+  clock.wall_ms += 5;
   write(attempt, {20, {}});
   CHECK(get(id).progress == Progress{20, "begun"});
   CHECK(get(id).progress_at == clock.wall_now());

@@ -42,10 +42,10 @@ TEST_CASE_FIXTURE(UniqueFixture, "one that is unique for a time is so whatever b
   first.spec.keep_ms = 0;
   give(first);
   finish(claim());
-  clock.now_ms += 59'999;
+  clock.wall_ms += 59'999;
   store->prune(clock.wall_now(), 10);
   CHECK(give(unique(60'000)).ids == Ids{1});
-  clock.now_ms += 1;
+  clock.wall_ms += 1;
   CHECK(give(unique(60'000)).ids == Ids{2});
   store->prune(clock.wall_now(), 10);
   CHECK_FALSE(store->get(kRoot, 1));
@@ -123,9 +123,9 @@ TEST_CASE_FIXTURE(UniqueFixture, "a unique time is counted from the latest of ma
   const auto steps_of = [&](std::int64_t for_ms) { return give(unique(for_ms)).any_existing; };
   CHECK_FALSE(steps_of(10));
   for (int i = 0; i < 5; ++i) {
-    clock.now_ms += 10;
+    clock.wall_ms += 10;
     CHECK_FALSE(steps_of(10));
-    clock.now_ms += 9;
+    clock.wall_ms += 9;
     CHECK(steps_of(10));
   }
 }

@@ -104,7 +104,7 @@ struct FullStore : Fixture {
         // It is not to be had: the row must be the only one of its kind.
       }
     }
-    clock.now_ms = kStartMs;
+    clock.wall_ms = kStartMs;
     start();
   }
 
@@ -116,7 +116,7 @@ struct FullStore : Fixture {
   // Everything that goes on by itself, and everything that is looked at.
   void live() {
     for (int round = 0; round < 2; ++round) {
-      clock.now_ms += 61'000;
+      clock.wall_ms += 61'000;
       const WallTime now = clock.wall_now();
       store->rewind_clock(now);
       end_all(store->running_attempts());
@@ -142,7 +142,7 @@ struct FullStore : Fixture {
   }
 
   void end() {
-    clock.now_ms += 40LL * 24 * 3600 * 1000;
+    clock.wall_ms += 40LL * 24 * 3600 * 1000;
     for (int i = 0; i < 50 && !store->prune(clock.wall_now(), 100).tasks.empty(); ++i) {
     }
   }

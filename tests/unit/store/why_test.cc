@@ -18,7 +18,7 @@ struct WhyFixture : Fixture {
     for (int i = 0; i < 3; ++i) {
       submit();
       const Claim one = claim();
-      clock.now_ms += 10'000;
+      clock.wall_ms += 10'000;
       finish(one);
     }
   }
@@ -203,7 +203,7 @@ TEST_CASE_FIXTURE(WhyFixture, "history tells when a task will start") {
   CHECK(why(6).ahead == 2);
   CHECK(why(6).expected_at == clock.wall_now() + 10'000);
   store->claim(2);
-  clock.now_ms += 4000;
+  clock.wall_ms += 4000;
   CHECK(why(8).ahead == 2);
   CHECK(why(8).kind == WaitKind::slots);
   CHECK(why(8).expected_at == clock.wall_now() + 16'000);

@@ -70,13 +70,13 @@ TEST_CASE_FIXTURE(TornFixture, "an attempt runs, fails, is tried again and ends 
   CHECK(first.uid == kAlice.uid);
   CHECK_FALSE(first.unreadable.empty());  // for the worker to say
   CHECK(finish(first, OutcomeKind::exited, 1));
-  CHECK(number("SELECT due_at_ms FROM tasks") == clock.now_ms + 1000);
-  clock.now_ms += 1000;
+  CHECK(number("SELECT due_at_ms FROM tasks") == clock.wall_ms + 1000);
+  clock.wall_ms += 1000;
   store->promote(clock.wall_now(), 10);
   CHECK(finish(claim(), OutcomeKind::exited, 1));
   CHECK(number("SELECT tries FROM tasks WHERE state = 'failed'") == 2);
-  CHECK(number("SELECT prune_at_ms FROM tasks") == clock.now_ms + 60'000);
-  clock.now_ms += 60'000;
+  CHECK(number("SELECT prune_at_ms FROM tasks") == clock.wall_ms + 60'000);
+  clock.wall_ms += 60'000;
   CHECK(store->prune(clock.wall_now(), 10).tasks.size() == 1);
 }
 
@@ -161,7 +161,7 @@ TEST_CASE_FIXTURE(Fixture, "users do not wait for all that the daemon itself has
   for (int i = 0; i < 20; ++i) submit(later);
   commit_budget_us = 0;
   restart();
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   std::vector<std::thread> threads;
   {
     BusyWriter busy(*this);
@@ -206,7 +206,7 @@ TEST_CASE_FIXTURE(Fixture, "what is due, what is pruned and what is claimed give
   for (int i = 0; i < 5; ++i) submit(later);
   commit_budget_us = 0;
   restart();
-  clock.now_ms += 1000;
+  clock.wall_ms += 1000;
   int commits = 0;
   while (store->promote(clock.wall_now(), 100) == clock.wall_now()) ++commits;
   CHECK(commits >= 5);
@@ -215,7 +215,7 @@ TEST_CASE_FIXTURE(Fixture, "what is due, what is pruned and what is claimed give
   CHECK(some.claims.size() == 1);
   CHECK(some.more);
   control(Verb::cancel, {2, 3, 4, 5});
-  clock.now_ms += 100'000;
+  clock.wall_ms += 100'000;
   CHECK(store->prune(clock.wall_now(), 100).tasks.size() == 1);
   CHECK(store->prune(clock.wall_now(), 100).next == clock.wall_now());
 }
@@ -321,7 +321,7 @@ TEST_CASE_FIXTURE(Fixture, "a slot that replaces very many tasks cancels them in
   SUBCASE("whatever they take") {}
   largest_commit = 0;
   schedule = store->schedule(kAlice, id).value();
-  clock.now_ms += 60'010;
+  clock.wall_ms += 60'010;
   const WallTime slot = schedule.done_until + 60'000;
   const Firing firing{schedule.id, schedule.done_until, {slot}, slot, slot + 60'000};
   const std::vector<Slot> slots = store->fire(firing);

@@ -1,45 +1,32 @@
-// The two seams, for the engine's tests: a clock that is set by hand and a launcher whose attempts
-// end when the test says so. The store under them is the real one.
+// A launcher whose attempts end when the test says so. It remembers what it was asked for.
 #pragma once
 
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
-#include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
-#include "daemon/base/clock.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/process/launcher.h"
-#include "daemon/store/task_store.h"
-#include "tests/support/temp_dir.h"
 
 namespace taskd::test {
-
-class FakeClock final : public Clock {
- public:
-  WallTime wall_now() const override {
-    ++reads;
-    reads.notify_all();
-    return {wall_ms.load()};
-  }
-  BootTime boot_now() const override { return {boot_ms.load()}; }
-  std::atomic<std::int64_t> wall_ms{1'700'000'000'000};
-  std::atomic<std::int64_t> boot_ms{1'000'000};
-  mutable std::atomic<int> reads{0};  // of the wall clock
-};
 
 // Attempts live until end() is called for their task.
 class FakeLauncher final : public Launcher {
  public:
+  static constexpr std::int64_t kBytesOfEach = 4096;  // that a removed task frees
+
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) override {
     const std::lock_guard lock(mutex_);
     started_.push_back(launch);
@@ -65,7 +52,7 @@ class FakeLauncher final : public Launcher {
   std::int64_t remove_task(TaskId task, int) override {
     const std::lock_guard lock(mutex_);
     removed_.push_back(task);
-    return 0;
+    return kBytesOfEach;
   }
 
   std::vector<std::int64_t> folder_groups() override { return {}; }
@@ -201,57 +188,6 @@ class FakeLauncher final : public Launcher {
   std::vector<int> signals_;
   std::map<TaskId, AttemptEnd> recorded_;
   std::optional<AttemptEnd> refuse_;
-};
-
-// A store in a folder of its own.
-class StoreFixture {
- public:
-  explicit StoreFixture(Machine has = {}, const std::filesystem::path& parent =
-                                              std::filesystem::temp_directory_path())
-      : machine(std::move(has)), folder_(parent) {
-    open();
-  }
-  ~StoreFixture() { store.reset(); }
-  void open() {
-    store.reset();
-    StoreOptions options;
-    options.path = folder_ / "taskd.db";
-    options.boot_id = "boot";
-    options.ballast_bytes = 4096;
-    options.machine = machine;
-    options.clock = &clock;
-    options.commit_budget_us = 60'000'000;  // on a slow machine, too, no commit gives way
-    options.on_commit = [this](std::span<const Change> changes) {
-      if (on_commit) on_commit(changes);
-    };
-    options.idle_workers = [this](int at_most) { return idle_workers ? idle_workers(at_most) : 0; };
-    options.on_claims = [this](std::optional<Claims> claims) { on_claims(std::move(claims)); };
-    options.on_fatal = [](const std::string&) { std::abort(); };
-    store = TaskStore::open(options);
-  }
-  TaskId submit(NewTask task = {}) {
-    if (task.spec.argv.empty() && task.spec.handler.empty()) task.spec.argv = {"true"};
-    SubmitRequest request;
-    request.actor = kActor;
-    request.tasks.push_back(std::move(task));
-    return std::get<Submitted>(store->submit(request)).ids.front();
-  }
-  void cancel(TaskId id) {
-    store->control({.actor = kActor, .verb = Verb::cancel, .ids = {id}, .filter = {}});
-  }
-  Task get(TaskId id) { return store->get(kActor, id).value(); }
-  const std::string& folder() const { return folder_.path(); }
-
-  static constexpr Actor kActor{0, true};
-  FakeClock clock;
-  Machine machine;
-  std::function<void(std::span<const Change>)> on_commit;  // set before the first write
-  std::function<int(int)> idle_workers;                    // as well; with both or without
-  std::function<void(std::optional<Claims>)> on_claims;
-  std::unique_ptr<TaskStore> store;
-
- private:
-  TempDir folder_;
 };
 
 }  // namespace taskd::test
