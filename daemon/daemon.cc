@@ -128,7 +128,7 @@ Daemon::Daemon(const Config& config, UniqueFd listener, const rlimit& given_open
       pool_(*store_, launcher_, running_, clock_, progress_, handlers_, config.workers, die),
       age_clock_(clock_, store_->clock_point(),
                  [this](const TrustedClock::Point& point) { keep_clock_point(point); }),
-      timekeeper_(*store_, launcher_, clock_, age_clock_, handlers_, die),
+      timer_thread_(*store_, launcher_, clock_, age_clock_, handlers_, die),
       notifier_(*store_, clock_, age_clock_, config.hooks, config.socket, die),
       server_(ApiContext{.store = *store_,
                          .watch = watch_,
@@ -167,7 +167,7 @@ void Daemon::run(const sigset_t& signals) {
   publishing_.store(true);
   progress_.start();
   pool_.start(std::move(recovery.adopted));
-  timekeeper_.start();
+  timer_thread_.start();
   notifier_.start();
   std::thread serving([this] { serve(); });
   if (store_->was_left_open()) checking_ = std::thread([this] { check_for_damage(); });
@@ -182,7 +182,7 @@ void Daemon::run(const sigset_t& signals) {
   serving.join();
   pool_.stop();  // no claim is under way any more, so nobody asks for its idle workers
   progress_.stop();
-  timekeeper_.stop();
+  timer_thread_.stop();
   publishing_.store(false);
   log::info("taskd stopped");
 }
@@ -253,7 +253,7 @@ void Daemon::publish(std::span<const Change> changes) {
   if (!publishing_.load()) return;  // before all parts are built, or after they stopped
   running_.publish(changes);
   pool_.idle().publish(changes);
-  timekeeper_.publish(changes);
+  timer_thread_.publish(changes);
   notifier_.publish(changes);
   watch_.publish(changes);
 }

@@ -20,7 +20,7 @@
 #include "daemon/engine/progress_board.h"
 #include "daemon/engine/running_set.h"
 #include "daemon/engine/task_watch.h"
-#include "daemon/engine/timekeeper.h"
+#include "daemon/engine/timer_thread.h"
 #include "daemon/engine/worker_pool.h"
 #include "daemon/process/posix_launcher.h"
 #include "daemon/store/task_store.h"
@@ -68,7 +68,7 @@ class Daemon {
   ProgressBoard progress_;
   WorkerPool pool_;
   const TrustedClock age_clock_;
-  Timekeeper timekeeper_;
+  TimerThread timer_thread_;
   Notifier notifier_;
   ApiServer server_;
 };

@@ -128,7 +128,7 @@ CREATE TABLE tasks (
     reason = 'spawn' OR reason = 'lost' OR reason = 'poison' OR reason = 'dependency' OR
     reason = 'expired' OR reason = 'reported'),
   -- What keeps it from starting, and what its end means.
-  due_at_ms  INTEGER,  -- does not start before; while `scheduled` the timekeeper waits for it
+  due_at_ms  INTEGER,  -- does not start before; while `scheduled` the timer thread waits for it
   blocked_on TEXT CHECK (blocked_on = 'key' OR blocked_on = 'dependencies'),
   key_id     INTEGER REFERENCES keys (id),
   unique_key TEXT,  -- NULL: it may be there twice
@@ -140,7 +140,7 @@ CREATE TABLE tasks (
   started_at_ms          INTEGER,  -- of the latest attempt
   ended_at_ms            INTEGER,
   cancel_requested_at_ms INTEGER,  -- it runs and is to be stopped
-  prune_at_ms            INTEGER,  -- when the timekeeper removes it
+  prune_at_ms            INTEGER,  -- when the timer thread removes it
   -- What it belongs to.
   name        TEXT NOT NULL,  -- '': none
   schedule_id INTEGER,        -- that submitted it; it may have been removed since
@@ -309,7 +309,7 @@ CREATE INDEX dependencies_open    ON dependencies (task_id, state) WHERE state <
 CREATE INDEX dependencies_open_on ON dependencies (on_task) WHERE state <> 'met';
 
 -- A task that ended, or is tried again, with more dependants than its commit updated. The
--- timekeeper updates the others.
+-- timer thread updates the others.
 CREATE TABLE links_to_update (
   on_task    INTEGER PRIMARY KEY,  -- as in dependencies
   after_task INTEGER NOT NULL      -- the last dependant that is up to date; 0: none
@@ -408,7 +408,7 @@ CREATE INDEX delivery_specs_of_task ON delivery_specs (task_id, last_seq);
 -- --- Requests and events ------------------------------------------------------------------------
 
 -- A change under an Idempotency-Key, written in its first commit: of submits by tasks/submit.cc, of
--- all other verbs by write/keyed_request.cc.
+-- all other verbs by write/idempotent_request.cc.
 CREATE TABLE idempotency_keys (
   uid            INTEGER NOT NULL,
   key            TEXT    NOT NULL,

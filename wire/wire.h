@@ -8,7 +8,7 @@
 #include <string>
 #include <variant>
 
-#include "daemon/limits/key.h"
+#include "daemon/limits/concurrency_key.h"
 #include "daemon/limits/queue.h"
 #include "daemon/task/delivery.h"
 #include "daemon/task/schedule.h"

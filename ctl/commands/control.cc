@@ -4,9 +4,9 @@
 
 #include "ctl/base/count_text.h"
 #include "ctl/options/selector.h"
+#include "ctl/terminal/confirm.h"
 #include "ctl/view/preview.h"
 #include "ctl/view/task_table.h"
-#include "ctl/work/confirm.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {

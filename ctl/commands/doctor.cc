@@ -8,12 +8,12 @@
 
 #include "ctl/base/count_text.h"
 #include "ctl/base/users.h"
+#include "ctl/commands/boot_units.h"
 #include "ctl/commands/verbs.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/when.h"
 #include "ctl/view/hook_view.h"
 #include "ctl/view/stats.h"
-#include "ctl/work/boot_units.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/limits/demand.h"

@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/base/count_text.h"
+#include "ctl/commands/edit_task.h"
 #include "ctl/commands/verbs.h"
 #include "ctl/options/selector.h"
-#include "ctl/work/edit_task.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/commands/verbs.h"
+#include "ctl/follow/follow.h"
+#include "ctl/follow/job_output.h"
+#include "ctl/follow/merged_output.h"
 #include "ctl/options/selector.h"
-#include "ctl/work/follow.h"
-#include "ctl/work/job_output.h"
-#include "ctl/work/merged_output.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

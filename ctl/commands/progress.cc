@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include "ctl/commands/job_report.h"
 #include "ctl/commands/verbs.h"
-#include "ctl/work/job_report.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ctl/commands/job_report.h"
 #include "ctl/commands/verbs.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/text_input.h"
-#include "ctl/work/job_report.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/spec_json.h"

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/commands/control.h"
-#include "ctl/work/edit_task.h"
+#include "ctl/commands/edit_task.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {

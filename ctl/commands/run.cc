@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/commands/verbs.h"
+#include "ctl/follow/follow.h"
+#include "ctl/follow/job_output.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/submit_options.h"
 #include "ctl/options/when.h"
+#include "ctl/terminal/interrupts.h"
 #include "ctl/view/outcome.h"
-#include "ctl/work/follow.h"
-#include "ctl/work/interrupts.h"
-#include "ctl/work/job_output.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

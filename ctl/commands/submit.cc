@@ -1,13 +1,13 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/base/count_text.h"
+#include "ctl/bulk/bulk_submit.h"
 #include "ctl/commands/verbs.h"
+#include "ctl/follow/waiter.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/submit_options.h"
 #include "ctl/options/when.h"
 #include "ctl/view/outcome.h"
-#include "ctl/work/bulk_submit.h"
-#include "ctl/work/waiter.h"
 #include "daemon/base/errors.h"
 #include "daemon/task/spec_json.h"
 

@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/commands/verbs.h"
+#include "ctl/follow/waiter.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/when.h"
 #include "ctl/view/outcome.h"
 #include "ctl/view/workflow_view.h"
-#include "ctl/work/waiter.h"
 #include "daemon/base/errors.h"
 
 namespace taskd::ctl {

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/commands/sub_verbs.h"
+#include "ctl/follow/waiter.h"
 #include "ctl/options/selector.h"
 #include "ctl/options/submit_options.h"
 #include "ctl/options/when.h"
@@ -9,7 +10,6 @@
 #include "ctl/view/outcome.h"
 #include "ctl/view/table.h"
 #include "ctl/view/workflow_view.h"
-#include "ctl/work/waiter.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 

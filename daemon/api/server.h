@@ -10,7 +10,7 @@
 
 #include <memory>
 
-#include "daemon/api/http/limits.h"
+#include "daemon/api/http/request_limits.h"
 #include "daemon/api/request/context.h"
 
 namespace taskd {

@@ -2,7 +2,7 @@
 //
 // What a slot is comes from the rule alone (schedule/slots.h), what was done about it from the
 // store; so neither a restart, nor a late look, nor a jump of the clock fires one twice. Used by
-// the timekeeper's thread alone.
+// the timer thread alone.
 #pragma once
 
 #include <optional>

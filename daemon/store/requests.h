@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/limits/concurrency_key.h"
 #include "daemon/limits/demand.h"
-#include "daemon/limits/key.h"
 #include "daemon/limits/queue.h"
 #include "daemon/task/delivery.h"
 #include "daemon/task/schedule.h"

@@ -14,7 +14,7 @@
 #include "daemon/store/limits/arrays.h"
 #include "daemon/store/task_store.h"
 #include "daemon/store/write/event_sweep.h"
-#include "daemon/store/write/keyed_request.h"
+#include "daemon/store/write/idempotent_request.h"
 #include "daemon/store/write/transaction.h"
 #include "daemon/store/write/write_queue.h"
 
@@ -72,7 +72,7 @@ struct StoreImpl {
   template <class F>
   auto write_for(WhenFull when_full, WriteQueue::Owner owner, F command) {
     std::optional<decltype(command(std::declval<Transaction&>()))> result;
-    KeyedRequest* const request = KeyedRequest::current();
+    IdempotentRequest* const request = IdempotentRequest::current();
     writer.run(when_full, owner, [&](Transaction& transaction) {
       const std::int64_t rows = transaction.db().rows_changed();
       const std::size_t changes = transaction.changes().size();

@@ -53,7 +53,7 @@ struct Change {
 
   // Something may start that could not before.
   bool lets_start() const {
-    const bool is_wake = task == 0 && act_at;  // for the timekeeper
+    const bool is_wake = task == 0 && act_at;  // for the timer thread
     return !is_wake && (to == State::queued || gave_way);
   }
 };
@@ -134,7 +134,7 @@ class TaskStore : public StoreTasks,
   std::int64_t needed_disk_bytes() const;
 
  private:
-  friend class KeyedRequest;
+  friend class IdempotentRequest;
   explicit TaskStore(std::unique_ptr<StoreImpl> impl);
   std::unique_ptr<StoreImpl> impl_;
 };

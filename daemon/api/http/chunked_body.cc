@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "daemon/api/http/limits.h"
 #include "daemon/api/http/problem.h"
+#include "daemon/api/http/request_limits.h"
 #include "daemon/base/ascii.h"
 
 namespace taskd {

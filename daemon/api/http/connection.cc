@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "daemon/api/http/limits.h"
+#include "daemon/api/http/request_limits.h"
 #include "daemon/base/errors.h"
 
 namespace taskd {

@@ -14,7 +14,7 @@
 
 #include "daemon/api/http/chunked_body.h"
 #include "daemon/api/http/head.h"
-#include "daemon/api/http/limits.h"
+#include "daemon/api/http/request_limits.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/unique_fd.h"
 

@@ -8,8 +8,8 @@
 #include <system_error>
 #include <utility>
 
-#include "daemon/api/http/limits.h"
 #include "daemon/api/http/problem.h"
+#include "daemon/api/http/request_limits.h"
 #include "daemon/api/http/users.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/log.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "daemon/api/http/limits.h"
 #include "daemon/api/http/problem.h"
+#include "daemon/api/http/request_limits.h"
 #include "daemon/base/ascii.h"
 #include "daemon/base/text.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/api/http/limits.h"
+#include "daemon/api/http/request_limits.h"
 
 namespace taskd {
 

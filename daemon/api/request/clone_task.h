@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "daemon/api/request/context.h"
+#include "daemon/task/strict_json.h"
 
 namespace taskd {
 

@@ -58,7 +58,7 @@ Schedule schedule_of(const ApiContext& context, const Call& call, const Schedule
 
 json answer_of(const ApiContext& context, Schedule schedule, const std::vector<Slot>& slots) {
   const WallTime now = context.clock.wall_now();
-  // The timekeeper may not have looked yet; the rule says the same to everybody.
+  // The timer thread may not have looked yet; the rule says the same to everybody.
   if (!schedule.paused && (!schedule.next_at || *schedule.next_at <= now)) {
     const auto rule = rule_of(schedule);
     schedule.next_at = rule ? next_slot(*rule, now) : std::nullopt;

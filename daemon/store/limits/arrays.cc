@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/limits/dependencies.h"
-#include "daemon/store/limits/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/task/spec_json.h"
 

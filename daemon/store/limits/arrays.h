@@ -1,6 +1,6 @@
 // Arrays, as the writer sees them. The rows of a large one are made in several commits, the first
 // of which stores what is to be made; the array is acknowledged, and can be named, once it is
-// whole. After a crash between two of these commits the timekeeper makes the rest. Where that
+// whole. After a crash between two of these commits the timer thread makes the rest. Where that
 // cannot be read, the array is given up: the tasks that were not made count as failed.
 //
 // Used by the writer thread, but for find_unfinished().

@@ -5,7 +5,7 @@
 #include "daemon/limits/demand.h"
 #include "daemon/limits/estimate.h"
 #include "daemon/limits/may_start.h"
-#include "daemon/store/limits/keys.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {

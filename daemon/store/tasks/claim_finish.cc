@@ -3,8 +3,8 @@
 
 #include "daemon/base/digest.h"
 #include "daemon/base/random.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/limits/dependencies.h"
-#include "daemon/store/limits/keys.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/store/tasks/next_task.h"
 

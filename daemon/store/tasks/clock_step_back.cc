@@ -1,7 +1,7 @@
 // What was put off under a clock that was ahead is brought back when that is put right.
 #include <algorithm>
 
-#include "daemon/store/limits/keys.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {

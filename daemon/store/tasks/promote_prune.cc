@@ -1,7 +1,7 @@
 // What time alone does to tasks: the due ones are queued, the old ones deleted.
 #include "daemon/store/limits/arrays.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/limits/dependencies.h"
-#include "daemon/store/limits/keys.h"
 #include "daemon/store/read/id_range.h"
 #include "daemon/store/store_impl.h"
 

@@ -4,8 +4,8 @@
 #include <stdexcept>
 
 #include "daemon/store/limits/arrays.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/limits/dependencies.h"
-#include "daemon/store/limits/keys.h"
 #include "daemon/store/limits/workflows.h"
 #include "daemon/store/store_impl.h"
 
@@ -272,7 +272,7 @@ SubmitResult StoreTasks::submit(const SubmitRequest& request) {
   try {
     for (const TaskId id : submitted->ids) impl_->make_whole({id, id});
   } catch (const StoreUnavailable&) {
-    // It is stored what is to be made, and the timekeeper makes it once that is possible.
+    // It is stored what is to be made, and the timer thread makes it once that is possible.
   }
   return result;
 }

@@ -6,7 +6,7 @@
 // look-ups. So at most that much more than `keep` is there of removed tasks, but for a moment after
 // very many were removed at once.
 //
-// look() from one thread, the timekeeper's; kept() from any.
+// look() from one thread, the timer thread; kept() from any.
 #pragma once
 
 #include <atomic>

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "daemon/store/limits/arrays.h"
-#include "daemon/store/limits/keys.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/limits/workflows.h"
 #include "daemon/store/read/id_range.h"
 

@@ -122,7 +122,7 @@ class Transaction {
   bool short_of_space() const { return short_of_space_; }
   const std::vector<Change>& changes() const { return changes_; }
 
-  // Something is to be looked at at `at`, by the timekeeper.
+  // Something is to be looked at at `at`, by the timer thread.
   void add_wake(WallTime at) {
     Change change;
     change.act_at = at;

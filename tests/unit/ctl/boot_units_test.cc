@@ -1,4 +1,4 @@
-#include "ctl/work/boot_units.h"
+#include "ctl/commands/boot_units.h"
 #include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>

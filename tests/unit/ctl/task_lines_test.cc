@@ -1,4 +1,4 @@
-#include "ctl/work/task_lines.h"
+#include "ctl/bulk/task_lines.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -8,9 +8,9 @@
 
 #include "ctl/base/count_text.h"
 #include "ctl/base/failure.h"
+#include "ctl/bulk/digest.h"
 #include "ctl/view/progress_bar.h"
 #include "ctl/view/width.h"
-#include "ctl/work/digest.h"
 
 namespace taskd::ctl {
 namespace {

@@ -196,7 +196,7 @@ class PoolHistory : PoolFixture {
     store->set_queue(kActor, {.name = queue, .rate = rate}, false);
   }
 
-  // And the timekeeper looks.
+  // And the timer thread looks.
   void pass_time() {
     clock.wall_ms += pick(1, 50);
     note("time passes");

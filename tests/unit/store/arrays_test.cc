@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(ArraysFixture, "a commit holds less of an array whose tasks wr
   NewTask labelled = array(1, 2'000);
   for (int i = 0; i < 9; ++i) labelled.spec.labels["k" + std::to_string(i)] = "v";
   submit(labelled);
-  CHECK(largest_commit == 101);  // with the word to the timekeeper
+  CHECK(largest_commit == 101);  // with the word to the timer thread
 }
 
 TEST_CASE_FIXTURE(ArraysFixture,
@@ -247,7 +247,7 @@ TEST_CASE_FIXTURE(ArraysFixture, "an array that is being made takes its room in 
 TEST_CASE_FIXTURE(ArraysFixture, "many arrays of one submit share a commit and are all whole") {
   std::vector<NewTask> many(100, array(1, 50));
   try_submit(many);
-  CHECK(largest_commit <= 1'100);  // with a word to the timekeeper for each
+  CHECK(largest_commit <= 1'100);  // with a word to the timer thread for each
   CHECK(number("SELECT count(*) FROM tasks") == 5'000);
   CHECK(number("SELECT max(id) FROM tasks WHERE array_id = 4951") == 5'000);
   CHECK(submit() == 5'001);

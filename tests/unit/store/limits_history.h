@@ -101,7 +101,7 @@ class LimitsHistory : public Fixture {
     for (int i = pick(1, 3); i > 0 && !live.empty(); --i) finishes.push_back(end_one());
     if (finishes.empty()) return;
     model.settle();
-    // Of a family the commit sees some alone; all of it may start only after the timekeeper came.
+    // Of a family the commit sees some alone; all of it may start only after the timer thread came.
     const int limit = heads.empty() ? pick(0, 3) : 0;
     const std::vector<FinishResult> results = store->finish(finishes, limit);
     for (const FinishResult& result : results) RC_ASSERT(result.accepted);
@@ -198,7 +198,7 @@ class LimitsHistory : public Fixture {
     model.now_ms = clock.wall_ms;
   }
 
-  // What the timekeeper does: it looks when it said it would, or earlier where a commit asks it to.
+  // What the timer thread does: it looks when it said it would, or earlier where a commit asks it to.
   void keep_time() {
     for (hear(); look_at && *look_at <= clock.wall_now(); hear()) {
       constexpr int kBatch = 500;
@@ -425,7 +425,7 @@ class LimitsHistory : public Fixture {
   const bool has_dependencies;
   const bool has_families;
   std::vector<TaskId> heads;        // on which a family depends
-  std::optional<WallTime> look_at;  // when the timekeeper looks next
+  std::optional<WallTime> look_at;  // when the timer thread looks next
 };
 
 }  // namespace taskd

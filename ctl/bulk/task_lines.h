@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ctl/work/line_source.h"
+#include "ctl/bulk/line_source.h"
 
 namespace taskd::ctl {
 

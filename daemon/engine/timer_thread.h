@@ -24,14 +24,14 @@
 
 namespace taskd {
 
-class Timekeeper {
+class TimerThread {
  public:
   // What is too old goes by `age_clock` (base/trusted_clock.h). `on_fatal` is told of an exception
   // it cannot go on after; it must not return.
-  Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock, const Clock& age_clock,
+  TimerThread(TaskStore& store, Launcher& launcher, const Clock& clock, const Clock& age_clock,
              const Handlers& handlers,
              std::function<void(const std::string&)> on_fatal);
-  ~Timekeeper();
+  ~TimerThread();
 
   void start();
   void stop();

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "ctl/base/context.h"
+#include "ctl/bulk/line_source.h"
 #include "ctl/net/client.h"
-#include "ctl/work/line_source.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {

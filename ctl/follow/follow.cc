@@ -1,4 +1,4 @@
-#include "ctl/work/follow.h"
+#include "ctl/follow/follow.h"
 
 #include <poll.h>
 

@@ -1,4 +1,4 @@
-#include "ctl/work/bulk_submit.h"
+#include "ctl/bulk/bulk_submit.h"
 
 #include <poll.h>
 
@@ -6,12 +6,12 @@
 #include <cerrno>
 
 #include "ctl/base/count_text.h"
+#include "ctl/bulk/digest.h"
+#include "ctl/bulk/task_lines.h"
 #include "ctl/net/problem_text.h"
 #include "ctl/options/selector.h"
+#include "ctl/terminal/interrupts.h"
 #include "ctl/view/progress_bar.h"
-#include "ctl/work/digest.h"
-#include "ctl/work/interrupts.h"
-#include "ctl/work/task_lines.h"
 #include "daemon/base/errors.h"
 #include "daemon/base/text.h"
 #include "daemon/task/array_range.h"

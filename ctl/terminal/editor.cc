@@ -1,4 +1,4 @@
-#include "ctl/work/editor.h"
+#include "ctl/terminal/editor.h"
 
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,4 +1,4 @@
-#include "daemon/engine/timekeeper.h"
+#include "daemon/engine/timer_thread.h"
 
 #include <doctest/doctest.h>
 
@@ -11,13 +11,13 @@ using namespace taskd::test;
 
 namespace {
 
-struct TimekeeperFixture : StoreFixture {
-  TimekeeperFixture()
-      : timekeeper(*store, launcher, clock, clock, handlers,
+struct TimerThreadFixture : StoreFixture {
+  TimerThreadFixture()
+      : timer(*store, launcher, clock, clock, handlers,
                    [](const std::string&) { std::abort(); }) {}
   FakeLauncher launcher;
   Handlers handlers;
-  Timekeeper timekeeper;
+  TimerThread timer;
 };
 
 NewTask delayed(std::int64_t ms) {
@@ -29,32 +29,32 @@ NewTask delayed(std::int64_t ms) {
 }  // namespace
 
 TEST_CASE("a round promotes what is due and tells when the next is") {
-  TimekeeperFixture f;
+  TimerThreadFixture f;
   f.submit(delayed(1000));
   f.submit(delayed(5000));
-  CHECK(f.timekeeper.run_once() == f.clock.wall_now() + 1000);
+  CHECK(f.timer_thread.run_once() == f.clock.wall_now() + 1000);
   CHECK(f.get(1).state == State::scheduled);
   f.clock.wall_ms += 1000;
-  CHECK(f.timekeeper.run_once() == f.clock.wall_now() + 4000);
+  CHECK(f.timer_thread.run_once() == f.clock.wall_now() + 4000);
   CHECK(f.get(1).state == State::queued);
   CHECK(f.get(2).state == State::scheduled);
 }
 
 TEST_CASE("a clock set back fires nothing twice, and one set forward fires each task once") {
-  TimekeeperFixture f;
+  TimerThreadFixture f;
   f.submit(delayed(1000));
   f.clock.wall_ms += 3'600'000;
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   CHECK(f.get(1).state == State::queued);
   f.clock.wall_ms -= 7'200'000;
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   f.clock.wall_ms += 7'200'000;
-  CHECK_FALSE(f.timekeeper.run_once().has_value());
+  CHECK_FALSE(f.timer_thread.run_once().has_value());
   CHECK(f.get(1).state == State::queued);
 }
 
 TEST_CASE("an ended task and its files go when its keep time is over") {
-  TimekeeperFixture f;
+  TimerThreadFixture f;
   NewTask task;
   task.spec.keep_ms = 60'000;
   const TaskId id = f.submit(task);
@@ -63,16 +63,16 @@ TEST_CASE("an ended task and its files go when its keep time is over") {
   end.outcome = {OutcomeKind::exited, 0, ""};
   const Finish finishes[] = {{claim.task, claim.attempt, claim.token, end}};
   f.store->finish(finishes, 0);
-  CHECK(f.timekeeper.run_once() == f.clock.wall_now() + 60'000);
+  CHECK(f.timer_thread.run_once() == f.clock.wall_now() + 60'000);
   CHECK(f.launcher.removed().empty());
   f.clock.wall_ms += 60'000;
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   CHECK(f.launcher.removed() == std::vector<TaskId>{id});
   CHECK_FALSE(f.store->get(StoreFixture::kActor, id).has_value());
 }
 
 TEST_CASE("more due tasks than one batch take several rounds that follow at once") {
-  TimekeeperFixture f;
+  TimerThreadFixture f;
   SubmitRequest request;
   request.actor = StoreFixture::kActor;
   for (int i = 0; i < 1201; ++i) {
@@ -81,9 +81,9 @@ TEST_CASE("more due tasks than one batch take several rounds that follow at once
   }
   f.store->submit(request);
   f.clock.wall_ms += 10;
-  CHECK(f.timekeeper.run_once() == f.clock.wall_now());
-  CHECK(f.timekeeper.run_once() == f.clock.wall_now());
-  CHECK_FALSE(f.timekeeper.run_once().has_value());
+  CHECK(f.timer_thread.run_once() == f.clock.wall_now());
+  CHECK(f.timer_thread.run_once() == f.clock.wall_now());
+  CHECK_FALSE(f.timer_thread.run_once().has_value());
   CHECK(f.get(1201).state == State::queued);
 }
 
@@ -93,7 +93,7 @@ struct JumpFixture : StoreFixture {
   JumpFixture()
       : age_clock(clock, store->clock_point(),
                   [this](const TrustedClock::Point& point) { store->keep_clock_point(point); }),
-        timekeeper(*store, launcher, clock, age_clock, handlers,
+        timer(*store, launcher, clock, age_clock, handlers,
                    [](const std::string&) { std::abort(); }) {}
   void end_one() {
     NewTask task;
@@ -113,7 +113,7 @@ struct JumpFixture : StoreFixture {
   FakeLauncher launcher;
   Handlers handlers;
   TrustedClock age_clock;
-  Timekeeper timekeeper;
+  TimerThread timer;
 };
 
 }  // namespace
@@ -122,14 +122,14 @@ TEST_CASE("a clock that jumps ahead by months prunes nothing until the jump has 
   JumpFixture f;
   f.end_one();
   f.clock.wall_ms += 60 * JumpFixture::kDayMs;
-  const auto next = f.timekeeper.run_once();
+  const auto next = f.timer_thread.run_once();
   CHECK(f.launcher.removed().empty());
   CHECK(next > f.clock.wall_now());  // no busy loop meanwhile
   f.pass(JumpFixture::kDayMs - 1);
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   CHECK(f.launcher.removed().empty());
   f.pass(1);
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   CHECK(f.launcher.removed() == std::vector<TaskId>{1});
 }
 
@@ -137,16 +137,16 @@ TEST_CASE("a jump that is put right within a day has removed nothing, and time g
   JumpFixture f;
   f.end_one();
   f.clock.wall_ms += 60 * JumpFixture::kDayMs;
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   f.pass(3'600'000);
   f.clock.wall_ms -= 60 * JumpFixture::kDayMs;
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   CHECK_FALSE(f.age_clock.ahead());
   f.pass(2 * JumpFixture::kDayMs);
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   CHECK(f.launcher.removed().empty());
   f.pass(28 * JumpFixture::kDayMs);
-  f.timekeeper.run_once();
+  f.timer_thread.run_once();
   CHECK(f.launcher.removed() == std::vector<TaskId>{1});
 }
 

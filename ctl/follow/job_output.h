@@ -3,8 +3,8 @@
 #pragma once
 
 #include "ctl/base/context.h"
+#include "ctl/follow/follow.h"
 #include "ctl/view/terminal_filter.h"
-#include "ctl/work/follow.h"
 
 namespace taskd::ctl {
 

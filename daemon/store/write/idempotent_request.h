@@ -31,16 +31,16 @@ struct EarlierRequest {
   std::optional<std::string> answer;  // as given to finish()
 };
 
-class KeyedRequest {
+class IdempotentRequest {
  public:
   // Thrown where another request with this key is being worked on.
   struct InProgress {};
 
   // Throws InProgress; as the store's reads do.
-  KeyedRequest(TaskStore& store, RequestKey key);
-  ~KeyedRequest();
-  KeyedRequest(const KeyedRequest&) = delete;
-  KeyedRequest& operator=(const KeyedRequest&) = delete;
+  IdempotentRequest(TaskStore& store, RequestKey key);
+  ~IdempotentRequest();
+  IdempotentRequest(const IdempotentRequest&) = delete;
+  IdempotentRequest& operator=(const IdempotentRequest&) = delete;
 
   // If this is set, nothing is to be done.
   const std::optional<EarlierRequest>& earlier() const { return earlier_; }
@@ -49,7 +49,7 @@ class KeyedRequest {
   void finish(const std::optional<std::string>& answer);
 
   // --- for the store's writes: the one of the calling thread, or null
-  static KeyedRequest* current();
+  static IdempotentRequest* current();
   // On the writer thread, in the transaction of a command of that thread which has done `changes`.
   void record(Transaction& transaction, std::size_t first_change);
   // On its own thread: the latest record is committed.

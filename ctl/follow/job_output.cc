@@ -1,4 +1,4 @@
-#include "ctl/work/job_output.h"
+#include "ctl/follow/job_output.h"
 
 #include <unistd.h>
 

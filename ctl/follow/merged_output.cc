@@ -1,4 +1,4 @@
-#include "ctl/work/merged_output.h"
+#include "ctl/follow/merged_output.h"
 
 #include <algorithm>
 #include <limits>

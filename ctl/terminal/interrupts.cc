@@ -1,4 +1,4 @@
-#include "ctl/work/interrupts.h"
+#include "ctl/terminal/interrupts.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "ctl/work/waiter.h"
+#include "ctl/follow/waiter.h"
 
 #include <poll.h>
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "ctl/work/interrupts.h"
+#include "ctl/terminal/interrupts.h"
 #include "daemon/base/unique_fd.h"
 
 namespace taskd::ctl {

@@ -1,4 +1,4 @@
-#include "ctl/work/job_report.h"
+#include "ctl/commands/job_report.h"
 
 #include <limits>
 #include <nlohmann/json.hpp>

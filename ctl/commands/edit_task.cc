@@ -1,9 +1,9 @@
-#include "ctl/work/edit_task.h"
+#include "ctl/commands/edit_task.h"
 
 #include "ctl/options/selector.h"
 #include "ctl/options/task_document.h"
-#include "ctl/work/confirm.h"
-#include "ctl/work/editor.h"
+#include "ctl/terminal/confirm.h"
+#include "ctl/terminal/editor.h"
 #include "daemon/base/text.h"
 
 namespace taskd::ctl {

@@ -1,4 +1,4 @@
-#include "ctl/work/line_source.h"
+#include "ctl/bulk/line_source.h"
 
 #include <fcntl.h>
 #include <poll.h>

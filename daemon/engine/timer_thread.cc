@@ -1,4 +1,4 @@
-#include "daemon/engine/timekeeper.h"
+#include "daemon/engine/timer_thread.h"
 
 #include <poll.h>
 #include <sys/timerfd.h>
@@ -25,7 +25,7 @@ void drain(int fd) {
 
 }  // namespace
 
-Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
+TimerThread::TimerThread(TaskStore& store, Launcher& launcher, const Clock& clock,
                        const Clock& age_clock, const Handlers& handlers,
                        std::function<void(const std::string&)> on_fatal)
     : store_(store),
@@ -39,15 +39,15 @@ Timekeeper::Timekeeper(TaskStore& store, Launcher& launcher, const Clock& clock,
   if (!timer_) throw_errno("timerfd_create");
 }
 
-Timekeeper::~Timekeeper() {
+TimerThread::~TimerThread() {
   stop();
 }
 
-void Timekeeper::start() {
+void TimerThread::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void Timekeeper::stop() {
+void TimerThread::stop() {
   {
     const MutexLock lock(mutex_);
     stopping_ = true;
@@ -56,7 +56,7 @@ void Timekeeper::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Timekeeper::publish(std::span<const Change> changes) {
+void TimerThread::publish(std::span<const Change> changes) {
   std::optional<WallTime> first;
   for (const Change& change : changes) first = earlier(first, change.act_at);
   if (!first) return;
@@ -64,7 +64,7 @@ void Timekeeper::publish(std::span<const Change> changes) {
   if (*first < armed_) wake_.raise();
 }
 
-std::optional<WallTime> Timekeeper::run_once() {
+std::optional<WallTime> TimerThread::run_once() {
   const WallTime now = clock_.wall_now();
   const std::optional<WallTime> due = store_.promote(now, kBatch);
   const WallTime trusted = age_clock_.wall_now();
@@ -78,7 +78,7 @@ std::optional<WallTime> Timekeeper::run_once() {
   return earlier(earlier(due, prune_at), schedule_runner_.run_once(now));
 }
 
-void Timekeeper::run() {
+void TimerThread::run() {
   try {
     for (;;) {
       {
@@ -96,11 +96,11 @@ void Timekeeper::run() {
       wait(next);
     }
   } catch (const std::exception& e) {
-    on_fatal_(std::string("the timekeeper cannot go on: ") + e.what());
+    on_fatal_(std::string("the timer thread cannot go on: ") + e.what());
   }
 }
 
-void Timekeeper::wait(std::optional<WallTime> next) {
+void TimerThread::wait(std::optional<WallTime> next) {
   itimerspec spec{};
   if (next) {
     spec.it_value.tv_sec = static_cast<time_t>(next->ms / 1000);
@@ -122,7 +122,7 @@ void Timekeeper::wait(std::optional<WallTime> next) {
     ready = ::poll(fds, 2, sweep_.done() ? -1 : 0);
     if (ready == 0) sweep_.step();
   } while (ready == 0 || (ready < 0 && errno == EINTR));
-  if (ready < 0) throw_errno("poll on the timekeeper's clock");
+  if (ready < 0) throw_errno("poll on the timer thread's clock");
   drain(timer_.get());
   wake_.clear();
 }

@@ -1,4 +1,4 @@
-#include "ctl/work/task_lines.h"
+#include "ctl/bulk/task_lines.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

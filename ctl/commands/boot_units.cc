@@ -1,4 +1,4 @@
-#include "ctl/work/boot_units.h"
+#include "ctl/commands/boot_units.h"
 
 #include <fcntl.h>
 #include <poll.h>

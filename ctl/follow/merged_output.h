@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "ctl/follow/follow.h"
 #include "ctl/net/client.h"
-#include "ctl/work/follow.h"
 #include "daemon/task/task.h"
 
 namespace taskd::ctl {

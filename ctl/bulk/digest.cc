@@ -1,4 +1,4 @@
-#include "ctl/work/digest.h"
+#include "ctl/bulk/digest.h"
 
 // The plain functions: those of OpenSSL 3 would put a megabyte of unused ciphers into a static
 // taskctl.

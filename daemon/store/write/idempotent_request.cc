@@ -1,4 +1,4 @@
-#include "daemon/store/write/keyed_request.h"
+#include "daemon/store/write/idempotent_request.h"
 
 #include "daemon/store/store_impl.h"
 
@@ -6,11 +6,11 @@ namespace taskd {
 namespace {
 
 // Which of them a thread works on; set and read by that thread alone.
-thread_local KeyedRequest* current_request = nullptr;
+thread_local IdempotentRequest* current_request = nullptr;
 
 }  // namespace
 
-KeyedRequest::KeyedRequest(TaskStore& store, RequestKey key) : store_(store), key_(std::move(key)) {
+IdempotentRequest::IdempotentRequest(TaskStore& store, RequestKey key) : store_(store), key_(std::move(key)) {
   StoreImpl& impl = *store_.impl_;
   {
     const MutexLock lock(impl.keyed_mutex);
@@ -40,18 +40,18 @@ KeyedRequest::KeyedRequest(TaskStore& store, RequestKey key) : store_(store), ke
   current_request = this;
 }
 
-KeyedRequest::~KeyedRequest() {
+IdempotentRequest::~IdempotentRequest() {
   current_request = nullptr;
   StoreImpl& impl = *store_.impl_;
   const MutexLock lock(impl.keyed_mutex);
   impl.keyed.erase({key_.uid, key_.key});
 }
 
-KeyedRequest* KeyedRequest::current() {
+IdempotentRequest* IdempotentRequest::current() {
   return current_request;
 }
 
-void KeyedRequest::record(Transaction& transaction, std::size_t first_change) {
+void IdempotentRequest::record(Transaction& transaction, std::size_t first_change) {
   recording_ = false;
   if (is_recorded_) return;
   std::optional<TaskId> task;
@@ -62,7 +62,7 @@ void KeyedRequest::record(Transaction& transaction, std::size_t first_change) {
   recording_ = true;
 }
 
-void KeyedRequest::insert(Transaction& transaction, std::optional<TaskId> task, bool finished,
+void IdempotentRequest::insert(Transaction& transaction, std::optional<TaskId> task, bool finished,
                           const std::optional<std::string>& answer) const {
   const int added = transaction.db().run(
       "INSERT INTO idempotency_keys (uid, key, request_digest, first_task_id, created_at_ms, "
@@ -72,7 +72,7 @@ void KeyedRequest::insert(Transaction& transaction, std::optional<TaskId> task, 
   if (added == 0) throw InProgress{};  // a submit was quicker
 }
 
-void KeyedRequest::finish(const std::optional<std::string>& answer) {
+void IdempotentRequest::finish(const std::optional<std::string>& answer) {
   if (is_recorded_ && key_.in_one_commit && !answer) return;
   current_request = nullptr;  // what follows is about the key alone
   store_.impl_->write_for(WhenFull::use_ballast, key_.uid, [&](Transaction& transaction) {

@@ -1,4 +1,4 @@
-#include "daemon/store/limits/keys.h"
+#include "daemon/store/limits/concurrency_keys.h"
 
 #include <algorithm>
 

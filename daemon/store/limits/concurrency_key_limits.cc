@@ -1,7 +1,7 @@
 // Keys as people look at them and set their limits. What keys do to tasks is in keys.h.
 #include <limits>
 
-#include "daemon/store/limits/keys.h"
+#include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/store_impl.h"
 
 namespace taskd {

@@ -9,7 +9,7 @@
 #include "daemon/api/routes/routes.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/log.h"
-#include "daemon/store/write/keyed_request.h"
+#include "daemon/store/write/idempotent_request.h"
 
 namespace taskd {
 namespace {
@@ -79,7 +79,7 @@ Reply answer_once(const ApiContext& context, const Call& call, std::string_view 
   const json body = call.body.empty() ? json::object() : parse_body(call.body);
   if (!is_deed(pattern, body)) return route(context, call);
   try {
-    KeyedRequest request(
+    IdempotentRequest request(
         context.store, {call.actor.uid, key, meaning_of(call, body), in_one_commit(pattern, body)});
     if (const auto& earlier = request.earlier()) {
       if (earlier->is_same) return answer_again(context, call, pattern, *earlier);
@@ -101,7 +101,7 @@ Reply answer_once(const ApiContext& context, const Call& call, std::string_view 
       log::warn("an answer cannot be kept for its key", {{"error", error.what()}});
     }
     return reply;
-  } catch (const KeyedRequest::InProgress&) {
+  } catch (const IdempotentRequest::InProgress&) {
     throw ProblemError(409, "request_in_progress",
                        "a request with this Idempotency-Key is being worked on; try again");
   }

@@ -1,4 +1,4 @@
-#include "ctl/work/confirm.h"
+#include "ctl/terminal/confirm.h"
 
 #include <unistd.h>
 
