@@ -1,0 +1,1 @@
+// For the targets that only hold precompiled headers.
