@@ -45,8 +45,8 @@ constexpr TaskOption kOptions[] = {
      .answered = Answered::if_given},
     {.field = "handler",
      .type = "string",
-     .meaning = "… or the name of a handler that the daemon's configuration declares; exactly one "
-                "of the three. See Handlers",
+     .meaning = "… or the name of a handler that the daemon's configuration declares; give "
+                "exactly one of the three. See Handlers",
      .value = &option_value::handler,
      .flags = {{{"--handler", "NAME", T::text,
                  "run what the daemon's configuration declares under\nthis name (taskctl "
@@ -90,14 +90,15 @@ constexpr TaskOption kOptions[] = {
      .is_of_handler = true},
     {.field = "cwd",
      .type = "absolute path",
-     .meaning = "the folder it runs in; without it the user's home, or `/` if there is none",
+     .meaning = "the folder the command runs in; default: the user's home, or `/` if that does "
+                "not exist",
      .value = &option_value::cwd,
      .flags = {{{"--cwd", "DIR", T::path, "the folder to run in (default: this one)"}}},
      .is_of_handler = true},
     {.field = "umask",
      .type = "string of octal digits up to `\"0777\"`, `\"0022\"`",
-     .meaning = "the permissions that new files of the command do not get. Answers have four "
-                "digits, or null for a task with a handler",
+     .meaning = "the umask of the command, in octal. Answers have four digits, or null for a task "
+                "with a handler",
      .value = &option_value::umask,
      .flags = {{{"--umask", "OCTAL", T::text,
                  "mask of new files, such as 0027 (default: as here)"}}},
@@ -106,7 +107,8 @@ constexpr TaskOption kOptions[] = {
      .of_caller = umask_of_caller},
     {.field = "nice",
      .type = "0 to 19, 0",
-     .meaning = "how far the command yields the processor to others: nice(1) of its processes",
+     .meaning = "the niceness of the command's processes, as by nice(1): the higher, the more "
+                "they yield the processor to others",
      .value = &kInteger<&ProcessAttributes::nice, 0, kMaxNice>,
      .flags = {{{"--nice", "N", T::number,
                  "yield the processor to others: 0 to 19 (default: as\nhere)"}}},
@@ -115,9 +117,9 @@ constexpr TaskOption kOptions[] = {
      .of_caller = nice_of_caller},
     {.field = "stdin",
      .type = "`{\"file\":\"/path\"}` or `{\"text\":\"…\"}`",
-     .meaning = "what the command reads: a file, opened as the task's user when an attempt starts "
-                "(a missing or unreadable one is `spawn_failed`, with an `error` that names it), "
-                "or this text, ≤ 512 KiB; else `/dev/null`",
+     .meaning = "the standard input of the command: a file, or this text (≤ 512 KiB); default: "
+                "`/dev/null`. The file is opened as the task's user when an attempt starts; if "
+                "that fails, the attempt is `spawn_failed` and its `error` names the file",
      .value = &option_value::stdin_source,
      .flags = {{{"--stdin", "FILE", T::input,
                  "what the command reads: a file, opened when it\nstarts; - sends what taskctl "
@@ -125,7 +127,7 @@ constexpr TaskOption kOptions[] = {
      .is_of_handler = true},
     {.field = "user",
      .type = "user name or uid",
-     .meaning = "the user it runs as; only for tasks of root",
+     .meaning = "the user the command runs as; only for tasks of root",
      .value = &option_value::user,
      .flags = {{{"--user", "USER", T::text, "run as this user (root only)"}}},
      .is_of_handler = true},
@@ -137,14 +139,14 @@ constexpr TaskOption kOptions[] = {
      .default_of = DefaultOf::queue_and_handler},
     {.field = "delay_ms",
      .type = "integer",
-     .meaning = "do not start before this time has passed …",
+     .meaning = "the earliest start, counted from now …",
      .value = &option_value::delay,
      .flags = {{{"--delay", "TIME", T::time, "start after this long: 90s, 15m, 1h30m"}}},
      .kept = Kept::start,
      .in_schedule = false},
     {.field = "run_at",
      .type = "time stamp",
-     .meaning = "… or before this moment; one of the two",
+     .meaning = "… or as a moment; give one of the two",
      .value = &option_value::run_at,
      .flags = {{{"--at", "WHEN", T::moment,
                  "start then: RFC 3339, or local \"2026-03-01 12:00\",\nor 12:00 (the next "
@@ -153,7 +155,7 @@ constexpr TaskOption kOptions[] = {
      .in_schedule = false},
     {.field = "hold",
      .type = "boolean, false",
-     .meaning = "wait for a release",
+     .meaning = "do not start before a release",
      .value = &option_value::hold,
      .flags = {{{"--hold", "", T::none, "wait for `taskctl release`"}}},
      .kept = Kept::start,
@@ -161,27 +163,28 @@ constexpr TaskOption kOptions[] = {
      .in_schedule = false},
     {.field = "timeout_ms",
      .type = "integer, 0 = none",
-     .meaning = "after this time the whole process tree gets TERM, and KILL after `grace_ms`",
+     .meaning = "when this time is over, the whole process tree gets TERM, and KILL after "
+                "`grace_ms`",
      .value = &kDuration<&TaskSpec::timeout_ms>,
      .flags = {{{"--timeout", "TIME", T::time, "stop it after this long (default: never)"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "progress_timeout_ms",
      .type = "integer, 0 = none",
-     .meaning = "the job promises to report its progress at least this often; if it has not for "
-                "that long, it is stopped as by `timeout_ms`",
+     .meaning = "the job promises to report its progress at least this often; if it does not, it "
+                "is stopped as by `timeout_ms`",
      .value = &kDuration<&TaskSpec::progress_timeout_ms>,
      .flags = {{{"--progress-timeout", "TIME", T::time,
                  "stop it when it has reported no progress for this\nlong (taskctl progress)"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "grace_ms",
      .type = "integer, 10000",
-     .meaning = "between TERM and KILL",
+     .meaning = "the time between TERM and KILL",
      .value = &kInteger<&TaskSpec::grace_ms, 0, kMaxGraceMs>,
      .flags = {{{"--grace", "TIME", T::time, "between SIGTERM and SIGKILL (default: 10s)"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "max_attempts",
      .type = "1 to 1,000, 1",
-     .meaning = "how many attempts in all; lost ones do not count",
+     .meaning = "how many attempts there may be in all; lost ones do not count",
      .value = &kInteger<&TaskSpec::max_attempts, 1, kMaxAttempts>,
      .flags = {{{"--max-attempts", "N", T::number, "tries in all (default: 1)"}}},
      .default_of = DefaultOf::queue_and_handler},
@@ -199,7 +202,7 @@ constexpr TaskOption kOptions[] = {
      .default_of = DefaultOf::queue_and_handler},
     {.field = "retry_on",
      .type = "array of exit codes and of `\"exit\" \"signal\" \"timeout\" \"oom\" \"spawn\"`",
-     .meaning = "only these are tried again",
+     .meaning = "only these failures are tried again",
      .value = &option_value::retry_on,
      .flags = {{{"--retry-on", "LIST", T::matches,
                  "try again only after these: exit codes, or exit,\nsignal, timeout, oom, spawn; "
@@ -207,20 +210,20 @@ constexpr TaskOption kOptions[] = {
      .default_of = DefaultOf::queue_and_handler},
     {.field = "no_retry_on",
      .type = "the same",
-     .meaning = "these are never tried again",
+     .meaning = "these failures are never tried again",
      .value = &option_value::no_retry_on,
      .flags = {{{"--no-retry-on", "LIST", T::matches, "never try again after these"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "on_lost",
      .type = "`\"rerun\"` or `\"fail\"`, `\"rerun\"`",
-     .meaning = "what to do when an attempt is lost with the machine",
+     .meaning = "what happens after an attempt is lost, for example because the machine went down",
      .value = &kWord<&TaskSpec::on_lost, parse_on_lost, kOnLostWords>,
      .flags = {{{"--on-lost", "WHAT", T::text,
                  "if the machine goes down while it runs: rerun\n(default) or fail"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "on_bad_result",
      .type = "`\"fail\"` or `\"ignore\"`, `\"fail\"`",
-     .meaning = "what to do when the command succeeds but wrote an invalid result into "
+     .meaning = "what happens if the command succeeds but wrote an invalid result into "
                 "`TASKD_RESULT_FILE`",
      .value = &kWord<&TaskSpec::on_bad_result, parse_on_bad_result, kOnBadResultWords>,
      .flags = {{{"--on-bad-result", "WHAT", T::text,
@@ -228,16 +231,17 @@ constexpr TaskOption kOptions[] = {
      .default_of = DefaultOf::queue_and_handler},
     {.field = "max_lost",
      .type = "0 to 100, 3",
-     .meaning = "how often a lost attempt is run again; the next loss fails the task as `poison`. "
-                "Losses by a planned stop (a shutdown, the service manager) do not count",
+     .meaning = "how often the task is run again after lost attempts; the next loss fails it as "
+                "`poison`. Losses from a planned stop (a shutdown, the service manager) do not "
+                "count",
      .value = &kInteger<&TaskSpec::max_lost, 0, kMaxLost>,
      .flags = {{{"--max-lost", "N", T::number,
                  "at most N re-runs after lost attempts (default: 3)"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "notify",
      .type = "array of ≤ 16 strings, `[]`",
-     .meaning = "hooks that are notified of the task, in addition to those of its queue: "
-                "`\"NAME\"`, or `\"NAME:failed,succeeded\"` for only those events. See Hooks",
+     .meaning = "hooks to notify of the task, in addition to those of its queue: `\"NAME\"`, or "
+                "`\"NAME:failed,succeeded\"` for only those events. See Hooks",
      .value = &option_value::notify,
      .flags = {{{"--notify", "HOOK", T::texts,
                  "tell this hook of it: NAME, or NAME:failed,succeeded\nfor those events alone; "
@@ -245,19 +249,20 @@ constexpr TaskOption kOptions[] = {
      .default_of = DefaultOf::handler},  // a queue has a setting of its own
     {.field = "keep_ms",
      .type = "integer, 30 days",
-     .meaning = "how long after its end the task and its output are removed; less than ten "
-                "seconds counts as ten",
+     .meaning = "how long the task and its output are kept after its end; less than ten seconds "
+                "counts as ten",
      .value = &kDuration<&TaskSpec::keep_ms>,
      .flags = {{{"--keep", "TIME", T::time, "remove it this long after its end (default: 30d)"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "key",
      .type = "`{\"name\":\"…\",\"limit\":1,\"rate\":{\"count\":10,\"per_ms\":60000}}` or null, "
              "null",
-     .meaning = "your tasks with the same key `name` (≤ 200 bytes, not beginning with `#`) share "
-                "its limits, whatever their queues: at most `limit` (1 to 1,024) of them run at "
-                "once, and `rate` limits their starts. The limits belong to the key: the latest "
-                "submit that names any sets them for all its tasks; a new key without any has the "
-                "limit 1. A task that its key holds back is `blocked`",
+     .meaning =
+         "your tasks with the same key `name` (≤ 200 bytes, not beginning with `#`) share its "
+         "limits, whatever their queues: at most `limit` (1 to 1,024) of them run at once, and "
+         "`rate` limits their starts. The limits belong to the key: the latest submit that names "
+         "any sets them for all tasks of the key. A new key without limits gets the limit 1. A "
+         "task that waits for its key is `blocked`",
      .value = &option_value::key,
      .flags = {{{"--key", "KEY", T::text,
                  "your tasks with the same KEY share its limits\n(default: one at a time)",
@@ -268,13 +273,14 @@ constexpr TaskOption kOptions[] = {
      .default_of = DefaultOf::queue_and_handler},
     {.field = "slots",
      .type = "1 to 1,024, 1",
-     .meaning = "as how many of the daemon's workers it counts while it runs",
+     .meaning = "how many of the daemon's workers the task counts as while it runs",
      .value = &kInteger<&StartConstraints::slots, 1, kMaxSlots>,
      .flags = {{{"--slots", "N", T::number, "count as N workers while it runs (default: 1)"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "resources",
      .type = "object of integers, `{}`",
-     .meaning = "how much it uses of each resource that the configuration declares, while it runs",
+     .meaning = "how much of each declared resource the task uses while it runs; the "
+                "configuration declares them",
      .value = &option_value::resources,
      .flags = {{{"--resource", "NAME=N", T::amounts,
                  "take this much of a declared resource: gpu=1,\nmemory=8G; may be repeated"}}},
@@ -282,15 +288,15 @@ constexpr TaskOption kOptions[] = {
     {.field = "array",
      .type = "`{\"first\":1,\"last\":100,\"step\":1,\"at_once\":4}` or null, null",
      .meaning =
-         "not one task but one for each index from `first` to `last` (at most 1,000,000; `step` "
-         "and `at_once` may be left out), with consecutive ids. The answer is the first of them. "
-         "`at_once` is implemented as a key, so it excludes `key`; `array` excludes `unique`. All "
-         "tasks exist when the answer comes: a million take some tens of seconds, during which the "
-         "array cannot be named (503 `array_being_submitted`). If the daemon dies meanwhile, the "
-         "next one creates the rest; repeat the submit with its `Idempotency-Key` to get the same "
-         "array. The tasks share one copy of what they run. With their labels and dependencies "
-         "they are at most 5,000,000 rows. The first task sets the limits of a `key`; later "
-         "changes of them stay",
+         "creates one task for each index from `first` to `last`: at most 1,000,000, with "
+         "consecutive ids. `step` and `at_once` are optional. The answer is the first task. "
+         "`at_once` is implemented as a key, so it excludes `key`; `array` excludes `unique`. "
+         "When the answer comes, all tasks exist. A million take some tens of seconds; until then "
+         "the array cannot be named (503 `array_being_submitted`). If the daemon dies meanwhile, "
+         "the next one creates the rest; to get the same array, repeat the submit with its "
+         "`Idempotency-Key`. The tasks share one copy of what they run. With their labels and "
+         "dependencies they may have at most 5,000,000 rows. The first task sets the limits of a "
+         "`key`; if the limits are changed later, the rest of the array leaves them alone",
      .value = &option_value::array,
      .flags = {{{"--array", "RANGE", T::range,
                  "a task for each index: 1-100, 0-99:3 (every third),\n1-100%4 (4 at once); in "
@@ -302,9 +308,9 @@ constexpr TaskOption kOptions[] = {
      .type = "`{\"key\":\"…\",\"for_ms\":3600000,\"while\":\"queued\" or \"active\"}` or null, "
              "null",
      .meaning = "while a task of yours with the same unique key has not ended, the submit returns "
-                "that task instead of creating one. With `for_ms`: for that long after it was "
-                "submitted, even if it has ended; with `while` as well: only while it waits "
-                "(`queued`) or has not ended (`active`)",
+                "that task instead of creating one. `for_ms` does so for this long after that "
+                "task was submitted, even if it has ended. `while` limits that to the time in "
+                "which the task waits (`queued`) or has not ended (`active`)",
      .value = &option_value::unique,
      .flags = {{{"--unique", "KEY", T::text,
                  "submit nothing while another of your tasks with this\nKEY has not ended; print "
@@ -319,11 +325,11 @@ constexpr TaskOption kOptions[] = {
              "`{\"task\":12}`, `{\"array\":12}`, `{\"array\":12,\"index\":1}` or "
              "`{\"tasks\":\"15-20\"}`, `[]`",
      .meaning =
-         "the task is `blocked` until these tasks have ended: with `ok` they must have succeeded, "
-         "with `failed` they must have failed or been cancelled. The id of an array means all of "
-         "it: with `ok` all must have succeeded, with `failed` at least one must not. `tasks` is a "
-         "name as below. At most 10,000 tasks, where an array counts once. An answer has "
-         "`{\"task\"}` or `{\"array\"}`",
+         "the task is `blocked` until these tasks have ended. With `ok` they must have succeeded, "
+         "with `failed` they must have failed or been cancelled. The id of an array means the "
+         "whole array: with `ok` all its tasks must have succeeded, with `failed` at least one "
+         "must not. `tasks` takes a name of tasks (see Tasks). At most 10,000 tasks, where an "
+         "array counts once. Answers have `{\"task\"}` or `{\"array\"}`",
      .value = &option_value::depends_on,
      .flags = {{{"--after", "TASK[:HOW]", T::tasks,
                  "start once these tasks have ended: 12,15-20:any,\n12[3], last; an array's id "
@@ -333,11 +339,10 @@ constexpr TaskOption kOptions[] = {
      .in_schedule = false},
     {.field = "on_dependency_failed",
      .type = "`\"fail\"`, `\"cancel\"` or `\"run\"`, `\"fail\"`",
-     .meaning =
-         "what happens when a dependency has ended otherwise: the task fails with the reason "
-         "`dependency`, is cancelled, or runs all the same. A task that waits for a failure which "
-         "did not happen, or for a task that was cancelled in this way, is skipped: it is "
-         "cancelled even with `fail`, unless something else it waits for has failed",
+     .meaning = "what happens if a dependency ends otherwise: the task fails with the reason "
+                "`dependency`, is cancelled, or runs all the same. A task is skipped if it waits "
+                "for a failure that did not happen, or for a task that was cancelled in this way: "
+                "it is cancelled even with `fail`, unless something else it waits for has failed",
      .value = &kWord<&StartConstraints::on_dependency_failed, parse_on_dependency_failed,
                      kOnDependencyFailedWords>,
      .flags = {{{"--on-dependency-failed", "WHAT", T::text,
