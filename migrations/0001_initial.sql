@@ -73,7 +73,7 @@ CREATE TABLE counters (
 ) STRICT, WITHOUT ROWID;
 
 -- A key: the tasks of one user that name it share its limits. It is removed with the last of them
--- (limits/keys.cc). An array that limits how many of its tasks run at once has a key under a name
+-- (limits/concurrency_keys.cc). An array that limits how many of its tasks run at once has a key under a name
 -- that no submit can use.
 CREATE TABLE keys (
   id              INTEGER PRIMARY KEY AUTOINCREMENT,

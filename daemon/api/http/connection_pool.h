@@ -150,7 +150,7 @@ class ConnectionPool {
   void run_spawned();
   void join_ended();
 
-  // --- parking, and what parked connections hold (connection_parking.cc)
+  // --- parking, and what parked connections hold (connection_idle.cc)
   HttpConnection* take(EntryId id);
   std::optional<EntryId> add(std::unique_ptr<HttpConnection> connection);
   // False: it holds too much for that, and is still the caller's.
@@ -167,7 +167,7 @@ class ConnectionPool {
   void sweep();
   void wake_by(BootTime deadline) TASKD_REQUIRES(mutex_);
 
-  // --- turns (connection_turns.cc)
+  // --- turns (connection_scheduling.cc)
   static Turn::Cost cost_of(const HttpRequest& request);
   // Nothing: it is to wait for it, parked. Throws ProblemError where it can never have one.
   std::optional<Turn> begin_turn(EntryId id, const HttpRequest& request);

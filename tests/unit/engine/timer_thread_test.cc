@@ -32,10 +32,10 @@ TEST_CASE("a round promotes what is due and tells when the next is") {
   TimerThreadFixture f;
   f.submit(delayed(1000));
   f.submit(delayed(5000));
-  CHECK(f.timer_thread.run_once() == f.clock.wall_now() + 1000);
+  CHECK(f.timer.run_once() == f.clock.wall_now() + 1000);
   CHECK(f.get(1).state == State::scheduled);
   f.clock.wall_ms += 1000;
-  CHECK(f.timer_thread.run_once() == f.clock.wall_now() + 4000);
+  CHECK(f.timer.run_once() == f.clock.wall_now() + 4000);
   CHECK(f.get(1).state == State::queued);
   CHECK(f.get(2).state == State::scheduled);
 }
@@ -44,12 +44,12 @@ TEST_CASE("a clock set back fires nothing twice, and one set forward fires each 
   TimerThreadFixture f;
   f.submit(delayed(1000));
   f.clock.wall_ms += 3'600'000;
-  f.timer_thread.run_once();
+  f.timer.run_once();
   CHECK(f.get(1).state == State::queued);
   f.clock.wall_ms -= 7'200'000;
-  f.timer_thread.run_once();
+  f.timer.run_once();
   f.clock.wall_ms += 7'200'000;
-  CHECK_FALSE(f.timer_thread.run_once().has_value());
+  CHECK_FALSE(f.timer.run_once().has_value());
   CHECK(f.get(1).state == State::queued);
 }
 
@@ -63,10 +63,10 @@ TEST_CASE("an ended task and its files go when its keep time is over") {
   end.outcome = {OutcomeKind::exited, 0, ""};
   const Finish finishes[] = {{claim.task, claim.attempt, claim.token, end}};
   f.store->finish(finishes, 0);
-  CHECK(f.timer_thread.run_once() == f.clock.wall_now() + 60'000);
+  CHECK(f.timer.run_once() == f.clock.wall_now() + 60'000);
   CHECK(f.launcher.removed().empty());
   f.clock.wall_ms += 60'000;
-  f.timer_thread.run_once();
+  f.timer.run_once();
   CHECK(f.launcher.removed() == std::vector<TaskId>{id});
   CHECK_FALSE(f.store->get(StoreFixture::kActor, id).has_value());
 }
@@ -81,9 +81,9 @@ TEST_CASE("more due tasks than one batch take several rounds that follow at once
   }
   f.store->submit(request);
   f.clock.wall_ms += 10;
-  CHECK(f.timer_thread.run_once() == f.clock.wall_now());
-  CHECK(f.timer_thread.run_once() == f.clock.wall_now());
-  CHECK_FALSE(f.timer_thread.run_once().has_value());
+  CHECK(f.timer.run_once() == f.clock.wall_now());
+  CHECK(f.timer.run_once() == f.clock.wall_now());
+  CHECK_FALSE(f.timer.run_once().has_value());
   CHECK(f.get(1201).state == State::queued);
 }
 
@@ -122,14 +122,14 @@ TEST_CASE("a clock that jumps ahead by months prunes nothing until the jump has 
   JumpFixture f;
   f.end_one();
   f.clock.wall_ms += 60 * JumpFixture::kDayMs;
-  const auto next = f.timer_thread.run_once();
+  const auto next = f.timer.run_once();
   CHECK(f.launcher.removed().empty());
   CHECK(next > f.clock.wall_now());  // no busy loop meanwhile
   f.pass(JumpFixture::kDayMs - 1);
-  f.timer_thread.run_once();
+  f.timer.run_once();
   CHECK(f.launcher.removed().empty());
   f.pass(1);
-  f.timer_thread.run_once();
+  f.timer.run_once();
   CHECK(f.launcher.removed() == std::vector<TaskId>{1});
 }
 
@@ -137,16 +137,16 @@ TEST_CASE("a jump that is put right within a day has removed nothing, and time g
   JumpFixture f;
   f.end_one();
   f.clock.wall_ms += 60 * JumpFixture::kDayMs;
-  f.timer_thread.run_once();
+  f.timer.run_once();
   f.pass(3'600'000);
   f.clock.wall_ms -= 60 * JumpFixture::kDayMs;
-  f.timer_thread.run_once();
+  f.timer.run_once();
   CHECK_FALSE(f.age_clock.ahead());
   f.pass(2 * JumpFixture::kDayMs);
-  f.timer_thread.run_once();
+  f.timer.run_once();
   CHECK(f.launcher.removed().empty());
   f.pass(28 * JumpFixture::kDayMs);
-  f.timer_thread.run_once();
+  f.timer.run_once();
   CHECK(f.launcher.removed() == std::vector<TaskId>{1});
 }
 
