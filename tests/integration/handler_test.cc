@@ -204,7 +204,7 @@ TEST_CASE("handlers are listed and shown, a long payload cut") {
       {"--hold", "--handler", "echo", "--payload", "\"" + std::string(5000, 'x') + "\""});
   const RunResult shown = daemon.ctl({"show", id});
   CHECK(contains(shown.out, "handler     echo\n"));
-  CHECK(contains(shown.out, "(5002 bytes; --json has all of it)"));
+  CHECK(contains(shown.out, "(5002 bytes; --json shows all of it)"));
   CHECK(shown.out.size() < 2000);
   CHECK(daemon.show(id).at("payload").get<std::string>().size() == 5000);
   CHECK(contains(daemon.ctl({"list"}).out, "handler echo"));
