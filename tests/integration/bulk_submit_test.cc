@@ -186,7 +186,7 @@ TEST_CASE("an interrupt stops a bulk submit between chunks and tells how far it 
   const RunResult result = child.wait();
   CHECK(result.exit_code == 128 + SIGINT);
   CHECK(contains(result.err,
-                 "stopped; 1,000 tasks of the lines before are submitted; the same command"));
+                 "stopped; 1,000 tasks of the lines before are submitted; repeat the command"));
 }
 
 TEST_CASE("a bulk submit outlives a restart of the daemon") {
@@ -254,7 +254,7 @@ TEST_CASE("a full queue stops a bulk submit, which can wait for room instead") {
   CHECK(full.exit_code == 75);
   CHECK(contains(full.err, "\"small\" is full (capacity: 1500 waiting tasks)"));
   CHECK(contains(full.err,
-                 "1,000 tasks of the lines before are submitted; the same command goes on"));
+                 "1,000 tasks of the lines before are submitted; repeat the command to continue"));
   CHECK(queued(daemon, "small") == 1000);
   Child waiting(
       {taskctl_path(), "submit", "--from", file, "--queue", "small", "--wait-for-room", "10m"},

@@ -119,10 +119,10 @@ TEST_CASE("a submit whose connection is cut says what to do") {
     CHECK_MESSAGE(text.ends_with(end), text);
   };
   ends_with(cut(1, {"--", "true"}),
-            "is unknown; check with \"taskctl list\" before you repeat it (with an "
+            "done what was asked; check with \"taskctl list\" before you repeat it (with an "
             "--idempotency-key, repeating is safe)");
   ends_with(cut(2, {"--idempotency-key", "k", "--", "true"}),
-            "is unknown; repeat it with the same --idempotency-key");
+            "done what was asked; repeat it with the same --idempotency-key");
 }
 
 TEST_CASE("what may be asked twice is asked again when the daemon restarts, and nothing else is") {
