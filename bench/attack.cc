@@ -57,7 +57,7 @@ class Victim {
   int failed_ = 0;
 };
 
-// The number after `key` in JSON text; 0 when the key is missing.
+// The number after `key` in JSON text; 0 if the key is missing.
 double number_after(std::string_view json, std::string_view key) {
   const std::size_t at = json.find(key);
   return at == json.npos ? 0 : std::strtod(json.data() + at + key.size(), nullptr);
@@ -114,7 +114,7 @@ void load(const std::string& socket, int clients, const Act& act) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// `pause` spares the disk, where each request is to be stored.
+// `pause` spares the disk if each request is stored.
 Act asking(const std::string& method, const std::string& target, const std::string& body,
            int status = 200, int pause = 0) {
   return [request = http_request(method, target, body), status, pause](Connection& connection) {
@@ -125,7 +125,7 @@ Act asking(const std::string& method, const std::string& target, const std::stri
   };
 }
 
-// Holds connections that have said this and take no answer; those that are closed come again.
+// Holds connections that have sent this and read no answer; reopens those that are closed.
 void hold(const std::string& socket, int clients, const std::string& said) {
   std::vector<UniqueFd> fds(static_cast<std::size_t>(clients));
   sockaddr_un address{};
@@ -167,7 +167,7 @@ void prepare(Connection& connection, std::string_view target, const std::string&
   connection.ask(method, target, body, 201);
 }
 
-// The ids 1 to `count`, since the daemon is fresh.
+// The ids 1 to `count`, since the daemon is new.
 std::string ids_up_to(int count) {
   std::string ids = "1";
   for (int i = 2; i <= count; ++i) ids += "," + std::to_string(i);

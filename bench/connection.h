@@ -1,5 +1,5 @@
-// A kept-alive HTTP connection over a Unix socket that costs next to nothing, since it shares the
-// machine with the daemon it measures. Not thread-safe. Errors throw.
+// A kept-alive HTTP connection over a Unix socket with little overhead, since it shares the machine
+// with the daemon that it measures. Not thread-safe. Errors throw.
 #pragma once
 
 #include <string>
@@ -19,8 +19,8 @@ class Connection {
   int peer_pid() const;
 
   void send(std::string_view request);
-  // Reads once (blocking); true when the whole answer is there. Requires a request under way.
-  // Throws when its status is another than `expected_status`.
+  // Reads once (blocking); returns true when the whole answer has arrived. Requires a pending
+  // request. Throws unless its status is `expected_status`.
   bool receive(int expected_status);
   // The whole answer to one request.
   std::string ask(std::string_view method, std::string_view target, std::string_view body,
@@ -30,7 +30,7 @@ class Connection {
   UniqueFd fd_;
   std::string answer_;
   std::size_t head_bytes_ =
-      0;  // of the answer, once they are there; then its whole length is known
+      0;  // headers of the answer, once they have arrived; then its whole length is known
   std::size_t answer_bytes_ = 0;
 };
 

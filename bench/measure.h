@@ -1,4 +1,4 @@
-// What the measuring programs share: the clock, percentiles, and the one form of output, lines of
+// Shared by the measuring programs: the clock, percentiles, and the output format, lines of
 // "key<TAB>value" on stdout. Not thread-safe.
 #pragma once
 
@@ -24,13 +24,13 @@ inline double seconds_since(std::int64_t start_ns) {
   return static_cast<double>(now_ns() - start_ns) / 1e9;
 }
 
-// Between two tasks whose latency is measured, so that each finds an idle daemon.
+// The pause between two measured tasks, so that each finds an idle daemon.
 inline constexpr int kIdleGapMs = 20;
 inline void pause_ms(int ms) {
   ::poll(nullptr, 0, ms);
 }
 
-// `share` of the durations are at most this long. Requires a non-empty vector.
+// A fraction `share` of the durations is at most this long. Requires a non-empty vector.
 inline double percentile_ms(std::vector<std::int64_t>& durations_ns, double share) {
   if (durations_ns.empty()) throw std::runtime_error("nothing was measured");
   const auto at = durations_ns.begin() +

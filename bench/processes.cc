@@ -23,7 +23,7 @@
 namespace taskd::bench {
 namespace {
 
-// Runs the command with its output thrown away, to its end.
+// Runs the command to its end and discards its output.
 void run_command(char** command) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -64,7 +64,7 @@ void start(const std::string& key, int n, const char* fifo, char** command) {
   print_latency(key, durations);
 }
 
-// A failure in one of the loops ends the program.
+// A failure in any loop ends the program.
 void spawn(const std::string& key, int n, int threads, char** command) {
   std::atomic<int> left = n;
   const std::int64_t begin = now_ns();

@@ -24,7 +24,7 @@ function words(text) {
   return text
 }
 
-# 12345.6 -> 12,346; three digits of what is small.
+# 12345.6 -> 12,346; small values with three digits.
 function show(value,  text, i) {
   if (value == int(value) && value < 1000) return value ""
   if (value < 10) return sprintf("%.2f", value)
@@ -34,7 +34,7 @@ function show(value,  text, i) {
   return text
 }
 
-# Puts a new value of a key in its place among the earlier ones.
+# Inserts a new value of a key in sorted order.
 function add(key, value,  i) {
   for (i = ++count[key]; i > 1 && sorted[key, i - 1] > value; i--) sorted[key, i] = sorted[key, i - 1]
   sorted[key, i] = value

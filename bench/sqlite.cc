@@ -53,7 +53,7 @@ class Database {
   sqlite3* db_ = nullptr;
 };
 
-// The statements of one submit, prepared. Ended with the program.
+// Prepared statements for one submit. Lives until the program ends.
 class Inserter {
  public:
   explicit Inserter(Database& db)

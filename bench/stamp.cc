@@ -1,5 +1,5 @@
-// bench_stamp FIFO: writes CLOCK_MONOTONIC, as 8 bytes of nanoseconds, into FIFO. Run as a task it
-// tells when the task's first instruction ran.
+// bench_stamp FIFO: writes CLOCK_MONOTONIC, as 8 bytes of nanoseconds, into FIFO. Run as a task, it
+// records when the task's first instruction ran.
 
 #include <fcntl.h>
 #include <time.h>

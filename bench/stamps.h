@@ -19,7 +19,7 @@ class Stamps {
  public:
   explicit Stamps(std::string fifo) : fifo_(std::move(fifo)) {
     if (::mkfifo(fifo_.c_str(), 0600) != 0) throw_errno("mkfifo " + fifo_);
-    // For writing too, so that it does not end between two stamps.
+    // Also open for writing, so that the FIFO does not end between two stamps.
     fd_.reset(::open(fifo_.c_str(), O_RDWR | O_CLOEXEC));
     if (!fd_) throw_errno("open " + fifo_);
   }

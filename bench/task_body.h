@@ -1,14 +1,14 @@
-// The task that submits are measured with, as the API takes it and as the store keeps it, so that
-// the daemon and bare SQLite write the same rows. Pure functions.
+// The task used to measure submits, as sent to the API and as stored, so that the daemon and plain
+// SQLite write the same rows. Pure functions.
 #pragma once
 
 #include <string>
 
 namespace taskd::bench {
 
-// About 200 bytes of JSON, as a user's task has; it runs `true`.
+// About 200 bytes of JSON, like a typical user's task; it runs `true`.
 std::string typical_task(int priority);
-// What the column task_specs.spec holds for it.
+// The contents of the column task_specs.spec for it.
 std::string typical_task_stored();
 
 // {"tasks":[task, task, …]}

@@ -36,13 +36,14 @@ namespace {
 constexpr int kBulkTasks = 1000;  // in one POST
 constexpr double kWarmUpSeconds = 0.5;
 
-// Before the deep queue stand the tasks that are submitted beside it, and before them those run.
+// The deep queue is behind the tasks submitted during the measurement, and those are behind the
+// tasks run.
 constexpr int kQueuedPriority = -10;
 constexpr int kSubmitPriority = 0;
 constexpr int kGatePriority = 10;
 constexpr int kRunPriority = 20;
 
-// The number after `key` in JSON text; 0 when the key is missing.
+// The number after `key` in JSON text; 0 if the key is missing.
 long number_after(std::string_view json, std::string_view key) {
   long value = 0;
   const std::size_t at = json.find(key);
@@ -62,14 +63,14 @@ class Daemon {
 
   const std::string& socket() const { return socket_; }
   int workers() const { return static_cast<int>(workers_); }
-  // One of the workers is busy for good, and none of those that are measured.
+  // Keeps one worker busy for good, outside the measurement.
   void set_one_aside() {
     --workers_;
     ++aside_;
   }
   bool is_busy() { return stat("\"busy\":") >= workers_ + aside_; }
 
-  // A field of the statistics, named as it stands in the JSON: "\"queued\":".
+  // A field of the statistics, as in the JSON: "\"queued\":".
   long stat(std::string_view key) {
     return number_after(connection_.ask("GET", "/v1/stats", "", 200), key);
   }
@@ -98,7 +99,7 @@ class Daemon {
   void wait_succeeded(long last, long count) {
     const std::string target = "/v1/tasks/" + std::to_string(last) + "/wait?timeout_ms=600000";
     connection_.ask("GET", target, "", 200);
-    // Those that started before it may end a little after it.
+    // Tasks that started before it may end a little later.
     while (stat("\"succeeded\":") < count) pause_ms(1);
   }
 
@@ -122,7 +123,7 @@ class Daemon {
 class Gate {
  public:
   Gate(Daemon& daemon, const std::string& name) : Gate(daemon, name, daemon.workers(), "") {}
-  // `count` such tasks, with these fields too.
+  // `count` such tasks, with these additional fields.
   Gate(Daemon& daemon, const std::string& name, int count, const std::string& fields)
       : path_(daemon.socket() + "." + name) {
     lock_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -151,7 +152,7 @@ struct Load {
   std::vector<std::int64_t> durations_ns;
 };
 
-// Each client sends its next submit when the last one was answered.
+// Each client sends its next submit after the answer to the last.
 Load submit_from(const std::string& socket, int clients, double seconds) {
   const std::string request = http_request("POST", "/v1/tasks", typical_task(kSubmitPriority));
   const UniqueFd poller(::epoll_create1(EPOLL_CLOEXEC));
@@ -265,13 +266,13 @@ void depth(const std::string& key, Daemon& daemon, double seconds, int n, char**
   }
 }
 
-// A no-op task with these fields too.
+// A no-op task with these additional fields.
 std::string aside_task(const std::string& fields) {
   return R"({"argv":["/bin/true"],"cwd":"/",)" + fields + "}";
 }
 
-// The same drain with nothing and with `count` tasks that may not start: a fifth of them held, not
-// yet due, waiting for another, for their key, and in a queue that is paused.
+// The same drain without and with `count` tasks that may not start: a fifth each is held, not yet
+// due, waiting for another task, waiting for a key, and in a paused queue.
 void aside(const std::string& key, Daemon& daemon, int n, int count) {
   Gate gate(daemon, "gate");
   wait_until_busy(daemon);
@@ -288,9 +289,8 @@ void aside(const std::string& key, Daemon& daemon, int n, int count) {
   drain(key + "." + std::to_string(count) + ".run", daemon, n, std::move(gate), "gate-many");
 }
 
-// The same drain behind tasks that cannot start, since something has all of the memory: `count`
-// that need as much of it each, and `count` that all need another amount. One worker more is
-// needed.
+// The same drain behind tasks that cannot start because all memory is in use: `count` that need the
+// same amount, and `count` that need different amounts. Needs one more worker.
 void kinds(const std::string& key, Daemon& daemon, int n, int count) {
   const auto needing = [](int bytes) {
     return aside_task(R"("priority":100,"resources":{"memory":)" + std::to_string(bytes) + "}");

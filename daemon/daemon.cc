@@ -21,7 +21,7 @@
 namespace taskd {
 namespace {
 
-// Nothing may be acknowledged any more: say why and go, without running a destructor. Jobs keep
+// Nothing may be acknowledged any more: logs why and exits without running destructors. Jobs keep
 // running; the next daemon adopts them.
 [[noreturn]] void die(const std::string& sentence) {
   log::error("taskd stops", {{"error", sentence}});
@@ -29,18 +29,18 @@ namespace {
   std::_Exit(EX_IOERR);
 }
 
-// As die(), but a person has to act: a service manager does not start it again.
+// Like die(), but a person has to act: the service manager does not restart it.
 [[noreturn]] void die_damaged(const std::string& finding) {
-  const std::string sentence =
-      "The database is damaged (" + finding + "). Restore a backup; jobs that run go on meanwhile.";
+  const std::string sentence = "The database is damaged (" + finding +
+                               "). Restore a backup; running jobs continue meanwhile.";
   log::error("taskd stops", {{"error", sentence}});
   service_manager::notify_failed(sentence);
   std::_Exit(EX_DATAERR);
 }
 
-// As many connections as leave enough descriptors for tasks to start and end, whatever the clients
-// do: an attempt holds three and needs some ten more at its start and its end; a connection that
-// waits holds three.
+// Limits connections so that enough descriptors remain for tasks to start and end, whatever clients
+// do: an attempt holds three and needs some ten more at its start and its end; a waiting connection
+// holds three.
 ServerLimits server_limits(int workers) {
   constexpr rlim_t kDaemonItself = 64;
   constexpr rlim_t kPerWorker = 6;
@@ -56,12 +56,12 @@ ServerLimits server_limits(int workers) {
   return limits;
 }
 
-// A turn of the store's writer: it does not hang in a sync.
+// Runs through the store's writer, to check that it does not hang in a sync.
 void check_writer(TaskStore& store) {
   try {
     store.claim(0);
   } catch (const StoreUnavailable&) {
-    // It answered; a full disk or a lock is told to those who ask for something.
+    // It answered. A full disk or a lock is reported to clients.
   } catch (const StoreIsCopy&) {
   }
 }
@@ -83,7 +83,7 @@ void wait_for_stop(const sigset_t& signals, TaskStore& store) {
       signal = ::sigwaitinfo(&signals, nullptr);
     }
     if (signal > 0) {
-      log::info("stopping; running jobs go on", {{"signal", ::strsignal(signal)}});
+      log::info("stopping; running jobs continue", {{"signal", ::strsignal(signal)}});
       return;
     }
   }
@@ -180,7 +180,7 @@ void Daemon::run(const sigset_t& signals) {
   notifier_.stop();  // first, since a request may wait for the test of a hook
   server_.stop();
   serving.join();
-  pool_.stop();  // no claim is under way any more, so nobody asks for its idle workers
+  pool_.stop();  // no claim is in progress any more, so nobody asks for its idle workers
   progress_.stop();
   timer_thread_.stop();
   publishing_.store(false);
@@ -188,7 +188,7 @@ void Daemon::run(const sigset_t& signals) {
 }
 
 void Daemon::look_on(const sigset_t& signals) {
-  log::warn("this store is a copy of another: nothing is started or changed until somebody decides",
+  log::warn("this store is a copy of another: it is read-only until adopted",
             {{"state_dir", attempts_dir_.substr(0, attempts_dir_.rfind('/'))},
              {"store", store_->identity().id},
              {"to_make_it_one_of_its_own", "taskctl daemon --adopt-copy"}});
@@ -228,7 +228,7 @@ void Daemon::name_owners() {
 void Daemon::keep_clock_point(const TrustedClock::Point& point) {
   store_->keep_clock_point(point);
   if (!point.ahead_since) return;
-  log::warn("the clock jumped ahead: nothing is removed as too old until the jump lasted a day",
+  log::warn("the clock jumped ahead: old tasks are not removed until the jump has lasted a day",
             {{"ahead_ms", clock_.wall_now() - (point.wall + (clock_.boot_now() - point.boot))}});
 }
 
@@ -245,12 +245,12 @@ void Daemon::serve() {
   try {
     server_.serve(listener_.get());
   } catch (const std::exception& e) {
-    die(std::string("the server cannot go on: ") + e.what());
+    die(std::string("the server failed: ") + e.what());
   }
 }
 
 void Daemon::publish(std::span<const Change> changes) {
-  if (!publishing_.load()) return;  // before all parts are built, or after they stopped
+  if (!publishing_.load()) return;  // before all parts exist, or after they stopped
   running_.publish(changes);
   pool_.idle().publish(changes);
   timer_thread_.publish(changes);

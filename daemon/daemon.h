@@ -1,4 +1,4 @@
-// The daemon: its parts, wired together. Nothing is global.
+// The daemon: creates its parts and connects them. No globals.
 #pragma once
 
 #include <sys/resource.h>
@@ -27,30 +27,31 @@
 
 namespace taskd {
 
-// What every program that opens the store tells it.
+// The store options that every program needs to open the store.
 StoreOptions basic_options(const Config& config, const Clock& clock);
 
 class Daemon {
  public:
-  // Opens the store. `given_open_files` is what jobs get as their limit of open files. The state
-  // directory is ready, and this process holds its lock. Throws what TaskStore::open() throws.
+  // Opens the store. `given_open_files` is the open-files limit that jobs get. Requires a prepared
+  // state directory whose lock this process holds. Throws what TaskStore::open() throws.
   Daemon(const Config& config, UniqueFd listener, const rlimit& given_open_files);
-  // Recovers what ran, serves until one of `signals` comes, which are blocked in every thread, and
-  // takes the parts down again; jobs go on.
+  // Recovers running attempts, serves until one of `signals` arrives (blocked in every thread),
+  // then shuts the parts down. Jobs keep running.
   void run(const sigset_t& signals);
 
  private:
   bool is_copy() const { return store_->provenance() == Provenance::copy; }
-  // Answers who only looks. Nothing is started, ended or changed.
+  // Serves a copied store read-only: starts, ends and changes nothing.
   void look_on(const sigset_t& signals);
   StoreOptions store_options(const Config& config);
-  // Of tasks of a version that wrote no names: whoever has the uid now.
+  // For tasks from versions that stored no user names: assigns them to the uid's current user.
   void name_owners();
   void keep_clock_point(const TrustedClock::Point& point);
-  // What the daemon before this one left may be damaged where nobody reads for now.
+  // After an unclean shutdown, checks the whole database in the background, since damage may lie
+  // where nobody reads for now.
   void check_for_damage();
   void serve();
-  // On the store's writer thread, after each COMMIT.
+  // Called on the store's writer thread, after each COMMIT.
   void publish(std::span<const Change> changes);
 
   const SystemClock clock_{};

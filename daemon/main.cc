@@ -1,4 +1,4 @@
-// The program taskd: from the command line to a daemon that runs, or to what else was asked for.
+// The program taskd: parses the command line, then runs the daemon or does what else was asked.
 
 #include <pthread.h>
 #include <sys/resource.h>
@@ -26,14 +26,14 @@
 namespace taskd {
 namespace {
 
-// Every client and every running job takes a few descriptors. Returns the limit as it was, which is
-// for the jobs: a program that uses select() writes beyond its array with a higher one.
+// Every client and every running job needs a few descriptors. Returns the original limit, for the
+// jobs: with a higher limit, a program that uses select() writes beyond its array.
 rlimit raise_fd_limit() {
   constexpr rlim_t kWanted = 16384;
   rlimit given{};
   if (::getrlimit(RLIMIT_NOFILE, &given) != 0) {
-    throw UsageError(
-        EX_OSERR, std::string("cannot ask for the limit of open files: ") + std::strerror(errno));
+    throw UsageError(EX_OSERR,
+                     std::string("cannot read the limit of open files: ") + std::strerror(errno));
   }
   rlimit limit = given;
   limit.rlim_cur = std::max(given.rlim_cur, std::min(kWanted, given.rlim_max));
@@ -43,7 +43,7 @@ rlimit raise_fd_limit() {
   return given;
 }
 
-// Everything blocks these; the main thread takes them with sigtimedwait().
+// Blocked in all threads; the main thread receives them with sigtimedwait().
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -57,7 +57,7 @@ std::string folder_of(const std::string& path) {
   return path.rfind('/') == 0 ? "/" : path.substr(0, path.rfind('/'));
 }
 
-// --init and --adopt-copy: opens the store once, says what came of it and is done.
+// --init and --adopt-copy: opens the store once, reports the result and exits.
 int decide(const Config& config, Mode mode) {
   const SystemClock clock{};
   StoreOptions options = basic_options(config, clock);
@@ -67,13 +67,14 @@ int decide(const Config& config, Mode mode) {
   const StoreIdentity& identity = store->identity();
   if (mode == Mode::init) {
     const bool is_new = identity.generation == 1 && store->provenance() != Provenance::copy;
-    std::printf(is_new ? "taskd: made an empty store in %s\n" : "taskd: %s holds a store already\n",
-                config.state_dir.c_str());
+    std::printf(
+        is_new ? "taskd: created an empty store in %s\n" : "taskd: %s already holds a store\n",
+        config.state_dir.c_str());
   } else if (store->was_adopted()) {
-    std::printf("taskd: %s is a store of its own now (%s)\n", config.state_dir.c_str(),
+    std::printf("taskd: %s is now a store of its own (%s)\n", config.state_dir.c_str(),
                 identity.id.c_str());
   } else {
-    std::printf("taskd: %s is no copy; nothing was changed\n", config.state_dir.c_str());
+    std::printf("taskd: %s is not a copy; nothing was changed\n", config.state_dir.c_str());
   }
   return EX_OK;
 }

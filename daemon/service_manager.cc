@@ -12,7 +12,7 @@
 namespace taskd::service_manager {
 namespace {
 
-// A manager that does not listen is its own problem: our work does not depend on it.
+// Ignores errors: our work does not depend on the manager.
 void notify(const std::string& state) {
   ::sd_notify(0, state.c_str());
 }
@@ -22,7 +22,7 @@ void notify(const std::string& state) {
 std::optional<UniqueFd> adopt_socket() {
   const int count = ::sd_listen_fds(1);
   if (count < 0) {
-    throw UsageError(EX_CONFIG, "the service manager's LISTEN_FDS cannot be understood");
+    throw UsageError(EX_CONFIG, "the service manager's LISTEN_FDS is invalid");
   }
   if (count == 0) return std::nullopt;
   if (count > 1 || ::sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0) {

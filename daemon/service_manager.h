@@ -1,5 +1,5 @@
-// What systemd (or another service manager that speaks its protocol) tells us and wants to hear.
-// Without one, every call does nothing. Thread-safe but for adopt_socket().
+// The protocol of systemd and compatible service managers: socket activation, notifications,
+// watchdog. Without a service manager every call does nothing. Thread-safe except adopt_socket().
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace taskd::service_manager {
 
-// The listening socket handed to us, close-on-exec, if there is one. Call once. Throws UsageError
-// (78) when what was handed over is not one listening Unix stream socket.
+// The listening socket that the service manager passed, if any, close-on-exec. Call once. Throws
+// UsageError (78) unless it is exactly one listening Unix stream socket.
 std::optional<UniqueFd> adopt_socket();
 
 void notify_ready(const std::string& status);
@@ -19,10 +19,10 @@ void notify_stopping();
 void notify_failed(const std::string& status);
 void notify_alive();  // feeds the watchdog
 
-// How often notify_alive() is wanted (half the watchdog's limit); nothing without a watchdog.
+// How often to call notify_alive() (half the watchdog's limit); nothing without a watchdog.
 std::optional<std::int64_t> watchdog_interval_ms();
 
-// True when our stderr is a stream into the journal.
+// Whether our stderr is connected to the journal.
 bool stderr_is_journal();
 
 }  // namespace taskd::service_manager

@@ -18,11 +18,11 @@
 namespace taskd {
 namespace {
 
-// Who may write there can give the daemon any task for any user.
+// Whoever may write there can give the daemon any task for any user.
 void check_state_dir(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
-    throw UsageError(EX_CANTCREAT, "cannot look at " + path + ": " + std::strerror(errno));
+    throw UsageError(EX_CANTCREAT, "cannot read " + path + ": " + std::strerror(errno));
   }
   if (info.st_uid != ::geteuid() && info.st_uid != 0) {
     throw UsageError(EX_CONFIG, "the state directory " + path + " belongs to another user (uid " +
@@ -34,16 +34,16 @@ void check_state_dir(const std::string& path) {
     throw UsageError(EX_CONFIG, "the state directory is not safe: " + *why);
 }
 
-// Jobs of other users reach the files that they are given through it (process/job_folder.h).
-// Nothing else in there is open to them.
+// Jobs of other users reach their input files through it (process/job_folder.h). Nothing else in it
+// is accessible to them.
 void let_jobs_pass(const std::string& path) {
   struct stat info {};
   if (::geteuid() != 0 || ::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IXOTH) != 0) return;
   if (::chmod(path.c_str(), (info.st_mode & 07777) | S_IXGRP | S_IXOTH) == 0) {
-    log::info("other users may pass through the state directory now, as their jobs do",
+    log::info("other users may now pass through the state directory, as their jobs need to",
               {{"path", path}});
   } else {
-    log::warn("jobs of other users cannot reach the files that they are given",
+    log::warn("jobs of other users cannot reach their input files",
               {{"path", path}, {"error", std::strerror(errno)}});
   }
 }
@@ -59,11 +59,12 @@ void refuse_missing_store(const Config& config) {
   for (const std::string& left : {database, database + "-wal", mark_path(database)}) {
     if (exists(left)) return;
   }
-  throw UsageError(EX_NOINPUT,
-                   "there is no store in " + config.state_dir +
-                       ". If it lies on a disk that is not mounted, mount that. To make an empty "
-                       "store there: taskctl daemon --init --state-dir " +
-                       config.state_dir);
+  throw UsageError(
+      EX_NOINPUT,
+      "there is no store in " + config.state_dir +
+          ". If it is on a disk that is not mounted, mount the disk. To create an empty "
+          "store there: taskctl daemon --init --state-dir " +
+          config.state_dir);
 }
 
 }  // namespace
@@ -95,7 +96,8 @@ void prepare_state_dir(const Config& config, Mode mode) {
   make_folder(config.state_dir, ::geteuid() == 0 ? 0711 : 0700);
   check_state_dir(config.state_dir);
   let_jobs_pass(config.state_dir);
-  sync_parents(config.state_dir);  // a first start: nothing durable may lie in a lost folder
+  // On a first start: durable data must not lie in a folder that could be lost.
+  sync_parents(config.state_dir);
 }
 
 void refuse_shared_attempts(const std::string& attempts_dir) {

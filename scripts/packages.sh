@@ -1,4 +1,4 @@
-# Sourced by the other scripts: names and installs the Debian packages that are needed.
+# Sourced by the other scripts: lists and installs the required Debian packages.
 
 BUILD_PACKAGES="g++ cmake ninja-build pkg-config
   libsqlitecpp-dev libsqlite3-dev libcpp-httplib-dev nlohmann-json3-dev libspdlog-dev doctest-dev

@@ -2,7 +2,7 @@
 # Run by taskctl-jobs.service, the unit whose cgroup the jobs live in.
 #
 #   taskctl-jobs start   leaves a holder behind, and nothing else
-#   taskctl-jobs stop    ends every job, as a shutdown or an administrator wants it
+#   taskctl-jobs stop    ends every job, for a shutdown or an administrator
 set -eu
 
 enter_cgroup() {
@@ -14,7 +14,7 @@ case "${1-}" in
   start)
     # systemd removes the cgroup of a unit without processes, so one must stay. It steps aside into
     # a cgroup of its own: one with processes in it could not hand controllers down to tasks/.
-    # Without cgroup v2 there is nothing to hold but the unit.
+    # Without cgroup v2 it only keeps the unit alive.
     if enter_cgroup 2>/dev/null; then
       mkdir -p holder
       echo $$ >holder/cgroup.procs
@@ -23,8 +23,8 @@ case "${1-}" in
     sleep infinity &
     ;;
   stop)
-    # The shims are asked first and alone. Were jobs and shims signalled together, as systemd would
-    # do it, the end of a job might look like its own doing. Each shim stops its tree with the grace
+    # First only the shims get a signal. If jobs and shims got it together, as from systemd, the
+    # end of a job might look like its own failure. Each shim stops its tree with the grace
     # its task was submitted with and leaves a record; systemd's time-out bounds the wait.
     enter_cgroup 2>/dev/null && cd shims 2>/dev/null || exit 0
     while read -r pid; do

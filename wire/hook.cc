@@ -13,7 +13,7 @@ std::optional<WallTime> read_time(const json& object, const char* field) {
   const json& value = object.at(field);
   if (value.is_null()) return std::nullopt;
   const auto time = parse_rfc3339(value.get<std::string>());
-  if (!time) throw std::runtime_error(std::string("its \"") + field + "\" is no time stamp");
+  if (!time) throw std::runtime_error(std::string("its \"") + field + "\" is not a timestamp");
   return time;
 }
 
@@ -41,7 +41,7 @@ Delivery delivery_from_json(const json& object) {
     const auto state = parse_delivery_state(object.at("state").get<std::string>());
     const auto at = read_time(object, "at");
     if (!event || !state || !at)
-      throw std::runtime_error("it says what this version does not know");
+      throw std::runtime_error("it contains a value unknown to this version");
     delivery.event = *event;
     delivery.state = *state;
     delivery.at = *at;

@@ -50,7 +50,7 @@ KeyInfo key_from_json(const json& object) {
     key.blocked = object.at("blocked").get<std::int64_t>();
     if (const json& next = object.at("next_start_at"); !next.is_null()) {
       key.next_start_at = parse_rfc3339(next.get<std::string>());
-      if (!key.next_start_at) throw std::runtime_error("\"next_start_at\" is no time stamp");
+      if (!key.next_start_at) throw std::runtime_error("\"next_start_at\" is not a timestamp");
     }
   } catch (const json::exception& e) {
     throw std::runtime_error(std::string("the key cannot be read: ") + e.what());

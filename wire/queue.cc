@@ -87,7 +87,7 @@ QueueInfo queue_from_json(const json& object) {
     for (const json& item : object.value("notify", json::array())) {
       auto notify = parse_notify(item.get<std::string>());
       if (!std::holds_alternative<Notify>(notify))
-        throw std::runtime_error("the queue's \"notify\" has an event this version does not know");
+        throw std::runtime_error("the queue's \"notify\" has an event unknown to this version");
       queue.settings.notify.push_back(std::get<Notify>(std::move(notify)));
     }
     queue.settings.defaults = object.value("defaults", json::object()).dump();

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-// A line of the longest that cron knows has some hundred bytes; who reads the line says more.
+// The longest meaningful cron line has some hundred bytes; the parser has its own limit.
 constexpr std::size_t kMaxTextBytes = 4096;
 
 WallTime read_time(const json& value) {
@@ -21,7 +21,7 @@ WallTime read_time(const json& value) {
   return *time;
 }
 
-// What a schedule is to submit, with the values of env and the text of stdin masked as in a task.
+// A schedule's task, with values of env and the text of stdin masked as in a task.
 json task_of_schedule(const TaskSpec& spec) {
   json task = to_json(NewTask{.spec = spec, .delay_ms = {}, .run_at = {}, .array = {}});
   if (task.contains("env")) {
@@ -38,7 +38,7 @@ void read_text(FieldReader& reader, const json& value, const std::string& at, st
   if (reader.plain(*text, at, kMaxTextBytes)) out = *text;
 }
 
-// Its blanks may be those of a crontab; what else is in it parse_new_cron() looks at.
+// May contain a crontab's blanks; parse_new_cron() checks the rest.
 void read_cron(FieldReader& reader, const json& value, const std::string& at,
                ScheduleSettings& schedule) {
   const auto* text = reader.string(value, at);
@@ -121,7 +121,7 @@ Slot slot_from_json(const json& object) {
     Slot slot;
     slot.at = read_time(object.at("at"));
     const auto result = parse_slot_result(object.at("result").get<std::string>());
-    if (!result) throw std::runtime_error("a slot's result is none this version knows");
+    if (!result) throw std::runtime_error("a slot's result is unknown to this version");
     slot.result = *result;
     if (const json& task = object.at("task_id"); !task.is_null()) slot.task = task.get<TaskId>();
     return slot;
@@ -146,7 +146,7 @@ Schedule schedule_from_json(const json& object) {
     const auto overlap = parse_overlap(object.at("overlap").get<std::string>());
     auto task = new_task_from_json(object.at("task"));
     if (!catch_up || !overlap || !std::holds_alternative<NewTask>(task))
-      throw std::runtime_error("the schedule says what this version does not know");
+      throw std::runtime_error("the schedule contains a value unknown to this version");
     settings.catch_up = *catch_up;
     settings.overlap = *overlap;
     settings.task = std::get<NewTask>(std::move(task)).spec;
@@ -172,7 +172,7 @@ ScheduleBody schedule_body_from_json(const json& body, const std::string& name) 
     reader.complain("#", "exactly one of \"cron\" and \"every_ms\" is needed");
   if (body.contains("every_ms") && body.contains("zone"))
     reader.complain("#/zone", "belongs to \"cron\"; leave it out");
-  // Else the first of those that are made up for would be the only one to run.
+  // Otherwise only the first of the missed slots would run.
   if (out.settings.catch_up == CatchUp::all) {
     if (!body.contains("overlap")) out.settings.overlap = Overlap::queue;
     if (out.settings.overlap != Overlap::queue) {

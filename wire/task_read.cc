@@ -14,7 +14,7 @@ using nlohmann::json;
   throw std::runtime_error("the answer's \"" + std::string(key) + "\" " + std::string(problem));
 }
 
-// The member of that name, or null when it is missing or JSON's null.
+// The member, or null if it is missing or JSON's null.
 const json* find(const json& object, std::string_view key) {
   if (!object.is_object()) throw std::runtime_error("the answer is not a JSON object");
   const auto member = object.find(key);
@@ -43,7 +43,7 @@ std::optional<Integer> read_integer(const json& object, std::string_view key) {
   return value != nullptr ? std::optional(to_integer<Integer>(key, *value)) : std::nullopt;
 }
 
-// Where the member is missing `out` keeps its value.
+// Leaves `out` unchanged if the member is missing.
 template <class Integer>
 void read_into(const json& object, std::string_view key, Integer& out) {
   if (const json* value = find(object, key)) out = to_integer<Integer>(key, *value);
@@ -57,7 +57,7 @@ std::optional<Enum> read_enum(const json& object, std::string_view key,
   const json* value = find(object, key);
   if (value == nullptr) return std::nullopt;
   const auto parsed = parse(to_text(key, *value));
-  if (!parsed) refuse(key, "is a word this version does not know");
+  if (!parsed) refuse(key, "is unknown to this version");
   return parsed;
 }
 

@@ -1,4 +1,4 @@
-// Tasks and attempts as the API answers them.
+// Writes tasks and attempts for API answers.
 
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -17,7 +17,7 @@ void write_text_or_null(JsonWriter& writer, std::string_view name, std::string_v
   text.empty() ? writer.null() : writer.value(text);
 }
 
-// May be broken UTF-8.
+// The text may contain broken UTF-8.
 void write_foreign_text(JsonWriter& writer, std::string_view name, const std::string& text) {
   writer.key(name);
   if (is_valid_utf8(text)) return writer.value(text);
@@ -31,13 +31,13 @@ void write_time(JsonWriter& writer, std::string_view name, const std::optional<W
 
 std::string error_of(const Outcome& outcome) {
   if (outcome.kind != OutcomeKind::spawn_failed || outcome.code == 0) return outcome.detail;
-  // A sentence says all; the name of a step leaves out what went wrong.
+  // A sentence is complete; the name of a step needs the error, too.
   if (outcome.detail.find(' ') != std::string::npos) return outcome.detail;
   const std::string cause = std::generic_category().message(outcome.code);
   return outcome.detail.empty() ? cause : outcome.detail + ": " + cause;
 }
 
-// The code, where it is one of that kind.
+// The code, if the outcome is of this kind.
 std::optional<int> code_of(const std::optional<Outcome>& outcome, OutcomeKind kind) {
   return outcome && outcome->kind == kind ? std::optional(outcome->code) : std::nullopt;
 }

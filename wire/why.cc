@@ -17,7 +17,7 @@ std::optional<WallTime> time_at(const json& object, const char* key) {
 
 constexpr std::size_t kMaxUnits = 10;
 
-// The first of `all` things: "#5, #9 and 3 more".
+// The first of `all` items: "#5, #9 and 3 more".
 std::string list_of(const std::vector<std::string>& first, std::int64_t all) {
   std::string out;
   const std::int64_t more = all - std::ssize(first);
@@ -38,7 +38,7 @@ std::string names(const Why& why) {
   return list_of(tasks, why.task_count);
 }
 
-// "0 and 1 are taken by #5 and #9", or who has something of what has no units.
+// "0 and 1 are taken by #5 and #9", or the tasks that use an unindexed resource.
 std::string holders(const Why& why) {
   if (why.units.empty())
     return names(why) + (why.task_count == 1 ? " has" : " have") + " some of it";
@@ -69,7 +69,7 @@ std::string ended(const Why& why) {
   if (!why.reason.empty()) out += " (" + escape_for_humans(why.reason) + ")";
   if (!why.tasks.empty()) return out + ": " + names(why) + " did not end as required";
   if (!why.error.empty()) out += ": " + escape_for_table(why.error);
-  // Nearly always the command's own doing, and nothing else would tell.
+  // Nearly always caused by the command itself, and nothing else would say so.
   if (why.reason == to_string(Reason::poison)) {
     out +=
         ". Each attempt killed its supervisor, as a command does that kills its parent process "
@@ -78,7 +78,7 @@ std::string ended(const Why& why) {
   return out;
 }
 
-// Of a job, so it may be broken UTF-8.
+// The text comes from a job, so it may contain broken UTF-8.
 json text_or_null(const std::string& text) {
   if (text.empty()) return nullptr;
   return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
@@ -104,7 +104,7 @@ Why why_from_json(const json& object) {
   Why why;
   try {
     const auto kind = parse_wait_kind(object.at("why").get<std::string>());
-    if (!kind) throw std::runtime_error("the answer's \"why\" is not known here");
+    if (!kind) throw std::runtime_error("the answer's \"why\" is unknown");
     why.kind = *kind;
     why.tasks = object.at("tasks").get<std::vector<TaskId>>();
     why.task_count = object.at("task_count").get<std::int64_t>();

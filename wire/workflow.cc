@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// A step as it was sent: its needs are names.
+// A step as sent: its needs are names.
 struct NamedNeed {
   std::string step;
   DependencyOn on = DependencyOn::ok;
@@ -100,7 +100,7 @@ class WorkflowReader {
     return false;
   }
 
-  // `value` is the task's object; `needs` may stand in it.
+  // `value` is the task's object, which may contain `needs`.
   NamedStep& add_step(std::string name, json value, const std::string& at, bool may_need) {
     NamedStep& step = steps_.emplace_back();
     step.name = std::move(name);

@@ -1,4 +1,4 @@
-// What every verb works with. main() builds one and passes it on.
+// What every verb needs. main() creates one and passes it on.
 #pragma once
 
 #include <optional>
@@ -27,8 +27,8 @@ struct Context {
   Output out;
   const Clock& clock;
 
-  // A line for people: "taskctl: …" on stderr. Flushes `out` first, so that the order is kept.
-  // A stderr that cannot be written is nobody's business.
+  // Prints a line for people: "taskctl: …" on stderr. Flushes `out` first, to keep the order.
+  // Ignores errors on stderr.
   void say(std::string_view sentence);
 };
 

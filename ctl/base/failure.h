@@ -9,25 +9,26 @@ namespace taskd::ctl {
 
 enum ExitCode : int {
   kExitOk = 0,
-  kExitSomeFailed = 1,    // several tasks were waited for and not all succeeded; a doctor's `fail`
-  kExitUsage = 64,        // the command line is wrong
-  kExitBadData = 65,      // the daemon (or we) refused what the options say
-  kExitNoSuchTask = 66,   // no task of this id, or nothing of the name the verb is about
-  kExitNoDaemon = 69,     // nobody answers at the socket, or the daemon is not installed
-  kExitInternal = 70,     // a bug, here or in the daemon
-  kExitConflict = 73,     // refused: wrong state, in use, there already, or the disk is full
-  kExitOutput = 74,       // stdout cannot be written
-  kExitTryLater = 75,     // timed out, queue full or drained, daemon stopping, the machine is full
-  kExitBadAnswer = 76,    // what answered does not speak the API
+  kExitSomeFailed = 1,   // not all of several tasks succeeded; a `fail` of doctor
+  kExitUsage = 64,       // the command line is wrong
+  kExitBadData = 65,     // the daemon (or taskctl) rejected the options' values
+  kExitNoSuchTask = 66,  // no task with this id, or nothing with the given name
+  kExitNoDaemon = 69,    // no daemon listens on the socket, or none is installed
+  kExitInternal = 70,    // a bug, here or in the daemon
+  kExitConflict = 73,    // refused: wrong state, in use, exists already, or the disk is full
+  kExitOutput = 74,      // stdout cannot be written
+  // Timed out, queue full or draining, daemon stopping, machine out of resources.
+  kExitTryLater = 75,
+  kExitBadAnswer = 76,    // the peer does not speak the API
   kExitNotAllowed = 77,   // permission
-  kExitBadConfig = 78,    // a TASKD_… variable cannot be used
-  kExitTimedOut = 124,    // a job's timeout, as timeout(1) has it
-  kExitNoResult = 125,    // the job has no exit code: cancelled, lost, or it never ran
-  kExitClosedPipe = 141,  // our reader went away: 128 + SIGPIPE
+  kExitBadConfig = 78,    // a TASKD_… variable is invalid
+  kExitTimedOut = 124,    // the job timed out, as with timeout(1)
+  kExitNoResult = 125,    // the job has no exit code: it was cancelled or lost, or never ran
+  kExitClosedPipe = 141,  // the reader of our output is gone: 128 + SIGPIPE
 };
 
-// Whether this errno says that the machine has no room just now: trying again may help, and the
-// command line is not to blame.
+// Whether this errno is a temporary shortage of the machine: trying again may help, and the command
+// line is not at fault.
 inline bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN ||
          error == ENOBUFS;
@@ -37,7 +38,7 @@ inline int exit_code_of_errno(int error, int otherwise) {
   return is_shortage(error) ? kExitTryLater : otherwise;
 }
 
-// The verb cannot go on. what() is a sentence for stderr; empty: end without a word.
+// Ends the verb. what() is a sentence for stderr; empty: print nothing.
 struct Failure : std::runtime_error {
   Failure(int code, const std::string& what) : std::runtime_error(what), exit_code(code) {}
   int exit_code;

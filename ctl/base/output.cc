@@ -38,7 +38,7 @@ std::string_view sgr(Color color) {
   return "";
 }
 
-// The value of LINES or COLUMNS; 0 when there is none, or none that a terminal could have.
+// The value of LINES or COLUMNS; 0 if it is missing or implausible.
 int size_from(const char* variable) {
   const auto size = variable != nullptr ? parse_int(variable) : std::nullopt;
   return size && *size > 0 && *size <= kMaxTerminal ? static_cast<int>(*size) : 0;

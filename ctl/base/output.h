@@ -1,6 +1,6 @@
-// Where taskctl's words go: a buffered, checked stdout for data, and stderr for people.
+// taskctl's output: a buffered, checked stdout for data, and stderr for people.
 //
-// One thread. Output is complete only after flush(); main() flushes before it exits.
+// Used by one thread. Output is complete only after flush(); main() flushes before it exits.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace taskd::ctl {
 
-// Data on stdout. A reader that went away ends the process quietly (141); any other failed write
-// is a Failure with exit code 74.
+// Data on stdout. If the reader is gone, the process ends quietly (141); any other write error is a
+// Failure with exit code 74.
 class Output {
  public:
   explicit Output(int fd) : fd_(fd) {}
@@ -27,17 +27,17 @@ class Output {
 // Writes all of `bytes` now. Returns 0 or the errno of the write that failed.
 int write_all(int fd, std::string_view bytes);
 
-// The columns of the terminal behind `fd`; 0 = not a terminal, do not clip. `columns_variable` is
-// the value of COLUMNS: on a terminal a sensible number wins.
+// The width of the terminal `fd`; 0 = not a terminal, do not clip. `columns_variable` is the value
+// of COLUMNS; on a terminal a plausible number overrides.
 int terminal_columns(int fd, const char* columns_variable);
 
-// The lines of the terminal behind `fd`; 0 = not a terminal. `lines_variable` is the value of
-// LINES: on a terminal a sensible number wins.
+// The height of the terminal `fd`; 0 = not a terminal. `lines_variable` is the value of LINES; on a
+// terminal a plausible number overrides.
 int terminal_lines(int fd, const char* lines_variable);
 
 enum class Color { none, bold, dim, red, green, yellow, blue, cyan };
 
-// Paints text with SGR sequences, or leaves it alone.
+// Colours text with SGR sequences, or leaves it unchanged.
 class Painter {
  public:
   explicit Painter(bool enabled) : enabled_(enabled) {}
@@ -48,11 +48,12 @@ class Painter {
   bool enabled_;
 };
 
-// Whether a terminal of this kind (TERM, or null) does no more than print.
+// Whether a terminal of this type (TERM, or null) can only print.
 bool is_dumb(const char* term);
 
-// What --color=WHEN means here. `auto`: on a terminal that is not dumb, unless NO_COLOR is set to
-// something. Throws UsageError for another word. The pointers are values of variables or null.
+// Whether to use colours, given --color=WHEN. `auto`: on a terminal that is not dumb, unless
+// NO_COLOR is not empty. Throws UsageError for other words. The pointers are values of variables,
+// or null.
 bool use_color(std::string_view when, bool is_tty, const char* no_color, const char* term);
 
 }  // namespace taskd::ctl

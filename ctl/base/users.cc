@@ -26,7 +26,8 @@ std::string name_in(const std::string& passwd_path, std::uint32_t uid) {
                                                    std::fclose);
   if (!file) return "";
   while (const passwd* user = ::fgetpwent(file.get())) {
-    const bool is_nis = user->pw_name[0] == '+' || user->pw_name[0] == '-';  // nobody's name
+    // NIS entries, not names.
+    const bool is_nis = user->pw_name[0] == '+' || user->pw_name[0] == '-';
     if (user->pw_uid == uid && !is_nis) return user->pw_name;
   }
   return "";

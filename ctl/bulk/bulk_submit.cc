@@ -20,7 +20,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::size_t kMaxBodyBytes = std::size_t{4} << 20;  // what the daemon takes
+constexpr std::size_t kMaxBodyBytes = std::size_t{4} << 20;  // the daemon's limit
 constexpr std::size_t kShownErrors = 5;
 constexpr int kSignalExit = 128;
 constexpr std::int64_t kLongestPauseMs = 5'000;
@@ -65,10 +65,10 @@ class BulkSubmitter {
     submit_part(chunk, 0, chunk.tasks.size(), key);
   }
 
-  // The tasks [begin, end) of the chunk. Where a queue never holds as many at once, its first half,
-  // under the same key, and then the rest under a key of its own: so a repeated command finds, by
-  // the key that is taken, that and where the chunk was parted, whatever the queue's capacity is by
-  // then.
+  // Submits the tasks [begin, end) of the chunk. If a queue can never hold that many at once,
+  // submits the first half under the same key, and then the rest under a key of its own. So a
+  // repeated command sees from the used key how the chunk was split, whatever the queue's capacity
+  // is by then.
   void submit_part(const Chunk& chunk, std::size_t begin, std::size_t end, const std::string& key) {
     const std::string own_key = begin == 0 ? key : key + ":" + std::to_string(begin);
     const Chunk part = part_of(chunk, begin, end);
@@ -78,8 +78,9 @@ class BulkSubmitter {
     submit_part(chunk, middle, end, key);
   }
 
-  // Those of a part: they mean the same, but never are the same request. Else a chunk that was
-  // submitted whole, of a file that has grown since, might be taken for a half of the present one.
+  // The defaults for a part, which mean the same but make another request. Otherwise a chunk that
+  // was submitted whole, from a file that has grown since, could be taken for half of the current
+  // chunk.
   static std::string defaults_of_part(nlohmann::json defaults) {
     for (const char* field : {"array", "key", "unique"}) {
       if (defaults.contains(field)) continue;
@@ -96,8 +97,8 @@ class BulkSubmitter {
             {chunk.lines.begin() + from, chunk.lines.begin() + to}};
   }
 
-  // Submits it, however long the daemon is restarting or the queue may stay full. False: not as a
-  // whole. `whole` is the chunk of which this is a part.
+  // Submits the tasks, waiting while the daemon restarts or the queue is full. Returns false if
+  // they cannot be submitted together. `whole` is the chunk that they are part of.
   bool try_submit(const Chunk& chunk, const std::string& key, const Chunk& whole) {
     const HttpRequest request = make_request(
         chunk, key, chunk.tasks.size() < whole.tasks.size() ? part_defaults_ : defaults_);
@@ -110,7 +111,7 @@ class BulkSubmitter {
         return true;
       } catch (const DaemonAway& away) {
         bar_.clear();
-        backoff.after(away);  // the key makes asking again safe
+        backoff.after(away);  // the key makes repeating safe
       } catch (const Refused& refused) {
         if (refused.problem.code == "queue_full") {
           wait_for_room(refused, full_since);
@@ -125,7 +126,7 @@ class BulkSubmitter {
   }
 
   bool may_be_parted(const Problem& problem) const {
-    if (problem.code == "idempotency_key_reused") return true;  // perhaps it was
+    if (problem.code == "idempotency_key_reused") return true;  // it may have been
     return problem.code == "does_not_fit" && problem.errors.empty() && bulk_.wait_for_room_ms > 0;
   }
 
@@ -137,8 +138,9 @@ class BulkSubmitter {
     request.body.back() = ']';
     request.body.push_back('}');
     if (request.body.size() > kMaxBodyBytes)
-      throw Failure(kExitBadData, where(chunk) + ": with the options it is larger than the " +
-                                      format_count(kMaxBodyBytes) + " bytes that the daemon takes");
+      throw Failure(kExitBadData, where(chunk) +
+                                      ": with the options it exceeds the daemon's limit of " +
+                                      format_count(kMaxBodyBytes) + " bytes");
     request.headers.emplace_back("Idempotency-Key", key);
     return request;
   }
@@ -149,7 +151,7 @@ class BulkSubmitter {
       pollfd fds[] = {{exchange.fd(), POLLIN, 0}, {interrupts_.fd(), POLLIN, 0}};
       const int ready = ::poll(fds, 2, kAnswerMs);
       if (ready < 0 && errno != EINTR) throw_errno("poll");
-      if (ready == 0) throw Failure(kExitTryLater, "the daemon is silent");
+      if (ready == 0) throw Failure(kExitTryLater, "the daemon does not answer");
       if (ready > 0 && fds[1].revents != 0) throw Interrupted{interrupts_.take()};
       if (ready > 0 && client_.step(exchange)) return exchange;
     }
@@ -171,16 +173,16 @@ class BulkSubmitter {
         print(task, sized ? std::optional(tasks_of_line) : std::nullopt);
       }
     } catch (const nlohmann::json::exception&) {
-      throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+      throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
     }
-    // Nothing new: by the key of the chunk, or because each task is there by its unique key.
+    // Nothing new: the chunk's key was used before, or every task exists by its unique key.
     const bool repeated = exchange.answer().status() == 200 && existing == 0;
     (repeated ? repeated_ : tasks_) += count - existing;
     existing_ += existing;
     context_.out.flush();
   }
 
-  // As `submit` prints a task, or an array of that many tasks.
+  // Prints a task like `submit`, or an array with that many tasks.
   void print(nlohmann::json& task, std::optional<std::int64_t> array_size) {
     const auto first = task.at("id").get<std::int64_t>();
     const std::int64_t last = first + array_size.value_or(1) - 1;
@@ -200,8 +202,8 @@ class BulkSubmitter {
     return !array.is_null() && array.at("id") == task.at("id");
   }
 
-  // How many tasks each array of the answer has, in its order. The answer does not say, but the
-  // lines do. Empty where they cannot be told apart, since some were removed in the meantime.
+  // How many tasks each array of the answer has, in order. The answer does not say, but the lines
+  // do. Empty if they cannot be matched, because some were removed in the meantime.
   std::vector<std::int64_t> array_sizes(const nlohmann::json& tasks, const Chunk& chunk) const {
     std::vector<std::int64_t> sizes;
     const auto arrays = std::count_if(tasks.begin(), tasks.end(), begins_array);
@@ -239,14 +241,14 @@ class BulkSubmitter {
     return chunk.lines.size() == 1 ? first : first + "-" + std::to_string(chunk.lines.back());
   }
 
-  // The problem with the lines it is about.
+  // The problem, with the lines that it concerns.
   std::string explain(const Refused& refused, const Chunk& chunk) const {
     const Problem& problem = refused.problem;
     if (problem.code == "idempotency_key_reused")
       return where(chunk) +
              (bulk_.key ? ": other tasks were submitted under this --idempotency-key before"
                         : ": these lines were submitted before, with another environment or at "
-                          "another time; to submit them once more, name a new --idempotency-key");
+                          "another time; to submit them again, use a new --idempotency-key");
     if (problem.errors.empty()) return where(chunk) + ": " + refused.what();
     std::string out;
     for (std::size_t i = 0; i < std::min(problem.errors.size(), kShownErrors); ++i) {
@@ -281,8 +283,8 @@ class BulkSubmitter {
            " submitted";
   }
   std::string how_to_go_on() const {
-    return bulk_.path == "-" ? "; the same command with the same input goes on from there"
-                             : "; the same command goes on from there";
+    return bulk_.path == "-" ? "; repeat the command with the same input to continue from there"
+                             : "; repeat the command to continue from there";
   }
 
   void sum_up() const {
@@ -292,10 +294,10 @@ class BulkSubmitter {
             " there already; " + out;
     if (existing_ > 0)
       out += "; " + format_count(existing_) +
-             (existing_ == 1 ? " was there already by its unique key"
-                             : " were there already by their unique keys");
+             (existing_ == 1 ? " already existed (same unique key)"
+                             : " already existed (same unique keys)");
     if (repeated_ > 0 && tasks_ + existing_ == 0 && !bulk_.key)
-      out += " (to submit them once more, name a new --idempotency-key)";
+      out += " (to submit them again, use a new --idempotency-key)";
     context_.say(out);
   }
 
@@ -312,8 +314,8 @@ class BulkSubmitter {
   ProgressBar bar_;
   Digest content_;  // so far
   std::size_t tasks_ = 0;
-  std::size_t repeated_ = 0;  // were there already by the key of their chunk
-  std::size_t existing_ = 0;  // were there already by their unique keys
+  std::size_t repeated_ = 0;  // existed already by the key of their chunk
+  std::size_t existing_ = 0;  // existed already by their unique keys
 };
 
 }  // namespace

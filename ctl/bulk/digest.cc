@@ -1,6 +1,6 @@
 #include "ctl/bulk/digest.h"
 
-// The plain functions: those of OpenSSL 3 would put a megabyte of unused ciphers into a static
+// The low-level functions: those of OpenSSL 3 would add a megabyte of unused ciphers to a static
 // taskctl.
 #define OPENSSL_API_COMPAT 10100
 #include <openssl/sha.h>

@@ -1,4 +1,4 @@
-// SHA-256 of text that comes bit by bit.
+// Incremental SHA-256 of a sequence of texts.
 #pragma once
 
 #include <memory>
@@ -11,9 +11,9 @@ class Digest {
  public:
   Digest();
   ~Digest();
-  // Texts are told apart: ("a", "bc") is another digest than ("ab", "c").
+  // Boundaries count: ("a", "bc") has another digest than ("ab", "c").
   void add(std::string_view text);
-  // Of all so far, in hexadecimal; more may be added afterwards.
+  // The digest so far, in hexadecimal; more may be added afterwards.
   std::string hex() const;
 
  private:

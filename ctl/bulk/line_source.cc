@@ -57,7 +57,7 @@ bool LineSource::next(std::string& line, std::size_t max_bytes) {
     searched = buffer_.size() - begin_;  // fill() moves what is left to the front
     if (fill()) continue;
     if (buffer_.empty()) return false;
-    line = std::move(buffer_);  // the last line may lack its end
+    line = std::move(buffer_);  // the last line may lack its line end
     buffer_.clear();
     break;
   }

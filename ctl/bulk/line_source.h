@@ -1,8 +1,8 @@
-// The lines of a file or of stdin, read bit by bit, with their numbers. A line ends in LF or CR LF,
-// and a byte order mark before the first is no part of it (text_input.h); or each ends in NUL and
-// is taken as it is.
+// Reads the lines of a file or of stdin with their numbers. A line ends in LF or CR LF, and a byte
+// order mark before the first is ignored (text_input.h); or lines end in NUL and are taken
+// unchanged.
 //
-// An interrupt ends a read that waits: Interrupted.
+// An interrupt ends a blocking read: Interrupted.
 #pragma once
 
 #include <cstdint>
@@ -20,35 +20,35 @@ struct Interrupted {
 
 class LineSource {
  public:
-  // `path` may be "-": stdin. Throws Failure (65) when it cannot be opened. `interrupts` outlives
-  // it.
+  // `path` may be "-": stdin. Throws Failure (65) if it cannot be opened. `interrupts` must outlive
+  // this object.
   enum class End { line, nul };
   LineSource(const std::string& path, Interrupts& interrupts, End end = End::line);
 
-  // The next line, without its end. False when there is none. Throws Failure (65) when it cannot
-  // be read or is longer than `max_bytes`, or Interrupted.
+  // The next line, without its end. Returns false at the end of the file. Throws Failure (65) if it
+  // cannot be read or exceeds `max_bytes`, or Interrupted.
   bool next(std::string& line, std::size_t max_bytes);
 
-  // Of the line that next() gave, from 1.
+  // The number of the latest line, from 1.
   std::int64_t number() const { return number_; }
-  // "FILE" as it may be shown.
+  // "FILE", escaped.
   const std::string& name() const { return name_; }
-  // How much of it has been read, from 0 to 1; nothing where its size is not known.
+  // The fraction read so far, from 0 to 1; nothing if the size is unknown.
   std::optional<double> part_read() const;
 
  private:
   bool fill();  // false at the end
 
   std::string name_;
-  UniqueFd opened_;  // none for stdin
+  UniqueFd opened_;  // empty for stdin
   int fd_;
   Interrupts& interrupts_;
   const End end_;
-  std::int64_t size_bytes_ = 0;  // 0: unknown
+  std::int64_t size_bytes_ = 0;  // 0 = unknown
   std::int64_t read_bytes_ = 0;
   std::int64_t number_ = 0;
   std::string buffer_;
-  std::size_t begin_ = 0;  // of what next() has not given yet
+  std::size_t begin_ = 0;  // start of what next() has not returned yet
 };
 
 }  // namespace taskd::ctl

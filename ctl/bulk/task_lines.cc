@@ -19,7 +19,7 @@ bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
-// What is wrong with a line that should be a task, or "".
+// What is wrong with the line, or "".
 std::string find_fault(std::string_view line) {
   const auto parsed = parse_strict_json(line);
   const auto* error = std::get_if<JsonError>(&parsed);
@@ -29,7 +29,7 @@ std::string find_fault(std::string_view line) {
 }
 
 std::string find_fault_in_argument(std::string_view line) {
-  if (line.find('\0') != std::string_view::npos) return "holds a NUL byte";
+  if (line.find('\0') != std::string_view::npos) return "contains a NUL byte";
   return "";
 }
 
@@ -83,7 +83,8 @@ Chunk TaskLines::next() {
       break;
     }
     chunk.tasks.push_back(std::move(task));
-    chunk.lines.push_back(source_.number());  // also of a waiting one: nothing was read since
+    // Also right for a waiting task: nothing was read since.
+    chunk.lines.push_back(source_.number());
   }
   return chunk;
 }

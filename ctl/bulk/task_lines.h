@@ -1,6 +1,7 @@
-// Lines of a file as tasks, gathered into chunks that are each submitted whole or not at all.
+// Reads lines of a file as tasks and groups them into chunks, each of which is submitted whole or
+// not at all.
 //
-// Where a chunk ends follows from the lines alone, so that the same lines make the same chunks.
+// Chunk boundaries depend only on the lines, so the same lines always give the same chunks.
 #pragma once
 
 #include <cstdint>
@@ -12,26 +13,27 @@
 
 namespace taskd::ctl {
 
-// Some ten milliseconds of the daemon's writer.
+// Takes some ten milliseconds of the daemon's writer.
 inline constexpr std::size_t kChunkTasks = 1000;
-inline constexpr std::size_t kChunkBytes = 512 * 1024;  // of tasks; a longer one is alone
+// Limit of tasks together; a longer task is alone in its chunk.
+inline constexpr std::size_t kChunkBytes = 512 * 1024;
 
 // "FILE:17".
 std::string line_name(const std::string& file, std::int64_t line);
 
 struct Chunk {
   std::vector<std::string> tasks;   // JSON objects
-  std::vector<std::int64_t> lines;  // where each stood
+  std::vector<std::int64_t> lines;  // line number of each task
 };
 
 class TaskLines {
  public:
-  // `command` is empty where the lines are tasks in JSON; else each line completes it: it replaces
-  // every "{}", or becomes the last argument. `source` outlives it.
+  // If `command` is empty, lines are tasks in JSON. Otherwise each line completes the command: it
+  // replaces every "{}", or becomes the last argument. `source` must outlive this object.
   TaskLines(LineSource& source, std::vector<std::string> command);
 
-  // The next lines that are not blank; no tasks at the end. Throws Failure (65) naming a line that
-  // is wrong, and what LineSource throws.
+  // The tasks of the next lines that are not blank; none at the end. Throws Failure (65) naming an
+  // invalid line, and what LineSource throws.
   Chunk next();
 
  private:
@@ -39,10 +41,10 @@ class TaskLines {
 
   LineSource& source_;
   const std::vector<std::string> command_;
-  std::string waiting_;  // a task that no longer went into the chunk before; "" = none
+  std::string waiting_;  // a task that did not fit into the previous chunk; "" = none
 };
 
-// The command with the line in its place, as JSON: {"argv":[…]}.
+// The command completed with the line, as JSON: {"argv":[…]}.
 std::string complete_command(const std::vector<std::string>& command, std::string_view line);
 
 }  // namespace taskd::ctl

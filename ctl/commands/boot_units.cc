@@ -19,7 +19,7 @@ namespace {
 constexpr int kAnswerTimeoutMs = 5000;
 constexpr std::size_t kMaxAnswerBytes = 256;
 
-// Runs it with its stdout in `out`; -1: it cannot be started.
+// Runs the command with its stdout in `out`; -1: it cannot start.
 pid_t start(const std::vector<const char*>& argv, int out, const Environment& env) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -34,7 +34,7 @@ pid_t start(const std::vector<const char*>& argv, int out, const Environment& en
   return error == 0 ? pid : -1;
 }
 
-// All that it writes, if it ends in time.
+// All of its output, if it ends in time.
 std::string read_to_end(int fd) {
   std::string text;
   char buffer[kMaxAnswerBytes];
@@ -73,7 +73,7 @@ std::string enablement_of(Manager manager, const std::string& unit, const Enviro
   writer.reset();
   if (pid < 0) return "";
   std::string answer = read_to_end(reader.get());
-  if (answer.empty()) ::kill(pid, SIGKILL);  // silent, or ended already
+  if (answer.empty()) ::kill(pid, SIGKILL);  // hung, or ended already
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   answer.resize(answer.find_last_not_of('\n') + 1);

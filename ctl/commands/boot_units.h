@@ -1,4 +1,4 @@
-// Whether systemd would start the daemon at boot, for `doctor`. One thread.
+// Checks whether systemd starts the daemon at boot, for `doctor`. Used by one thread.
 #pragma once
 
 #include <optional>
@@ -10,11 +10,11 @@ namespace taskd::ctl {
 
 enum class Manager { system, user };
 
-// Whose unit the daemon at this socket would be, by the places that the units name. Nothing where
-// systemd does not run, or the socket lies elsewhere: then somebody else sees to its start.
+// Which manager's unit the daemon at this socket belongs to, judging by the paths in the units.
+// Nothing if systemd is not running, or the socket is elsewhere: then something else starts it.
 std::optional<Manager> manager_of(const std::string& socket, const Environment& env);
 
-// What `systemctl is-enabled UNIT` says, such as "enabled" or "disabled"; "" where there is no
+// The output of `systemctl is-enabled UNIT`, such as "enabled" or "disabled"; "" if there is no
 // systemctl, no such unit, or no answer within five seconds.
 std::string enablement_of(Manager manager, const std::string& unit, const Environment& env);
 

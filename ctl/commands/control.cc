@@ -12,12 +12,12 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::size_t kShownTasks = 10;  // of a dry run
+constexpr std::size_t kShownTasks = 10;  // in a dry run
 
 struct Changed {
   std::size_t count = 0;
-  std::size_t stopping = 0;  // cancelled while running: they end once their tree is dead
-  std::string unchanged;     // "2 succeeded, 1 failed": named by a range, and not concerned
+  std::size_t stopping = 0;  // cancelled while running: they end once their processes are dead
+  std::string unchanged;     // "2 succeeded, 1 failed": within a named range, but not affected
   std::int64_t freed_bytes = 0;
 };
 
@@ -38,7 +38,7 @@ Changed read_changed(const nlohmann::json& answer) {
     changed.unchanged = unchanged_text(answer);
     changed.freed_bytes = answer.value("freed_bytes", std::int64_t{0});
   } catch (const nlohmann::json::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
   }
   return changed;
 }
@@ -66,7 +66,7 @@ nlohmann::json ask_preview(const Client& client, const ControlVerb& verb, nlohma
   return client.post(target_of(verb), body);
 }
 
-// The first tasks of the preview, as far as they are still there.
+// The first tasks of the preview that still exist.
 std::vector<nlohmann::json> first_tasks(const Client& client, const Preview& preview) {
   std::vector<nlohmann::json> tasks;
   for (const TaskId id : preview.ids) {
@@ -96,7 +96,7 @@ int show_preview(Context& context, const ControlVerb& verb, const ControlOptions
   return kExitOk;
 }
 
-// False: the person at the terminal does not want it. Nothing to do needs no question.
+// Returns false if the person at the terminal declines. Asks nothing if nothing would change.
 bool is_wanted(const ControlVerb& verb, const Client& client, const nlohmann::json& body) {
   const Preview preview = read_preview(ask_preview(client, verb, body));
   if (preview.count == 0) return true;

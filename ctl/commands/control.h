@@ -1,5 +1,5 @@
-// What the verbs that change several tasks have in common: a selection, a question before the deed
-// or a dry run instead of it, one request, and a word about what changed.
+// Shared by the verbs that change several tasks: a selection, a confirmation or a dry run, one
+// request, and a summary of the changes.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -19,7 +19,7 @@ struct ControlVerb {
 
 int run_control(Context& context, const Words& argv, const ControlVerb& verb);
 
-// What a verb was asked besides its own options.
+// The options shared by these verbs.
 struct ControlOptions {
   CommonOptions common;
   SelectorOptions selector;
@@ -30,10 +30,10 @@ struct ControlOptions {
 
   void declare(Args& args);
 };
-// Sends `body` with what is selected, and tells what changed.
+// Sends `body` with the selection and prints what changed.
 int change_tasks(Context& context, const ControlVerb& verb, const ControlOptions& options,
                  nlohmann::json body);
-// The same where the body names the tasks: its "ids" or its "filter".
+// The same if the body names the tasks: its "ids" or its "filter".
 int change_named(Context& context, const ControlVerb& verb, const ControlOptions& options,
                  const Client& client, nlohmann::json body);
 

@@ -37,10 +37,10 @@ failed. Exits 1 if something failed.)",
 )"};
 
 constexpr std::int64_t kRecentMs = 24LL * 3600 * 1000;
-constexpr std::size_t kManyFailures = 1000;  // no more are counted
-constexpr std::size_t kManyQueued = 1000;    // no more are looked at, the oldest first
-constexpr int kAnswerTimeoutMs = 5000;       // with each answer
-constexpr int kCheckTimeoutMs = 120'000;     // with a look through the whole database
+constexpr std::size_t kManyFailures = 1000;  // counted at most
+constexpr std::size_t kManyQueued = 1000;    // examined at most, oldest first
+constexpr int kAnswerTimeoutMs = 5000;       // for each answer
+constexpr int kCheckTimeoutMs = 120'000;     // for the check of the whole database
 constexpr std::int64_t kLittleBytes = 512LL << 20;
 
 struct Check {
@@ -98,7 +98,7 @@ class Doctor {
     return true;
   }
 
-  // Who may write to the folder can put another socket in the daemon's place.
+  // Whoever may write to the folder can replace the daemon's socket.
   void look_at_folder() {
     const std::size_t slash = client_.socket_path().rfind('/');
     const std::string folder = slash == std::string::npos ? "."
@@ -112,11 +112,11 @@ class Doctor {
     }
     const bool sticky = (info.st_mode & S_ISVTX) != 0;
     if ((info.st_mode & S_IWOTH) != 0 && !sticky)
-      add("fail", "folder", "everybody may write to " + shown,
+      add("fail", "folder", "all users may write to " + shown,
           "chmod o-w " + shell_quote(folder) + ": anybody could pose as the daemon");
     else if ((info.st_mode & S_IWOTH) != 0)
-      add("warn", "folder", shown + " is shared by everybody",
-          "use a folder of its own, such as $XDG_RUNTIME_DIR/taskctl");
+      add("warn", "folder", shown + " is shared by all users",
+          "use a separate folder, such as $XDG_RUNTIME_DIR/taskctl");
     else if (info.st_uid != 0 && info.st_uid != ::getuid() && info.st_uid != socket_owner())
       add("warn", "folder", shown + " belongs to " + describe_user(info.st_uid),
           "make sure that you trust that user");
@@ -135,8 +135,8 @@ class Doctor {
     add("ok", "daemon",
         "answers within " + std::to_string(context_.clock.boot_now() - before) + " ms");
     if (is_copy)
-      add("fail", "store", "it is a copy of another store: nothing is started or changed",
-          "stop this daemon, then make it a store of its own: taskctl daemon --adopt-copy");
+      add("fail", "store", "it is a copy of another store, and read-only",
+          "stop this daemon, then adopt the copy: taskctl daemon --adopt-copy");
     const Stats stats = read_stats(client_.get("/v1/stats"));
     look_at_version(stats);
     look_at_boot();
@@ -154,7 +154,7 @@ class Doctor {
     look_for_damage();
   }
 
-  // Of the database, where the daemon lets us; nothing about that is said to others.
+  // Checks the database if the daemon allows it; otherwise says nothing.
   void look_for_damage() {
     try {
       HttpRequest request;
@@ -173,7 +173,7 @@ class Doctor {
     }
   }
 
-  // False where the store is a copy.
+  // Returns false if the store is a copy.
   bool is_healthy() const {
     try {
       client_.get("/v1/healthz");
@@ -184,7 +184,7 @@ class Doctor {
     }
   }
 
-  // Cron and delayed tasks need the daemon after a boot, not only its socket.
+  // After a boot, cron and delayed tasks need the daemon itself, not only its socket.
   void look_at_boot() {
     const auto manager = manager_of(client_.socket_path(), context_.env);
     if (!manager) return;
@@ -205,7 +205,7 @@ class Doctor {
           units + " is " + state + ": after a boot nothing runs until a client connects",
           (state == "masked" ? systemctl + "unmask " + units + "; " : "") + systemctl + "enable " +
               units);
-    }  // else it is no unit here: started by hand, or by another manager
+    }  // otherwise there is no such unit: started by hand, or by another manager
   }
 
   void look_at_version(const Stats& stats) {
@@ -221,7 +221,7 @@ class Doctor {
     const std::string room = format_bytes(disk.free_bytes) + " are free";
     if (!disk.writable)
       add("fail", "disk", "the daemon cannot write to its state directory",
-          "see whether that is still there, and mounted read-write; then restart the daemon");
+          "check that it exists and is mounted read-write; then restart the daemon");
     else if (disk.free_bytes == 0 || disk.free_bytes < disk.needed_bytes)
       add("fail", "disk", room + ", the daemon needs " + format_bytes(disk.needed_bytes),
           "make room, for instance with taskctl rm");
@@ -234,9 +234,9 @@ class Doctor {
   void look_at_clock(const DoubtedClock& clock) {
     add("warn", "clock",
         "it jumped ahead by " + format_duration_ms(clock.ahead_ms) +
-            ": nothing is removed as too old before " + format_local(clock.believed_at) + " (" +
+            ": old tasks are not removed before " + format_local(clock.believed_at) + " (" +
             format_relative(clock.believed_at, context_.clock.wall_now()) + ")",
-        "set the clock right; if it is right, wait, or remove old tasks now with taskctl prune");
+        "correct the clock; if it is correct, wait, or remove old tasks now with taskctl prune");
   }
 
   void look_at_queues(const Stats& stats) {
@@ -274,7 +274,7 @@ class Doctor {
           "look at the daemon's log; restarting it leaves running jobs alone");
   }
 
-  // What was submitted to a daemon that had more workers or resources than this one.
+  // Finds tasks that were submitted when the daemon had more workers or resources.
   void look_at_needs(const Machine& machine) {
     std::vector<TaskId> stuck;
     list_tasks(client_, "state=queued&order=oldest", kManyQueued, [&](const nlohmann::json& json) {
@@ -285,11 +285,11 @@ class Doctor {
     const std::string first = std::to_string(stuck.front());
     add("warn", "needs",
         "#" + first + (stuck.size() == 1 ? "" : " and " + count_tasks(stuck.size() - 1) + " more") +
-            " can never start: the daemon does not have as much as they take",
+            " can never start: the daemon does not have the resources",
         "taskctl why " + first + "; then give the daemon more, or taskctl edit or cancel");
   }
 
-  // Slots or resources: the others may well wait behind that.
+  // Slots or resources; other tasks may rightly wait behind such a task.
   bool something_waits_for_room() {
     const nlohmann::json list = client_.get("/v1/tasks?state=queued&order=oldest&limit=20");
     for (const nlohmann::json& task : list.at("tasks")) {
@@ -302,7 +302,7 @@ class Doctor {
     return false;
   }
 
-  // Tasks may start, a worker is idle, and a moment later nothing has moved.
+  // Tasks may start and a worker is idle, but a moment later nothing has moved.
   bool stands_still(const Stats& first) {
     constexpr int kLooks = 10;
     constexpr int kBetweenMs = 100;
@@ -357,11 +357,11 @@ class Doctor {
           (count == kManyFailures ? "at least " : "") + std::to_string(count) +
               (count == 1 ? " task" : " tasks") + " of the last day failed" +
               (dead > 0 ? ", " + std::to_string(dead) + " of them dead" : ""),
-          dead > 0 ? "taskctl list --dead --since 1d; once mended, taskctl retry --dead"
+          dead > 0 ? "taskctl list --dead --since 1d; once fixed, taskctl retry --dead"
                    : "taskctl list --state failed --since 1d");
   }
 
-  // Tasks whose attempts lost their supervisors, one after the other.
+  // Finds tasks whose attempts all lost their shims.
   void look_at_poison(const std::vector<Task>& tasks) {
     if (tasks.empty()) return;
     const std::string first = std::to_string(tasks.front().id);

@@ -32,7 +32,7 @@ meanwhile, it is not overwritten (73).)",
 
 constexpr std::size_t kMaxTold = 10;
 
-// What could not be edited: told as it comes, up to ten.
+// Tasks that could not be edited: prints them as they occur, up to ten.
 class Refusals {
  public:
   explicit Refusals(Context& context) : context_(context) {}
@@ -42,7 +42,7 @@ class Refusals {
     if (count_ <= kMaxTold) context_.say(sentence(id, failure));
   }
   bool any() const { return count_ > 0; }
-  // How to end. Says how many were not told.
+  // Returns the exit code, and prints how many were not shown.
   int finish() {
     if (count_ > kMaxTold)
       context_.say("… and " + format_count(count_ - kMaxTold) + " more could not be edited");
@@ -61,7 +61,7 @@ class Refusals {
   int exit_code_ = kExitOk;
 };
 
-// Tells which of them are not there or do not wait.
+// Records which of them do not exist or do not wait.
 void look_at(const Client& client, const std::vector<TaskId>& ids, Refusals& refusals) {
   for (const TaskId id : ids) {
     try {
@@ -73,7 +73,7 @@ void look_at(const Client& client, const std::vector<TaskId>& ids, Refusals& ref
   }
 }
 
-// Edits one after the other. Before the first is edited, a refusal ends it all.
+// Edits one after the other. A refusal before the first edit ends the command.
 std::vector<nlohmann::json> edit_each(const Client& client, const std::vector<TaskId>& ids,
                                       const nlohmann::json& patch, Refusals& refusals) {
   std::vector<nlohmann::json> tasks;
@@ -109,11 +109,10 @@ int edit_several(Context& context, const Client& client, const std::vector<TaskI
 }
 
 [[noreturn]] void refuse_several() {
-  throw UsageError(kExitUsage,
-                   "the editor takes one task; say by options what is to be changed of several");
+  throw UsageError(kExitUsage, "the editor takes one task; use options to change several");
 }
 
-// As far as can be told without the daemon: the id may be that of an array.
+// As far as taskctl can tell: the id may be an array's.
 bool names_one(const std::vector<std::string>& words) {
   return words.size() == 1 && words.front().find('-') == std::string::npos;
 }
@@ -144,7 +143,7 @@ int edit_command(Context& context, const Words& argv) {
   args.words(selector.words);
   options.declare(args);
   args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}");
-  args.flag("--quiet", quiet, "do not say what was done");
+  args.flag("--quiet", quiet, "print nothing on success");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
   const Selection selection = parse_selection(selector, context.clock.wall_now());

@@ -44,8 +44,8 @@ void check_state(const Task& task, bool retry) {
 
 void EditOptions::declare(Args& args) {
   task_.declare(args, OptionsOf::edit);
-  args.list("--unset-env", "K", unset_env_, "take this variable away");
-  args.list("--unset-label", "K", unset_labels_, "take this label away");
+  args.list("--unset-env", "K", unset_env_, "remove this variable");
+  args.list("--unset-label", "K", unset_labels_, "remove this label");
 }
 
 nlohmann::json EditOptions::to_patch(Context& context) const {

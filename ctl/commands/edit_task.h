@@ -1,4 +1,4 @@
-// Changes about one task, by options or in an editor: what `edit` and `retry --edit` share.
+// Edits one task, by options or in an editor: shared by `edit` and `retry --edit`.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,7 +15,7 @@ namespace taskd::ctl {
 class EditOptions {
  public:
   void declare(Args& args);
-  // What the options change, as PATCH /v1/tasks/{id} takes it; empty where none is given.
+  // The changes for PATCH /v1/tasks/{id}; empty if no option is given.
   nlohmann::json to_patch(Context& context) const;
 
  private:
@@ -25,18 +25,18 @@ class EditOptions {
 
 struct TaskEdit {
   TaskId id = 0;
-  bool retry = false;  // it has ended, and is to run again
+  bool retry = false;  // it has ended, and shall run again
 };
 
-// Throws Failure (73) if a task in this state is not edited: before anything is typed in vain, or
-// is done to others. The daemon looks again.
+// Throws Failure (73) if a task in this state cannot be edited, before anybody types or other tasks
+// change. The daemon checks again.
 void check_state(const Task& task, bool retry);
 
-// Sends the patch; returns the task as it is then.
+// Sends the patch; returns the resulting task.
 nlohmann::json send_patch(const Client& client, const TaskEdit& edit, const nlohmann::json& patch);
 
-// Lets the person edit the task until the daemon takes it, or they give up. Returns the task as it
-// is then; null when nothing was changed. A text that is refused is kept when nobody can be asked.
+// Lets the person edit the task until the daemon accepts it or they give up. Returns the resulting
+// task; null if nothing changed. If nobody can be asked, keeps the file with the rejected text.
 nlohmann::json edit_in_editor(Context& context, const Client& client, const TaskEdit& edit);
 
 }  // namespace taskd::ctl

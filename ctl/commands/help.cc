@@ -4,7 +4,7 @@ namespace taskd::ctl {
 
 std::string help_text() {
   std::string out =
-      "taskctl hands tasks to the job daemon taskd, and looks after them.\n\n"
+      "taskctl submits tasks to the job daemon taskd, and manages them.\n\n"
       "Usage: taskctl VERB [OPTIONS] …\n";
   std::string_view group;
   for (const Verb& verb : all_verbs()) {
@@ -22,9 +22,9 @@ std::string help_text() {
          "  taskctl submit --shell 'pg_dump db | gzip > db.gz' --max-attempts 3\n"
          "  taskctl run -- ./import.sh               # watch it live\n"
          "  taskctl list --state failed              # what went wrong\n"
-         "  taskctl logs -f last                     # what it says\n"
+         "  taskctl logs -f last                     # follow its output\n"
          "  taskctl wait 12 && echo done\n"
-         "\n\"taskctl VERB --help\" says more; so does man taskctl. --version tells the version.\n";
+         "\nFor more, see \"taskctl VERB --help\" and man taskctl. --version shows the version.\n";
 }
 
 int help_command(Context& context, const Words& argv) {

@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kTestMs = 660'000;  // more than any hook may take
+constexpr int kTestMs = 660'000;  // longer than any hook's timeout
 
 int list_hooks(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
@@ -66,23 +66,23 @@ did not take it.)",
   if (!said.empty() && !asked.quiet) context.say("it wrote: " + escape_for_humans(said));
   asked.say_done(context, std::move(answer),
                  delivered ? " took it" + took
-                           : " did not take it" + took + ": " +
+                           : " refused it" + took + ": " +
                                  escape_for_table(error.is_string() ? error.get<std::string>()
-                                                                    : "it does not say why"));
+                                                                    : "no reason given"));
   return delivered ? kExitOk : kExitSomeFailed;
 }
 
 constexpr Verb kHooksSubVerbs[] = {
-    {"list", "", "the hooks, and what waits for them", list_hooks},
+    {"list", "", "list hooks and their pending deliveries", list_hooks},
     {"test", "", "send one a test event", test_hook},
 };
 
 constexpr VerbFamily kHooksFamily = {
     .noun = "hooks",
     .paragraph =
-        "Looks at the hooks that tell people and programs what becomes of tasks. They are\n"
-        "declared in taskctl.toml; `submit --notify` and `queue set --notify` name them. Without\n"
-        "a verb it lists them.\n",
+        "Shows the hooks that notify people and programs about tasks. They are declared in\n"
+        "taskctl.toml; `submit --notify` and `queue set --notify` name them. Without a verb it\n"
+        "lists them.\n",
     .verbs = kHooksSubVerbs,
     .examples =
         "  taskctl hooks\n"

@@ -25,12 +25,13 @@ bool is_inside_job(const Environment& env) {
 AttemptKey own_attempt(const Environment& env, std::string_view verb) {
   if (!is_inside_job(env))
     throw UsageError(kExitUsage, std::string(verb) +
-                                     " works inside a job only, where TASKD_TASK_ID, TASKD_ATTEMPT "
-                                     "and TASKD_TOKEN say which");
+                                     " works only inside a job, where TASKD_TASK_ID, TASKD_ATTEMPT "
+                                     "and TASKD_TOKEN identify it");
   const auto task = parse_int(env.get("TASKD_TASK_ID"));
   const auto attempt = parse_int(env.get("TASKD_ATTEMPT"));
   if (!task || *task < 1 || !attempt || *attempt < 1 || *attempt > std::numeric_limits<int>::max())
-    throw UsageError(kExitUsage, "TASKD_TASK_ID or TASKD_ATTEMPT is not what the daemon set");
+    throw UsageError(kExitUsage,
+                     "TASKD_TASK_ID or TASKD_ATTEMPT is not the number that the daemon set");
   return {*task, static_cast<int>(*attempt), env.get("TASKD_TOKEN")};
 }
 
@@ -40,8 +41,8 @@ nlohmann::json report_of(const AttemptKey& attempt) {
 
 void Report::declare(Args& args) {
   args.option("--timeout", "TIME", timeout_,
-              "try so long while no daemon answers, as while it\n"
-              "restarts (default: 30s; 0 = once)");
+              "keep trying this long while no daemon answers, such\n"
+              "as during a restart (default: 30s; 0 = once)");
 }
 
 void Report::send(Context& context, const CommonOptions& common, const AttemptKey& attempt,

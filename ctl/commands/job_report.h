@@ -1,5 +1,5 @@
-// Who this process is, when it is (a part of) a running job: what the daemon put into its
-// environment.
+// Identifies the running job that this process belongs to, from the environment set by the daemon,
+// and reports to the daemon.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -14,13 +14,13 @@
 namespace taskd::ctl {
 
 bool is_inside_job(const Environment& env);
-// Throws UsageError (64) outside of a job.
+// Throws UsageError (64) outside a job.
 AttemptKey own_attempt(const Environment& env, std::string_view verb);
-// The beginning of a report's body.
+// The common start of a report's body.
 nlohmann::json report_of(const AttemptKey& attempt);
 
-// Hands a report to the daemon. A job outlives the daemon, and a repeated report does no harm:
-// while nobody answers it is tried again, for --timeout.
+// Sends a report to the daemon. A job outlives the daemon, and repeating a report is harmless:
+// while no daemon answers, keeps trying for --timeout.
 class Report {
  public:
   void declare(Args& args);

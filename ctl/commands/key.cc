@@ -20,14 +20,14 @@ using nlohmann::json;
 constexpr char kKeysPath[] = "/v1/keys?";
 constexpr int kKeysAtOnce = 1000;
 
-// What all three take.
+// The options shared by all three.
 struct KeyOptions {
   std::optional<std::string> user;
   bool as_json = false;
   CommonOptions common;
 
   void declare(Args& args, std::string_view json_help) {
-    args.option("--user", "USER", user, "of this user; root alone has more than its own");
+    args.option("--user", "USER", user, "of this user (root only)");
     args.flag("--json", as_json, json_help);
     add_common(args, common);
   }
@@ -40,13 +40,12 @@ KeyInfo read_key(const json& item) {
   try {
     return key_from_json(item);
   } catch (const std::exception& e) {
-    throw Failure(kExitBadAnswer,
-                  std::string("the daemon's key is not one this version can read: ") +
-                      escape_for_humans(e.what()));
+    throw Failure(kExitBadAnswer, std::string("this taskctl cannot read the daemon's key: ") +
+                                      escape_for_humans(e.what()));
   }
 }
 
-// All pages; `query` ends with "&", if it is not empty.
+// Fetches all pages; `query` ends with "&" unless it is empty.
 json get_keys(const Client& client, const std::string& query) {
   json all = json::array();
   std::string cursor;
@@ -100,7 +99,8 @@ void print_key(Context& context, const Painter& paint, const KeyInfo& key) {
   lines.add("running", std::to_string(key.running) + ", " + limit_text(key));
   lines.add("queued", std::to_string(key.queued) + ", as soon as a worker is free");
   lines.add("blocked", std::to_string(key.blocked) + " by this key");
-  std::string starts = key.rate ? "at most " + format_rate(*key.rate) : "as fast as there is room";
+  std::string starts =
+      key.rate ? "at most " + format_rate(*key.rate) : "as fast as workers become free";
   if (key.next_start_at) starts += "; the next " + format_local(*key.next_start_at);
   lines.add("starts", starts);
 }
@@ -119,7 +119,8 @@ key itself. An array with a limit of its own, such as 1-100%4, has a key of its 
   KeyOptions options;
   bool all = false;
   Args args("key list", kHelp);
-  args.flag("--all", all, "every key, also where all tasks have ended or wait\nfor something else");
+  args.flag("--all", all,
+            "all keys, even if their tasks have all ended or wait\nfor something else");
   options.declare(args, "{\"version\":1,\"keys\":[…],\"next_cursor\":null}");
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -137,8 +138,8 @@ key itself. An array with a limit of its own, such as 1-100%4, has a key of its 
   });
   if (keys.empty())
     context.say(all ? "no task has a key"
-                    : "no key has a task that runs, is queued or is blocked by it; --all shows "
-                      "every key");
+                    : "no key has a task that is running, queued or blocked by it; --all shows "
+                      "all keys");
   else
     print_keys(context, paint, keys);
   return kExitOk;
@@ -165,7 +166,7 @@ int show_key(Context& context, const Words& argv) {
   if (list.empty()) throw Failure(kExitNoSuchTask, "no task has the key " + in_quotes(name));
   if (list.size() > 1)
     throw Failure(kExitConflict, std::to_string(list.size()) + " users have a key " +
-                                     in_quotes(name) + "; say whose with --user");
+                                     in_quotes(name) + "; choose one with --user");
   if (options.as_json)
     print_document(context, std::move(list[0]));
   else
@@ -190,15 +191,15 @@ its tasks, and a submit with --key-limit or --key-rate sets its limits again.)",
   Words words;
   Args args("key set", kHelp);
   args.words(words);
-  args.option("--limit", "N", limit, "how many of its tasks run at once, or none");
+  args.option("--limit", "N", limit, "how many of its tasks may run at once, or none");
   args.option("--rate", "N/TIME", rate,
-              "how many start in a time, such as 10/1m or 5/s,\nor none for no limit");
-  args.flag("--quiet", quiet, "do not say what was done");
+              "how many may start per interval, such as 10/1m or\n5/s; none for no limit");
+  args.flag("--quiet", quiet, "print nothing on success");
   options.declare(args, "print the answer as JSON");
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const std::string& name = one_name(words);
-  if (!limit && !rate) throw UsageError(kExitUsage, "say what to set: --limit or --rate");
+  if (!limit && !rate) throw UsageError(kExitUsage, "nothing to set; give --limit or --rate");
   json body = json::object();
   if (limit) body["limit"] = limit_flag("--limit", *limit);
   if (rate) body["rate"] = rate_flag("--rate", *rate);
@@ -214,15 +215,15 @@ its tasks, and a submit with --key-limit or --key-rate sets its limits again.)",
 }
 
 constexpr Verb kKeySubVerbs[] = {
-    {"list", "", "the keys, and what they hold back", list_keys},
-    {"show", "", "all about one", show_key},
-    {"set", "", "change the limits of one", set_key},
+    {"list", "", "list keys and what they hold back", list_keys},
+    {"show", "", "show one key in detail", show_key},
+    {"set", "", "change the limits of a key", set_key},
 };
 
 constexpr VerbFamily kKeyFamily = {
     .noun = "key",
     .paragraph =
-        "Looks at keys and changes their limits. Tasks of one user that were submitted with the\n"
+        "Shows keys and changes their limits. Tasks of one user that were submitted with the\n"
         "same --key share its limits, whatever their queues.\n",
     .verbs = kKeySubVerbs,
     .examples =

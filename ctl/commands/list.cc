@@ -12,8 +12,9 @@ namespace taskd::ctl {
 namespace {
 
 constexpr std::size_t kDefaultLimit = 50;
-constexpr int kOtherLines = 3;            // of a terminal: the titles, what is left out, the prompt
-constexpr std::size_t kMaxCounted = 100;  // of the tasks that do not fit
+// On a terminal: the titles, the note about further tasks, the prompt.
+constexpr int kOtherLines = 3;
+constexpr std::size_t kMaxCounted = 100;  // of the tasks that are not shown
 
 constexpr HelpText kListHelp{
     .usage = "[OPTIONS] [TASK… | FILTER]",
@@ -31,7 +32,7 @@ if they differ.)",
   taskctl list --all --json | jq -r '.tasks[].id'
 )"};
 
-// The tasks, and the cursor of those left out.
+// Returns the cursor of the tasks left out.
 std::string collect(Context& context, const Client& client, const Selection& selection, bool oldest,
                     std::size_t limit, std::vector<nlohmann::json>& tasks) {
   if (selection.by_id()) {
@@ -59,7 +60,7 @@ int list_command(Context& context, const Words& argv) {
   args.option("-n,--limit", "N", limit_text,
               "at most N tasks (default: what fits on the\n"
               "terminal, 50 elsewhere)");
-  args.flag("--all", all, "all tasks, however many");
+  args.flag("--all", all, "all tasks");
   args.flag("--oldest", oldest, "the oldest first");
   args.flag("--json", json, "{\"version\":1,\"tasks\":[…],\"next_cursor\":…}");
   add_common(args, common);

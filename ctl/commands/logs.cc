@@ -51,7 +51,7 @@ std::int64_t number_flag(std::string_view flag, const std::string& text, std::in
   return *value;
 }
 
-// What is there of one stream.
+// Prints what exists of one stream.
 OutputTail print_present(const Client& client, const std::string& target, const LogOptions& options,
                          const ByteSink& sink) {
   if (!options.lines && !options.tail_bytes) return fetch_output(client, target, 0, sink);
@@ -61,11 +61,11 @@ OutputTail print_present(const Client& client, const std::string& target, const 
   return tail;
 }
 
-// Else only a marker within the output tells, which may be far above or in a file.
+// Otherwise only a marker within the output shows it, which may be far above or in a file.
 void say_dropped(Context& context, TaskId id, std::string_view stream, std::int64_t bytes) {
   if (bytes == 0) return;
   context.say(std::to_string(bytes) + " bytes of task " + std::to_string(id) + "'s " +
-              std::string(stream) + " were dropped: over the daemon's output_cap, or no room");
+              std::string(stream) + " were dropped (output_cap exceeded, or disk full)");
 }
 
 void follow(Context& context, const Client& client, TaskId id, const LogOptions& options,
@@ -88,7 +88,7 @@ void follow(Context& context, const Client& client, TaskId id, const LogOptions&
       want(options.err, "stderr", options.merge ? output.out_sink() : output.err_sink()));
   output.flush();
   while (!follower.done()) {
-    // "logs -f | grep -m 1 ready" is to end with grep, not with the next line.
+    // "logs -f | grep -m 1 ready" must end with grep, not with the next line.
     const bool reader_gone = follower.step(kQuietMs, STDOUT_FILENO, 0);
     output.flush();
     if (reader_gone) throw Failure(kExitClosedPipe, "");
@@ -101,7 +101,7 @@ void follow(Context& context, const Client& client, TaskId id, const LogOptions&
   try {
     say_end(options.out, "stdout");
     say_end(options.err, "stderr");
-  } catch (const Refused&) {  // it was removed since, or never had an attempt
+  } catch (const Refused&) {  // it was removed meanwhile, or never had an attempt
   }
 }
 
@@ -112,9 +112,10 @@ LogOptions parse(const std::optional<std::string>& attempt, const std::optional<
   if (tail) options.tail_bytes = number_flag("--tail", *tail, 1);
   if (lines) options.lines = number_flag("--lines", *lines, 0);
   if (options.merge && (options.out || options.err || tail || lines))
-    throw UsageError(kExitUsage,
-                     "--merge shows both streams whole: it cannot be combined with --stdout, --stderr, "
-                     "--lines or --tail");
+    throw UsageError(
+        kExitUsage,
+        "--merge shows both streams whole: it cannot be combined with --stdout, --stderr, "
+        "--lines or --tail");
   if (!options.out && !options.err) options.out = options.err = true;
   return options;
 }
@@ -132,11 +133,11 @@ int logs_command(Context& context, const Words& argv) {
   args.flag("--stdout", options.out, "only its stdout");
   args.flag("--stderr", options.err, "only its stderr");
   args.option("--attempt", "N", attempt, "of this attempt (default: the latest)");
-  args.flag("-f,--follow", options.follow, "go on until the attempt ends");
+  args.flag("-f,--follow", options.follow, "follow until the attempt ends");
   args.option("-n,--lines", "N", lines, "only the last N lines (of the last 8 MiB)");
   args.option("--tail", "BYTES", tail, "only the last BYTES (8 MiB at most)");
   args.flag("--merge", options.merge, "both streams to stdout, as with 2>&1");
-  args.flag("--raw", options.raw, "leave control characters alone on a terminal, too");
+  args.flag("--raw", options.raw, "do not escape control characters on a terminal");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
@@ -148,8 +149,7 @@ int logs_command(Context& context, const Words& argv) {
   make_painter(context, common);  // checks --color
   const Client client = connect(context, common);
   const std::vector<TaskId> ids = select_ids(context, client, selection);
-  if (options.follow && ids.size() != 1)
-    throw UsageError(kExitUsage, "--follow goes with one task");
+  if (options.follow && ids.size() != 1) throw UsageError(kExitUsage, "--follow takes one task");
   if (ids.empty()) context.say("no task matches");
 
   JobOutput output(context, options.raw, colors);
@@ -178,7 +178,7 @@ int logs_command(Context& context, const Words& argv) {
       say_dropped(context, id, "stderr", err.dropped_bytes);
     } catch (const Refused& refused) {
       if (ids.size() == 1 || refused.problem.code != "no_such_attempt") throw;
-      context.say(refused.what());  // the others have their output
+      context.say(refused.what());  // the other tasks' output is still printed
     }
   }
   output.finish();

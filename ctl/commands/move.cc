@@ -38,7 +38,8 @@ all-or-nothing; tasks of a filter are moved until the queue is full (75).)",
   } catch (const Refused& refused) {
     const FieldErrors& errors = refused.problem.errors;
     if (errors.empty() || errors.front().pointer != "#/queue") throw;
-    throw Failure(refused.exit_code, errors.front().detail);  // it is a word here, not --queue
+    // Here the queue is a word, not --queue.
+    throw Failure(refused.exit_code, errors.front().detail);
   }
 }
 

@@ -44,7 +44,7 @@ int progress_command(Context& context, const Words& argv) {
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
-  if (words.size() > 1) throw UsageError(kExitUsage, "one percentage is enough");
+  if (words.size() > 1) throw UsageError(kExitUsage, "give only one percentage");
   const AttemptKey attempt = own_attempt(context.env, "progress");
   nlohmann::json body = report_of(attempt);
   if (!words.empty()) body["percent"] = percent_of(words[0]);

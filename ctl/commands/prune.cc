@@ -25,16 +25,16 @@ is over; prune removes them sooner.)",
   ControlOptions options;
   bool all = false;
   Args args(kVerb.name, kVerb.help);
-  args.flag("--all", all, "every ended task that is yours, or anybody's if you are\nroot");
+  args.flag("--all", all, "all your ended tasks; for root, everybody's");
   options.declare(args);
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const Selection selection = parse_selection(options.selector, context.clock.wall_now());
-  if (selection.by_id()) throw UsageError(kExitUsage, "prune takes no ids; rm does");
+  if (selection.by_id()) throw UsageError(kExitUsage, "prune takes no ids; use rm for ids");
   if (all == selection.by_filter())
-    throw UsageError(kExitUsage, all ? "--all goes with no filter"
-                                     : "what may go? Name a filter such as --ended-before 7d, or "
-                                       "--all for all that has ended");
+    throw UsageError(kExitUsage, all ? "give either --all or a filter, not both"
+                                     : "which tasks? Name a filter such as --ended-before 7d, or "
+                                       "--all for all that have ended");
   nlohmann::json filter = filter_to_json(selection);
   if (all) filter["state"] = {"succeeded", "failed", "cancelled"};
   return change_named(context, kVerb, options, connect(context, options.common),

@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr char kQueuePath[] = "/v1/queues/";
 
-// --- looking ------------------------------------------------------------------------------------
+// --- showing ------------------------------------------------------------------------------------
 
 int list_queues(Context& context, const Words& argv) {
   static constexpr HelpText kHelp{
@@ -74,22 +74,23 @@ struct SettingOptions {
   std::vector<std::string> notify, defaults, no_defaults;
 
   void declare(Args& args) {
-    args.option("--capacity", "N", capacity, "how many waiting tasks it takes; 0 = none");
-    args.option("--concurrency", "N", concurrency, "how many run at once, or none for no limit");
+    args.option("--capacity", "N", capacity, "how many tasks may wait in it; 0 = none");
+    args.option("--concurrency", "N", concurrency,
+                "how many may run at once, or none for no limit");
     args.option("--rate", "N/TIME", rate,
-                "how many start in a time, such as 10/1m or 5/s,\n"
-                "or none for no limit");
+                "how many may start per interval, such as 10/1m or\n"
+                "5/s; none for no limit");
     args.option("--weight", "N", weight,
-                "its share of the workers beside other queues,\n"
-                "1 to 1000");
+                "its share of the workers relative to other\n"
+                "queues, 1 to 1000");
     args.list("--notify", "HOOK", notify,
-              "tell this hook of its tasks: NAME, or\n"
-              "NAME:failed,succeeded for those events alone;\n"
-              "may be repeated. none for nobody");
+              "notify this hook of its tasks: NAME, or\n"
+              "NAME:failed,succeeded for only those events;\n"
+              "may be repeated; none for no hook");
     args.list("--default", "NAME=VALUE", defaults,
-              "what its tasks take that do not say otherwise: an\n"
-              "option of submit, such as timeout=10m; may be repeated");
-    args.list("--no-default", "NAME", no_defaults, "… take that back");
+              "a default for its tasks: an option of submit, such\n"
+              "as timeout=10m; may be repeated");
+    args.list("--no-default", "NAME", no_defaults, "… remove that default");
   }
   json to_body(Context& context) const {
     json body = json::object();
@@ -145,7 +146,7 @@ says about a queue is set again when the daemon starts.)",
   return kExitOk;
 }
 
-// pause, resume and drain: one request; `done` says what it amounts to.
+// pause, resume and drain: one request; `done` describes the result.
 int control(Context& context, const NamedArgs& asked, const std::string& verb, const json& body,
             std::string (*done)(const QueueInfo&)) {
   const std::string& name = asked.name();
@@ -229,20 +230,20 @@ start.)",
 }
 
 constexpr Verb kQueueSubVerbs[] = {
-    {"list", "", "the queues with their limits", list_queues},
-    {"show", "", "all about one", show_queue},
-    {"set", "", "make one, or change its limits", set_queue},
-    {"pause", "", "start nothing more from it", pause_queue},
+    {"list", "", "list queues and their limits", list_queues},
+    {"show", "", "show one queue in detail", show_queue},
+    {"set", "", "create a queue, or change its limits", set_queue},
+    {"pause", "", "start no more tasks from it", pause_queue},
     {"resume", "", "end a pause or a drain", resume_queue},
-    {"drain", "", "take nothing new, run what is there", drain_queue},
-    {"rm", "", "remove one that has no tasks", remove_queue},
+    {"drain", "", "take no new tasks, run the waiting ones", drain_queue},
+    {"rm", "", "remove a queue without tasks", remove_queue},
 };
 
 constexpr VerbFamily kQueueFamily = {
     .noun = "queue",
     .paragraph =
-        "Looks at queues and sets their limits. Everybody may look; changing them is for root\n"
-        "and the user whose daemon it is.\n",
+        "Shows queues and sets their limits. Everybody may see them; only root and the user who\n"
+        "runs the daemon may change them.\n",
     .verbs = kQueueSubVerbs,
     .examples =
         "  taskctl queue list\n"

@@ -58,7 +58,7 @@ int result_command(Context& context, const Words& argv) {
   Report report;
   Args args("result", kResultHelp);
   args.words(words);
-  args.flag("--json", json, "when it was reported, and by which attempt, too");
+  args.flag("--json", json, "also print when and by which attempt it was reported");
   report.declare(args);
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
@@ -75,7 +75,7 @@ int result_command(Context& context, const Words& argv) {
   const TaskId id = resolve_one(client, one_task(words));
   nlohmann::json answer = client.get("/v1/tasks/" + std::to_string(id) + "/result");
   if (!json && !answer.contains("result"))
-    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
   if (json) answer["version"] = 1;
   context.out.line(print_json(json ? answer : answer.at("result")));
   return kExitOk;

@@ -42,7 +42,7 @@ opens in $VISUAL or $EDITOR. Its history stays, and its budget of attempts is fr
   taskctl retry --edit last -- ./pack.sh all
 )"};
 
-// Its options are others than those of a filter, although some have the same names.
+// Its options differ from those of a filter, although some have the same names.
 int retry_edited(Context& context, const Words& argv) {
   CommonOptions common;
   EditOptions options;
@@ -55,7 +55,7 @@ int retry_edited(Context& context, const Words& argv) {
   args.flag("--edit", edits, "change it before it runs again");
   options.declare(args);
   args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}");
-  args.flag("--quiet", quiet, "do not say what was done");
+  args.flag("--quiet", quiet, "print nothing on success");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
   const std::string word = one_task(words);

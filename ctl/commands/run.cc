@@ -32,9 +32,9 @@ nobody can be asked, SIGINT and SIGTERM cancel the task, and taskctl waits for i
   taskctl run --max-attempts 3 --retry-delay 5s -- rsync -a src/ host:dst/
 )"};
 
-constexpr int kLookMs = 1000;       // between two looks at a task that waits
-constexpr int kHintAfterMs = 1000;  // of waiting, a word about it
-constexpr int kMaxDelayMs = 50;     // between the end of the output and of the task
+constexpr int kLookMs = 1000;       // between two checks of a waiting task
+constexpr int kHintAfterMs = 1000;  // of waiting, before a message says so
+constexpr int kMaxDelayMs = 50;     // between the end of the output and the end of the task
 
 class Runner {
  public:
@@ -46,7 +46,7 @@ class Runner {
         backoff_(context),
         begun_(context.clock.boot_now()) {}
 
-  // Stays until the task has ended. Returns its code.
+  // Returns once the task has ended, with its exit code.
   int run() {
     for (int attempt = 1;; ++attempt) {
       follow(attempt);
@@ -68,7 +68,7 @@ class Runner {
     }
   }
 
-  // The task once it has ended or its next attempt has begun.
+  // Returns the task once it has ended or its next attempt has begun.
   Task wait_for_next(int attempt) {
     int pause = 1;
     bool said = false;
@@ -108,7 +108,7 @@ class Runner {
     context_.say(text);
   }
 
-  // On a terminal, once: why nothing is to be seen yet.
+  // On a terminal, says once why there is no output yet.
   void hint() {
     if (context_.clock.boot_now() - begun_ < kHintAfterMs) return;
     hinted_ = true;
@@ -127,7 +127,8 @@ class Runner {
     if (signal == SIGINT) {
       const Answer answer =
           ask_on_terminal("cancel task " + std::to_string(id_) + "?", interrupts_);
-      if (answer == Answer::no) return context_.say("task " + std::to_string(id_) + " goes on");
+      if (answer == Answer::no)
+        return context_.say("task " + std::to_string(id_) + " keeps running");
     }
     try {
       client_.post("/v1/tasks/" + std::to_string(id_) + "/cancel", nlohmann::json::object());
@@ -141,8 +142,8 @@ class Runner {
 
   int finish(const Task& task) {
     output_.finish();
-    // A code of the command's own needs no words; its last attempt may have left one, and the task
-    // have been cancelled since.
+    // If the command failed with its own exit code, that needs no message. (A cancelled task may
+    // also have a code from its last attempt.)
     const bool own_code = task.state == State::failed && task.reason == Reason::exit;
     if (task.state != State::succeeded && !own_code) {
       const std::string reason = describe_reason(task);
@@ -171,7 +172,7 @@ int run_command(Context& context, const Words& argv) {
   bool raw = false;
   Args args("run", kRunHelp);
   options.declare(args);
-  args.flag("--raw", raw, "leave control characters alone on a terminal, too");
+  args.flag("--raw", raw, "do not escape control characters on a terminal");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 

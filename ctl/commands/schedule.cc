@@ -19,15 +19,13 @@ using nlohmann::json;
 
 constexpr char kSchedulePath[] = "/v1/schedules/";
 
-// Whose schedule is meant: names belong to their users.
+// The owner of the schedule: names are per user.
 struct OwnerOption {
   std::optional<std::string> user;
   std::string name = "--user";
 
-  void declare(Args& args) {
-    args.option(name, "USER", user, "this user's schedule; root alone touches others'");
-  }
-  // Of a request's target: `first` begins it.
+  void declare(Args& args) { args.option(name, "USER", user, "this user's schedule (root only)"); }
+  // The query for a request's target; it begins with `first`.
   std::string query(std::string_view first = "?") const {
     return user ? std::string(first) + "user=" + percent_encode(checked(name, *user)) : "";
   }
@@ -36,9 +34,9 @@ struct OwnerOption {
   }
 };
 
-// --- making -------------------------------------------------------------------------------------
+// --- creating -----------------------------------------------------------------------------------
 
-// When it fires, and what is done about slots that cannot be kept.
+// When it fires, and what happens to missed and overlapping slots.
 struct RuleOptions {
   std::optional<std::string> cron, zone, every, catch_up, overlap;
 
@@ -46,18 +44,19 @@ struct RuleOptions {
     args.option("--cron", "LINE", cron,
                 "minute, hour, day of month, month, day of week,\n"
                 "as in '0 3 * * 1-5'; or @daily and the like");
-    args.option("--tz", "ZONE", zone, "of the line, such as Europe/Paris (default: the\ndaemon's)");
-    args.option("--every", "TIME", every, "instead of a line: 10m, 1h30m; 1s at least");
+    args.option("--tz", "ZONE", zone,
+                "time zone of the line, such as Europe/Paris\n(default: the daemon's)");
+    args.option("--every", "TIME", every, "interval instead of a line: 10m, 1h30m; at least 1s");
     args.option("--catch-up", "WHAT", catch_up,
-                "what fires of the slots that were missed while the\n"
-                "daemon was down: one (the latest, default), all, none");
+                "which slots fire that were missed while the daemon\n"
+                "was down: one (the latest, default), all, none");
     args.option("--overlap", "WHAT", overlap,
-                "when a slot comes before the last task has ended:\n"
+                "what happens if the last task has not ended yet:\n"
                 "skip it (default), queue its task, or replace the\n"
-                "old task, which is cancelled and must have stopped\n"
-                "before the new one starts");
+                "old task: it is cancelled, and the new one starts\n"
+                "once it has stopped");
   }
-  // Whether the words mean something, the daemon says.
+  // The daemon validates the values.
   json to_body() const {
     if (cron.has_value() == every.has_value())
       throw UsageError(kExitUsage,
@@ -117,9 +116,9 @@ line leaves skipped times out. `taskctl schedule preview` shows what that means.
   bool replace = false;
   Args args("schedule add", kHelp);
   rule.declare(args);
-  args.flag("--replace", replace, "change the schedule if there is one of this name");
+  args.flag("--replace", replace, "replace an existing schedule of this name");
   options.declare(args, OptionsOf::schedule);
-  // --user of a task is whom it runs as.
+  // For this verb, --user is the user that the task runs as.
   OwnerOption owner{.user = {}, .name = "--owner"};
   owner.declare(args);
   NamedArgs asked(args, "schedule", /*changes=*/true);
@@ -132,7 +131,7 @@ line leaves skipped times out. `taskctl schedule preview` shows what that means.
   const bool is_new = !exists(client, target);
   if (!is_new && !replace)
     throw Failure(kExitConflict,
-                  "there is a schedule " + asked.name() + " already; --replace changes it");
+                  "schedule " + asked.name() + " already exists; --replace changes it");
   json answer = ask(client, "PUT", target, body);
   const Schedule schedule = read_schedule(answer).schedule;
   asked.say_done(context, std::move(answer),
@@ -141,9 +140,9 @@ line leaves skipped times out. `taskctl schedule preview` shows what that means.
   return kExitOk;
 }
 
-// --- looking ------------------------------------------------------------------------------------
+// --- showing ------------------------------------------------------------------------------------
 
-// All, page by page, by name.
+// Fetches all pages; sorted by name.
 std::vector<json> get_schedules(const Client& client, const std::string& query) {
   std::vector<json> items;
   try {
@@ -156,10 +155,11 @@ std::vector<json> get_schedules(const Client& client, const std::string& query) 
       next = answer.at("next_cursor");
     } while (next.is_string());
     std::stable_sort(items.begin(), items.end(), [](const json& a, const json& b) {
-      return a.at("name").get_ref<const std::string&>() < b.at("name").get_ref<const std::string&>();
+      return a.at("name").get_ref<const std::string&>() <
+             b.at("name").get_ref<const std::string&>();
     });
   } catch (const json::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
   }
   return items;
 }
@@ -235,7 +235,7 @@ moves a slot. For a paused schedule: when it would fire.)",
   OwnerOption owner;
   Args args("schedule preview", kHelp);
   owner.declare(args);
-  args.option("--from", "TIME", from, "from then on (default: now); as --at of submit");
+  args.option("--from", "TIME", from, "from this time on (default: now), as --at of submit");
   args.option("--next", "N", next, "show N slots, 1 to 1000 (default: 10)");
   NamedArgs asked(args, "schedule", /*changes=*/false);
   if (!args.parse(argv, context.out)) return kExitOk;
@@ -344,23 +344,22 @@ int remove_schedule(Context& context, const Words& argv) {
 }
 
 constexpr Verb kScheduleSubVerbs[] = {
-    {"add", "", "make one, or replace it", add_schedule},
-    {"list", "", "the schedules, and when they fire next", list_schedules},
-    {"show", "", "all about one, with its last slots", show_schedule},
-    {"pause", "", "fire no more", pause_schedule},
+    {"add", "", "create a schedule, or replace it", add_schedule},
+    {"list", "", "list schedules and when they fire next", list_schedules},
+    {"show", "", "show one schedule in detail, with its latest slots", show_schedule},
+    {"pause", "", "stop firing", pause_schedule},
     {"resume", "", "end a pause", resume_schedule},
     {"trigger", "", "submit its task now", trigger_schedule},
-    {"preview", "", "when it will fire", preview_schedule},
-    {"rm", "", "remove one; its tasks stay", remove_schedule},
+    {"preview", "", "show when it will fire", preview_schedule},
+    {"rm", "", "remove a schedule; its tasks stay", remove_schedule},
 };
 
 constexpr VerbFamily kScheduleFamily = {
     .noun = "schedule",
     .paragraph =
-        "Submits tasks at certain times, again and again. You see and change your own\n"
-        "schedules, whose names are yours alone; root, and the user whose daemon it is, also "
-        "those\n"
-        "of others, which --user names.\n",
+        "Submits tasks repeatedly, at set times. Schedule names are per user. You see and\n"
+        "change your own schedules; root and the user who runs the daemon see and change\n"
+        "everybody's (--user).\n",
     .verbs = kScheduleSubVerbs,
     .examples =
         "  taskctl schedule add backup --cron '0 3 * * *' --tz Europe/Paris -- ./backup.sh\n"

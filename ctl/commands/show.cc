@@ -73,7 +73,7 @@ std::string state_text(const Task& task, const Painter& paint) {
   return paint(color_of(task.state), text);
 }
 
-// The options that need no words of their own, where they are not as by default.
+// Adds the options that need no special format, if they differ from their defaults.
 void add_plain_options(Lines& lines, const TaskSpec& spec) {
   for (const TaskOption& option : task_options()) {
     if (option.shown_as.empty() || option.value->is_default(spec)) continue;
@@ -123,12 +123,12 @@ void print_times(Lines& lines, const Task& task, WallTime now) {
   if (task.ended_at) lines.add("ended", when(*task.ended_at, now));
 }
 
-// Whether the outcome in words is its detail.
+// Whether the outcome in words already contains its detail.
 bool says_detail(OutcomeKind kind) {
   return kind == OutcomeKind::spawn_failed || kind == OutcomeKind::reported;
 }
 
-// "gpu 0,1"; "" where it has no units of anything.
+// "gpu 0,1"; "" if it has no units.
 std::string units_text(const Grant& granted) {
   std::string text;
   for (const auto& [resource, units] : granted) {
@@ -138,7 +138,7 @@ std::string units_text(const Grant& granted) {
   return escape_for_humans(text);
 }
 
-// "1.2 MiB of stdout dropped"; "" when all was kept.
+// "1.2 MiB of stdout dropped"; "" if nothing was dropped.
 std::string dropped_text(const Attempt& attempt) {
   const auto of = [](std::int64_t bytes, const char* stream) {
     return bytes == 0 ? "" : format_bytes(bytes) + " of " + stream + " dropped";
@@ -162,7 +162,7 @@ std::string attempt_text(const Attempt& attempt, WallTime now) {
   return text + ", memory " + format_bytes(attempt.usage.max_rss_bytes);
 }
 
-// The last lines of what an attempt said before it failed.
+// Prints the last lines of stderr of a failed attempt.
 void print_stderr_tail(Output& out, const Painter& paint, const Attempt& attempt) {
   const std::string states = last_states(attempt.stderr_tail);
   std::string_view tail = states;
@@ -189,9 +189,8 @@ std::vector<Attempt> read_attempts(const nlohmann::json& answer) {
     for (const nlohmann::json& item : answer.at("attempts"))
       attempts.push_back(attempt_from_json(item));
   } catch (const std::exception& e) {
-    throw Failure(
-        kExitBadAnswer,
-        std::string("the daemon's attempts are not what this version reads: ") + e.what());
+    throw Failure(kExitBadAnswer,
+                  std::string("this taskctl cannot read the daemon's attempts: ") + e.what());
   }
   return attempts;
 }

@@ -42,7 +42,7 @@ Ids are all-or-nothing.)",
   const auto signal = parse_signal(*name);
   if (!signal)
     throw UsageError(kExitUsage, "\"" + escape_for_humans(*name) +
-                                     "\" is no signal; it has a name such as USR1, or a number");
+                                     "\" is not a signal; write a name such as USR1, or a number");
   return change_tasks(context, kVerb, options, {{"signal", *signal}});
 }
 

@@ -23,7 +23,7 @@ of the declared resources is taken.)",
   taskctl stats --json | jq .counts.queued
 )"};
 
-// Where there is no room for all: first those in which no task is.
+// If there is no room for all columns, drops those without tasks first.
 int spare_of(const Stats& stats, State state) {
   constexpr int kNobody = 5;
   if (stats.total(state) == 0) return kNobody;
@@ -46,7 +46,7 @@ void print_stats(Context& context, const Painter& paint, const Stats& stats) {
     columns.push_back({title, true, false, spare_of(stats, state)});
   }
   columns.push_back({"CAPACITY", true, false, 4});
-  // Most of the time no queue has anything to say here.
+  // Most of the time this column is empty for every queue.
   const bool any_state =
       std::any_of(stats.queues.begin(), stats.queues.end(),
                   [](const auto& queue) { return queue.paused || queue.draining; });
@@ -66,7 +66,7 @@ void print_stats(Context& context, const Painter& paint, const Stats& stats) {
   context.out.write(table.render(static_cast<std::size_t>(width), paint));
 }
 
-// Large amounts are sizes nearly always, and read better as such.
+// Large amounts are almost always sizes.
 std::string amount_text(std::int64_t amount) {
   constexpr std::int64_t kMinSize = 1 << 20;
   return amount < kMinSize ? std::to_string(amount) : format_bytes(amount);
@@ -108,7 +108,7 @@ int stats_command(Context& context, const Words& argv) {
     return kExitOk;
   }
   answer["daemon_version"] = std::move(answer["version"]);
-  answer["version"] = 1;  // of this document, as everywhere
+  answer["version"] = 1;  // version of this document
   context.out.line(print_json(answer));
   return kExitOk;
 }

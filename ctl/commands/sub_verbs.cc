@@ -20,7 +20,7 @@ std::string help_of(const VerbFamily& family) {
     out.append(left).append(verb.summary).append("\n");
   }
   out.append("\nExamples:\n").append(family.examples);
-  return out + "\n\"taskctl " + noun + " VERB --help\" says more.\n";
+  return out + "\n\"taskctl " + noun + " VERB --help\" shows the options of a verb.\n";
 }
 
 // "list, show or rm"
@@ -66,7 +66,7 @@ int run_sub_verb(Context& context, const VerbFamily& family, const Words& argv) 
 NamedArgs::NamedArgs(Args& args, std::string_view noun, bool changes) : noun_(noun) {
   args.words(words_);
   args.flag("--json", as_json, "print the answer as JSON");
-  if (changes) args.flag("--quiet", quiet, "do not say what was done");
+  if (changes) args.flag("--quiet", quiet, "print nothing on success");
   add_common(args, common);
 }
 
@@ -74,8 +74,8 @@ const std::string& NamedArgs::name() const {
   const std::string noun(noun_);
   if (words_.size() != 1) throw UsageError(kExitUsage, "name one " + noun);
   if (is_valid_queue_name(words_[0])) return words_[0];
-  throw UsageError(kExitUsage, "\"" + escape_for_humans(words_[0]) + "\" is no " + noun +
-                                   "'s name: 1 to 64 letters, digits, '.', '_' or '-', "
+  throw UsageError(kExitUsage, "\"" + escape_for_humans(words_[0]) + "\" is not a " + noun +
+                                   " name: use 1 to 64 letters, digits, '.', '_' or '-', "
                                    "beginning with a letter or digit");
 }
 

@@ -1,4 +1,4 @@
-// Verbs that have verbs of their own, such as `queue pause`, and what those have in common.
+// Verbs with sub-verbs, such as `queue pause`, and what the sub-verbs share.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,7 +12,7 @@
 
 namespace taskd::ctl {
 
-// A UsageError that already says which verb's --help to read.
+// A UsageError that already names the --help to read.
 struct HintedUsageError : UsageError {
   using UsageError::UsageError;
 };
@@ -24,19 +24,20 @@ struct VerbFamily {
   std::string_view examples;
 };
 
-// Finds the verb in `argv` and runs it, or prints the family's help. Throws UsageError (64), which
-// names the nearest, when there is no such verb.
+// Finds the verb in `argv` and runs it, or prints the family's help. Throws UsageError (64), naming
+// the nearest verb, if there is none.
 int run_sub_verb(Context& context, const VerbFamily& family, const Words& argv);
 
-// What every verb about one thing takes: its name, --json and, if it changes something, --quiet.
+// The arguments of verbs about one thing: its name, --json and, if the verb changes something,
+// --quiet.
 class NamedArgs {
  public:
-  // Declares them. The noun is a literal.
+  // Declares them. The noun must be a literal.
   NamedArgs(Args& args, std::string_view noun, bool changes);
   NamedArgs(const NamedArgs&) = delete;  // Args points into it
-  // Checked, since it becomes part of a path. Throws UsageError (64).
+  // Validated, since it becomes part of a path. Throws UsageError (64).
   const std::string& name() const;
-  // What was done, in JSON if that was asked for and in words unless --quiet.
+  // Reports the result: as JSON with --json, otherwise in words unless --quiet.
   void say_done(Context& context, nlohmann::json answer, const std::string& done) const;
 
   bool as_json = false;
@@ -48,9 +49,9 @@ class NamedArgs {
   Words words_;
 };
 
-// `document` as --json prints it, with its version.
+// Prints `document` for --json, with its version.
 void print_document(Context& context, nlohmann::json document);
-// Asks with a method that Client has no name for.
+// For methods that Client has no function for.
 nlohmann::json ask(const Client& client, std::string method, const std::string& target,
                    const nlohmann::json& body);
 nlohmann::json ask_to_remove(const Client& client, const std::string& target);

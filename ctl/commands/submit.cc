@@ -14,7 +14,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::size_t kMaxKeyPrefix = 200;  // the number of a line is added
+constexpr std::size_t kMaxKeyPrefix = 200;  // a line number is appended
 
 constexpr HelpText kSubmitHelp{
     .usage =
@@ -56,16 +56,15 @@ struct BulkOptions {
 
   void declare(Args& args) {
     args.option("--from", "FILE", from,
-                "every line is a task in JSON, as the API takes it;\n"
-                "these options are for what a line leaves out");
+                "each line is a task in JSON, as in the API;\n"
+                "these options are its defaults");
     args.option("--each-line", "FILE", each_line,
-                "every line completes the command: it takes the\n"
-                "place of {}, or becomes the last argument");
-    args.flag("-0,--null", nul,
-              "these lines end in NUL instead, as those of\n\"find -print0\": for any file name");
+                "run the command once for each line, which replaces\n"
+                "{} or becomes the last argument");
+    args.flag("-0,--null", nul, "lines end in NUL, as from \"find -print0\": for any\nfile name");
     args.option("--wait-for-room", "TIME", wait_for_room,
-                "of many tasks: wait this long while the queue is\nfull (default: 0, stop)");
-    args.flag("--quiet", quiet, "of many tasks: no progress bar and no summary");
+                "with many tasks: wait this long while the queue is\nfull (default: 0, stop)");
+    args.flag("--quiet", quiet, "with many tasks: no progress bar and no summary");
   }
 };
 
@@ -98,10 +97,10 @@ int submit_many(Context& context, const CommonOptions& common, SubmitOptions& op
     lines.defaults.erase("argv");
   }
   if (comes_after_last(lines.defaults))
-    throw UsageError(kExitUsage, "--after last is for one task; name its id");
+    throw UsageError(kExitUsage, "with many tasks --after needs an id, not last");
   std::vector<TaskId> ids;
   if (wait) lines.ids = &ids;
-  lines.prints = !(wait && json);  // then as they have ended
+  lines.prints = !(wait && json);  // it prints them once they have ended
   const Client client = connect(context, common);
   const int exit_code = submit_lines(context, client, lines);
   if (exit_code != kExitOk || ids.empty()) return exit_code;
@@ -118,7 +117,7 @@ int submit_many(Context& context, const CommonOptions& common, SubmitOptions& op
   return result;
 }
 
-// The array's id, which for every verb means all of it.
+// The array's id, which every verb takes as the whole array.
 int after_array(Context& context, const Client& client, const ArrayRange& array,
                 nlohmann::json answer, bool json, bool wait) {
   const TaskId id = read_task(answer).id;
@@ -151,12 +150,12 @@ int submit_command(Context& context, const Words& argv) {
   options.declare(args);
   bulk.declare(args);
   args.flag("--wait", wait,
-            "wait for the end and exit with the task's code; of\nmany: 0 if all succeed, else 1");
+            "wait for the end and exit with the task's code;\nwith many: 0 if all succeed, else 1");
   args.flag("--json", json, "{\"version\":1,\"tasks\":[…]}; with --wait as they\nhave ended");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
-  if (bulk.nul && !bulk.each_line) throw UsageError(kExitUsage, "--null goes with --each-line");
+  if (bulk.nul && !bulk.each_line) throw UsageError(kExitUsage, "--null needs --each-line");
   if (bulk.from || bulk.each_line) {
     return submit_many(context, common, options, bulk, json, wait);
   }

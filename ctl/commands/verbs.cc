@@ -16,15 +16,15 @@ namespace taskd::ctl {
 namespace {
 
 constexpr Verb kVerbs[] = {
-    {"submit", "Submit", "hand over a command; prints the task's id", submit_command},
+    {"submit", "Submit", "submit a command; prints the task's id", submit_command},
     {"run", "Submit", "submit, show the output live, exit with its code", run_command},
-    {"list", "Look", "tasks, the newest first", list_command},
-    {"show", "Look", "all about one task", show_command},
-    {"logs", "Look", "a task's output", logs_command},
-    {"result", "Look", "a task's result; in a job: report it", result_command},
-    {"why", "Look", "why a task is not running, and when it will", why_command},
+    {"list", "Look", "list tasks, newest first", list_command},
+    {"show", "Look", "show one task in detail", show_command},
+    {"logs", "Look", "show a task's output", logs_command},
+    {"result", "Look", "show a task's result; in a job: report it", result_command},
+    {"why", "Look", "tell why a task is not running, and when it will", why_command},
     {"wait", "Look", "wait for the end, exit with the task's code", wait_command},
-    {"stats", "Look", "queues and workers", stats_command},
+    {"stats", "Look", "show queues and workers", stats_command},
     {"cancel", "Act", "stop tasks, or keep them from starting", cancel_command},
     {"retry", "Act", "run ended tasks again", retry_command},
     {"hold", "Act", "keep waiting tasks from starting", hold_command},
@@ -36,12 +36,12 @@ constexpr Verb kVerbs[] = {
     {"prune", "Act", "remove ended tasks by a filter", prune_command},
     {"progress", "In a job", "report how far the job is", progress_command},
     {"queue", "Organise", "queues: look, limit, pause, drain", queue_command},
-    {"key", "Organise", "keys: what they hold back, and their limits", key_command},
-    {"workflow", "Organise", "tasks that depend on each other, as one", workflow_command},
-    {"schedule", "Organise", "tasks that run again and again", schedule_command},
+    {"key", "Organise", "show keys and set their limits", key_command},
+    {"workflow", "Organise", "submit tasks that depend on each other", workflow_command},
+    {"schedule", "Organise", "submit tasks repeatedly, at set times", schedule_command},
     {"daemon", "Operate", "start a daemon in the foreground", daemon_command},
-    {"handlers", "Operate", "the commands that programs submit by name", handlers_command},
-    {"hooks", "Operate", "who is notified of tasks, and what failed", hooks_command},
+    {"handlers", "Operate", "list the commands that programs submit by name", handlers_command},
+    {"hooks", "Operate", "list hooks and failed notifications", hooks_command},
     {"doctor", "Operate", "check the daemon from outside", doctor_command},
     {"help", "Operate", "this list, or the help of a verb", help_command},
 };
@@ -60,7 +60,7 @@ int dispatch(Context& context, const Words& argv) {
   if (!argv.empty() && (argv[0] == "--help" || argv[0] == "-h")) return help_command(context, {});
   const Words words = verb_first(argv);
   if (words.empty()) {
-    write_all(2, help_text());  // nothing was asked for, so these are words for people
+    write_all(2, help_text());  // nothing was asked for, so the help goes to stderr
     return kExitUsage;
   }
   if (words[0].starts_with('-'))
@@ -78,7 +78,7 @@ int dispatch(Context& context, const Words& argv) {
   }
 }
 
-// Says `what` even when stdout is broken, which is what it may be about.
+// Prints `what` even if stdout is broken, which may be the reason.
 int fail(std::string_view what, int exit_code) {
   if (!what.empty()) write_all(2, std::string("taskctl: ").append(what).append("\n"));
   return exit_code;
@@ -141,7 +141,7 @@ int run_taskctl(Context& context, const Words& argv) {
   } catch (const UsageError& e) {
     return fail(e.what(), e.exit_code);
   } catch (const Failure& e) {
-    // What was printed before the failure still counts, unless printing is what failed.
+    // Output from before the failure is still printed, unless printing failed.
     if (e.exit_code != kExitOutput && e.exit_code != kExitClosedPipe) {
       try {
         context.out.flush();
@@ -153,7 +153,8 @@ int run_taskctl(Context& context, const Words& argv) {
   } catch (const std::system_error& e) {
     if (!is_shortage(e.code().value()))
       return fail(std::string("unexpected: ") + escape_for_humans(e.what()), kExitInternal);
-    return fail(escape_for_humans(e.what()) + "; nothing else is wrong: try again when the machine " +
+    return fail(escape_for_humans(e.what()) +
+                    "; nothing else is wrong: try again when the machine " +
                     "has more room, or raise its limits (ulimit -a)",
                 kExitTryLater);
   } catch (const std::bad_alloc&) {

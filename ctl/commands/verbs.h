@@ -1,4 +1,4 @@
-// The verbs of taskctl, each in commands/<verb>.cc, and how the command line finds one.
+// The verbs of taskctl, each in commands/<verb>.cc, and their dispatch.
 #pragma once
 
 #include <span>
@@ -17,21 +17,21 @@ struct Verb {
   std::string_view name;
   std::string_view group;
   std::string_view summary;
-  // `argv` is what follows the verb. Returns the exit code.
+  // `argv` holds the arguments after the verb. Returns the exit code.
   int (*run)(Context& context, const Words& argv);
 };
 
 std::span<const Verb> all_verbs();
 const Verb* find_verb(std::string_view name, std::span<const Verb> verbs = all_verbs());
-// Throws UsageError (64), which names the nearest, when there is none.
+// Throws UsageError (64), naming the nearest verb, if there is none.
 const Verb& verb_named(std::string_view name);
-// The verb that `name` was probably meant to be, or "".
+// The verb that `name` is probably a misspelling of, or "".
 std::string_view nearest_verb(std::string_view name, std::span<const Verb> verbs = all_verbs());
-// Options before the verb belong to it: "--socket S list -q x" -> "list --socket S -q x".
+// Moves options before the verb behind it: "--socket S list -q x" -> "list --socket S -q x".
 Words verb_first(const Words& argv);
 
-// All of taskctl: `argv` without the program's name. Returns the exit code; every error has been
-// said on stderr.
+// Runs taskctl: `argv` without the program's name. Prints every error on stderr and returns the
+// exit code.
 int run_taskctl(Context& context, const Words& argv);
 
 int submit_command(Context& context, const Words& argv);
@@ -63,7 +63,7 @@ int daemon_command(Context& context, const Words& argv);
 int doctor_command(Context& context, const Words& argv);
 int help_command(Context& context, const Words& argv);
 
-// What `taskctl` alone says: the verbs by group, with examples.
+// The output of plain `taskctl`: the verbs by group, with examples.
 std::string help_text();
 
 }  // namespace taskd::ctl

@@ -34,23 +34,22 @@ An interrupt leaves the tasks alone, and a restart of the daemon is waited out.)
 const std::vector<State> kUnfinished = {State::scheduled, State::blocked, State::held,
                                         State::queued, State::running};
 
-// Tasks that have ended are no part of what a filter means; to wait for none would look like
-// success.
+// A filter never selects ended tasks. Waiting for none would look like success.
 void check_filter(const Selection& selection) {
   const bool ended = selection.dead || !selection.reasons.empty() || selection.ended_since ||
                      selection.ended_before;
   if (ended)
     throw UsageError(kExitUsage,
-                     "a filter means tasks that have not ended: --dead, --reason, --ended-since "
-                     "and --ended-before find none of them");
+                     "a filter selects tasks that have not ended; --dead, --reason, --ended-since "
+                     "and --ended-before match none of these");
   for (const State state : selection.states) {
     if (is_end(state))
-      throw UsageError(kExitUsage, "--state: a filter means tasks that have not ended, and " +
+      throw UsageError(kExitUsage, "--state: a filter selects tasks that have not ended, and " +
                                        std::string(to_string(state)) + " is a final state");
   }
 }
 
-// Up to `limit` of the tasks, 0 = all.
+// Up to `limit` of the tasks; 0 = all.
 std::vector<nlohmann::json> list_named(const Client& client, const std::string& query,
                                        std::size_t limit) {
   std::vector<nlohmann::json> tasks;
@@ -90,17 +89,17 @@ int wait_command(Context& context, const Words& argv) {
   bool quiet = false;
   Args args("wait", kWaitHelp);
   args.words(selector.words);
-  args.flag("--all", all, "every task of yours that has not ended");
+  args.flag("--all", all, "all your tasks that have not ended");
   add_filter_options(args, selector);
   args.option("--timeout", "TIME", timeout, "give up after this long (exit code 75)");
   args.flag("--json", json, "print the ended tasks as JSON");
-  args.flag("--quiet", quiet, "no progress, no word about failures");
+  args.flag("--quiet", quiet, "print neither progress nor failures");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
 
   Selection selection = parse_selection(selector, context.clock.wall_now());
   if (all && (selection.by_id() || selection.by_filter()))
-    throw UsageError(kExitUsage, "--all goes with neither ids nor a filter");
+    throw UsageError(kExitUsage, "--all cannot be combined with ids or a filter");
   if (!all && !selection.by_id() && !selection.by_filter())
     throw UsageError(kExitUsage, "which tasks? Name ids, a filter such as --queue, or --all");
   check_filter(selection);
@@ -109,9 +108,10 @@ int wait_command(Context& context, const Words& argv) {
   if (timeout) options.timeout_ms = duration_flag("--timeout", *timeout);
 
   const Client client = connect(context, common);
-  // What has a beginning and an end of its own is waited for as a whole.
+  // An array or a workflow is waited for as a whole.
   if (selection.array) {
-    client.get("/v1/tasks?limit=1&" + filter_to_query(selection));  // there must be such an array
+    // Fails if there is no such array.
+    client.get("/v1/tasks?limit=1&" + filter_to_query(selection));
     selection.words = {std::to_string(*selection.array)};
   }
   if (selection.by_id()) return wait_for_named(context, client, selection.words, options, json);
@@ -121,7 +121,7 @@ int wait_command(Context& context, const Words& argv) {
       [&](std::size_t found) {
         if (options.timeout_ms && context.clock.boot_now() >= begin + *options.timeout_ms)
           throw Failure(kExitTryLater,
-                        "timed out while the tasks were looked for; there are more than " +
+                        "timed out while looking for the tasks; there are more than " +
                             std::to_string(found));
       });
   if (options.timeout_ms) {

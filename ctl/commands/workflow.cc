@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-// What the verbs about one workflow take.
+// The options of the verbs about one workflow.
 struct OneWorkflow {
   Words words;
   bool as_json = false;
@@ -96,7 +96,7 @@ in what tasks leave out. Tasks get this folder and environment.)",
   if (!args.parse(argv, context.out)) return kExitOk;
   if (words.size() != 1) throw UsageError(kExitUsage, "name one file, or -");
   if (!options.command().empty())
-    throw UsageError(kExitUsage, "the commands stand in the file, not after --");
+    throw UsageError(kExitUsage, "the commands belong in the file, not after --");
 
   WorkflowFile file = read_workflow_file(words[0]);
   add_defaults(file.document, options.to_defaults(context));
@@ -138,10 +138,10 @@ constexpr std::size_t kWorkflowsListed = 100;
 
 struct WorkflowList {
   std::vector<json> items;
-  json next_cursor;  // null: these are all
+  json next_cursor;  // null: complete
 };
 
-// The newest `limit`, 0 = all, page by page.
+// The newest `limit` workflows (0 = all), page by page.
 WorkflowList get_workflows(const Client& client, std::size_t limit) {
   WorkflowList list;
   try {
@@ -156,7 +156,7 @@ WorkflowList get_workflows(const Client& client, std::size_t limit) {
       list.next_cursor = answer.at("next_cursor");
     } while (list.next_cursor.is_string() && (limit == 0 || list.items.size() < limit));
   } catch (const json::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
   }
   return list;
 }
@@ -186,7 +186,7 @@ void print_workflows(Context& context, const Painter& paint, const std::vector<j
                  {escape_for_humans(item.at("name").get<std::string>())}});
     }
   } catch (const json::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
   }
   const auto columns = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
   context.out.write(table.render(static_cast<std::size_t>(columns), paint));
@@ -204,7 +204,7 @@ int list_workflows(Context& context, const Words& argv) {
   bool as_json = false;
   Args args("workflow list", kHelp);
   args.option("-n,--limit", "N", limit_text, "at most N workflows (default: 100)");
-  args.flag("--all", all, "all workflows, however many");
+  args.flag("--all", all, "all workflows");
   args.flag("--json", as_json, "{\"version\":1,\"workflows\":[…],\"next_cursor\":…}");
   add_common(args, common);
   if (!args.parse(argv, context.out)) return kExitOk;
@@ -256,16 +256,16 @@ depend on them; what has succeeded stays.)",
 }
 
 constexpr Verb kWorkflowSubVerbs[] = {
-    {"submit", "", "submit the tasks of a file, all or none", submit_workflow},
-    {"list", "", "the latest workflows", list_workflows},
-    {"show", "", "one as a tree with states", show_workflow},
-    {"cancel", "", "cancel what has not ended", cancel_workflow},
-    {"retry", "", "try again what failed or was cancelled", retry_workflow},
+    {"submit", "", "submit the tasks in a file, all or none", submit_workflow},
+    {"list", "", "list the latest workflows", list_workflows},
+    {"show", "", "show a workflow as a tree with states", show_workflow},
+    {"cancel", "", "cancel its tasks that have not ended", cancel_workflow},
+    {"retry", "", "retry its tasks that failed or were cancelled", retry_workflow},
 };
 
 constexpr VerbFamily kWorkflowFamily = {
     .noun = "workflow",
-    .paragraph = "Tasks that are submitted together and run in the order of what they need.\n",
+    .paragraph = "Submits tasks together that run in the order of their dependencies.\n",
     .verbs = kWorkflowSubVerbs,
     .examples =
         "  taskctl workflow submit release.toml\n"

@@ -90,8 +90,8 @@ void AttemptFollower::open(Stream& stream) {
                    "&follow=true&offset=" + std::to_string(stream.offset);
   try {
     stream.exchange.emplace(client_.begin(request, [&stream](std::string_view bytes) {
-      // Where the cap dropped bytes the count is less than the true offset, and a restart of the
-      // daemon repeats some output; nothing is missed.
+      // If the cap dropped bytes, the count is below the true offset. After a restart of the daemon
+      // some output is then repeated, but none is missed.
       stream.offset += static_cast<std::int64_t>(bytes.size());
       stream.retry_ms = 0;
       stream.sink(bytes);
@@ -113,7 +113,7 @@ void AttemptFollower::read(Stream& stream) {
   }
 }
 
-// A complete answer ends with the attempt; a daemon that stops breaks it off instead.
+// A complete answer ends with the attempt; a daemon that stops cuts it off instead.
 void AttemptFollower::on_answer_end(Stream& stream) {
   const Exchange exchange = std::move(*stream.exchange);
   stream.exchange.reset();
@@ -131,11 +131,11 @@ void AttemptFollower::on_answer_end(Stream& stream) {
   }
 }
 
-// The attempt has not begun. The daemon itself waits for a first one if no number is given; later
-// ones are asked for again and again.
+// The attempt has not begun. The daemon waits for the first attempt itself if no number is given;
+// for later ones, asks repeatedly.
 void AttemptFollower::on_no_attempt(Stream& stream) {
   const Task task = get_task(client_, task_);
-  const bool begun = task.attempt >= attempt_;  // since the daemon was asked
+  const bool begun = task.attempt >= attempt_;  // it began after the daemon was asked
   stream.done = is_end(task.state) && !begun;
   stream.numbered = attempt_ != 1 || task.attempt != 0;
   if (stream.numbered && !begun) retry_later(stream);
@@ -154,7 +154,7 @@ OutputTail fetch_last_lines(const Client& client, const std::string& target, std
   for (std::int64_t bytes = 64 * 1024;; bytes *= 4) {
     OutputTail tail = fetch_tail(client, target, bytes);
     const bool all = static_cast<std::int64_t>(tail.bytes.size()) < bytes;
-    // A newline at the very end closes the last line, it does not begin another.
+    // A newline at the very end closes the last line; it does not begin another.
     std::size_t begin = tail.bytes.size();
     std::int64_t found = 0;
     while (begin > 0 && found < lines) {

@@ -1,5 +1,5 @@
-// Following the output of one attempt while it runs: two streams at once, in one thread, across
-// restarts of the daemon.
+// Follows the output of one attempt while it runs: both streams in one thread, across restarts of
+// the daemon.
 #pragma once
 
 #include <array>
@@ -15,13 +15,13 @@
 
 namespace taskd::ctl {
 
-// Takes the bytes of a stream as they come.
+// Receives the bytes of a stream.
 using ByteSink = std::function<void(std::string_view)>;
 
 class AttemptFollower {
  public:
   struct Want {
-    ByteSink sink;            // none: this stream is not wanted
+    ByteSink sink;            // empty: skip this stream
     std::int64_t offset = 0;  // where to begin
   };
 
@@ -29,10 +29,10 @@ class AttemptFollower {
   AttemptFollower(Context& context, const Client& client, TaskId task, int attempt, Want out,
                   Want err);
 
-  // The attempt is over, or the task ended without it; everything was passed on.
+  // The attempt has ended, or the task ended without it; all output was passed on.
   bool done() const { return streams_[0].done && streams_[1].done; }
-  // Waits at most `timeout_ms` for output or for `other_fd` (-1 = none) to have one of
-  // `other_events` (of poll) or an error, and passes on what came. True when `other_fd` has.
+  // Waits at most `timeout_ms` for output, or for `other_fd` (-1 = none) to have one of the poll
+  // events `other_events` or an error, and passes on what arrived. Returns true if `other_fd` has.
   bool step(int timeout_ms, int other_fd, short other_events);
 
  private:
@@ -44,7 +44,7 @@ class AttemptFollower {
     std::optional<Exchange> exchange;
     BootTime retry_at;
     int retry_ms = 0;
-    bool numbered = true;  // ask for the attempt by its number
+    bool numbered = true;  // ask for the attempt by number
   };
 
   void open(Stream& stream);
@@ -61,20 +61,20 @@ class AttemptFollower {
   ReconnectBackoff backoff_;
 };
 
-// The end of a stream as it is now.
+// The current end of a stream.
 struct OutputTail {
   std::string bytes;
   std::int64_t next_offset = 0;
   std::int64_t dropped_bytes = 0;  // of the whole stream
 };
-inline constexpr std::int64_t kMaxAnswerOutput = 8 << 20;  // what the API gives at once
+inline constexpr std::int64_t kMaxAnswerOutput = 8 << 20;  // the API's limit per answer
 OutputTail fetch_tail(const Client& client, const std::string& logs_target, std::int64_t bytes);
-// The last `lines` lines, as far as they lie within the last 8 MiB.
+// The last `lines` lines, as far as they are within the last 8 MiB.
 OutputTail fetch_last_lines(const Client& client, const std::string& logs_target,
                             std::int64_t lines);
-// What is there from `offset` on, as much as the daemon gives at once.
+// The output from `offset` on, as much as one answer holds.
 OutputTail fetch_piece(const Client& client, const std::string& logs_target, std::int64_t offset);
-// Everything from `offset` to the present end, into the sink: the answer has no bytes.
+// Passes everything from `offset` to the current end to the sink; the result has no bytes.
 OutputTail fetch_output(const Client& client, const std::string& logs_target, std::int64_t offset,
                         const ByteSink& sink);
 

@@ -1,5 +1,4 @@
-// Passes a job's two streams on to ours: exactly as they are, or made safe where ours is a
-// terminal.
+// Passes a job's two streams to ours: unchanged, or made safe if ours is a terminal.
 #pragma once
 
 #include "ctl/base/context.h"
@@ -10,16 +9,16 @@ namespace taskd::ctl {
 
 class JobOutput {
  public:
-  // `raw`: nothing is filtered, not even for a terminal. `colors`: SGR sequences pass the filter.
-  // TERM says whether the terminal can erase a line.
+  // `raw`: filter nothing, not even for a terminal. `colors`: let SGR sequences pass. TERM decides
+  // whether the terminal can erase a line.
   JobOutput(Context& context, bool raw, bool colors);
 
-  // Valid as long as this object. What goes to one comes after all that went to the other before.
+  // Valid as long as this object. Preserves the order of writes to the two.
   ByteSink out_sink();
   ByteSink err_sink();
-  // Shows what has come so far. Throws Failure as Output::flush() does.
+  // Shows what has arrived so far. Throws Failure as Output::flush() does.
   void flush();
-  // The end of both streams.
+  // Call at the end of both streams.
   void finish();
 
  private:
@@ -34,7 +33,7 @@ class JobOutput {
 
   void write(Stream& to, Stream& other, std::string_view bytes);
 
-  Stream* last_ = nullptr;  // that was written to
+  Stream* last_ = nullptr;  // the stream written last
   Output stderr_;
   Stream out_;
   Stream err_;

@@ -18,14 +18,14 @@ class Reader {
   Reader(const Client& client, std::string target, const ByteSink& sink)
       : client_(client), target_(std::move(target)), sink_(sink) {}
 
-  // Of the stream, as the latest piece told.
+  // As of the latest piece.
   std::int64_t dropped_bytes() const { return piece_.dropped_bytes; }
 
-  // Passes on what the stream has before `end`.
+  // Passes the stream's output before `end`.
   void pass_until(std::int64_t end) {
     while (offset_ < end) {
       if (taken_ == piece_.bytes.size() && !fetch()) return;
-      // Where the cap dropped something a marker stands for it: its bytes have no places.
+      // A marker stands for dropped bytes; it has no offsets of its own.
       const bool has_gap =
           piece_.next_offset - begin_ != static_cast<std::int64_t>(piece_.bytes.size());
       const std::size_t left = piece_.bytes.size() - taken_;
@@ -39,7 +39,7 @@ class Reader {
   }
 
  private:
-  // False: there is no more now.
+  // Returns false if there is no more right now.
   bool fetch() {
     begin_ = offset_;
     taken_ = 0;
@@ -51,9 +51,9 @@ class Reader {
   const std::string target_;
   const ByteSink& sink_;
   OutputTail piece_;
-  std::size_t taken_ = 0;    // of the piece
-  std::int64_t begin_ = 0;   // of the piece, in the stream
-  std::int64_t offset_ = 0;  // of what is passed on next
+  std::size_t taken_ = 0;    // within the piece
+  std::int64_t begin_ = 0;   // offset of the piece in the stream
+  std::int64_t offset_ = 0;  // next offset to pass on
 };
 
 struct Part {
@@ -80,7 +80,7 @@ std::vector<Part> fetch_parts(const Client& client, const std::string& target) {
     const Exchange exchange =
         client.ask(request, [&](std::string_view piece) { text.append(piece); });
   } catch (const Refused& refused) {
-    if (refused.problem.code != "bad_query") throw;  // a daemon that does not keep it
+    if (refused.problem.code != "bad_query") throw;  // an older daemon without this stream
     return {};
   }
   std::vector<Part> parts;
@@ -90,7 +90,7 @@ std::vector<Part> fetch_parts(const Client& client, const std::string& target) {
     if (parse_part(rest.substr(0, end), part)) parts.push_back(part);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  // Each reaches to the next of its stream.
+  // Each part reaches to the next one of its stream.
   std::int64_t next[2] = {kEnd, kEnd};
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     part->end = next[part->is_err ? 1 : 0];
@@ -106,7 +106,8 @@ Dropped fetch_merged(const Client& client, TaskId task, int attempt, const ByteS
   const std::vector<Part> parts = fetch_parts(client, logs_target(task, "order", attempt));
   Reader readers[2] = {Reader(client, logs_target(task, "stdout", attempt), out),
                        Reader(client, logs_target(task, "stderr", attempt), err)};
-  // The last part of a stream may still grow: first comes all that is known to stand before it.
+  // The last part of a stream may still grow; everything known to come before it is passed on
+  // first.
   for (const Part& part : parts) {
     if (part.end != kEnd) readers[part.is_err ? 1 : 0].pass_until(part.end);
   }

@@ -1,5 +1,5 @@
-// Both streams of an attempt, in the order in which they were written as far as the daemon knows.
-// One thread.
+// Both streams of an attempt in the order in which they were written, as far as the daemon knows
+// it. Used by one thread.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@
 
 namespace taskd::ctl {
 
-// What is not kept of each stream.
+// Bytes dropped from each stream.
 struct Dropped {
   std::int64_t out_bytes = 0;
   std::int64_t err_bytes = 0;
 };
 
-// Writes all that is there to the sinks, piece by piece. Where only one stream was written to, or
-// the order is not known, stdout comes first. Throws Failure as Client does.
+// Passes all output to the sinks, piece by piece. If only one stream was written, or the order is
+// unknown, stdout comes first. Throws Failure as Client does.
 Dropped fetch_merged(const Client& client, TaskId task, int attempt, const ByteSink& out,
                      const ByteSink& err);
 

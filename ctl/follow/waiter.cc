@@ -16,13 +16,13 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::int64_t kRequestMs = 60'000;  // that one request waits
-constexpr std::int64_t kLateMs = 60'000;     // an answer later than that does not come
-constexpr std::int64_t kGraceMs = 200;       // for the answer that says what has ended
-constexpr int kTickMs = 1000;                // of the progress
+constexpr std::int64_t kRequestMs = 60'000;  // the longest that one request waits
+constexpr std::int64_t kLateMs = 60'000;     // after this much longer, no answer will come
+constexpr std::int64_t kGraceMs = 200;       // allowed for the answer that reports the ends
+constexpr int kTickMs = 1000;                // between updates of the progress line
 constexpr int kBusyPauseMs = 200;
 
-// What one request waits for, and what its latest answer said.
+// What one request waits for, and its latest answer.
 struct Target {
   nlohmann::json body;
   std::size_t count = 0;
@@ -33,7 +33,7 @@ struct Target {
 
 class Waiter {
  public:
-  // `one`: the only task that is waited for, which tells its progress; 0: there are more.
+  // `one`: the task, if there is only one, whose progress is shown; 0: there are several.
   Waiter(Context& context, const Client& client, std::vector<Target> targets, TaskId one,
          const WaitOptions& options)
       : context_(context),
@@ -55,13 +55,14 @@ class Waiter {
   }
 
  private:
-  // Asks about each target, and waits a while for the first that is open. True: all have ended.
+  // Asks about each target, and waits a while for the first open one. Returns true if all have
+  // ended.
   bool look() {
     bool waits = false;
     for (Target& target : targets_) {
       if (target.is_done()) continue;
       try {
-        // Of the others the counts are asked, now and then.
+        // For the others, asks for the counts now and then.
         ask(target, waits ? 0 : wait_ms());
         backoff_.reset();
       } catch (const DaemonAway& away) {
@@ -78,7 +79,7 @@ class Waiter {
   }
 
   std::int64_t wait_ms() const {
-    if (!asked_all_) return 0;  // what has ended already is counted first
+    if (!asked_all_) return 0;  // first counts what has ended already
     std::int64_t ms = progress_.enabled() || targets_.size() > 1 ? kTickMs : kRequestMs;
     if (deadline_) ms = std::clamp<std::int64_t>(*deadline_ - context_.clock.boot_now(), 0, ms);
     return ms;
@@ -98,7 +99,7 @@ class Waiter {
         target.ended = answer.at("ended").get<std::size_t>();
         target.succeeded = answer.at("succeeded").get<std::size_t>();
       } catch (const nlohmann::json::exception&) {
-        throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+        throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
       }
       return;
     }
@@ -111,7 +112,7 @@ class Waiter {
     target.succeeded = task.state == State::succeeded ? 1 : 0;
   }
 
-  // The timeout holds although the daemon may not answer.
+  // The timeout applies even if the daemon does not answer.
   nlohmann::json request(const std::string& method, const std::string& path,
                          const std::string& body, std::int64_t ms) const {
     Exchange exchange =
@@ -141,7 +142,7 @@ class Waiter {
     return all;
   }
 
-  // "3 of 10 done, 1 failed, 12s", or what the one task tells.
+  // "3 of 10 done, 1 failed, 12s", or the single task's progress.
   void draw() {
     std::size_t ended = 0;
     const WaitResult all = sum(&ended);
@@ -166,7 +167,7 @@ class Waiter {
   std::vector<Target> targets_;
   const TaskId one_;
   bool asked_all_ = false;
-  std::string told_;  // by the one task that is waited for
+  std::string told_;  // the single task's progress
   std::optional<BootTime> deadline_;
   ProgressBar progress_;
   const BootTime begin_;

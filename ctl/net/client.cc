@@ -27,12 +27,12 @@ const std::string& checked_path(const std::string& path, int exit_code, std::str
   if (path.size() > kMax)
     throw UsageError(exit_code, std::string(origin) + " is a path of " +
                                     std::to_string(path.size()) +
-                                    " bytes; a socket's may have at most " + std::to_string(kMax));
+                                    " bytes; a socket path has at most " + std::to_string(kMax));
   return path;
 }
 
-// What is in a socket's place, or "": connect() says of everything else that it refuses, or, of
-// what we may not write to, that we may not.
+// Describes what is in place of a socket, or "". connect() only says that it refuses, or that we
+// lack permission.
 std::string_view not_a_socket(const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) != 0 || S_ISSOCK(info.st_mode)) return "";
@@ -45,12 +45,12 @@ std::string_view not_a_socket(const std::string& path) {
 std::string how_to_be_let_in(const std::string& socket) {
   struct stat info;
   if (::stat(socket.c_str(), &info) != 0)
-    return "its folder is closed to you; ask whoever runs the daemon";
+    return "you may not enter its folder; ask whoever runs the daemon";
   const bool is_for_group = (info.st_mode & S_IWGRP) != 0 && info.st_gid != 0;
   if (is_for_group)
     return "become a member of the group " + short_group(info.st_gid) + " and log in again";
-  return "it is for " + describe_user(info.st_uid) +
-         " alone; its owner may open it to a group (socket_mode, or SocketGroup= of its unit)";
+  return "only " + describe_user(info.st_uid) +
+         " may use it, and can open it to a group (socket_mode, or SocketGroup= of its unit)";
 }
 
 namespace {
@@ -73,7 +73,7 @@ DaemonAway explain(const ConnectFailed& e) {
       return {kExitNoDaemon, at + "the socket is there, but nobody listens" + remedy};
     case EAGAIN:
       return {kExitTryLater, "the daemon at " + escape_for_humans(e.what()) +
-                                 " is too busy to take a connection; try again"};
+                                 " is too busy to accept a connection; try again"};
     default:
       return {kExitNoDaemon, at + std::strerror(e.error) + remedy};
   }
@@ -89,19 +89,19 @@ Failure explain(const UntrustedPeer& e) {
 
 Failure explain(const ProtocolError& e, const std::string& path) {
   return {kExitBadAnswer,
-          "what answers at " + escape_for_humans(path) + " is not a taskd: it sent " + e.what()};
+          "the server at " + escape_for_humans(path) + " is not taskd: it sent " + e.what()};
 }
 
 DaemonAway explain(const ConnectionLost& e) {
   if (e.answer_begun)
     return DaemonAway(kExitBadAnswer, std::string("the answer is cut short: ") + e.what());
   DaemonAway away(kExitTryLater, std::string("the daemon went away: ") + e.what() +
-                                     ", so whether it did what was asked is unknown");
+                                     "; it may or may not have done what was asked");
   away.outcome_unknown = true;
   return away;
 }
 
-// Runs `f` with the exceptions of an Exchange turned into Failures.
+// Runs `f`, turning the exceptions of an Exchange into Failures.
 template <class F>
 auto translated(const std::string& path, F f) {
   try {
@@ -113,14 +113,14 @@ auto translated(const std::string& path, F f) {
   } catch (const ConnectionLost& e) {
     throw explain(e);
   } catch (const AnswerTimeout& e) {
-    throw Failure(kExitTryLater, std::string("the daemon is silent: ") + e.what());
+    throw Failure(kExitTryLater, std::string("the daemon does not answer: ") + e.what());
   } catch (const ProtocolError& e) {
     throw explain(e, path);
   }
 }
 
-// Deeper documents would overflow the stack when they are printed. Looked at in the text, since the
-// parser's own callback costs the square of an array's length.
+// Deeper documents would overflow the stack when printed. Checked on the text, because the parser's
+// callback takes time quadratic in an array's length.
 bool is_shallow(std::string_view text) {
   int depth = 0;
   bool in_string = false;
@@ -162,7 +162,7 @@ Problem read_problem(const Exchange& exchange) {
   }
 }
 
-// Twice does the same as once.
+// Whether sending the request twice has the same effect as once.
 bool may_be_repeated(const HttpRequest& request) {
   return request.method == "GET" ||
          std::any_of(request.headers.begin(), request.headers.end(),
@@ -197,9 +197,9 @@ std::optional<std::uint32_t> find_daemon_user(const std::optional<std::string>& 
 
 int exit_code_of(const Problem& problem) {
   if (problem.code == "no_such_path" || problem.code == "method_not_allowed")
-    return kExitBadAnswer;  // a daemon without this verb
+    return kExitBadAnswer;  // a daemon that lacks this verb
   if (problem.code.starts_with("unknown_"))
-    return kExitNoSuchTask;  // what is named is not there, wherever the name stands
+    return kExitNoSuchTask;  // something named in the request does not exist, wherever the name is
   switch (problem.status) {
     case 403:
       return kExitNotAllowed;
@@ -251,7 +251,7 @@ Exchange Client::ask(const HttpRequest& request, const ResponseParser::BodySink&
   } catch (const DaemonAway& away) {
     if (!away.outcome_unknown || !may_be_repeated(request)) throw;
     if (request.method == "GET") return ask_once();
-    // Whether the first was done stays unknown until the daemon has said so.
+    // Until the daemon answers, it is unknown whether the first request was carried out.
     try {
       return ask_once();
     } catch (const Refused& refused) {
@@ -315,7 +315,7 @@ void ReconnectBackoff::reset() {
 }
 
 void pause_ms(int ms) {
-  ::poll(nullptr, 0, ms);  // a signal may cut it short, which does no harm to any caller
+  ::poll(nullptr, 0, ms);  // a signal may shorten it, which harms no caller
 }
 
 }  // namespace taskd::ctl

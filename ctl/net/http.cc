@@ -22,7 +22,7 @@ constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr int kConnectSeconds = 5;
 constexpr int kSendSeconds = 60;
 
-// All of `text` as a number without sign, at most 15 digits: no overflow can follow.
+// Parses all of `text` as an unsigned number of at most 15 digits, so nothing can overflow.
 std::size_t parse_size(std::string_view text, int base, const char* what) {
   std::size_t value = 0;
   const char* const end = text.data() + text.size();
@@ -38,9 +38,9 @@ void set_send_timeout(int fd, int seconds) {
     throw_errno("setsockopt SO_SNDTIMEO");
 }
 
-// A blocking connect() waits for room in a full backlog; SO_SNDTIMEO bounds that wait.
-// Whoever listens (SO_PEERCRED says who called listen(); for a socket of systemd's that is systemd)
-// gets to see environments and commands, and is believed what became of them.
+// A blocking connect() waits for room in a full backlog; SO_SNDTIMEO bounds that wait. The listener
+// receives environments and commands, and its answers are trusted, so check who it is. SO_PEERCRED
+// names the caller of listen(); for a socket of systemd that is systemd.
 void check_peer(int fd, std::optional<std::uint32_t> trusted_uid, const std::string& path) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -122,7 +122,7 @@ void ResponseParser::feed(std::string_view bytes) {
   }
 }
 
-// Moves bytes up to CR LF into `line`. False when the line is not complete yet.
+// Moves bytes up to CR LF into `line`. Returns false while the line is incomplete.
 bool ResponseParser::take_line(std::string_view& bytes, std::string& line) {
   const std::size_t end = bytes.find('\n');
   const std::size_t taken = end == std::string_view::npos ? bytes.size() : end + 1;
@@ -174,7 +174,7 @@ void ResponseParser::on_head_end() {
     if (status_ == 101) throw ProtocolError("a switch to another protocol");
     status_ = 0;
     headers_.clear();
-    return;  // head_bytes_ goes on counting, which bounds their number
+    return;  // head_bytes_ keeps counting, which bounds their number
   }
   head_bytes_ = 0;
   const std::string* const length = header("content-length");
@@ -190,7 +190,7 @@ void ResponseParser::on_head_end() {
     remaining_ = parse_size(*length, 10, "Content-Length");
     state_ = remaining_ == 0 ? State::done : State::fixed_body;
   } else {
-    throw ProtocolError("a body of unknown length");  // its end could not be told from a crash
+    throw ProtocolError("a body of unknown length");  // its end would look the same as a crash
   }
 }
 
@@ -216,7 +216,7 @@ Exchange::Exchange(const std::string& socket_path, const HttpRequest& request,
   send_all(to_bytes(request));
 }
 
-// A daemon that refuses early closes its side while we send; its answer is still to be read.
+// A daemon that refuses early closes its side while we send; its answer must still be read.
 void Exchange::send_all(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);

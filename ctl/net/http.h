@@ -1,7 +1,7 @@
-// A small HTTP/1.1 client side over a Unix socket: one connection, one request, one answer.
+// A small HTTP/1.1 client over a Unix socket: one connection, one request, one answer.
 //
-// What comes from the socket is believed only as far as it is well-formed HTTP within the limits
-// below; anything else is a ProtocolError. One thread per object.
+// Accepts only well-formed HTTP within the limits below; anything else is a ProtocolError. One
+// thread per object.
 #pragma once
 
 #include <cstddef>
@@ -18,28 +18,28 @@
 
 namespace taskd::ctl {
 
-// The peer does not speak HTTP as we know it.
+// The peer does not speak the HTTP that we expect.
 struct ProtocolError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-// The connection ended before the answer did; `answer_begun` tells how far it had come.
+// The connection ended before the answer did; `answer_begun`: part of it had arrived.
 struct ConnectionLost : std::runtime_error {
   ConnectionLost(bool begun, const std::string& what)
       : std::runtime_error(what), answer_begun(begun) {}
   bool answer_begun;
 };
-// No connection came about; `error` is the errno of connect().
+// The connection failed; `error` is the errno of connect().
 struct ConnectFailed : std::runtime_error {
   ConnectFailed(int e, const std::string& what) : std::runtime_error(what), error(e) {}
   int error;
 };
-// The daemon is neither root's, nor the caller's own, nor that of the user who was named. Nothing
-// was sent to it.
+// The daemon's user is neither root, nor the caller, nor the user that was named. Nothing was sent
+// to it.
 struct UntrustedPeer : std::runtime_error {
   UntrustedPeer(std::uint32_t u, const std::string& what) : std::runtime_error(what), uid(u) {}
   std::uint32_t uid;
 };
-// The peer stayed silent for too long.
+// The peer sent nothing for too long.
 struct AnswerTimeout : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -52,18 +52,18 @@ struct HttpRequest {
 };
 
 inline constexpr std::size_t kMaxAnswerHeadBytes = 32 * 1024;
-inline constexpr std::size_t kMaxAnswerBodyBytes = std::size_t{256} << 20;  // when kept whole
+inline constexpr std::size_t kMaxAnswerBodyBytes = std::size_t{256} << 20;  // without a sink
 
-// Takes an answer apart as its bytes arrive, in pieces of any size.
+// Parses an answer from pieces of any size.
 class ResponseParser {
  public:
   using BodySink = std::function<void(std::string_view)>;
 
-  // The body of a 200 goes to `sink` as it comes; without a sink, and for other statuses, it is
+  // The body of a 200 goes to `sink` as it arrives. Without a sink, and for other statuses, it is
   // kept in body().
   explicit ResponseParser(BodySink sink = {});
 
-  // Takes all of `bytes`. Throws ProtocolError; then the parser must not be used any more.
+  // Consumes all of `bytes`. Throws ProtocolError; then the parser must not be used any more.
   void feed(std::string_view bytes);
   bool head_done() const { return state_ != State::head; }
   bool done() const { return state_ == State::done; }
@@ -71,7 +71,7 @@ class ResponseParser {
 
   // Valid once head_done().
   int status() const { return status_; }
-  // `name` in lower case. Null when there is none.
+  // `name` must be lower case. Null if there is none.
   const std::string* header(std::string_view name) const;
   const std::string& body() const { return body_; }
 
@@ -88,7 +88,7 @@ class ResponseParser {
   BodySink sink_;
   State state_ = State::head;
   bool begun_ = false;
-  int status_ = 0;  // 0: the status line has not come yet
+  int status_ = 0;  // 0: no status line yet
   std::vector<std::pair<std::string, std::string>> headers_;
   std::string line_;            // an unfinished line
   std::size_t head_bytes_ = 0;  // of this head, or of the trailers

@@ -13,7 +13,7 @@ struct FieldFlag {
   std::string_view field;
   std::string_view flag;
 };
-// Of fields that are no options of a task.
+// Fields that are not options of a task.
 constexpr FieldFlag kFlags[] = {
     {"limit", "--limit"},
     {"capacity", "--capacity"},
@@ -40,7 +40,7 @@ constexpr FieldFlag kFlags[] = {
     {"like", "--like"},
 };
 
-// Undoes the percent-encoding of a fragment, then the ~0 and ~1 of a JSON pointer's step.
+// Decodes the percent-encoding of a fragment, then ~0 and ~1 of a JSON pointer's step.
 std::string decode_step(std::string_view step) {
   std::string plain;
   for (std::size_t i = 0; i < step.size(); ++i) {
@@ -61,7 +61,7 @@ std::string decode_step(std::string_view step) {
   return out;
 }
 
-// The flag of a task's option, from the pointer inside the task; "" if there is none.
+// The flag for a pointer within the task; "" if there is none.
 std::string flag_of_option(std::string_view rest) {
   const std::string_view field = rest.substr(0, rest.find('/'));
   const TaskOption* option = find_task_option(field);
@@ -74,7 +74,7 @@ std::string flag_of_option(std::string_view rest) {
     flag = &one;
     inside.remove_prefix(std::min(one.member.size() + 1, inside.size()));
   }
-  // What is wrong with one of these says which it is.
+  // The error of such an option names the value itself.
   if (flag->text == FlagText::texts || flag->text == FlagText::tasks) inside = {};
   const std::string name(field == "argv" ? "the command" : flag->long_name());
   return name + (inside.empty() ? "" : " " + decode_step(inside));
@@ -127,7 +127,7 @@ std::string path_of_pointer(std::string_view pointer) {
 }
 
 std::string describe_field_error(const FieldError& error) {
-  // As the option takes it, where the field counts milliseconds.
+  // The option takes a duration where the field has milliseconds.
   const bool in_ms = error.pointer.ends_with("_ms");
   return escape_for_humans(flag_of_pointer(error.pointer)) + ": " +
          escape_for_table(in_ms ? with_durations(error.detail) : error.detail);
@@ -135,10 +135,10 @@ std::string describe_field_error(const FieldError& error) {
 
 std::string describe_problem(const Problem& problem,
                              std::optional<std::string_view> retry_after_s) {
-  // The options do not call it as the header of the request does.
+  // The option has another name than the header.
   if (problem.code == "idempotency_key_reused")
     return "this --idempotency-key was used for another task; its folder and environment count too";
-  // A detail that is itself about a field of the request repeats the first error.
+  // A detail about a field of the request repeats the first error.
   const bool repeats = problem.detail.starts_with('#') && !problem.errors.empty();
   const bool one = problem.errors.size() == 1;
   if (one && (repeats || problem.errors.front().detail == problem.detail))

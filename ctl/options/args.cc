@@ -40,7 +40,7 @@ void append_option_help(std::string& out, std::string_view names, std::string_vi
   }
 }
 
-// CLI11 reads "--name=" as "--name" and takes the next word for its value.
+// CLI11 reads "--name=" as "--name" and would take the next word as its value.
 std::vector<std::string> split_empty_values(std::vector<std::string> argv) {
   std::vector<std::string> out;
   for (std::string& word : argv) {
@@ -55,7 +55,8 @@ std::vector<std::string> split_empty_values(std::vector<std::string> argv) {
   return out;
 }
 
-// Whether a word may be one of the names, "-q,--queue": "--queue", "--queue=x", "-q", "-qx", "-aq".
+// Whether a word may use one of the names in "-q,--queue": "--queue", "--queue=x", "-q", "-qx",
+// "-aq".
 bool may_be_named(std::string_view names, const std::vector<std::string>& words) {
   while (!names.empty()) {
     const std::string_view name = names.substr(0, names.find(','));
@@ -138,8 +139,8 @@ void Args::parse_options(std::vector<std::string> argv, std::vector<std::string>
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
-  // CLI11 compares each option it is told of with all before it, which for a submit takes longer
-  // than everything else that taskctl does; most are not named.
+  // CLI11 compares each declared option with all earlier ones, which for a submit would take longer
+  // than the rest of taskctl. So only options that may be used are declared.
   std::vector<std::pair<const Entry*, CLI::Option*>> named;
   for (const Entry& entry : entries_) {
     if (!may_be_named(entry.names, argv)) continue;
@@ -160,7 +161,7 @@ void Args::parse_options(std::vector<std::string> argv, std::vector<std::string>
     fail_usage(escape_for_humans(
                    std::string_view(e.what()).substr(0, std::string_view(e.what()).find(':'))) +
                " needs a value");
-  } catch (const CLI::ConversionError& e) {  // options are text: only flags convert
+  } catch (const CLI::ConversionError& e) {  // options are text: only flags are converted
     fail_usage("a flag takes no value: " + escape_for_humans(e.what()));
   } catch (const CLI::ParseError& e) {
     fail_usage(escape_for_humans(e.what()));
@@ -173,7 +174,7 @@ void Args::parse_options(std::vector<std::string> argv, std::vector<std::string>
   for (const auto& [entry, option] : named) {
     const std::vector<std::string>& results = option->results();
     if (results.empty()) continue;
-    // Which one was meant? To take one of them silently is no answer, least of all for a filter.
+    // Choosing one silently would be wrong, most of all for a filter.
     if (entry->option != nullptr && results.size() > 1)
       fail_usage(long_name(entry->names) + " is given twice");
     if (entry->option != nullptr) *entry->option = results.back();
@@ -186,7 +187,7 @@ std::string Args::help() const {
   if (!text_.usage.empty()) out.append(" ").append(text_.usage);
   out.append("\n\n").append(text_.paragraph).append("\n\nOptions:\n");
   for (const Entry& entry : entries_) append_option_help(out, entry.names, entry.value, entry.help);
-  append_option_help(out, "-h,--help", "", "this text");
+  append_option_help(out, "-h,--help", "", "show this help");
   if (!text_.examples.empty()) out.append("\nExamples:\n").append(text_.examples);
   return out;
 }
@@ -197,8 +198,8 @@ void add_common(Args& args, CommonOptions& common) {
               "$XDG_RUNTIME_DIR/taskctl/taskctl.sock, then\n"
               "/run/taskctl/taskctl.sock)");
   args.option("--daemon-user", "USER", common.daemon_user,
-              "trust a daemon of this user; else only root's and\n"
-              "your own (default: TASKD_DAEMON_USER)");
+              "trust a daemon of this user, too, not only root's\n"
+              "and your own (default: TASKD_DAEMON_USER)");
   args.option("--color", "WHEN", common.color, "auto, always or never (default: auto)");
 }
 

@@ -1,7 +1,7 @@
-// The options and words of one verb: declared, parsed, and explained by --help.
+// The options and words of one verb: declares, parses, and explains them for --help.
 //
-// A facade over CLI11, which is named in args.cc only (it costs seconds to compile) and which sees
-// only what stands before a "--": it would take "[a,b]" apart. One thread; the targets outlive
+// A facade over CLI11, which only args.cc includes (it takes seconds to compile). CLI11 sees only
+// what is before "--", since it would split "[a,b]". Used by one thread; the targets must outlive
 // the Args.
 #pragma once
 
@@ -24,20 +24,21 @@ class Args {
  public:
   Args(std::string_view verb, const HelpText& text);
 
-  // `names` as CLI11 has them: "-q,--queue". Help is one line or several joined by '\n'.
+  // `names` in CLI11's form: "-q,--queue". Help is one or more lines joined by '
+  // '.
   void flag(std::string_view names, bool& target, std::string_view help);
-  // Given more than once, it is refused.
+  // May be given only once.
   void option(std::string_view names, std::string_view value, std::optional<std::string>& target,
               std::string_view help);
-  // Given more than once, all count.
+  // May be given more than once.
   void list(std::string_view names, std::string_view value, std::vector<std::string>& target,
             std::string_view help);
-  // Words that are not options. Without this they are an error.
+  // Accepts words that are not options. Without this they are an error.
   void words(std::vector<std::string>& target);
-  // What stands after the first "--" goes here; else it is added to the words.
+  // Receives the words after the first "--"; without it, they are added to the other words.
   void command(std::vector<std::string>& target, bool& was_given);
 
-  // Returns false when --help was asked for and is written to `out`. Throws UsageError (64).
+  // Returns false if --help was given and printed to `out`. Throws UsageError (64).
   bool parse(const std::vector<std::string>& argv, Output& out);
 
  private:
@@ -61,7 +62,7 @@ class Args {
   bool* command_given_ = nullptr;
 };
 
-// Options every verb has.
+// Options of every verb.
 struct CommonOptions {
   std::optional<std::string> socket;
   std::optional<std::string> daemon_user;

@@ -1,4 +1,4 @@
-// What the options that every verb has mean: whom to ask, and how to paint.
+// The options of every verb: which daemon to ask, and whether to use colours.
 #pragma once
 
 #include "ctl/base/context.h"
@@ -8,10 +8,10 @@
 
 namespace taskd::ctl {
 
-// A client of the daemon that the options and the environment name.
+// A client for the daemon that the options and the environment name.
 Client connect(const Context& context, const CommonOptions& common);
 Client connect(const Context& context, const CommonOptions& common, int answer_ms);
-// As --color and the environment want it for stdout, or for `fd`.
+// Colours according to --color and the environment, for stdout or for `fd`.
 Painter make_painter(const Context& context, const CommonOptions& common);
 Painter make_painter(const Context& context, const CommonOptions& common, int fd);
 

@@ -20,11 +20,12 @@ struct DefaultFlag {
   const TaskOption* option;
   const OptionFlag* flag;
 
-  // Without "--"; of a setting that only the API and the file have, its member.
+  // Without "--"; for a setting without a flag, its member.
   std::string_view name() const {
     return flag->names.empty() ? flag->member : flag->long_name().substr(2);
   }
-  // Of what it sets. --key names the whole of it, since its limits are nothing without the name.
+  // The field that it sets. --key names the whole field, since its limits are useless without the
+  // name.
   json::json_pointer field() const {
     const std::string whole = "/" + std::string(option->field);
     const bool is_whole = flag->member.empty() || name() == option->field;
@@ -51,11 +52,12 @@ DefaultFlag flag_named(std::string_view of, const std::string& name) {
     if (known.name() == name) return known;
     all += (all.empty() ? "" : ", ") + std::string(known.name());
   }
-  throw UsageError(kExitUsage, std::string(of) + ": " + in_quotes(name) +
-                                   " is not an option with a default of a queue; those are " + all);
+  throw UsageError(kExitUsage,
+                   std::string(of) + ": " + in_quotes(name) +
+                       " is not an option that a queue can set a default for; these are: " + all);
 }
 
-// What `edit` makes of these options of `submit`.
+// The patch that `edit` would send for these options of `submit`.
 json patch_of_options(Context& context, const std::vector<std::string>& words) {
   SubmitOptions options;
   Args args("queue set", HelpText{});

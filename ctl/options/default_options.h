@@ -1,5 +1,5 @@
-// Options of `submit` that a queue or a handler has defaults for: "timeout=10m" on the one side,
-// the API's fields on the other.
+// Converts defaults of queues and handlers between options of `submit` ("timeout=10m") and the
+// API's fields.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -10,12 +10,12 @@
 
 namespace taskd::ctl {
 
-// The merge patch of a queue's `defaults` that sets these ("timeout=10m") and takes these back
-// ("timeout"); empty for neither. Throws UsageError (64, 65).
+// The merge patch for a queue's `defaults` that sets these ("timeout=10m") and removes these
+// ("timeout"); empty if there are none. Throws UsageError (64, 65).
 nlohmann::json defaults_patch(Context& context, const std::vector<std::string>& set,
                               const std::vector<std::string>& unset);
 
-// "timeout=10m max-attempts=5"; "" without any.
+// "timeout=10m max-attempts=5"; "" if there are none.
 std::string describe_defaults(const nlohmann::json& defaults);
 
 }  // namespace taskd::ctl

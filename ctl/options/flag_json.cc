@@ -28,7 +28,7 @@ using nlohmann::json;
                    std::string(flag) + ": " + in_quotes(text) + " " + std::string(problem));
 }
 
-// The path that `option` names from this process's folder.
+// The path from `option`, made absolute from this process's folder.
 std::string absolute(std::string_view option, const std::string& path) {
   if (path.starts_with('/')) return path;
   if (path.empty()) throw UsageError(kExitUsage, std::string(option) + " is empty");
@@ -92,7 +92,7 @@ json variables(Context& context, std::string_view flag, const std::vector<std::s
   return out;
 }
 
-// "12", "12-15", "12[3]" or "last", and what may follow: ":any".
+// "12", "12-15", "12[3]" or "last", optionally followed by ":any".
 json dependency(std::string_view flag, const std::string& text) {
   const std::size_t colon = std::min(text.find(':'), text.size());
   const std::string on = colon < text.size() ? text.substr(colon + 1) : "ok";
@@ -140,7 +140,7 @@ std::string working_folder(const std::optional<std::string>& option) {
   char buffer[PATH_MAX];
   if (::getcwd(buffer, sizeof buffer) == nullptr)
     throw UsageError(exit_code_of_errno(errno, kExitBadData),
-                     std::string("the working folder cannot be told (") + std::strerror(errno) +
+                     std::string("cannot determine the working folder (") + std::strerror(errno) +
                          "); name one with --cwd");
   return buffer;
 }

@@ -1,4 +1,4 @@
-// The text after a flag of a task's option as the JSON that the API takes.
+// Converts the text of a task option's flag to the API's JSON.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,13 +11,12 @@
 
 namespace taskd::ctl {
 
-// `texts` has one of each occurrence. May read standard input. Throws UsageError: 64 for a text
-// that the flag does not take, 65 for what JSON cannot carry. Whether the value is in range is not
-// looked at here.
+// `texts` has one entry per occurrence. May read standard input. Throws UsageError: 64 for text
+// that the flag does not accept, 65 for text that JSON cannot represent. Does not check ranges.
 nlohmann::json json_of_flag(Context& context, const OptionFlag& flag,
                             const std::vector<std::string>& texts);
 
-// The folder a task runs in: `option` made absolute, or this process's own. Throws UsageError (65).
+// The task's working folder: `option` made absolute, or this process's own. Throws UsageError (65).
 std::string working_folder(const std::optional<std::string>& option);
 
 // The range of --array. Throws UsageError (64).

@@ -12,7 +12,7 @@
 namespace taskd::ctl {
 namespace {
 
-// With white space a payload may be larger than as it is sent.
+// With white space, a payload may be larger than its compact form.
 constexpr std::size_t kMaxPayloadTextBytes = 4 * kMaxPayloadBytes;
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -32,8 +32,8 @@ nlohmann::json read_payload(const std::string& option) {
   auto parsed = parse_strict_value(text);
   if (const auto* error = std::get_if<JsonError>(&parsed)) {
     const bool looks_plain = option != "-" && !option.starts_with('@');
-    refuse("is no JSON: at byte " + std::to_string(error->offset_bytes) + ": " + error->detail +
-           (looks_plain ? "; a text stands in double quotes, a file is @FILE" : ""));
+    refuse("is not JSON: at byte " + std::to_string(error->offset_bytes) + ": " + error->detail +
+           (looks_plain ? "; put text in double quotes, or name a file with @FILE" : ""));
   }
   return std::get<nlohmann::json>(std::move(parsed));
 }

@@ -1,4 +1,4 @@
-// What --payload brings along for a handler.
+// Reads the --payload for a handler.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -6,8 +6,8 @@
 
 namespace taskd::ctl {
 
-// The JSON that `option` is, names ("@FILE"), or says to read from this process's stdin ("-").
-// Throws UsageError (65): no JSON, too large, not to be read.
+// The JSON in `option`, in the file that it names ("@FILE"), or on stdin ("-"). Throws UsageError
+// (65) if it is not JSON, too large or unreadable.
 nlohmann::json read_payload(const std::string& option);
 
 }  // namespace taskd::ctl

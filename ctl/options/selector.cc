@@ -24,7 +24,7 @@ void for_each_part(std::string_view text, F f) {
   }
 }
 
-// The words of a list option, "a,b" and repeated, each once.
+// The words of a list option, "a,b" and repeated, without duplicates.
 template <class T>
 void add_words(std::string_view flag, const std::vector<std::string>& texts,
                std::optional<T> (*parse)(std::string_view), std::string_view known,
@@ -33,8 +33,8 @@ void add_words(std::string_view flag, const std::vector<std::string>& texts,
     for_each_part(text, [&](std::string_view part) {
       const auto word = parse(part);
       if (!word)
-        throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(part) + " is none of " +
-                                         std::string(known));
+        throw UsageError(kExitUsage, std::string(flag) + ": " + in_quotes(part) +
+                                         " is not one of " + std::string(known));
       if (std::find(out.begin(), out.end(), *word) == out.end()) out.push_back(*word);
     });
   }
@@ -57,7 +57,7 @@ TaskName name_of_word(std::string_view word) {
                                    "index such as 12[3], or last");
 }
 
-// Each name once.
+// Skips duplicates.
 void add_words(std::string_view text, bool takes_filter, std::vector<std::string>& words) {
   for_each_part(text, [&](std::string_view part) {
     name_of_word(part);
@@ -69,7 +69,7 @@ void add_words(std::string_view text, bool takes_filter, std::vector<std::string
                          (takes_filter ? " or a filter such as --state" : "") + " can name more");
 }
 
-// How many tasks the word names if none was removed. Nothing: it is no range, or a huge one.
+// The size of the word's range. Nothing if it is not a range, or a huge one.
 std::optional<std::size_t> size_of_range(const std::string& word) {
   const TaskName name = name_of_word(word);
   if (!name.is_range() || name.last - name.first >= std::int64_t{kMaxNames}) return std::nullopt;
@@ -97,15 +97,15 @@ std::optional<WallTime> time_option(std::string_view flag, const std::optional<s
   return text ? std::optional(since_flag(flag, *text, now)) : std::nullopt;
 }
 
-// Words by which nothing could ever be found.
+// Refuses combinations that no task can match.
 void check(const Selection& selection) {
   if (selection.since && selection.until && *selection.since > *selection.until)
-    throw UsageError(kExitUsage, "--since is after --until: no task can be both");
+    throw UsageError(kExitUsage, "--since is after --until: no task can match");
   if (selection.ended_since && selection.ended_before &&
       *selection.ended_since > *selection.ended_before)
-    throw UsageError(kExitUsage, "--ended-since is after --ended-before: no task can be both");
+    throw UsageError(kExitUsage, "--ended-since is after --ended-before: no task can match");
   if (selection.dead && !selection.reasons.empty())
-    throw UsageError(kExitUsage, "--dead stands for reasons; give either it or --reason");
+    throw UsageError(kExitUsage, "give either --dead or --reason, not both");
   if (selection.by_id() && selection.by_filter())
     throw UsageError(kExitUsage, "give either ids or a filter, not both");
 }
@@ -123,7 +123,7 @@ void add_filter_options(Args& args, SelectorOptions& options) {
             "queued, running, succeeded, failed or cancelled;\n"
             "several with commas");
   args.option("-q,--queue", "NAME", options.queue, "only tasks of this queue");
-  args.option("--name", "NAME", options.name, "only tasks of this name");
+  args.option("--name", "NAME", options.name, "only tasks with this name");
   args.list("--label", "K=V", options.labels, "only tasks with this label; all given must match");
   args.option("--user", "USER", options.user, "only tasks of this user (name or uid)");
   args.list("--reason", "REASON", options.reasons,
@@ -288,7 +288,7 @@ std::string list_tasks(const Client& client, const std::string& query, std::size
       const nlohmann::json& next = page.at("next_cursor");
       cursor = next.is_null() ? "" : next.get<std::string>();
     } catch (const nlohmann::json::exception&) {
-      throw Failure(kExitBadAnswer, "the daemon's list is not one this version can read");
+      throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's list");
     }
     if (cursor.empty() || (limit != 0 && count >= limit)) return cursor;
   }
@@ -336,7 +336,7 @@ Task read_task(const nlohmann::json& json) {
     return task_from_json(json);
   } catch (const std::exception& e) {
     throw Failure(kExitBadAnswer,
-                  std::string("the daemon's task is not one this version can read: ") + e.what());
+                  std::string("this taskctl cannot read the daemon's task: ") + e.what());
   }
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kPastMs = 60'000;  // that a moment may lie back and still mean "now"
+constexpr std::int64_t kPastMs = 60'000;  // a moment this far back still means "now"
 
 bool is_sent_unasked(std::string_view variable) {
   return variable == "PATH" || variable == "LANG" || variable == "LANGUAGE" || variable == "TZ" ||
@@ -40,7 +40,7 @@ bool has_option(OptionsOf verb, const TaskOption& option) {
   return false;
 }
 
-// --key and --unique name what their other flags are about.
+// --key and --unique set the name that their other flags refer to.
 bool names_option(const TaskOption& option, const OptionFlag& flag) {
   return !flag.member.empty() && flag.long_name().substr(2) == option.field;
 }
@@ -64,21 +64,23 @@ void SubmitOptions::declare(Args& args, OptionsOf verb) {
     } else {
       args.option(flag.names, flag.value, given.text, flag.help);
     }
-    if (given.option->field == "env") args.flag("--env-all", env_all_, "send this whole environment");
+    if (given.option->field == "env")
+      args.flag("--env-all", env_all_, "send this whole environment");
   }
   if (verb == OptionsOf::submit)
     args.option("--like", "ID", like_,
                 "copy this task (or last); other options and a\ncommand override");
   if (verb == OptionsOf::submit || verb == OptionsOf::workflow)
-    args.option("--idempotency-key", "KEY", idempotency_key_,
-                "submitting again with the same KEY gives the same\ntask instead of a second one");
+    args.option(
+        "--idempotency-key", "KEY", idempotency_key_,
+        "submitting again with the same KEY returns the same\ntask instead of creating another");
 }
 
 json SubmitOptions::to_body(Context& context) const {
   if (like_) {
     const std::string word = one_task({*like_});
     json body = to_patch(context);
-    body["like"] = word;  // until the daemon can be asked
+    body["like"] = word;  // a name, until the daemon resolves it
     return body;
   }
   if (!text_of("--shell") && !text_of("--handler") && argv_.empty())
@@ -90,7 +92,7 @@ json SubmitOptions::to_body(Context& context) const {
 
 json SubmitOptions::to_defaults(Context& context) const {
   json body = to_patch(context);
-  // A handler has a folder, an environment and a umask of its own.
+  // A handler has its own folder, environment and umask.
   const bool has_handler = body.contains("handler");
   if (!has_handler) {
     json env = sent_environment(context);
@@ -121,13 +123,13 @@ json SubmitOptions::to_patch(Context& context) const {
     json& field = body[std::string(given.option->field)];
     if (!given.flag->member.empty()) {
       field[std::string(given.flag->member)] = std::move(value);
-    } else if (field.is_object()) {  // --env beside --env-all
+    } else if (field.is_object()) {  // --env in addition to --env-all
       field.update(value);
     } else {
       field = std::move(value);
     }
   }
-  // A first delay above the usual longest one raises that.
+  // If the first delay exceeds the default maximum, raises the maximum.
   if (auto backoff = body.find("backoff");
       backoff != body.end() && backoff->contains("initial_ms") && !backoff->contains("max_ms") &&
       backoff->at("initial_ms") > Backoff().max_ms)
@@ -163,7 +165,8 @@ void SubmitOptions::check_command() const {
     throw UsageError(kExitUsage, "give either --delay or --at, not both");
 }
 
-// By the rules of the daemon, and with its exit codes, so that what it would refuse is refused before it is asked.
+// Applies the daemon's rules and exit codes, so that invalid options fail before the daemon is
+// asked.
 void SubmitOptions::check_fields(const json& body) const {
   for (const Given& given : given_) {
     if (!given.any() || given.flag->member.empty()) continue;
@@ -214,7 +217,7 @@ void SubmitOptions::warn_of_missing_places(Context& context) const {
   warn_if_missing("file", text_of("--stdin"));
 }
 
-// "--at $(date …)" means now; and what is submitted again under its key keeps its time.
+// "--at $(date …)" means now; and a submit repeated under its key keeps its time.
 void SubmitOptions::check_start(Context& context, const json& body) const {
   const auto run_at = body.find("run_at");
   if (run_at == body.end()) return;

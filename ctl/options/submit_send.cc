@@ -7,7 +7,7 @@
 namespace taskd::ctl {
 namespace {
 
-// What the caller calls by a name is told by the daemon.
+// Names (such as "last") are resolved by the daemon.
 void resolve_names(const Client& client, nlohmann::json& body) {
   if (body.contains("like")) body["like"] = resolve_one(client, body["like"].get<std::string>());
 }
@@ -27,7 +27,7 @@ nlohmann::json SubmitOptions::send(const Client& client, const std::string& targ
     if (!away.outcome_unknown) throw;
     const char* const remedy = idempotency_key_
                                    ? "; repeat it with the same --idempotency-key"
-                                   : "; look with \"taskctl list\" before you repeat it (with an "
+                                   : "; check with \"taskctl list\" before you repeat it (with an "
                                      "--idempotency-key, repeating is safe)";
     throw DaemonAway(away.exit_code, away.what() + std::string(remedy));
   }
@@ -50,10 +50,11 @@ bool comes_after_last(const nlohmann::json& body) {
 
 void tell_of_answer(Context& context, const Client& client, const nlohmann::json& answer) {
   if (answer.contains("existing"))
-    return context.say("a task with this --unique key is there already; nothing was submitted");
+    return context.say("a task with this --unique key already exists; nothing was submitted");
   const Task submitted = read_task(answer);
   if (submitted.spec.constraints.depends_on.empty()) return;
-  // The answer is from before the others were looked at. Of an array the first stands for all.
+  // The answer was written before the dependencies were checked. For an array, the first task
+  // stands for all.
   const Task task = get_task(client, submitted.id);
   if (task.attempt == 0 && is_end(task.state))
     context.say("task " + std::to_string(task.id) + " has " +

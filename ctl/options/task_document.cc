@@ -15,18 +15,18 @@ namespace {
 
 using nlohmann::json;
 
-// What people look for first; the rest follows by name.
+// What people look for comes first; the rest follows by name.
 constexpr std::string_view kFirst[] = {"argv", "shell", "handler",  "payload",
                                        "name", "queue", "priority", "run_at",
                                        "cwd",  "umask", "env",      "labels"};
 
 constexpr std::string_view kExplanation =
-    "// Change what you like and save: only what you change is sent. A line that you remove gives\n"
-    "// its field the default. Values of env are not shown: \"***\" stays what it is.\n";
+    "// Edit and save: only your changes are sent. Removing a line resets its field to the\n"
+    "// default. Values of env are hidden: \"***\" keeps the value.\n";
 
-// What follows a field's value, or "".
+// The comment after a field's value, or "".
 std::string comment_of(const std::string& field, const json& value) {
-  if (field == "run_at") return "not before; null: as soon as it may";
+  if (field == "run_at") return "earliest start; null: as soon as possible";
   if (field == "timeout_ms" && value == 0) return "none";
   if (!field.ends_with("_ms") || !value.is_number_integer()) return "";
   return format_duration_ms(value.get<std::int64_t>());
@@ -43,7 +43,7 @@ std::vector<std::string> fields_in_order(const json& editable) {
   return fields;
 }
 
-// An object over several lines, anything else in one.
+// Writes an object over several lines, anything else on one.
 std::string write_value(const json& value) {
   if (!value.is_object() || value.empty()) return value.dump();
   std::string out = value.dump(2);
@@ -52,7 +52,7 @@ std::string write_value(const json& value) {
   return out;
 }
 
-// The text with blanks in place of its comments, so that every place stays where it was.
+// Replaces comments with blanks, so that positions stay the same.
 std::string without_comments(std::string_view text) {
   std::string out(text);
   bool in_string = false;
@@ -122,7 +122,7 @@ json patch_between(const json& before, const json& after) {
   for (const auto& [field, value] : after.items()) {
     const auto old = before.find(field);
     if (old != before.end() && *old == value) continue;
-    // A payload is changed as a whole, whatever it is.
+    // A payload is replaced as a whole.
     const bool inside =
         old != before.end() && old->is_object() && value.is_object() && field != "payload";
     patch[field] = inside ? patch_between(*old, value) : value;

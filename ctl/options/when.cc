@@ -18,8 +18,8 @@ constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr std::int64_t kHour = 60 * kMinute;
 constexpr std::int64_t kDay = 24 * kHour;
 
-// Takes `count` digits and the separator after them ('\0' = none) off the front; -1 if they are
-// not there.
+// Takes `count` digits and the separator after them ('\0' = none) off the front; returns -1 if they
+// are missing.
 int take_digits(std::string_view& text, std::size_t count, char separator) {
   if (text.size() < count) return -1;
   int value = 0;
@@ -59,13 +59,14 @@ bool take_date(std::string_view& text, std::tm& tm) {
   return true;
 }
 
-// The first instant whose local reading is `wanted`, or nothing: no such date, or skipped.
+// The first instant with the local time `wanted`; nothing if the date does not exist or the time is
+// skipped.
 std::optional<WallTime> from_local(const std::tm& wanted) {
   std::optional<WallTime> first;
   for (const int daylight : {1, 0}) {
     std::tm tm = wanted;
     tm.tm_isdst = daylight;
-    const std::time_t time = std::mktime(&tm);  // moves other readings to where they exist
+    const std::time_t time = std::mktime(&tm);  // maps other local times to existing ones
     if (time < 0 || tm.tm_min != wanted.tm_min || tm.tm_hour != wanted.tm_hour ||
         tm.tm_mday != wanted.tm_mday || tm.tm_mon != wanted.tm_mon || tm.tm_year != wanted.tm_year)
       continue;
@@ -82,7 +83,7 @@ std::tm local_date(WallTime time) {
   return tm;
 }
 
-// `step` = 1: the next such time of day from `now` on; -1: the latest up to `now`.
+// `step` = 1: the next time of day at or after `now`; -1: the latest at or before `now`.
 std::optional<WallTime> nearest(const std::tm& time_of_day, WallTime now, int step) {
   std::tm tm = local_date(now);
   const int today = tm.tm_mday;
@@ -90,7 +91,7 @@ std::optional<WallTime> nearest(const std::tm& time_of_day, WallTime now, int st
   tm.tm_min = time_of_day.tm_min;
   tm.tm_sec = time_of_day.tm_sec;
   for (int days = 0; days <= 2; ++days) {
-    std::tm noon = tm;  // lets mktime() work out the date without a clock change in the way
+    std::tm noon = tm;  // computes the date at noon, away from clock changes
     noon.tm_mday = today + days * step;
     noon.tm_hour = 12;
     noon.tm_isdst = -1;
@@ -182,7 +183,7 @@ std::string format_relative(WallTime time, WallTime now) {
   const std::int64_t ms = time - now;
   if (ms > -kSecond && ms < kSecond) return "now";
   if (ms < 0) return format_span(-ms) + " ago";
-  // What was asked for a moment ago is said as it was asked for: "in 1h30m", not "in 1h29m".
+  // Rounds up, so that a duration given a moment ago reads the same: "in 1h30m", not "in 1h29m".
   const std::int64_t step = ms < 10 * kSecond ? kSecond / 10
                             : ms < kHour      ? kSecond
                             : ms < kDay       ? kMinute

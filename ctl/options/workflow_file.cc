@@ -18,11 +18,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxBytes = 4 << 20;  // what the daemon takes
+constexpr std::size_t kMaxBytes = 4 << 20;  // the daemon's limit
 
 using LineNumbers = std::map<std::string, unsigned>;
 
-// Notes the line of everything in it, by its pointer.
+// Records the line of every value, by its pointer.
 json to_json(const toml::node& node, const std::string& pointer, LineNumbers& lines) {
   lines[pointer] = node.source().begin.line;
   if (const auto* table = node.as_table()) {
@@ -43,7 +43,7 @@ json to_json(const toml::node& node, const std::string& pointer, LineNumbers& li
   if (const auto* number = node.as_integer()) return number->get();
   if (const auto* number = node.as_floating_point()) return number->get();
   if (const auto* truth = node.as_boolean()) return truth->get();
-  // A date or time: as it is written.
+  // Dates and times stay as written.
   std::ostringstream out;
   node.visit([&](const auto& value) {
     if constexpr (toml::is_date<decltype(value)> || toml::is_time<decltype(value)> ||
@@ -80,8 +80,8 @@ json parse_json(const std::string& text, const std::string& name) {
   return std::get<json>(std::move(parsed));
 }
 
-// Once the steps are in their order, the daemon knows those of a chain and of a group by their
-// names alone: "#/tasks/1/queue" is "#/chain/0/queue".
+// After sorting the steps, the daemon knows those of a chain or group only by their order:
+// "#/tasks/1/queue" is "#/chain/0/queue".
 std::string pointer_in(const json& document, const std::string& pointer) {
   constexpr std::string_view kTasks = "#/tasks/";
   if (document.contains("tasks") || !pointer.starts_with(kTasks)) return pointer;
@@ -92,7 +92,7 @@ std::string pointer_in(const json& document, const std::string& pointer) {
   return (number ? place + std::to_string(*number - 1) : "#/" + step) + pointer.substr(end);
 }
 
-// "release.toml:7"; of what is not in the file, such as a missing field, where it should be.
+// "release.toml:7"; for something missing in the file, the place where it should be.
 std::string place_of(const WorkflowFile& file, std::string pointer) {
   while (!pointer.empty()) {
     const auto line = file.lines.find(pointer);

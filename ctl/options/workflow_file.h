@@ -1,4 +1,4 @@
-// A workflow as people write it down: JSON, or TOML.
+// Workflow files: JSON or TOML.
 #pragma once
 
 #include <map>
@@ -10,21 +10,21 @@
 namespace taskd::ctl {
 
 struct WorkflowFile {
-  std::string name;  // fit to print
+  std::string name;  // escaped for printing
   nlohmann::json document;
-  std::map<std::string, unsigned> lines;  // of TOML: where that stands which a pointer names
+  std::map<std::string, unsigned> lines;  // for TOML: line numbers by JSON pointer
 };
 
-// The file at `path` ("-" = standard input), TOML if its name ends in .toml. Throws UsageError (65)
-// naming file and place.
+// Reads `path` ("-" = stdin), as TOML if its name ends in .toml. Throws UsageError (65) naming file
+// and place.
 WorkflowFile read_workflow_file(const std::string& path);
 
-// Why the daemon refuses it, by place: "release.toml:7: tasks.build.timeuot: unknown field". The
-// problem has errors.
+// Why the daemon refused it, with places: "release.toml:7: tasks.build.timeuot: unknown field". The
+// problem must have errors.
 std::string describe_problem_of(const WorkflowFile& file, const Problem& problem);
 
-// Gives the document's `defaults` for its tasks the members of these that it leaves out. What is no
-// object is left alone, for the daemon to name.
+// Fills the document's `defaults` with the members that it omits. Leaves invalid values for the
+// daemon to report.
 void add_defaults(nlohmann::json& workflow, const nlohmann::json& defaults);
 
 }  // namespace taskd::ctl

@@ -1,11 +1,11 @@
-// Questions before the deed, for people at a terminal.
+// Asks for confirmation at a terminal.
 #pragma once
 
 #include <string>
 
 namespace taskd::ctl {
 
-// Whether somebody is there to be asked: stdin and stderr are terminals.
+// Whether stdin and stderr are terminals.
 bool can_ask();
 
 // Asks on stderr, reads the answer from stdin. Only "y" and "yes" mean yes.

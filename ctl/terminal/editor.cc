@@ -20,9 +20,9 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr std::string_view kSuffix = ".jsonc";  // JSON with comments, to editors that know it
+constexpr std::string_view kSuffix = ".jsonc";  // editors that know it highlight JSON with comments
 constexpr std::size_t kMaxTextBytes = std::size_t{4} << 20;
-constexpr int kNotStarted = 126;  // and 127: how the shell tells
+constexpr int kNotStarted = 126;  // 126 and 127 are the shell's codes for this
 
 const char* not_empty(const char* value) {
   return value != nullptr && *value != '\0' ? value : nullptr;
@@ -73,7 +73,7 @@ void EditedFile::edit(const Context& context) const {
   const std::string editor = editor_of(context);
   const std::string line = editor + " \"$1\"";  // the variable may hold options
   const char* const argv[] = {"sh", "-c", line.c_str(), "sh", path_.c_str(), nullptr};
-  // The keyboard's signals are the editor's own affair, and it has them as any program does.
+  // The editor handles the keyboard's signals itself.
   const KeyboardSignalsIgnored ignored;
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

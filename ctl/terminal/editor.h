@@ -1,4 +1,4 @@
-// A text in the editor of the person at the terminal.
+// Opens a text in the user's editor.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace taskd::ctl {
 
-// A file of this user alone, edited by $VISUAL, $EDITOR or vi. It is removed in the end, unless it
-// is to be kept. Throws Failure.
+// A private file, edited with $VISUAL, $EDITOR or vi, and removed in the end unless it is to be
+// kept. Throws Failure.
 class EditedFile {
  public:
   EditedFile(const Context& context, const std::string& text);
@@ -16,8 +16,7 @@ class EditedFile {
   EditedFile(const EditedFile&) = delete;
   EditedFile& operator=(const EditedFile&) = delete;
 
-  // Runs the editor and waits for it. Throws Failure (78) when it cannot be started, (74) when it
-  // fails.
+  // Runs the editor and waits for it. Throws Failure: 78 if it cannot start, 74 if it fails.
   void edit(const Context& context) const;
   std::string text() const;
   const std::string& path() const { return path_; }

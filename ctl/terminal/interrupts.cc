@@ -33,7 +33,7 @@ Interrupts::Interrupts() {
 
 Interrupts::~Interrupts() {
   const sigset_t set = interrupt_set();
-  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);  // cannot fail: the arguments are right
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);  // cannot fail with valid arguments
 }
 
 bool Interrupts::wait(int ms) const {

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM as something to poll for, and the question they lead to.
+// SIGINT and SIGTERM as events for poll(), and the question that follows.
 #pragma once
 
 #include <string>
@@ -7,26 +7,26 @@
 
 namespace taskd::ctl {
 
-// From its construction on the two signals no longer end the process, until its destruction.
+// While this object exists, the two signals do not end the process.
 class Interrupts {
  public:
   Interrupts();   // throws std::system_error
-  ~Interrupts();  // an interrupt that came and was not taken ends the process now
+  ~Interrupts();  // a signal that arrived and was not taken ends the process now
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
 
-  int fd() const { return fd_.get(); }  // readable when one has come
-  // Waits for one, at most `ms`. True when one has come.
+  int fd() const { return fd_.get(); }  // readable when one has arrived
+  // Waits for one, at most `ms`. Returns true if one has arrived.
   bool wait(int ms) const;
-  // The signal that came, or 0.
+  // The signal that arrived, or 0.
   int take();
 
  private:
   UniqueFd fd_;
 };
 
-// Asks on the terminal of this process. `yes` also when another interrupt comes instead of an
-// answer; `no_terminal` when there is nobody to ask.
+// Asks on the controlling terminal. `yes` also if another interrupt arrives instead of an answer;
+// `no_terminal` if there is none.
 enum class Answer { yes, no, no_terminal };
 Answer ask_on_terminal(const std::string& question, Interrupts& interrupts);
 

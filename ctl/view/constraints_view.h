@@ -1,4 +1,4 @@
-// What binds a task's start to others, as people read it.
+// Shows what a task's start depends on.
 #pragma once
 
 #include "ctl/view/lines.h"
@@ -6,7 +6,7 @@
 
 namespace taskd::ctl {
 
-// Adds a line for each thing that is not as usual.
+// Adds a line for each constraint that is not the default.
 void add_constraints(Lines& lines, const StartConstraints& constraints);
 
 }  // namespace taskd::ctl

@@ -33,9 +33,8 @@ void print_handlers(Context& context, const Painter& paint, const json& answer) 
                  {defaults.empty() ? "-" : escape_for_humans(defaults)}});
     }
   } catch (const json::exception& e) {
-    throw Failure(kExitBadAnswer,
-                  std::string("the daemon's handlers are not what this version reads: ") +
-                      escape_for_humans(e.what()));
+    throw Failure(kExitBadAnswer, std::string("this taskctl cannot read the daemon's handlers: ") +
+                                      escape_for_humans(e.what()));
   }
   const int width = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
   context.out.write(table.render(static_cast<std::size_t>(width), paint));
@@ -46,7 +45,7 @@ void add_handler(Lines& lines, const TaskSpec& spec) {
   const std::string payload = escape_for_humans(spec.payload.empty() ? "null" : spec.payload);
   std::string shown = fit(payload, kShownColumns);
   if (shown != payload)
-    shown += " (" + std::to_string(spec.payload.size()) + " bytes; --json has all of it)";
+    shown += " (" + std::to_string(spec.payload.size()) + " bytes; --json shows all of it)";
   lines.add("payload", shown);
 }
 

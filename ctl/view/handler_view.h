@@ -1,4 +1,4 @@
-// Handlers as taskctl shows them.
+// Shows handlers.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -10,10 +10,10 @@
 
 namespace taskd::ctl {
 
-// `answer` is that of GET /v1/handlers. Throws Failure when this version cannot read it.
+// `answer` comes from GET /v1/handlers. Throws Failure if it cannot be parsed.
 void print_handlers(Context& context, const Painter& paint, const nlohmann::json& answer);
 
-// The handler of a task and, as much of it as a person reads, its payload.
+// A task's handler and payload, which is cut if it is long.
 void add_handler(Lines& lines, const TaskSpec& spec);
 
 }  // namespace taskd::ctl

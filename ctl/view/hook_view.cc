@@ -50,7 +50,7 @@ std::string delivery_text(const Delivery& delivery, const Painter& paint, WallTi
       break;
   }
   text += paint(Color::yellow, "pending");
-  if (!delivery.next_at) text += ", after those before it";
+  if (!delivery.next_at) text += ", after earlier ones";
   if (delivery.tries > 0 && delivery.next_at)
     text += ", " + tries + ", the next " + format_relative(*delivery.next_at, now);
   if (!delivery.error.empty()) text += ": " + escape_for_table(delivery.error);
@@ -66,7 +66,7 @@ std::vector<ShownHook> read_hooks(const json& answer) {
     return hooks;
   } catch (const json::exception& e) {
     throw Failure(kExitBadAnswer,
-                  std::string("the daemon's hooks are not what this version reads: ") + e.what());
+                  std::string("this taskctl cannot read the daemon's hooks: ") + e.what());
   }
 }
 
@@ -76,9 +76,8 @@ std::vector<Delivery> read_deliveries(const json& answer) {
     for (const json& item : answer.at("deliveries")) deliveries.push_back(delivery_from_json(item));
     return deliveries;
   } catch (const std::exception& e) {
-    throw Failure(
-        kExitBadAnswer,
-        std::string("the daemon's deliveries are not what this version reads: ") + e.what());
+    throw Failure(kExitBadAnswer,
+                  std::string("this taskctl cannot read the daemon's deliveries: ") + e.what());
   }
 }
 

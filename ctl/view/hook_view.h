@@ -1,4 +1,4 @@
-// Hooks, and what they were told, as people read them.
+// Shows hooks and their deliveries.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,19 @@ namespace taskd::ctl {
 
 struct ShownHook {
   std::string name;
-  std::string target;  // the command or the address; "" = not told to this user
+  std::string target;  // the command or the address; "" = hidden from this user
   std::string on;      // "failed,succeeded"
   HookCounts counts;
 };
 
-// The hooks of GET /v1/hooks, or Failure (76).
+// Parses the answer of GET /v1/hooks, or throws Failure (76).
 std::vector<ShownHook> read_hooks(const nlohmann::json& answer);
-// The deliveries of GET …/deliveries, or Failure (76).
+// Parses the answer of GET …/deliveries, or throws Failure (76).
 std::vector<Delivery> read_deliveries(const nlohmann::json& answer);
 
-// A line each.
+// One line per hook.
 void print_hooks(Context& context, const Painter& paint, const std::vector<ShownHook>& hooks);
-// Under a task: a line each, of many the last ten.
+// For a task: one line per delivery, at most the last ten.
 void print_deliveries(Lines& lines, const Painter& paint, const std::vector<Delivery>& deliveries,
                       WallTime now);
 

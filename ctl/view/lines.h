@@ -9,9 +9,9 @@ namespace taskd::ctl {
 
 class Lines {
  public:
-  // Both outlive it.
+  // Both must outlive this object.
   Lines(Output& out, const Painter& paint) : out_(out), paint_(paint) {}
-  // `text` is safe to show.
+  // `text` must be escaped.
   void add(std::string_view label, std::string_view text);
 
  private:

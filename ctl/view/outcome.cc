@@ -7,7 +7,7 @@
 namespace taskd::ctl {
 namespace {
 
-// Of a command that could not be run, which the API spells as a sentence.
+// For a command that could not start; the API describes it in a sentence.
 int exit_code_of_start(const std::string& error) {
   for (const char* const begin : {"Program ", "Interpreter "}) {
     if (!error.starts_with(begin)) continue;
@@ -47,7 +47,7 @@ int exit_code_of(const Task& task) {
   if (task.state != State::failed || !task.last_outcome) return kExitNoResult;
   if (task.reason == Reason::dependency || task.reason == Reason::expired) return kExitNoResult;
   const int code = exit_code_of(*task.last_outcome);
-  // A failed task never looks like a success, whatever a newer daemon may mean by it.
+  // A failed task must never look like a success, whatever a newer daemon sends.
   return code > 0 && code < 256 ? code : kExitNoResult;
 }
 

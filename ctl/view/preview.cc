@@ -24,7 +24,7 @@ std::string what_of(const Preview& preview) {
   return text;
 }
 
-// ", until queue small is full", where there is more to do.
+// ", until queue small is full", if the run would stop there.
 std::string limit_of(const Preview& preview) {
   if (preview.full_queue.empty()) return "";
   return ", until the queue " + escape_for_humans(preview.full_queue) + " takes no more";
@@ -53,13 +53,13 @@ Preview read_preview(const nlohmann::json& answer) {
     if (!full.is_null()) preview.full_queue = full.get<std::string>();
     for (const nlohmann::json& one : answer.at("counts")) {
       const auto state = parse_state(one.at("state").get_ref<const std::string&>());
-      if (!state) throw Failure(kExitBadAnswer, "the daemon names a state that is none");
+      if (!state) throw Failure(kExitBadAnswer, "the daemon names an unknown state");
       preview.counts.push_back(
           {one.at("queue").get<std::string>(), *state, one.at("count").get<std::int64_t>()});
     }
     return preview;
   } catch (const nlohmann::json::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's dry run is not one this version can read");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's dry run");
   }
 }
 

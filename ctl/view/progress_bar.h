@@ -1,4 +1,4 @@
-// One line on a terminal that tells how far something has come, and is gone afterwards.
+// A progress line on a terminal, erased afterwards.
 #pragma once
 
 #include <optional>
@@ -11,16 +11,16 @@ namespace taskd::ctl {
 
 class ProgressBar {
  public:
-  // Draws on stderr, and only if `wanted` and that is a terminal that can draw over a line.
+  // Draws on stderr, only if `wanted` and it is a terminal that can overwrite a line.
   ProgressBar(Context& context, bool wanted);
   ~ProgressBar() { clear(); }
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  // `part` is from 0 to 1, or nothing where the end is not known. Not more than ten times a second,
+  // `part` is from 0 to 1, or nothing if the total is unknown. Draws at most ten times a second,
   // unless `now`.
   void show(std::optional<double> part, std::string_view text, bool now = false);
-  // Before something else is written.
+  // Call before writing anything else.
   void clear();
   bool enabled() const { return enabled_; }
 

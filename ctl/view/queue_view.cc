@@ -103,7 +103,7 @@ void print_queue(Context& context, const Painter& paint, const QueueInfo& queue)
   lines.add("waiting", waiting + "; it takes " + std::to_string(settings.capacity));
   lines.add("ended", counts_text(queue, {State::succeeded, State::failed, State::cancelled}));
   lines.add("starts", settings.rate ? "at most " + format_rate(*settings.rate)
-                                    : std::string("as fast as workers get free"));
+                                    : std::string("as fast as workers become free"));
   lines.add("weight", std::to_string(settings.weight));
   for (const Notify& notify : settings.notify)
     lines.add("notify", escape_for_humans(format_notify(notify)));

@@ -1,4 +1,4 @@
-// Queues as people read them.
+// Shows queues.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,12 +9,12 @@
 
 namespace taskd::ctl {
 
-// A queue as the API answers it, or Failure (76).
+// Parses a queue from an API answer, or throws Failure (76).
 QueueInfo read_queue(const nlohmann::json& json);
 
-// A line each.
+// One line per queue.
 void print_queues(Context& context, const Painter& paint, const std::vector<QueueInfo>& queues);
-// All about one.
+// One queue in detail.
 void print_queue(Context& context, const Painter& paint, const QueueInfo& queue);
 
 }  // namespace taskd::ctl

@@ -17,9 +17,8 @@ namespace taskd::ctl {
 namespace {
 
 [[noreturn]] void unreadable(const std::exception& e) {
-  throw Failure(kExitBadAnswer,
-                std::string("the daemon's schedule is not one this version can read: ") +
-                    escape_for_humans(e.what()));
+  throw Failure(kExitBadAnswer, std::string("this taskctl cannot read the daemon's schedule: ") +
+                                    escape_for_humans(e.what()));
 }
 
 std::string rule_text(const ScheduleSettings& settings) {
@@ -27,15 +26,15 @@ std::string rule_text(const ScheduleSettings& settings) {
   return escape_for_humans(settings.cron);
 }
 
-// "fired task 12", "left out: the task before had not ended".
+// "fired task 12", "skipped: the previous task had not ended".
 std::string result_text(const Slot& slot) {
   switch (slot.result) {
     case SlotResult::fired:
       return slot.task ? "fired task " + std::to_string(*slot.task) : "fired";
     case SlotResult::overlap:
-      return "left out: the task before had not ended";
+      return "skipped: the previous task had not ended";
     case SlotResult::refused:
-      return "left out: the queue took nothing";
+      return "skipped: the queue refused the task";
   }
   return "";
 }
@@ -60,7 +59,7 @@ std::string missed_text(CatchUp catch_up) {
     case CatchUp::all:
       return "all: each of them fires";
     case CatchUp::none:
-      return "none: left out";
+      return "none: skipped";
   }
   return "";
 }

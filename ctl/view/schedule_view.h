@@ -1,4 +1,4 @@
-// Schedules as people read them.
+// Shows schedules.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -13,23 +13,23 @@ namespace taskd::ctl {
 
 struct ShownSchedule {
   Schedule schedule;
-  std::vector<Slot> slots;  // the latest first; of a list's schedule one at most
+  std::vector<Slot> slots;  // latest first; at most one in a list
 };
 
-// A schedule as the API answers it, or Failure (76).
+// Parses a schedule from an API answer, or throws Failure (76).
 ShownSchedule read_schedule(const nlohmann::json& json);
 
 // "2026-03-01 03:00:00 (in 5h)", local.
 std::string when_text(WallTime time, WallTime now);
-// "fires next at 2026-…", or why it does not.
+// "fires next at 2026-…", or why it does not fire.
 std::string next_text(const Schedule& schedule, WallTime now);
 
-// A line each.
+// One line per schedule.
 void print_schedules(Context& context, const Painter& paint,
                      const std::vector<ShownSchedule>& schedules);
-// All about one.
+// One schedule in detail.
 void print_schedule(Context& context, const Painter& paint, const ShownSchedule& shown);
-// The slots of GET …/preview, a line each. Failure (76).
+// The slots of GET …/preview, one line each. Failure (76).
 void print_preview(Context& context, const Painter& paint, const nlohmann::json& answer);
 
 }  // namespace taskd::ctl

@@ -47,7 +47,7 @@ Stats read_stats(const nlohmann::json& json) {
       QueueCounts queue;
       queue.name = item.at("name").get<std::string>();
       queue.capacity = item.at("capacity").get<std::int64_t>();
-      // An older daemon has no limits to tell of.
+      // An older daemon does not send limits.
       const nlohmann::json concurrency = item.value("concurrency", nlohmann::json());
       if (!concurrency.is_null()) queue.concurrency = concurrency.get<std::int64_t>();
       queue.has_rate = !item.value("rate", nlohmann::json()).is_null();
@@ -79,7 +79,7 @@ Stats read_stats(const nlohmann::json& json) {
     if (const auto slots = json.find("slots"); slots != json.end())
       stats.slots_total = slots->at("total").get<int>();
   } catch (const nlohmann::json::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's statistics are not what this version reads");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's statistics");
   }
   return stats;
 }

@@ -1,4 +1,4 @@
-// What GET /v1/stats says.
+// The answer of GET /v1/stats.
 #pragma once
 
 #include <cstdint>
@@ -22,17 +22,16 @@ struct QueueCounts {
   bool draining = false;
   std::int64_t counts[std::size(kAllStates)] = {};  // by State
   std::int64_t count(State state) const { return counts[static_cast<std::size_t>(state)]; }
-  // What the capacity bounds: all that has not ended and does not run.
+  // Tasks that count against the capacity: neither ended nor running.
   std::int64_t waiting() const;
-  // Queued, and neither a pause nor a limit keeps them from starting. With a rate that is unknown,
-  // so none.
+  // Queued tasks that neither a pause nor a limit holds back. 0 with a rate, since that is unknown.
   std::int64_t startable() const;
 };
 
 // The file system under the daemon's state directory.
 struct DiskRoom {
   std::int64_t free_bytes = 0;
-  std::int64_t needed_bytes = 0;  // below it the daemon is, or soon will be, full
+  std::int64_t needed_bytes = 0;  // with less, the daemon is full, or soon will be
   bool writable = false;
 };
 
@@ -41,10 +40,10 @@ struct ResourceUse {
   std::string name;
   std::int64_t amount = 0;
   std::int64_t used = 0;
-  std::vector<std::string> used_units;  // of an indexed one
+  std::vector<std::string> used_units;  // if indexed
 };
 
-// A wall clock that jumped ahead, until it is believed.
+// A wall clock that jumped ahead and is not trusted yet.
 struct DoubtedClock {
   std::int64_t ahead_ms = 0;
   WallTime believed_at;
@@ -57,12 +56,12 @@ struct Stats {
   std::int64_t workers_busy = 0;
   std::vector<QueueCounts> queues;
   std::vector<ResourceUse> resources;
-  std::optional<DiskRoom> disk;  // an older daemon does not tell
+  std::optional<DiskRoom> disk;  // empty from an older daemon
   std::optional<DoubtedClock> clock;
   std::int64_t events_of_removed_tasks = -1;  // -1: not counted yet
   int slots_total = Machine::kUnlimitedSlots;
   std::int64_t total(State state) const;
-  // What it has for tasks, without the units.
+  // Its totals, without the units.
   Machine machine() const;
   std::int64_t startable() const;
 };

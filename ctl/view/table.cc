@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kGap = 2;
 constexpr std::size_t kMinFlexible = 8;
-constexpr std::size_t kReadable = 16;  // that a flexible column has before others are spared
+// The width that a flexible column keeps while spare ones can be dropped.
+constexpr std::size_t kReadable = 16;
 
 // One line, cut at `columns` (0 = not at all) without cutting through a colour sequence.
 class LineBuilder {
@@ -28,7 +29,7 @@ class LineBuilder {
   std::string take() { return std::move(line_); }
 
  private:
-  // Blanks are written only before text, so that no line ends in them.
+  // Writes blanks only before text, so that no line ends in blanks.
   void put(const std::string& text, Color color) {
     used_ += blanks_;
     if (columns_ != 0 && used_ >= columns_) return;
@@ -73,7 +74,7 @@ std::vector<std::size_t> Table::shown_columns(std::size_t columns) const {
     std::size_t least = kGap * (shown.size() - std::min<std::size_t>(shown.size(), 1));
     for (const std::size_t column : shown) least += readable_width(column);
     if (least <= columns) break;
-    // The most spare one, of equal ones the last.
+    // The column with the largest number; among equals the last.
     auto spare = shown.end();
     for (auto at = shown.begin(); at != shown.end(); ++at) {
       const int candidate = columns_[*at].spare;
@@ -93,7 +94,7 @@ std::vector<std::size_t> Table::fitted_widths(const std::vector<std::size_t>& sh
   for (const std::size_t column : shown) total += widths.emplace_back(full_width(column));
   if (columns == 0) return widths;
   while (total > columns) {
-    // Always the widest flexible column gives way, so that two share the loss.
+    // Always shrinks the widest flexible column, so that columns share the loss.
     std::size_t widest = widths.size();
     for (std::size_t i = 0; i < widths.size(); ++i) {
       if (columns_[shown[i]].flexible && widths[i] > kMinFlexible &&

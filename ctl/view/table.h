@@ -1,4 +1,4 @@
-// Rows in columns, fitted to a terminal. Cells are already safe to show (escape_for_humans).
+// Rows in columns, fitted to a terminal. Cells must be escaped (escape_for_humans).
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,9 @@ struct Cell {
 
 struct Column {
   std::string title;
-  bool right = false;     // numbers
-  bool flexible = false;  // gives up width when the terminal is narrow
-  // Where that is not enough, the columns with the largest number go first; 0 always stays.
+  bool right = false;     // right-aligned, for numbers
+  bool flexible = false;  // shrinks when the terminal is narrow
+  // If that is not enough, columns are dropped, the largest number first; 0 is never dropped.
   int spare = 0;
 };
 
@@ -27,13 +27,13 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   // One cell per column.
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
-  // All lines, each at most `columns` wide; 0 = as wide as they are, with all columns. Else columns
-  // without a cell that says something are left out; flexible ones shrink as long as they can be
-  // read; then spare ones are left out, flexible ones shrink further, and at last lines are cut.
+  // All lines, each at most `columns` wide; 0 = unlimited, with all columns. Otherwise drops
+  // columns whose cells are all empty, then shrinks flexible columns while they stay readable, then
+  // drops spare columns, shrinks further, and finally cuts lines.
   std::string render(std::size_t columns, const Painter& paint) const;
 
  private:
-  // Of the columns that are shown, by their places.
+  // Places of the columns to show.
   std::vector<std::size_t> shown_columns(std::size_t columns) const;
   std::vector<std::size_t> fitted_widths(const std::vector<std::size_t>& shown,
                                          std::size_t columns) const;

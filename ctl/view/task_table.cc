@@ -33,7 +33,7 @@ std::string time_cell(const Task& task, WallTime now) {
   return format_span(now - task.created_at);
 }
 
-// Which columns have something to say.
+// Which columns have content.
 struct Shown {
   bool queue = true;
   bool priority = true;
@@ -79,7 +79,7 @@ void print_tasks(Context& context, const Painter& paint,
   const int columns = terminal_columns(context.out.fd(), context.env.get("COLUMNS"));
   Shown shown;
   if (columns != 0) {
-    // Room is short on a terminal: what is the same everywhere, and usual, is left out.
+    // Saves space on a terminal: leaves out columns whose values are all the default.
     shown.queue = std::any_of(tasks.begin(), tasks.end(),
                               [](const Task& task) { return task.spec.queue != TaskSpec().queue; });
     shown.priority = std::any_of(tasks.begin(), tasks.end(),

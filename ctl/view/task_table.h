@@ -1,4 +1,4 @@
-// Tasks as the table that `list` shows.
+// The table of tasks for `list`.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,7 +9,7 @@
 
 namespace taskd::ctl {
 
-// Prints the tasks, as the API answers them. On a terminal the table is cut to fit.
+// Prints tasks from an API answer. Fits the table to a terminal.
 void print_tasks(Context& context, const Painter& paint,
                  const std::vector<nlohmann::json>& documents);
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kMaxSequence = 64;
 
-// How many bytes at the end of `text` begin a character that is not complete.
+// How many bytes at the end of `text` form an incomplete character.
 std::size_t unfinished_tail(std::string_view text) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);
@@ -77,7 +77,7 @@ bool TerminalFilter::take(std::string_view& rest, std::string& out, bool at_end)
 void TerminalFilter::rewrite_line(std::string& out) {
   const std::size_t line = out.rfind('\n') + 1;  // npos + 1 = 0
   const bool was_shown = line == 0 && has_shown_;
-  // Colours that were set stay set.
+  // Keeps the current colours.
   std::string colors;
   for (std::size_t at = line; (at = out.find('\x1b', at)) != std::string::npos; ++at) {
     const std::size_t end = out.find_first_of("mK", at);
@@ -89,7 +89,7 @@ void TerminalFilter::rewrite_line(std::string& out) {
   out += colors;
 }
 
-// ESC [ digits and ";" or ":" m passes; of anything else the ESC is shown.
+// Passes ESC [ digits and ";" or ":" m; otherwise shows the ESC.
 bool TerminalFilter::take_escape(std::string_view& rest, std::string& out, bool at_end) {
   const std::size_t end =
       rest.size() < 2 || rest[1] == '['

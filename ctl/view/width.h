@@ -1,5 +1,5 @@
-// How many terminal columns text takes. Pure functions with tables of their own: a static
-// executable cannot count on a locale for wcwidth().
+// The display width of text. Pure functions with their own tables: a static executable cannot rely
+// on a locale for wcwidth().
 #pragma once
 
 #include <cstddef>
@@ -8,10 +8,10 @@
 
 namespace taskd::ctl {
 
-// `text` is valid UTF-8 without control characters, as escape_for_humans() makes it.
+// `text` must be valid UTF-8 without control characters, as from escape_for_humans().
 std::size_t display_width(std::string_view text);
 
-// `text`, cut to at most `columns` with "…" at the end where something is missing.
+// `text` cut to at most `columns`, ending with "…" if anything is missing.
 std::string fit(std::string_view text, std::size_t columns);
 
 }  // namespace taskd::ctl

@@ -14,7 +14,7 @@
 namespace taskd::ctl {
 namespace {
 
-// Tasks are in the order of ids, so what a task needs stands before it.
+// Tasks are ordered by id, so a task's needs come before it.
 class Tree {
  public:
   Tree(const Workflow& workflow, const Painter& paint, bool unicode)
@@ -73,7 +73,8 @@ class Tree {
     return others.empty() ? text : text + paint_(Color::dim, "  needs " + others);
   }
 
-  // Those beside the one it stands below, and on what ends it waits, where that is not usual.
+  // The needs other than its parent in the tree, with their conditions unless these are the
+  // default.
   std::string other_needs(std::size_t place) const {
     const std::size_t parent = parent_of(place);
     std::string text;
@@ -94,7 +95,8 @@ class Tree {
   const Painter& paint_;
   const bool unicode_;
   std::map<TaskId, std::size_t> places_;
-  std::vector<std::vector<std::size_t>> children_;  // of each task; last those of none
+  // By task; the last entry holds tasks without needs.
+  std::vector<std::vector<std::size_t>> children_;
   std::vector<std::string> lines_;
 };
 
@@ -105,7 +107,7 @@ void drop_skipped(const Client& client, WorkflowId id, std::vector<nlohmann::jso
   try {
     answer = client.get("/v1/workflows/" + std::to_string(id) + "?limit=1");
   } catch (const Failure& failure) {
-    if (failure.exit_code == kExitNoSuchTask) return;  // it was removed since
+    if (failure.exit_code == kExitNoSuchTask) return;  // it was removed meanwhile
     throw;
   }
   const std::vector<TaskId> skipped = read_workflow(answer).skipped;
@@ -125,7 +127,7 @@ nlohmann::json with_all_tasks(const Client& client, nlohmann::json answer) {
       answer["next_cursor"] = std::move(page.at("next_cursor"));
     }
   } catch (const nlohmann::json::exception&) {
-    throw Failure(kExitBadAnswer, "the daemon's answer is not one this version can read");
+    throw Failure(kExitBadAnswer, "this taskctl cannot read the daemon's answer");
   }
   answer.erase("next_cursor");
   return answer;

@@ -11,8 +11,8 @@
 namespace taskd {
 namespace {
 
-// What the library reads a request from and writes its answer to. Nothing here blocks: the head is
-// in memory, and the answer waits in the connection until the pool sends it.
+// The stream between the library and a connection. Never blocks: the head is in memory, and the
+// answer is buffered in the connection until the pool sends it.
 class HeadStream final : public httplib::Stream {
  public:
   HeadStream(std::string_view head, HttpConnection& connection)
@@ -31,7 +31,7 @@ class HeadStream final : public httplib::Stream {
   }
   void get_remote_ip_and_port(std::string&, int&) const override {}
   void get_local_ip_and_port(std::string&, int&) const override {}
-  // Not the real one: the library refuses descriptors that do not fit into an fd_set.
+  // Not the real descriptor: the library refuses those that do not fit into an fd_set.
   socket_t socket() const override { return 0; }
 
  private:
@@ -39,16 +39,16 @@ class HeadStream final : public httplib::Stream {
   HttpConnection& connection_;
 };
 
-// One answer in the making.
+// One answer in progress.
 struct Exchange {
   HttpConnection& connection;
   std::function<Reply(const httplib::Request&)> make_reply;
   bool chunked = true;
   std::int64_t write_time_ms = 0;
-  int stop_fd = -1;  // cuts a stream that waits for its reader
+  int stop_fd = -1;  // aborts a stream that waits for its reader
 };
 
-// The library passes nothing of ours through to its handlers.
+// The library cannot pass our own data to its handlers.
 thread_local Exchange* current_exchange = nullptr;
 
 bool pump(const Reply& reply, Exchange& exchange, httplib::DataSink& sink) {
@@ -87,24 +87,24 @@ void fill_response(Reply reply, Exchange& exchange, httplib::Response& response)
   }
 }
 
-// cpp-httplib with its sockets and threads left out: it reads a head that was found strict and
-// small, and writes the answer.
+// cpp-httplib without its sockets and threads: it reads a head that was checked before, and writes
+// the answer.
 class HttpLibrary final : private httplib::Server {
  public:
   HttpLibrary() {
-    svr_sock_ = 0;  // while it has none, the library cuts streams off
+    svr_sock_ = 0;  // while it has none, the library aborts streams
     set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
       fill_response(current_exchange->make_reply(request), *current_exchange, response);
       return HandlerResponse::Handled;
     });
     set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
-      // Promises about the library's own connections, and ranges nobody serves.
+      // Headers about the library's own connections, and ranges that we do not support.
       response.headers.erase("Keep-Alive");
       response.headers.erase("Accept-Ranges");
     });
   }
 
-  // False when the connection cannot be used any more.
+  // Returns false if the connection must be closed.
   bool answer(const std::string& head, bool close, Exchange& exchange) {
     HeadStream stream(head, exchange.connection);
     bool closed = false;
@@ -115,8 +115,8 @@ class HttpLibrary final : private httplib::Server {
   }
 
  private:
-  // The library's own signature has changed: 0.11 (Debian 12) and 0.18 (Debian 13). A template, so
-  // that only the one that is there has to compile.
+  // The library's signature differs between 0.11 (Debian 12) and 0.18 (Debian 13). A template, so
+  // that only the existing one has to compile.
   template <class Library>
   static bool process(Library& library, httplib::Stream& stream, bool close, bool& closed) {
     if constexpr (requires { library.process_request(stream, close, closed, nullptr); }) {
@@ -135,10 +135,10 @@ Reply reply_to(const ProblemError& error) {
 
 Reply reply_to_failure(const std::exception& error) {
   log::error("a request failed", {{"error", error.what()}});
-  return problem_reply({500, "internal_error", "the daemon's log has more", {}});
+  return problem_reply({500, "internal_error", "see the daemon's log", {}});
 }
 
-// The one place where what a route throws becomes an answer.
+// The only place where exceptions of routes become answers.
 Reply dispatch_safely(const ApiContext& context, const Call& call) {
   try {
     if (call.method != "GET" && call.method != "HEAD") refuse_copy(context);
@@ -146,7 +146,7 @@ Reply dispatch_safely(const ApiContext& context, const Call& call) {
   } catch (const ProblemError& error) {
     return reply_to(error);
   } catch (const StoreBusy& error) {
-    log::warn("the store cannot be used for the moment", {{"error", error.what()}});
+    log::warn("the store is temporarily unavailable", {{"error", error.what()}});
     return problem_reply({503, "store_busy", error.what(), {}});
   } catch (const DiskFull& error) {
     return problem_reply({507, "disk_full", error.what(), {}});
@@ -154,7 +154,7 @@ Reply dispatch_safely(const ApiContext& context, const Call& call) {
     if (error.code().value() != EMFILE && error.code().value() != ENFILE) {
       return reply_to_failure(error);
     }
-    log::warn("no descriptor for a request", {{"error", error.what()}});
+    log::warn("out of descriptors for a request", {{"error", error.what()}});
     return problem_reply({503, "too_many_requests", "the daemon is out of descriptors", {}});
   } catch (const std::exception& error) {
     return reply_to_failure(error);

@@ -1,11 +1,12 @@
-// The HTTP server: cpp-httplib reads heads and writes answers, behind our own accept loop and with
-// every limit checked before the library sees a byte.
+// The HTTP server: cpp-httplib reads heads and writes answers, behind our own accept loop, which
+// checks every limit before the library sees any byte.
 //
-// A small set of threads accepts connections, parks them in epoll and answers whole requests, so
-// idle, slow and half-sent connections hold no thread, nor do readers that take nothing and
-// requests that wait for a task. A handler that streams (logs?follow) gets a replacement thread
-// meanwhile, up to max_streams. One user has a share of everything (UserShares), so that others do
-// not notice him. The listening socket is never shut down: systemd may own it.
+// A small set of threads accepts connections, parks them in epoll and answers complete requests.
+// Connections that are idle, slow or incomplete hold no thread, and neither do slow readers and
+// requests that wait for a task. A handler that streams (logs?follow) is replaced by another thread
+// meanwhile, up to max_streams. Each user has a limited share of everything (UserShares), so that
+// users do not affect each other. The listening socket is never shut down, because systemd may own
+// it.
 #pragma once
 
 #include <memory>
@@ -22,9 +23,9 @@ class ApiServer {
 
   // Serves on the listening socket until stop(). Does not close `listen_fd`.
   void serve(int listen_fd);
-  // From any thread or a signal handler. New connections are left in the backlog for the next
-  // daemon; waiting requests end with 503 shutting_down (TaskWatch must be closed too); requests
-  // that are being answered are finished; then serve() returns.
+  // From any thread or a signal handler. New connections stay in the backlog for the next daemon.
+  // Waiting requests end with 503 shutting_down (TaskWatch must be closed, too). Requests being
+  // answered are finished; then serve() returns.
   void stop();
 
  private:

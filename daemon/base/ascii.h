@@ -1,5 +1,5 @@
-// ASCII letters and digits, whatever the locale, and the lists and tokens that HTTP and other
-// protocols make of them. Pure functions.
+// Locale-independent tests for ASCII letters and digits, and the lists and tokens that HTTP and
+// other protocols build from them. Pure functions.
 #pragma once
 
 #include <string>
@@ -23,9 +23,9 @@ constexpr int hex_digit(char c) {
 }
 
 std::string to_lower(std::string_view text);
-// Without spaces and tabs at its ends.
+// Removes spaces and tabs at both ends.
 std::string_view trim_blanks(std::string_view text);
-// A token of HTTP (RFC 9110, section 5.6.2), such as the name of a header.
+// Whether `text` is an HTTP token (RFC 9110, section 5.6.2), such as a header name.
 bool is_token(std::string_view text);
 // "a,,b" has three parts, "" none.
 std::vector<std::string_view> split(std::string_view text, char separator);

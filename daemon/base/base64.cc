@@ -39,7 +39,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     count -= 8;
     out += static_cast<char>(bits >> count & 0xFF);
   }
-  const bool clean = (bits & ((1u << count) - 1)) == 0;  // the last digit's spare bits
+  const bool clean = (bits & ((1u << count) - 1)) == 0;  // the last digit's unused bits
   return clean ? std::optional(std::move(out)) : std::nullopt;
 }
 

@@ -8,7 +8,7 @@
 namespace taskd {
 
 std::string to_base64(std::string_view bytes);
-// Nothing for any text that to_base64() does not write.
+// Returns nothing for text that to_base64() would not write.
 std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace taskd

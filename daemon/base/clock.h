@@ -52,11 +52,11 @@ class SystemClock final : public Clock {
   BootTime boot_now() const override;
 };
 
-// Processor time that the calling thread has used.
+// CPU time used by the calling thread.
 std::int64_t thread_cpu_us();
 
-// The same, with what other threads have used for it: they say so by add_cpu_us_of_others(), which
-// the thread calls that had it done.
+// CPU time used by the calling thread, plus the time that other threads worked for it. The calling
+// thread adds their time with add_cpu_us_of_others().
 std::int64_t cpu_us_for_thread();
 void add_cpu_us_of_others(std::int64_t us);
 

@@ -6,11 +6,11 @@
 
 namespace taskd {
 
-// 64 lower-case hex digits: tells one request's body from another.
+// 64 lower-case hex digits. Used to compare request bodies.
 std::string sha256_hex(std::string_view bytes);
 
-// What is stored and compared of the secret that an attempt's job has: 32 hex digits, from which
-// nobody can find the secret again.
+// The token derived from a job's secret: 32 hex digits. The store keeps and compares only the
+// token, which does not reveal the secret.
 std::string token_of(std::string_view secret);
 
 }  // namespace taskd

@@ -1,5 +1,5 @@
-// A flag that other threads can wait for with poll(): raised by anyone, readable until cleared.
-// Thread-safe. The constructor throws std::system_error when no descriptor is to be had.
+// A flag that threads wait for with poll(): any thread raises it, and it stays readable until
+// cleared. Thread-safe. The constructor throws std::system_error when it gets no descriptor.
 #pragma once
 
 #include <sys/eventfd.h>

@@ -13,7 +13,7 @@
 namespace taskd {
 namespace {
 
-// Makes one folder whose parent exists.
+// Creates one folder whose parent exists.
 void make_dir(const std::string& path, unsigned mode) {
   if (::mkdir(path.c_str(), mode) != 0) {
     if (errno != EEXIST) throw_errno("mkdir " + path);
@@ -23,8 +23,8 @@ void make_dir(const std::string& path, unsigned mode) {
     errno = ENOTDIR;
     throw_errno("mkdir " + path);
   }
-  // The umask only took bits away, so nobody could get in before this. Through a descriptor and
-  // without following links: it is the folder just made, or an error.
+  // The umask only removed permissions, so nobody could enter before this. Uses a descriptor and
+  // follows no links: it is the folder just created, or an error.
   const UniqueFd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir) throw_errno("open " + path);
   if (::fchmod(dir.get(), mode) != 0) throw_errno("chmod " + path);
@@ -89,7 +89,7 @@ void sync_parents(const std::string& path) {
        end = path.rfind('/', end - 1)) {
     const std::string parent = path.substr(0, end);
     const UniqueFd dir(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!dir) return;  // not ours to open, so not ours to have made
+    if (!dir) return;  // we may not open it, so we did not create it
     if (::fsync(dir.get()) != 0 && errno != EINVAL && errno != EROFS) throw_errno("sync " + parent);
   }
 }

@@ -26,7 +26,7 @@ std::string pid_in(const std::string& path) {
   return pid;
 }
 
-// False for a zombie too: what is left of it holds nothing.
+// False for a zombie, too, which holds nothing any more.
 bool is_alive(const std::string& pid) {
   const auto number = parse_int(pid);
   if (!number || *number <= 0 || *number > INT_MAX) return false;
@@ -36,8 +36,8 @@ bool is_alive(const std::string& pid) {
   return ::poll(&ended, 1, 0) == 0;
 }
 
-// A daemon that was killed while it spawned leaves a child that holds every descriptor, this lock
-// too, for the instant until its exec. So a held lock whose owner is dead is worth another look.
+// A daemon that was killed while it spawned leaves a child that holds every descriptor, including
+// this lock, until its exec a moment later. So if the owner of a held lock is dead, try again.
 void take(int fd, const std::string& path, const std::string& pid_file) {
   for (int look = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++look) {
     if (errno != EWOULDBLOCK) {
@@ -62,18 +62,19 @@ InstanceLock::InstanceLock(const std::string& directory)
   const std::string path = directory + "/lock";
   take(directory_.get(), directory, path);
   file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-  // No room for another file: the directory's lock is enough.
+  // No space for another file: the lock on the directory suffices.
   if (!file_ && (errno == ENOSPC || errno == EDQUOT)) return;
   if (!file_) {
     throw UsageError(EX_CANTCREAT,
                      "cannot open the lock file " + path + ": " + std::strerror(errno));
   }
   take(file_.get(), path, path);
-  ::fchmod(file_.get(), 0600);  // where somebody restored it with another mode; it holds no secret
+  // Somebody may have restored it with another mode; it holds no secret.
+  ::fchmod(file_.get(), 0600);
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(file_.get(), 0) != 0 ||
       ::pwrite(file_.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    // The pid is only for people; the lock itself holds. A full disk must not keep us from running.
+    // The pid is only for people; the lock itself counts. A full disk must not prevent a start.
   }
 }
 

@@ -1,7 +1,7 @@
-// One daemon per state directory: the directory itself and a file in it, `lock`, are held by flock
-// for the process's life. The kernel lets go of them however the daemon dies, so a held lock is
-// proof of a live daemon. The directory is enough, also when somebody removes the file; the file
-// names the daemon, and keeps out those of versions that know nothing else.
+// Allows one daemon per state directory. The daemon holds flocks on the directory and on the file
+// `lock` in it for as long as the process lives. The kernel releases them however the daemon dies,
+// so a held lock proves a live daemon. The lock on the directory suffices, even if somebody removes
+// the file. The file names the daemon, and keeps out older versions that lock only the file.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace taskd {
 class InstanceLock {
  public:
   // Takes the locks and writes our pid into the file for people to read. Throws UsageError: 75 when
-  // another daemon holds one (naming its pid), 73 when they cannot be opened or made.
+  // another daemon holds a lock (naming its pid), 73 when they cannot be opened or created.
   explicit InstanceLock(const std::string& directory);
 
  private:

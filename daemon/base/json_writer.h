@@ -1,5 +1,5 @@
-// Compact JSON, written as text from front to end. For what every submit and every task of a list
-// passes: a tree of nodes costs ten times as much. Not thread-safe.
+// Writes compact JSON as text, front to back. Used where every submit and every listed task passes:
+// building a tree of nodes costs ten times as much. Not thread-safe.
 #pragma once
 
 #include <concepts>
@@ -14,7 +14,7 @@
 
 namespace taskd {
 
-// The caller sees to it that the calls make a document, and that all text is valid UTF-8.
+// The caller must make the calls in a valid order and pass only valid UTF-8.
 class JsonWriter {
  public:
   explicit JsonWriter(std::size_t expected_bytes = 0) { out_.reserve(expected_bytes); }
@@ -26,16 +26,16 @@ class JsonWriter {
     out_ += bracket;
   }
   void end(char bracket) { out_ += bracket; }
-  // A field's name: without anything that JSON escapes.
+  // `name` must not contain anything that JSON escapes.
   void key(std::string_view name) {
     separate();
     out_.append(1, '"').append(name).append("\":");
   }
-  void text_key(std::string_view text) {  // any
+  void text_key(std::string_view text) {  // `text` may be anything
     value(text);
     out_ += ':';
   }
-  // A value that is written out already.
+  // Writes a value that is already JSON.
   void raw(std::string_view text) {
     separate();
     out_ += text;
@@ -43,7 +43,7 @@ class JsonWriter {
 
   void null() { raw("null"); }
   void value(std::string_view text);
-  void value(double number);  // finite; in its shortest exact form
+  void value(double number);  // finite; written in its shortest exact form
   template <std::same_as<bool> Bool>
   void value(Bool value) {
     raw(value ? "true" : "false");
@@ -79,7 +79,7 @@ class JsonWriter {
   }
 
  private:
-  // A comma where the next token follows a finished value.
+  // Writes a comma if the next token follows a finished value.
   void separate() {
     if (!out_.empty() && out_.back() != '{' && out_.back() != '[' && out_.back() != ':')
       out_ += ',';

@@ -20,10 +20,11 @@ std::shared_ptr<spdlog::sinks::sink> stderr_sink() {
 }
 
 std::shared_ptr<spdlog::sinks::sink> journal_sink() {
-  return std::make_shared<spdlog::sinks::systemd_sink_mt>("taskctl");  // stamps and ranks by itself
+  // The journal adds time and priority.
+  return std::make_shared<spdlog::sinks::systemd_sink_mt>("taskctl");
 }
 
-// Starts with stderr, so that what goes wrong before configure() is seen.
+// Starts with stderr, so that errors before configure() are visible.
 spdlog::logger& logger() {
   static spdlog::logger instance("taskd", stderr_sink());
   return instance;

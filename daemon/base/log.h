@@ -1,6 +1,6 @@
-// The daemon's log: lines of "message key=value …" to stderr or the journal, through spdlog.
-// Keys are snake_case words of the design (task, attempt, queue, error). Values are escaped, so a
-// foreign name can neither forge a line nor steer a terminal. Thread-safe once configured.
+// The daemon's log: lines of "message key=value …" to stderr or the journal, through spdlog. Keys
+// are snake_case (task, attempt, queue, error). Values are escaped, so foreign text can neither
+// forge a line nor control a terminal. Thread-safe once configured.
 #pragma once
 
 #include <concepts>
@@ -24,8 +24,8 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Call once, before other threads start. With `to_journal` the journal gets the lines with their
-// priority, else stderr gets them with a timestamp.
+// Call once, before other threads start. With `to_journal`, lines go to the journal with their
+// priority; otherwise to stderr with a timestamp.
 void configure(Level level, bool to_journal);
 
 void debug(std::string_view message, Fields fields = {});

@@ -2,7 +2,7 @@
 
 #include <malloc.h>
 
-// Of tcmalloc, which the daemon alone is linked with; sanitizers bring allocators of their own.
+// From tcmalloc, which only the daemon links; sanitizers have their own allocators.
 extern "C" __attribute__((weak)) void MallocExtension_ReleaseFreeMemory(void);
 
 namespace taskd {

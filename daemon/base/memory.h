@@ -1,9 +1,9 @@
-// Memory that was freed, and that the allocator keeps.
+// Returns freed memory from the allocator to the system.
 #pragma once
 
 namespace taskd {
 
-// Gives it back to the system. Takes some milliseconds where it is much. Thread-safe.
+// Takes some milliseconds if there is much to return. Thread-safe.
 void release_free_memory();
 
 }  // namespace taskd

@@ -43,7 +43,7 @@ class TASKD_SCOPED MutexLock {
   Mutex& mutex_;
 };
 
-// Waits with a Mutex held; every wait may return early, so callers loop over their condition.
+// Waits with a Mutex held. Waits may wake up early, so callers loop over their condition.
 class CondVar {
  public:
   void wait(Mutex& mutex) TASKD_REQUIRES(mutex) { cv_.wait(mutex); }

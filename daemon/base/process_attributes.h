@@ -1,4 +1,4 @@
-// What a task's process is given by the kernel. Plain data, which goes to the shim as it is.
+// Kernel attributes of a task's process. Plain data, passed to the shim as is.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ inline constexpr std::int32_t kMaxNice = 19;
 
 struct ProcessAttributes {
   std::uint32_t umask = kDefaultUmask;
-  std::int32_t nice = 0;  // at least this, up to kMaxNice; never less than the daemon's own
+  std::int32_t nice = 0;  // at most kMaxNice; the shim never goes below the daemon's own nice value
   bool operator==(const ProcessAttributes&) const = default;
 };
 

@@ -7,8 +7,8 @@
 
 namespace taskd {
 
-// "USR1", "SIGUSR1" (in capitals), "10" or a realtime signal's number. Nothing for what is no
-// signal and for the two that the C library keeps to itself.
+// Accepts "USR1", "SIGUSR1" (upper case), "10" or the number of a realtime signal. Returns nothing
+// for other text, and for the two signals that the C library reserves.
 std::optional<int> parse_signal(std::string_view text);
 
 // "SIGTERM", or "signal 99".

@@ -1,11 +1,11 @@
-// Descriptors 0 to 2, which a program may be started without (`program <&-`).
+// File descriptors 0 to 2, which may be closed when a program starts (`program <&-`).
 #pragma once
 
 namespace taskd {
 
-// Opens /dev/null in the place of each that is closed: else the next file or socket would become
-// somebody's stdin or stderr. Call first in main(), before anything is opened.
-// Returns 0, or the errno of /dev/null.
+// Opens /dev/null for each one that is closed. Otherwise the next file or socket would become
+// stdin, stdout or stderr. Call first in main(), before anything is opened. Returns 0, or the errno
+// from opening /dev/null.
 int open_missing_standard_fds();
 
 }  // namespace taskd

@@ -15,7 +15,7 @@
 namespace taskd {
 namespace {
 
-// Takes decimal digits off the front of `text`. Empty when there are none or too many.
+// Takes decimal digits off the front of `text`. Empty if there are none or too many.
 std::optional<std::int64_t> take_number(std::string_view& text) {
   std::int64_t value = 0;
   if (text.empty() || !is_digit(text.front())) return std::nullopt;
@@ -43,7 +43,7 @@ int digits_at(std::string_view text, std::size_t at, std::size_t count) {
   return value;
 }
 
-// Takes ".123456789" off the front, as whole milliseconds. Empty when it is malformed.
+// Takes ".123456789" off the front, as whole milliseconds. Empty if malformed.
 std::optional<int> take_fraction_ms(std::string_view& text) {
   if (text.empty() || text.front() != '.') return 0;
   text.remove_prefix(1);
@@ -68,8 +68,8 @@ std::optional<int> parse_zone_minutes(std::string_view text) {
   return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
 }
 
-// One character at the front of `text`: its code point and length. Empty when the bytes are not
-// the one valid encoding of a Unicode scalar value.
+// The first character of `text`: code point and length. Empty unless the bytes are the valid
+// encoding of a Unicode scalar value.
 struct Decoded {
   char32_t code_point;
   std::size_t length;
@@ -91,7 +91,7 @@ std::optional<Decoded> decode_utf8(std::string_view text) {
   return Decoded{code_point, length};
 }
 
-// Characters that show as nothing, reorder what stands around them, or steer a terminal.
+// Characters that are invisible, reorder their neighbours, or control a terminal.
 constexpr std::pair<char32_t, char32_t> kUnsafe[] = {
     {0x0000, 0x001F},    // C0
     {0x007F, 0x009F},    // DEL and C1
@@ -124,7 +124,7 @@ bool is_shell_safe(char c) {
   return is_letter_or_digit(c) || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
 }
 
-// "NAME=…": as a first word the shell would take it for an assignment.
+// "NAME=…": as a first word, the shell would take it as an assignment.
 bool looks_like_assignment(std::string_view text) {
   const std::size_t name_end = text.find('=');
   if (name_end == std::string_view::npos || name_end == 0 || is_digit(text[0])) return false;
@@ -297,7 +297,7 @@ std::string escape_json(std::string_view json) {
   while (!json.empty()) {
     const auto decoded = decode_utf8(json);
     const std::size_t length = decoded ? decoded->length : 1;
-    // Line ends and tabs stand between the tokens only.
+    // Line ends and tabs occur only between tokens.
     const bool is_blank = json[0] == '\n' || json[0] == '\t' || json[0] == '\r';
     if (!decoded || is_blank || !is_unsafe(decoded->code_point)) {
       out.append(json.substr(0, length));
@@ -382,7 +382,8 @@ std::string to_hex(std::string_view bytes) {
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Distances from a prefix of a to each prefix of b: of this one, the one before, and before that.
+  // Edit distances from a prefix of a to each prefix of b: for this prefix, the previous one, and
+  // the one before.
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   std::vector<std::size_t> last(row.size());

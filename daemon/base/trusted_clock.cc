@@ -7,7 +7,7 @@ namespace {
 
 using Point = TrustedClock::Point;
 
-// What the wall clock would show had it gone on evenly.
+// The wall clock's value if it had advanced evenly.
 WallTime expected(const Point& point, BootTime boot) {
   return point.wall + (boot - point.boot);
 }
@@ -41,7 +41,7 @@ WallTime TrustedClock::wall_now() const {
   {
     const MutexLock lock(mutex_);
     point = advance(point_, wall, boot);
-    // A clock that is put back bit by bit, as adjustments do, is not worth a write each time.
+    // Small adjustments of the clock are not worth a write each.
     const bool moved = point.wall != point_.wall || point.ahead_since != point_.ahead_since;
     const bool jumped_back = expected(point_, boot) - wall > kSlackMs;
     is_new = moved && (jumped_back || point.ahead_since != point_.ahead_since);

@@ -1,10 +1,11 @@
-// The wall clock, as far as the boot clock bears it out. What is removed for its age goes by it: a
-// wall clock that jumps ahead would take everything at once, and nothing brings that back.
+// The wall clock, checked against the boot clock. The pruner uses it: if the wall clock jumped
+// ahead, the pruner would otherwise remove every ended task at once, for good.
 //
-// After a jump ahead the time goes on from where it was until the jump has lasted for a day, or the
-// clock is put right. A clock that is put back is believed at once; it removes nothing.
+// After a jump ahead, the trusted time continues from where it was until the jump has lasted a day
+// or somebody corrects the clock. It follows a clock that is set back at once, because that removes
+// nothing.
 //
-// Thread-safe. `keep` is called without a lock held, by the thread that asked for the time.
+// Thread-safe. `keep` is called without a lock held, on the thread that asked for the time.
 #pragma once
 
 #include <functional>
@@ -17,24 +18,25 @@ namespace taskd {
 
 class TrustedClock final : public Clock {
  public:
-  // Less may come of an adjustment, or of a boot clock that drifts.
+  // Clock adjustments and boot clock drift stay below this.
   static constexpr std::int64_t kSlackMs = 3600 * 1000;
-  // A jump that lasts longer is no mistake.
+  // A jump that lasts longer is taken as correct.
   static constexpr std::int64_t kDoubtMs = 24LL * 3600 * 1000;
-  // A machine that was off for longer may as well have a wrong clock.
+  // If the machine was off for longer, its clock may well be wrong.
   static constexpr std::int64_t kUnseenMs = 7LL * 24 * 3600 * 1000;
 
-  // What both clocks showed when the wall clock was last believed, in this boot.
+  // Both clocks at the moment when the wall clock was last trusted, in this boot.
   struct Point {
     WallTime wall;
     BootTime boot;
-    std::optional<BootTime> ahead_since = {};  // when the wall clock was first seen ahead of it
+    std::optional<BootTime> ahead_since = {};  // when the wall clock was first seen to be ahead
     bool operator==(const Point&) const = default;
   };
-  // That of a new boot; `last_seen` is the latest time known from before it, if any.
+  // The first point of a new boot; `last_seen` is the latest time known from before it, if any.
   static Point first_point(const Clock& clock, std::optional<WallTime> last_seen);
 
-  // `clock` must outlive it. `keep` stores each new point, so that a restart does not forget a jump.
+  // `clock` must outlive this object. `keep` stores each new point, so that jumps survive a
+  // restart.
   TrustedClock(const Clock& clock, Point point, std::function<void(const Point&)> keep);
 
   WallTime wall_now() const override;
@@ -42,7 +44,7 @@ class TrustedClock final : public Clock {
 
   struct Ahead {
     std::int64_t by_ms = 0;
-    WallTime believed_at;  // by the wall clock as it is now
+    WallTime believed_at;  // on the current wall clock
   };
   std::optional<Ahead> ahead() const;
 

@@ -23,8 +23,8 @@ class UniqueFd {
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
   int release() { return std::exchange(fd_, -1); }
-  // Linux frees the descriptor even when close() reports an error, so the result has no use here;
-  // data that must be durable is synced by its writer before this.
+  // Linux frees the descriptor even when close() reports an error, so we ignore the result. Writers
+  // that need durability sync before this.
   void reset(int fd = -1) {
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;

@@ -10,7 +10,7 @@
 namespace taskd {
 namespace {
 
-// cgroup.kill came with Linux 5.14.
+// cgroup.kill exists since Linux 5.14.
 bool can_hold_jobs(const std::string& cgroup) {
   return ::access((cgroup + "/cgroup.procs").c_str(), W_OK) == 0 &&
          ::access((cgroup + "/cgroup.kill").c_str(), W_OK) == 0;
@@ -25,7 +25,7 @@ std::string resolve_cgroup(const std::string& cgroup) {
     throw UsageError(EX_CONFIG, "cgroup = \"" + escape_for_humans(cgroup) +
                                     "\": not a cgroup v2 folder that this user may write");
   }
-  // Our own unit's neighbour: /system.slice/taskctl.service -> /system.slice/taskctl-jobs.service
+  // A sibling of our own unit: /system.slice/taskctl.service -> /system.slice/taskctl-jobs.service
   const auto own = read_file("/proc/self/cgroup", 4096);
   if (!own) return "";
   const auto line = own->find("0::");

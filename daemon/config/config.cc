@@ -30,12 +30,12 @@ namespace {
 
 constexpr std::int64_t kMaxWorkers = 1024;
 
-// One setting: how its text is read, and what it is called in each place.
+// One setting: how its text is parsed, and its names.
 struct Setting {
   const char* key;  // in TOML; TASKD_<KEY> in the environment; --<key> with dashes as a flag
   const char* help;
   std::function<void(Config&, const std::string&)> set;  // throws std::invalid_argument
-  bool is_path = false;  // a flag and a variable may name it from the present folder
+  bool is_path = false;  // in a flag or variable, may be relative to the current folder
 };
 
 [[noreturn]] void wrong_value(const std::string& expected) {
@@ -50,7 +50,7 @@ std::int64_t size_bytes(const std::string& text) {
 
 std::string absolute_path(const std::string& text) {
   if (text.empty() || text.front() != '/') wrong_value("expected an absolute path");
-  if (text.find('\0') != std::string::npos) wrong_value("a path cannot hold a NUL");
+  if (text.find('\0') != std::string::npos) wrong_value("a path cannot contain NUL");
   return text;
 }
 
@@ -139,12 +139,12 @@ const std::vector<Setting>& settings() {
        [](Config& c, const std::string& v) { c.log_level = parse_log_level(v); }},
       {"log_to", "auto, stderr or journal",
        [](Config& c, const std::string& v) { c.log_to = parse_log_to(v); }},
-      {"output_cap", "most output kept of one stream of one attempt, such as 64MiB",
+      {"output_cap", "output kept per stream and attempt, such as 64MiB",
        [](Config& c, const std::string& v) {
          c.output_cap_bytes = size_bytes(v);
          if (c.output_cap_bytes < 64 << 10) wrong_value("expected at least 64KiB");
        }},
-      {"ballast", "disk space kept back for the day the disk is full, such as 16MiB",
+      {"ballast", "disk space reserved for when the disk is full, such as 16MiB",
        [](Config& c, const std::string& v) { c.ballast_bytes = size_bytes(v); }},
       {"shim", "path of the taskd-shim program",
        [](Config& c, const std::string& v) {
@@ -154,7 +154,7 @@ const std::vector<Setting>& settings() {
        true},
       {"cgroup", "auto, off, or a delegated cgroup v2 folder for the jobs",
        [](Config& c, const std::string& v) { c.cgroup = parse_cgroup(v); }},
-      {"handlers_only", "true: take declared handlers only, no commands",
+      {"handlers_only", "true: accept only declared handlers, no commands",
        [](Config& c, const std::string& v) { c.handlers.only = parse_truth(v); }},
   };
   return table;
@@ -183,7 +183,8 @@ void apply(const Setting& setting, Config& config, const std::string& value,
   }
 }
 
-// Of a flag or a variable: the file is read in whatever folder the daemon is started in.
+// For a flag or a variable. The file may not use relative paths, since the daemon may start in any
+// folder.
 void apply_here(const Setting& setting, Config& config, const std::string& value,
                 const std::string& place, int exit_code) {
   if (!setting.is_path || value.empty() || value.front() == '/')
@@ -191,7 +192,7 @@ void apply_here(const Setting& setting, Config& config, const std::string& value
   char here[PATH_MAX];
   if (::getcwd(here, sizeof here) == nullptr)
     throw UsageError(exit_code, place + " = \"" + escape_for_humans(value) +
-                                    "\": the present folder is not known; write an absolute path");
+                                    "\": the current folder is unknown; write an absolute path");
   apply(setting, config, std::string(here) + (std::string_view(here) == "/" ? "" : "/") + value,
         place, exit_code);
 }
@@ -204,13 +205,12 @@ std::string env_or(const char* name, const std::string& fallback) {
 std::string home_folder() {
   const std::string home = env_or("HOME", "");
   if (home.empty()) {
-    throw UsageError(EX_CONFIG,
-                     "HOME is not set, so the state directory must be given: --state-dir");
+    throw UsageError(EX_CONFIG, "HOME is not set; name the state directory with --state-dir");
   }
   return home;
 }
 
-// Beside taskd, installed or built.
+// Next to taskd, installed or built.
 std::string default_shim() {
   char self[PATH_MAX];
   const ssize_t n = ::readlink("/proc/self/exe", self, sizeof self);
@@ -316,12 +316,12 @@ CommandLine load_config(int argc, char** argv) {
   CommandLine line;
   CLI::App app{
       "taskd runs tasks that survive crashes and reboots. It stays in the foreground;\n"
-      "taskctl's other verbs talk to it. Every setting can also stand in the configuration file\n"
+      "taskctl's other verbs talk to it. Every setting can also be in the configuration file\n"
       "(TOML, without the dashes: state_dir = \"/srv/taskctl\") or in the environment\n"
-      "(TASKD_STATE_DIR). A flag wins over a variable, a variable over the file."};
+      "(TASKD_STATE_DIR). A flag overrides a variable, a variable the file."};
   app.name("taskctl daemon");
   app.set_help_flag();
-  app.allow_extras();  // CLI11's own message has them in reverse
+  app.allow_extras();  // CLI11's own message lists them in reverse
   std::string config_file;
   bool help = false;
   bool version = false;
@@ -330,10 +330,10 @@ CommandLine load_config(int argc, char** argv) {
   bool adopt = false;
   app.add_flag("-h,--help", help, "show this help");
   app.add_flag("--version", version, "show the version");
-  app.add_flag("--check-config", check, "print the effective settings and exit: 0 fine, 78 not");
-  CLI::Option* make = app.add_flag("--init", init, "make an empty store in the state directory");
+  app.add_flag("--check-config", check, "print the effective settings and exit: 0 valid, 78 not");
+  CLI::Option* make = app.add_flag("--init", init, "create an empty store in the state directory");
   app.add_flag("--adopt-copy", adopt,
-               "make the copied store in the state directory one of its own")
+               "turn the copied store in the state directory into one of its own")
       ->excludes(make);
   app.add_option("--config", config_file, "the configuration file (TASKD_CONFIG)")
       ->type_name("FILE");

@@ -1,5 +1,5 @@
-// What the daemon was told: defaults, then the TOML file, then TASKD_… variables, then flags; the
-// later wins. Every wrong setting is an error that names the setting and where it stands.
+// The daemon's configuration: defaults, then the TOML file, then TASKD_… variables, then flags;
+// later ones override. Every invalid setting is an error that names the setting and its place.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ namespace taskd {
 struct Config {
   std::string config_file;  // "" = none read
   std::string state_dir;
-  bool default_state_dir = true;  // nobody named another
+  bool default_state_dir = true;  // not configured otherwise
   std::string socket;
   unsigned socket_mode = 0600;
   int workers = 0;
   log::Level log_level = log::Level::info;
   enum class LogTo { automatic, standard_error, journal } log_to = LogTo::automatic;
-  std::int64_t output_cap_bytes = 64LL << 20;  // a stream of one attempt
-  std::int64_t ballast_bytes = 16LL << 20;     // kept on disk to be freed when it is full
+  std::int64_t output_cap_bytes = 64LL << 20;  // per stream of one attempt
+  std::int64_t ballast_bytes = 16LL << 20;     // reserved on disk, and freed when the disk is full
   std::string shim;                            // path of taskd-shim
   std::string cgroup = "auto";                 // a delegated cgroup v2 folder, "auto" or "off"
   std::vector<QueuePatch> queues;
@@ -37,7 +37,7 @@ enum class Mode { run, init, adopt_copy, check_config, help, version };
 
 struct CommandLine {
   Mode mode = Mode::run;
-  std::string help;  // with Mode::help
+  std::string help;  // text for Mode::help
   Config config;
 };
 

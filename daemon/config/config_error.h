@@ -1,4 +1,4 @@
-// Where in the configuration file something stands, and how its readers refuse it.
+// Places in the configuration file, and errors about them.
 #pragma once
 
 #include <toml++/toml.h>
@@ -7,7 +7,7 @@
 
 namespace taskd {
 
-// "FILE:LINE: KEY"; `key` is the whole of it, such as "queues.mail.capacity", made fit to print.
+// "FILE:LINE: KEY"; `key` is the full key, such as "queues.mail.capacity", escaped for printing.
 std::string place_of(const std::string& file, const toml::node& node, const std::string& key);
 
 // Throws UsageError (78): "WHERE: WHAT". `where` is a place_of().

@@ -21,8 +21,8 @@ namespace {
 
 constexpr uid_t kOverflowUid = 65534;
 
-// In a container some uids may mean nothing: the kernel shows their files as this one's. Nobody in
-// there can become their owner.
+// In a container some uids may be unmapped: the kernel shows their files as this uid's. Nobody in
+// the container can become their owner.
 bool is_unmapped(uid_t uid) {
   if (uid != kOverflowUid) return false;
   std::istringstream lines(read_file("/proc/self/uid_map", 4096).value_or(""));
@@ -39,8 +39,8 @@ bool is_trusted(uid_t uid, std::optional<uid_t> also) {
   return uid == 0 || uid == ::geteuid() || uid == also || is_unmapped(uid);
 }
 
-// A group that has the user's name and no other member, as Debian gives to each: its right to write
-// is the user's own.
+// A group with the user's name and no other member, as Debian creates for each user: its write
+// permission is the user's own.
 bool is_private_group(gid_t gid) {
   const auto user = find_entry(::geteuid());
   if (!user || user->gid != gid) return false;
@@ -64,7 +64,8 @@ std::string owner_text(const std::string& shown, uid_t uid) {
 std::optional<std::string> look_at_itself(const std::string& path, std::optional<uid_t> also) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
-  if (S_ISCHR(info.st_mode)) return std::nullopt;  // /dev/null is everybody's, and holds nothing
+  // /dev/null belongs to everybody and contains nothing.
+  if (S_ISCHR(info.st_mode)) return std::nullopt;
   const std::string shown = escape_for_humans(path);
   if (!is_trusted(info.st_uid, also)) {
     return owner_text(shown, info.st_uid) + ", who could change it: chown it first";
@@ -75,7 +76,7 @@ std::optional<std::string> look_at_itself(const std::string& path, std::optional
   return std::nullopt;
 }
 
-// One name on the way to the file: a folder, or a link to one.
+// One step on the path to the file: a folder, or a link to one.
 std::optional<std::string> look_at_step(const std::string& path, std::optional<uid_t> also) {
   struct stat link {};
   struct stat info {};
@@ -85,7 +86,8 @@ std::optional<std::string> look_at_step(const std::string& path, std::optional<u
     if (is_trusted(owner, also)) continue;
     return owner_text(shown, owner) + ", who could put something else in its place: chown it first";
   }
-  if ((info.st_mode & S_ISVTX) != 0) return std::nullopt;  // each removes only what is their own
+  // Everybody can remove only their own files.
+  if ((info.st_mode & S_ISVTX) != 0) return std::nullopt;
   const bool by_group = (info.st_mode & S_IWGRP) != 0 && !is_private_group(info.st_gid);
   if (!by_group && (info.st_mode & S_IWOTH) == 0) return std::nullopt;
   return shown + " may be written by others, who could put something else in its place: chmod " +
@@ -113,7 +115,7 @@ std::optional<std::string> who_may_change(const std::string& path, std::optional
     steps.push_back(path);  // it may be a link
   }
   for (const std::string& step : steps) {
-    // What it is itself was looked at above.
+    // The target itself was checked above.
     struct stat info {};
     if (step == path && (::lstat(step.c_str(), &info) != 0 || !S_ISLNK(info.st_mode))) continue;
     if (step == path && is_trusted(info.st_uid, also)) continue;

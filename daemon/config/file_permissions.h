@@ -1,5 +1,5 @@
-// Whether what the daemon believes can be changed by others: what stands in its configuration and
-// its state decides what runs, and as whom.
+// Checks who can change the daemon's configuration and state, because these decide what runs, and
+// as whom.
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +9,9 @@
 
 namespace taskd {
 
-// Who else than root and this process's own user (and `also`) could change the file or the folder,
-// or put another in its place, in a sentence with the remedy. Nothing if nobody could, and for a
-// path that is not there. A folder above it may be everybody's only if it is sticky, as /tmp is.
+// Returns a sentence that names who, other than root and this process's own user (and `also`),
+// could change or replace the file or folder, and the remedy. Nothing if nobody could, or if the
+// path does not exist. A parent folder may be writable for all only if it is sticky, like /tmp.
 std::optional<std::string> who_may_change(const std::string& path,
                                           std::optional<uid_t> also = std::nullopt);
 

@@ -25,13 +25,13 @@ std::uint32_t user_of(const toml::node& node, const std::string& where) {
   const auto uid = find_uid(name);
   if (!uid || !uid_exists(*uid)) refuse(where, "there is no user " + escape_for_humans(name));
   if (::geteuid() != 0 && *uid != ::geteuid())
-    refuse(where, "only a daemon of root runs anything as somebody else");
+    refuse(where, "only a daemon run by root can run tasks as another user");
   return *uid;
 }
 
-// The settings of one table, as fields of a task.
+// The settings of one table, as task fields.
 struct Settings {
-  json command = json::object();  // argv or shell, env, cwd, umask: what runs
+  json command = json::object();  // argv or shell, env, cwd, umask: the command
   json options = json::object();
   std::optional<std::uint32_t> user_uid;
 };
@@ -56,7 +56,7 @@ Settings read_settings(const std::string& file, const std::string& name, const t
   return settings;
 }
 
-// Of what runs. Errors stand where the settings do.
+// Reads the command. Errors name the settings' places.
 TaskSpec read_command(const std::string& file, const std::string& name, const toml::table& table,
                       const json& command) {
   if (command.contains("argv") == command.contains("shell"))
@@ -73,8 +73,8 @@ TaskSpec read_command(const std::string& file, const std::string& name, const to
   return std::get<NewTask>(std::move(read)).spec;
 }
 
-// A program that runs as the daemon's user, or as whoever submits it, must be nobody else's to
-// change. What a handler's own user may change runs as that one.
+// Nobody else may be able to change a program that runs as the daemon's user, or as its submitter.
+// A program that a handler's own user can change runs as that user.
 void check_program(const std::string& file, const std::string& name, const toml::table& table,
                    const Handler& handler) {
   const bool is_path = !handler.argv.empty() && handler.argv.front().starts_with('/');

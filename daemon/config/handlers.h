@@ -1,4 +1,4 @@
-// The tables [handlers.NAME] of the configuration file.
+// Reads the tables [handlers.NAME] of the configuration file.
 #pragma once
 
 #include <toml++/toml.h>
@@ -13,14 +13,14 @@
 
 namespace taskd {
 
-// All of `handlers`, the value of that key in `file`. Throws UsageError (78) naming file, line and
-// setting; also for a user that is not there, a hook that is not among `hooks`, and for needs that
-// `machine` never meets.
+// `handlers` is the value of that key in `file`. Throws UsageError (78) naming file, line and
+// setting; also for an unknown user, a hook that is not among `hooks`, and needs that `machine` can
+// never meet.
 std::map<std::string, Handler> read_handlers(const std::string& file, const toml::node& handlers,
                                              const std::vector<Hook>& hooks,
                                              const Machine& machine);
 
-// As a table of a TOML document. Values of env are not shown.
+// As a table of a TOML document. Hides values of env.
 std::string describe_handler(const std::string& name, const Handler& handler);
 
 }  // namespace taskd

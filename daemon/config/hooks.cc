@@ -26,7 +26,7 @@ constexpr std::size_t kMinSecretBytes = 16;
 std::string text_of(const toml::node& node, const std::string& where) {
   const auto* text = node.as_string();
   if (text == nullptr || text->get().empty()) refuse(where, "expected a string");
-  if (text->get().find('\0') != std::string::npos) refuse(where, "a string cannot hold a NUL");
+  if (text->get().find('\0') != std::string::npos) refuse(where, "a string cannot contain NUL");
   return text->get();
 }
 
@@ -78,7 +78,8 @@ std::string secret_in(const std::string& path, const std::string& where) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd) refuse(where, "cannot open " + shown + ": " + std::strerror(errno));
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) refuse(where, shown + " is no file");
+  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode))
+    refuse(where, shown + " is not a regular file");
   if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
     refuse(where, shown + " belongs to another user");
   }
@@ -180,7 +181,7 @@ std::vector<Hook> read_hooks(const std::string& file, const toml::node& hooks) {
   }
   if (list.size() > kMaxHooks) {
     refuse(place_of(file, hooks, "hooks"),
-           "there can be " + std::to_string(kMaxHooks) + " hooks at most");
+           "at most " + std::to_string(kMaxHooks) + " hooks are allowed");
   }
   return list;
 }
@@ -195,7 +196,7 @@ std::vector<Notify> read_notify_setting(const toml::node& node, const std::strin
     list.push_back(std::get<Notify>(std::move(notify)));
   }
   if (list.size() > kMaxNotify) {
-    refuse(where, "there can be " + std::to_string(kMaxNotify) + " entries at most");
+    refuse(where, "at most " + std::to_string(kMaxNotify) + " entries are allowed");
   }
   return list;
 }

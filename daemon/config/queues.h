@@ -1,4 +1,4 @@
-// The tables [queues.NAME] of the configuration file.
+// Reads the tables [queues.NAME] of the configuration file.
 #pragma once
 
 #include <toml++/toml.h>
@@ -13,9 +13,9 @@
 
 namespace taskd {
 
-// All of `queues`, the value of that key in `file`. Throws UsageError (78) naming file, line and
-// setting; also for a hook that is not among `hooks`, and for defaults that need what
-// `machine` never has.
+// `queues` is the value of that key in `file`. Throws UsageError (78) naming file, line and
+// setting; also for a hook that is not among `hooks`, and defaults with needs that `machine` can
+// never meet.
 std::vector<QueuePatch> read_queues(const std::string& file, const toml::node& queues,
                                     const std::vector<Hook>& hooks, const Machine& machine);
 

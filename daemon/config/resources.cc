@@ -29,7 +29,7 @@ Resource indexed(const toml::array& array, const std::string& place) {
   for (const toml::node& node : array) {
     const std::string unit = unit_name(node, place);
     if (std::count(resource.units.begin(), resource.units.end(), unit) > 0) {
-      refuse(place, "unit " + unit + " stands there twice");
+      refuse(place, "unit " + unit + " is listed twice");
     }
     resource.units.push_back(unit);
   }

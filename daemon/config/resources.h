@@ -1,4 +1,4 @@
-// The part of the configuration file that says what the machine has: [resources].
+// Reads the table [resources] of the configuration file: what the machine has.
 #pragma once
 
 #include <toml++/toml.h>
@@ -11,10 +11,10 @@
 namespace taskd {
 
 // `gpu = [0, 1]` (units), `license = 3` (a count), `memory = "48G"` (bytes). `node` is the value of
-// that key in `file`. Throws UsageError (78), which names file, line and setting.
+// that key in `file`. Throws UsageError (78) naming file, line and setting.
 std::map<std::string, Resource> read_resources(const std::string& file, const toml::node& node);
 
-// As a table of a TOML document; "" without any.
+// As a table of a TOML document; "" if there are none.
 std::string describe_resources(const std::map<std::string, Resource>& resources);
 
 }  // namespace taskd

@@ -20,7 +20,7 @@ bool is_table(std::string_view key) {
 }
 
 void read_tables(const std::string& file, const toml::table& document, Config& config) {
-  // First, since queues and handlers name them.
+  // First, since queues and handlers refer to them.
   if (const auto* hooks = document.get("hooks")) config.hooks = read_hooks(file, *hooks);
   if (const auto* resources = document.get("resources")) {
     config.resources = read_resources(file, *resources);

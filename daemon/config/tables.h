@@ -1,4 +1,4 @@
-// The tables of the configuration file: what the machine has, and the hooks, queues and handlers.
+// Reads the tables of the configuration file: resources, hooks, queues and handlers.
 #pragma once
 
 #include <toml++/toml.h>
@@ -10,11 +10,11 @@
 
 namespace taskd {
 
-// Whether the key at the top of the file is one of these tables.
+// Whether this top-level key is one of these tables.
 bool is_table(std::string_view key);
 
-// Reads them into `config`, whose workers are known by now, whoever says how many: nothing may need
-// more slots. Throws UsageError (78), which names file, line and setting.
+// Reads them into `config`. The number of workers must be final, since nothing may need more slots.
+// Throws UsageError (78) naming file, line and setting.
 void read_tables(const std::string& file, const toml::table& document, Config& config);
 
 }  // namespace taskd

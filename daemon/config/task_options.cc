@@ -40,7 +40,7 @@ json time_of(const toml::node& node, const std::string& where) {
   return *ms;
 }
 
-// A setting's value as the JSON that stands for it.
+// The JSON for a setting's value.
 json value_of(const toml::node& node, const std::string& where, FlagText text) {
   if (text == FlagText::time) return time_of(node, where);
   json value = to_json(node, where);
@@ -60,7 +60,7 @@ json value_of(const toml::node& node, const std::string& where, FlagText text) {
   return value;
 }
 
-// An option that is an object with members of its own, some of which are texts in the file.
+// An option that is an object; some of its members are texts in the file.
 json members_of(const TaskOption& option, const toml::table& table, const std::string& where) {
   json out = json::object();
   for (const auto& [key, node] : table) {
@@ -108,7 +108,7 @@ std::string toml_key(const std::string& name) {
   return is_bare_key(name) ? name : toml_text(name);
 }
 
-// Of `labels` and `resources` the members are names, which stay as they are.
+// The members of `labels` and `resources` are names and stay as they are.
 std::string toml_members(const json& object, bool are_names) {
   std::string out;
   for (const auto& [name, value] : object.items()) {
@@ -132,7 +132,7 @@ void read_task_option(const std::string& key, const toml::node& value, const std
   const bool is_known = option != options_of_task.end();
   const bool has_members = is_known && !option->flags[0].member.empty();
   if (!is_known || (has_members && !value.is_table())) {
-    options[key] = to_json(value, where);  // refused with the others
+    options[key] = to_json(value, where);  // rejected with the other errors
   } else if (has_members) {
     options[key] = members_of(*option, *value.as_table(), where);
   } else {

@@ -1,4 +1,5 @@
-// What an attempt is told of itself in its environment, besides what every attempt is. Pure.
+// The environment variables that describe an attempt to its command, beyond those every attempt
+// has. Pure.
 #pragma once
 
 #include <map>
@@ -9,8 +10,8 @@
 namespace taskd {
 
 // In an array TASKD_ARRAY_ID and TASKD_ARRAY_INDEX; TASKD_SLOTS, if not 1; and for each resource
-// TASKD_RESOURCE_<NAME>: how much of it the attempt has, or, of an indexed one, which units. A
-// resource `gpu` also sets CUDA_VISIBLE_DEVICES.
+// TASKD_RESOURCE_<NAME>: the amount that the attempt holds or, if indexed, the units. A resource
+// `gpu` also sets CUDA_VISIBLE_DEVICES.
 std::map<std::string, std::string> environment_of(const Claim& claim);
 
 }  // namespace taskd

@@ -1,6 +1,6 @@
-// The file that tells a job what became of the tasks it depended on. TASKD_DEPENDENCIES_FILE is an
-// array of {"id", "state", "step" (in the same workflow), "result" (null where it left none)}, in
-// the order in which they were named; those that were removed since are missing.
+// The file that tells a job how its dependencies ended. TASKD_DEPENDENCIES_FILE holds an array of
+// {"id", "state", "step" (if in the same workflow), "result" (null without one)}, in the order in
+// which they were named. Dependencies removed in the meantime are missing.
 #pragma once
 
 #include "daemon/process/launcher.h"
@@ -8,8 +8,8 @@
 
 namespace taskd {
 
-// For a claim that has dependencies. Written from the store piece by piece, since a thousand
-// results may be large. Both outlive the file.
+// For a claim with dependencies. Written from the store piece by piece, since a thousand results
+// may be large. `store` and `claim` must outlive the file.
 JobFile dependencies_file(TaskStore& store, const Claim& claim);
 
 }  // namespace taskd

@@ -1,5 +1,5 @@
-// What an attempt starts: the command of its task, or that of its handler as the configuration has
-// it now. Pure.
+// What an attempt runs: its task's own command, or its handler's command from the current
+// configuration. Pure.
 #pragma once
 
 #include <optional>
@@ -12,10 +12,10 @@
 
 namespace taskd {
 
-// Of a handler also TASKD_HANDLER and, as a file and as stdin, the payload: `null` where the submit
-// had none. The claim outlives the launch. `owner` is who had the task's uid when it was submitted.
-// A sentence: why it may not start. The task was checked when it was written, but the
-// configuration may have changed since.
+// Returns the launch, or a sentence saying why the task may not start: it was checked when it was
+// submitted, but the configuration may have changed. With a handler, also sets TASKD_HANDLER and
+// provides the payload as a file and as stdin (`null` without one). `owner` is the user who had the
+// task's uid when it was submitted. The claim must outlive the launch.
 std::variant<Launch, std::string> launch_of(const Claim& claim, const Handlers& handlers,
                                             const std::optional<KnownUser>& owner);
 

@@ -1,9 +1,9 @@
-// Where workers sleep until there is work for them. A commit that lets tasks start claims them for
-// idle workers at once, so that nothing waits for a second sync; other work (what a rate lets go,
-// what a claim left over) wakes one that then asks the store. Nothing polls.
+// Where workers sleep until there is work. A commit that lets tasks start also claims them for idle
+// workers, so that no second sync is needed. Other work (tasks that a rate releases, or that a
+// claim left over) wakes one worker, which then asks the store. Nothing polls.
 //
-// Threading: promise(), hand_over() and publish() on the store's writer thread, each commit's one
-// after the other; the rest from any thread.
+// Threading: promise(), hand_over() and publish() on the store's writer thread, in this order for
+// each commit; the rest from any thread.
 #pragma once
 
 #include <cstdint>
@@ -21,30 +21,30 @@ class IdleWorkers {
  public:
   explicit IdleWorkers(const Clock& clock) : clock_(clock) {}
 
-  // How many idle workers, at most `at_most`, take claims of the commit to come. They stay idle
-  // until hand_over(), which must follow.
+  // Returns how many idle workers, at most `at_most`, take claims from the coming commit. They stay
+  // idle until hand_over(), which must follow.
   int promise(int at_most);
-  // What became of the promise: at most as many claims as were promised. Nothing: the store did not
-  // get to look, so the workers ask it themselves.
+  // Fulfils the promise, with at most as many claims as promised. Nothing: the store could not
+  // claim, so the workers ask it themselves.
   void hand_over(std::optional<Claims> claims);
-  // Wakes as many idle workers as tasks became claimable, or gave way to others, and are not
-  // promised; a change of a queue counts as one.
+  // Wakes one idle worker for each task that became claimable, or made way for others, and is not
+  // promised to a worker. A change of a queue counts as one.
   void publish(std::span<const Change> changes);
 
-  // What wait() compares with, read before the store is asked: so work that is committed meanwhile
-  // is not slept through.
+  // The counter that wait() compares with. Read it before asking the store, so that work committed
+  // meanwhile is not missed.
   std::uint64_t work_seen() const;
-  // Sleeps until there is other work than `seen`, until `later`, or until stop(). Returns what was
-  // claimed for this worker, which must run it; else it asks the store itself.
+  // Sleeps until there is work newer than `seen`, until `later`, or until stop(). Returns the claim
+  // for this worker, which must run it; without one the worker asks the store.
   std::optional<Claim> wait(std::uint64_t seen, std::optional<WallTime> later);
 
-  // What a worker's claims leave to others: another task may start, or will when its rate lets it
-  // and the worker that knows has something else to do.
+  // Passes on what a worker's claims leave over: another task may start now, or will when its rate
+  // allows it while this worker is busy.
   void share_work(const Claims& next);
-  // One more idle worker looks for work: there is some that no commit will tell of.
+  // Wakes one more idle worker, for work that no commit will announce.
   void wake_another();
 
-  // Everybody returns from wait(), now and from now on; what is promised is still handed over.
+  // Makes every wait() return, now and from now on. Promised claims are still handed over.
   void stop();
   bool stopping() const;
 
@@ -61,14 +61,14 @@ class IdleWorkers {
   const Clock& clock_;
   mutable Mutex mutex_;
   CondVar wake_;
-  CondVar kept_;  // for workers that would leave and are promised
+  CondVar kept_;  // for workers that want to leave but have a promise to wait for
   bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
-  std::uint64_t work_ TASKD_GUARDED_BY(mutex_) = 0;  // counts what there was to look for
-  // At least as many workers are idle as are promised and claims handed over.
+  std::uint64_t work_ TASKD_GUARDED_BY(mutex_) = 0;  // counts every time there was work to look for
+  // Invariant: at least as many workers are idle as there are promises plus claims handed over.
   int idle_ TASKD_GUARDED_BY(mutex_) = 0;
   int promised_ TASKD_GUARDED_BY(mutex_) = 0;
   std::deque<Claim> handed_ TASKD_GUARDED_BY(mutex_);
-  // An idle worker wakes by then at the latest to see what a rate lets go. Empty: perhaps none.
+  // When an idle worker wakes at the latest, to see what a rate releases. Empty: there may be none.
   std::optional<WallTime> watched_ TASKD_GUARDED_BY(mutex_);
 };
 

@@ -1,9 +1,9 @@
-// Finds the files of tasks that do not exist any more and removes them: what a crash left between
-// the COMMIT of a removal and the removal of the files.
+// Finds and removes files of tasks that no longer exist, left by a crash between the COMMIT of a
+// removal and the removal of the files.
 //
-// One pass over the folders, in steps that are small enough to be done between other work. A folder
-// is made only for a task that exists, and ids are never reused: who has a folder and then is not
-// found in the store was removed. Used by one thread.
+// Makes one pass over the folders, in steps small enough to fit between other work. Folders are
+// created only for existing tasks, and ids are never reused: a folder whose task is not in the
+// store belongs to a removed task. Used by one thread.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@ namespace taskd {
 
 class OrphanSweep {
  public:
-  // Owns neither.
+  // Both must outlive this object.
   OrphanSweep(TaskStore& store, Launcher& launcher) : store_(store), launcher_(launcher) {}
 
   bool done() const { return groups_ && groups_->empty(); }
 
-  // Looks at one more group of folders; the first step finds out which groups there are. An error
-  // is logged and ends the sweep: cleaning up is no reason to stop.
+  // Examines one more group of folders; the first step lists the groups. An error is logged and
+  // ends the sweep, because cleaning up must not stop the daemon.
   void step();
 
  private:
@@ -32,8 +32,8 @@ class OrphanSweep {
 
   TaskStore& store_;
   Launcher& launcher_;
-  std::optional<std::vector<std::int64_t>> groups_;  // still to be looked at
-  TaskId newest_ = 0;  // when it began: what has a higher id is none of its business
+  std::optional<std::vector<std::int64_t>> groups_;  // not examined yet
+  TaskId newest_ = 0;  // the highest id when the sweep began; it ignores later tasks
   int removed_ = 0;
 };
 

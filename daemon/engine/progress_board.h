@@ -1,9 +1,9 @@
-// What running jobs report of their progress, on its way into the store; and who watches that they
-// do report. However many jobs report however often, there is one commit a second at most, which
-// holds the latest of each; what is not written yet is lost with the daemon.
+// Collects the progress reports of running jobs for the store, and watches that jobs report in
+// time. However often jobs report, there is at most one commit per second, which holds each job's
+// latest report. Reports not written yet are lost if the daemon dies.
 //
-// Thread-safe. One thread of its own writes; it sleeps while nobody reports. The store and the
-// clock outlive it.
+// Thread-safe. Writes on a thread of its own, which sleeps while nobody reports. The store and the
+// clock must outlive it.
 #pragma once
 
 #include <functional>
@@ -21,16 +21,16 @@ namespace taskd {
 
 class ProgressBoard {
  public:
-  // `on_fatal` is told of an exception it cannot go on after; it must not return.
+  // `on_fatal` is called with an exception that leaves no way to continue; it must not return.
   ProgressBoard(TaskStore& store, const Clock& clock,
                 std::function<void(const std::string&)> on_fatal);
   ~ProgressBoard();
 
   void start();
-  // Writes what is not written yet.
+  // Writes the pending reports.
   void stop();
 
-  // False: the attempt is not live, or this is not its token.
+  // Returns false if the attempt is not running or the token is wrong.
   bool report(const AttemptKey& attempt, const Progress& progress);
 
  private:
@@ -52,8 +52,8 @@ class ProgressBoard {
   std::thread thread_;
 };
 
-// Remembers when a task last reported, while it lives: one a task. Its beginning counts as a
-// report.
+// Remembers when a task last reported, for the lifetime of this object: one per task. Its start
+// counts as a report.
 class ProgressWatch {
  public:
   ProgressWatch(ProgressBoard& board, TaskId task) : board_(board), task_(task) {

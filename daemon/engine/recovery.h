@@ -1,5 +1,5 @@
-// What a starting daemon does with the tasks the store says are running: nothing is assumed dead
-// or alive without the kernel's evidence (see Launcher::recover).
+// What a starting daemon does with tasks that the store lists as running. It assumes nothing about
+// them without evidence from the kernel (see Launcher::recover).
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace taskd {
 
-// An attempt that outlived the daemon before us, or of which something may.
+// An attempt that outlived the previous daemon, or that may have left processes.
 struct Adopted {
   Claim claim;
   std::unique_ptr<LiveAttempt> live;
@@ -18,14 +18,15 @@ struct Adopted {
 
 struct Recovery {
   std::vector<Adopted> adopted;
-  int ended = 0;        // their end was on disk and is recorded now
-  int not_started = 0;  // its lock file proves that the command never began
-  int lost = 0;         // with an earlier boot of the machine
+  int ended = 0;        // their end was on disk and is now recorded
+  int not_started = 0;  // their lock file proves that the command never began
+  int lost = 0;         // they belonged to an earlier boot
 };
 
-// Call once, under the instance lock, before serving or claiming. What it counts is durable when it
-// returns. Waits for no process: what an attempt without its shim left is among the adopted ones,
-// and the worker that gets it ends it. Until then its task is running, so no attempt starts beside.
+// Call once, under the instance lock, before serving or claiming. The ends it counts are durable
+// when it returns. Does not wait for processes: an attempt that lost its shim is adopted, and the
+// worker that gets it ends what is left. Until then its task stays running, so no second attempt
+// starts beside it.
 Recovery recover(TaskStore& store, Launcher& launcher);
 
 }  // namespace taskd

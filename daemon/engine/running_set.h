@@ -1,9 +1,8 @@
-// Which tasks are running right now, in the order of commits: the bridge between a cancel that was
-// committed and the attempt it must stop, and the way of a signal.
+// The tasks that are running, in commit order. Connects a committed cancel to the attempt that it
+// must stop, and delivers signals.
 //
-// Fed from the store's on_commit, so an entry appears with the claim's COMMIT and not when a worker
-// gets round to it; a cancel that lands between claim and launch is kept until the attempt is
-// there. Thread-safe.
+// Fed from the store's on_commit, so an entry appears with the claim's COMMIT, before a worker
+// launches it. A cancel that arrives in between is kept until the attempt exists. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -20,15 +19,15 @@ class RunningSet {
  public:
   void publish(std::span<const Change> changes);
 
-  // A worker has the attempt in hand until detach(); a cancel reaches it through stop(). Works for
-  // attempts that were running before this daemon too.
+  // From here until detach(), a cancel stops the attempt through stop(). Also for attempts that are
+  // older than this daemon.
   void attach(TaskId task, LiveAttempt& live, bool cancel_requested);
   void detach(TaskId task);
 
-  // LiveAttempt::signal() of what runs of the task. False: nothing does right now.
+  // Calls LiveAttempt::signal() for the task's attempt. Returns false if none is running.
   bool signal(TaskId task, int number);
-  // The same for all of them, or, where something of one does not run right now, for none: then that
-  // task is returned.
+  // The same for all tasks or, if one of them has no running attempt, for none: then returns that
+  // task.
   std::optional<TaskId> signal_all(std::span<const TaskId> tasks, int number);
 
   int busy() const;

@@ -1,8 +1,8 @@
-// Fires the schedules: at each slot of a schedule's rule a task is submitted, at most once ever.
+// Fires schedules: submits one task for each slot of a schedule's rule, at most once ever.
 //
-// What a slot is comes from the rule alone (schedule/slots.h), what was done about it from the
-// store; so neither a restart, nor a late look, nor a jump of the clock fires one twice. Used by
-// the timer thread alone.
+// The rule alone determines the slots (schedule/slots.h), and the store records which were handled.
+// So a restart, a delay or a clock jump never fires a slot twice. Used by the timer thread
+// alone.
 #pragma once
 
 #include <optional>
@@ -15,12 +15,13 @@ namespace taskd {
 
 class ScheduleRunner {
  public:
-  // `handlers` outlives it. Where the daemon takes handlers alone, a slot of a command is refused.
-  // A schedule whose owner, or the user it runs as, is somebody else by now is paused.
+  // `handlers` must outlive this object. If the daemon accepts only handlers, slots with a command
+  // are refused. A schedule is paused if the uid of its owner, or of the user it runs as, has been
+  // given to somebody else.
   ScheduleRunner(TaskStore& store, const Handlers& handlers) : store_(store), handlers_(handlers) {}
 
-  // Deals with what is due, a batch of it. Returns when to come again, if ever; a moment that is
-  // not in the future means: at once. Throws what the store throws.
+  // Handles a batch of due schedules. Returns when to call again, if ever; a time that is not in
+  // the future means at once. Throws what the store throws.
   std::optional<WallTime> run_once(WallTime now);
 
  private:
@@ -29,7 +30,7 @@ class ScheduleRunner {
 
   TaskStore& store_;
   const Handlers& handlers_;
-  std::optional<WallTime> latest_;  // when it last looked
+  std::optional<WallTime> latest_;  // the latest time it looked
 };
 
 }  // namespace taskd

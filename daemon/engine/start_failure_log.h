@@ -1,4 +1,4 @@
-// Keeps starts that fail alike, again and again, from flooding the log. Thread-safe.
+// Prevents repeated identical start failures from flooding the log. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ class StartFailureLog {
  public:
   explicit StartFailureLog(const Clock& clock) : clock_(clock) {}
 
-  // Whether this errno is worth a line: it is another than the last, or that was a minute ago.
+  // Whether to log this errno: it differs from the last, or the last was a minute ago.
   bool is_news(int error) {
     constexpr std::int64_t kRepeatMs = 60'000;
     const BootTime now = clock_.boot_now();

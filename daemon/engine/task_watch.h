@@ -1,7 +1,7 @@
 // Lets threads wait for a task's next change without polling the store.
 //
-// Thread-safe. A ticket taken before reading the task from the store cannot miss a change: take
-// the ticket, read, and if the task is not where you want it, wait for the ticket's fd.
+// Thread-safe. To miss no change: take a ticket, read the task from the store, and if it is not in
+// the state you want, wait for the ticket's fd.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ class TaskWatch {
     ~Ticket();
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
-    // Readable once the task changed since the last clear(), or the watch was closed.
+    // Readable once the task has changed since the last clear(), or the watch was closed.
     int fd() const { return event_.get(); }
     void clear();
 
@@ -34,13 +34,13 @@ class TaskWatch {
     EventFd event_;
   };
 
-  // Throws std::system_error when no descriptor is to be had.
+  // Throws std::system_error when it gets no descriptor.
   std::unique_ptr<Ticket> watch(TaskId task);
 
-  // Tells every ticket of these tasks. Called from the store's on_commit.
+  // Notifies the tickets of these tasks. Called from the store's on_commit.
   void publish(std::span<const Change> changes);
 
-  // The daemon stops: every ticket, present and future, becomes readable.
+  // For shutdown: makes every ticket readable, present and future.
   void close();
   bool closed() const { return closed_.load(); }
 

@@ -1,8 +1,7 @@
-// The one thread that acts on the calendar: it moves due tasks into their line (the promoter),
-// fires the schedules (ScheduleRunner), and deletes ended tasks whose keep time is over (the pruner).
-// Sleeps until the nearest such moment; a jump of the wall clock wakes it, and nothing fires
-// twice since firing changes the state. When it first has nothing to do, it looks for files that
-// belong to no task (OrphanSweep).
+// The one thread that acts on the calendar: it queues due tasks (the promoter), fires schedules
+// (ScheduleRunner), and deletes ended tasks whose keep time is over (the pruner). It sleeps until
+// the next such moment. A jump of the wall clock wakes it; nothing fires twice, because firing
+// changes the state. When first idle, it looks for files that belong to no task (OrphanSweep).
 //
 // Threading: start() and stop() from one thread; publish() from the store's writer.
 #pragma once
@@ -26,21 +25,21 @@ namespace taskd {
 
 class TimerThread {
  public:
-  // What is too old goes by `age_clock` (base/trusted_clock.h). `on_fatal` is told of an exception
-  // it cannot go on after; it must not return.
+  // `age_clock` decides what is too old (base/trusted_clock.h). `on_fatal` is called with an
+  // exception that leaves no way to continue; it must not return.
   TimerThread(TaskStore& store, Launcher& launcher, const Clock& clock, const Clock& age_clock,
-             const Handlers& handlers,
-             std::function<void(const std::string&)> on_fatal);
+             const Handlers& handlers, std::function<void(const std::string&)> on_fatal);
   ~TimerThread();
 
   void start();
   void stop();
 
-  // Wakes the thread when a change brings its next moment forward.
+  // Wakes the thread if a change makes its next moment earlier.
   void publish(std::span<const Change> changes);
 
-  // One round, without the thread: a batch of each work that is due, so that neither holds up the
-  // other. Returns the next moment, if any; one that is not in the future means: go on at once.
+  // One round, without the thread: a batch of each kind of due work, so that none delays the
+  // others. Returns the next moment, if any; one that is not in the future means to continue at
+  // once.
   std::optional<WallTime> run_once();
 
  private:
@@ -58,8 +57,8 @@ class TimerThread {
   OrphanSweep sweep_;
   Mutex mutex_;
   bool stopping_ TASKD_GUARDED_BY(mutex_) = false;
-  // The thread wakes at this moment by itself; only an earlier one needs a nudge. While a round is
-  // running it is the far future, so that nothing published meanwhile is missed.
+  // When the thread will wake by itself; only an earlier moment needs a wake-up. During a round it
+  // is in the far future, so that every change published meanwhile counts as earlier.
   WallTime armed_ TASKD_GUARDED_BY(mutex_) = {std::numeric_limits<std::int64_t>::max()};
   std::thread thread_;
 };

@@ -1,9 +1,8 @@
-// The fixed number of workers. Each is one thread with one straight line: claim, launch, wait,
-// report; reporting an end and claiming the next task share a commit. Work wakes them; nothing
-// polls.
+// A fixed number of workers. Each is one thread with a simple loop: claim, launch, wait, report.
+// Reporting an end and claiming the next task share a commit. Work wakes them; nothing polls.
 //
-// Threading: start(), stop() from one thread; idle() as it says. The pool does not
-// own the store, the launcher, the running set, the progress board or the handlers; all outlive it.
+// Threading: start() and stop() from one thread; idle() as documented there. The store, the
+// launcher, the running set, the progress board and the handlers must outlive the pool.
 #pragma once
 
 #include <poll.h>
@@ -31,22 +30,22 @@ namespace taskd {
 
 class WorkerPool {
  public:
-  // `on_fatal` is told of an exception no worker can go on after; it must not return.
+  // `on_fatal` is called with an exception that leaves no way to continue; it must not return.
   WorkerPool(TaskStore& store, Launcher& launcher, RunningSet& running, const Clock& clock,
              ProgressBoard& progress, const Handlers& handlers, int workers,
              std::function<void(const std::string&)> on_fatal);
   ~WorkerPool();
 
-  // Adopted attempts take the first workers. If there are more of them than workers, each gets a
-  // thread all the same, and ends thin the threads out before anything new is claimed.
+  // Adopted attempts take the first workers. If there are more of them than workers, each still
+  // gets a thread; surplus threads end with their attempts before anything new is claimed.
   void start(std::vector<Adopted> adopted);
 
-  // Where idle workers wait for what the store's commits let start.
+  // Where idle workers wait for tasks that the store's commits let start.
   IdleWorkers& idle() { return idle_; }
 
-  // Nothing more is claimed; running attempts are left to the next daemon. Returns when every
-  // worker thread has ended, which waits for no job, but for a killed process that the kernel has
-  // not ended yet (the service manager's own stop timeout is for those).
+  // Stops claiming and leaves running attempts to the next daemon. Returns when every worker thread
+  // has ended. That waits for no job, except for a killed process that the kernel has not ended yet
+  // (the service manager's stop timeout covers that).
   void stop();
 
   int total() const { return workers_; }
@@ -54,22 +53,22 @@ class WorkerPool {
  private:
   void run(std::optional<Adopted> adopted);
   void work(std::optional<Adopted> adopted);
-  // True when more threads run than there are workers: the caller must end.
+  // Returns true if more threads run than there are workers: the caller must end.
   bool leave_if_surplus();
   // Blocks until there is a claim; nothing when stopping.
   std::optional<Claim> next_claim();
-  // Launches and waits. Nothing when the pool stops first.
+  // Launches and waits. Nothing if the pool stops first.
   std::optional<Finish> execute(const Claim& claim);
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Claim& claim);
   std::optional<Finish> supervise(const Claim& claim, LiveAttempt& live);
   void log_refusal(const Claim& claim, const Outcome& outcome);
-  // Until the attempt has ended or the pool stops. Stops an attempt that breaks its promise to
-  // report its progress.
+  // Waits until the attempt has ended or the pool stops. Stops an attempt that fails to report its
+  // progress in time.
   void wait_for_end(const Claim& claim, LiveAttempt& live, pollfd (&fds)[2]);
   std::optional<AttemptEnd> reap(const Claim& claim, LiveAttempt& live);
-  // Reports the end, durably, and claims the next.
+  // Reports the end durably and claims the next task.
   std::optional<Claim> report(const Finish& finish, int claim_limit);
-  // False when the pool stops first.
+  // Returns false if the pool stops first.
   bool pause(int ms) const;
 
   TaskStore& store_;

@@ -111,7 +111,7 @@ class TlsChannel final : public Channel {
         throw HookFailure("the certificate of " + host +
                           " is not trusted: " + ::X509_verify_cert_error_string(verdict));
       }
-      wait_or_fail(::SSL_get_error(tls_.get(), done), "agreeing on TLS");
+      wait_or_fail(::SSL_get_error(tls_.get(), done), "negotiating TLS");
     }
   }
 

@@ -1,6 +1,6 @@
-// Bytes to and from a webhook's server, plain or through TLS, each wait bounded by the deadline.
+// Bytes to and from a webhook's server, plain or through TLS. The deadline bounds each wait.
 //
-// One thread. Every function throws HookFailure and HookInterrupted.
+// Used by one thread. Every function throws HookFailure and HookInterrupted.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +13,12 @@ namespace taskd {
 class Channel {
  public:
   virtual ~Channel() = default;
-  virtual std::size_t read(char* to, std::size_t size) = 0;  // 0 at the end
+  virtual std::size_t read(char* to, std::size_t size) = 0;  // returns 0 at the end
   virtual std::size_t write(const char* from, std::size_t size) = 0;
 };
 
-// Whom TLS trusts: the system's authorities (or those of SSL_CERT_FILE and SSL_CERT_DIR, as OpenSSL
-// has them). Thread-safe. Made once, since reading them takes time.
+// The certificate authorities that TLS trusts: the system's (or those of SSL_CERT_FILE and
+// SSL_CERT_DIR, as in OpenSSL). Thread-safe. Create it once, since loading takes time.
 class TlsTrust {
  public:
   TlsTrust();  // throws std::runtime_error
@@ -30,9 +30,9 @@ class TlsTrust {
   void* context_;
 };
 
-// `deadline` outlives the channel.
+// `deadline` must outlive the channel.
 std::unique_ptr<Channel> open_plain_channel(UniqueFd socket, const HookDeadline& deadline);
-// After a handshake in which the server proved that it is `host`, a name or an address.
+// Does a handshake in which the server proves that it is `host`, a name or an address.
 std::unique_ptr<Channel> open_tls_channel(UniqueFd socket, const std::string& host,
                                           const TlsTrust& trust, const HookDeadline& deadline);
 

@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t kMaxSaidBytes = 2048;  // the end of stderr
 
-// A file in memory with the document, to be read from its beginning: unlike a pipe it needs nobody
+// A file in memory that contains the document, positioned at its start: unlike a pipe, nobody has
 // to feed it.
 UniqueFd document_file(const std::string& document) {
   UniqueFd file(::memfd_create("taskd-hook", MFD_CLOEXEC));
@@ -47,7 +47,7 @@ Pipe make_pipe() {
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC) != 0) throw_errno("pipe2");
   Pipe pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-  // Our end alone: the command's stderr has to wait like any other.
+  // Only our end: the command's stderr must block as usual.
   if (::fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) throw_errno("fcntl");
   return pipe;
 }
@@ -95,7 +95,7 @@ class SpawnActions {
   posix_spawn_file_actions_t actions_{};
 };
 
-// A session of its own; no signal blocked, ignored or handled.
+// A new session; no signal blocked, ignored or handled.
 class SpawnAttributes {
  public:
   SpawnAttributes() {
@@ -118,14 +118,14 @@ class SpawnAttributes {
   posix_spawnattr_t attributes_{};
 };
 
-// As this process was given it: set before main() raises the limit for the daemon's own needs.
+// As inherited by this process: read before main() raises the limit for the daemon itself.
 const rlimit given_open_files = [] {
   rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);  // cannot fail for these arguments
+  ::getrlimit(RLIMIT_NOFILE, &limit);  // cannot fail with these arguments
   return limit;
 }();
 
-// A started command. The destructor leaves nothing of its group when it was not reaped.
+// A started command. If it was not reaped, the destructor kills its group.
 class HookProcess {
  public:
   HookProcess(std::vector<std::string> argv, std::vector<std::string> environment, int in,
@@ -149,7 +149,7 @@ class HookProcess {
 
   int pidfd() const { return pidfd_.get(); }
 
-  // It stays to be reaped.
+  // It stays a zombie until reaped.
   bool has_ended() const {
     siginfo_t info{};
     return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
@@ -169,14 +169,14 @@ class HookProcess {
   }
 
  private:
-  // The daemon may be shielded from the kernel's hunt for memory and may open many files; its hooks
-  // are not to be like that.
+  // The daemon may be protected from the OOM killer and may open many files; its hooks must not
+  // inherit that.
   void unshield() const {
     const std::string path = "/proc/" + std::to_string(pid_) + "/oom_score_adj";
     const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (file) [[maybe_unused]]
       const ssize_t n = ::write(file.get(), "0", 1);
-    // Fails only when it is over already.
+    // Fails only if it has ended already.
     ::prlimit(pid_, RLIMIT_NOFILE, &given_open_files, nullptr);
   }
 
@@ -184,7 +184,7 @@ class HookProcess {
   UniqueFd pidfd_;
 };
 
-// Keeps the end of what there is to read. False at the end of the stream.
+// Keeps the end of the stream. Returns false when it is complete.
 bool read_said(int fd, std::string& said) {
   char buffer[4096];
   for (;;) {
@@ -213,7 +213,7 @@ SendResult run(const Hook& hook, const std::string& document, const std::vector<
   HookProcess process(hook.command, small_environment(extra), in.get(), err.write_end.get());
   err.write_end.reset();
   SendResult result;
-  // Nobody waits for those who keep its stderr open after it has ended.
+  // Does not wait for other processes that keep its stderr open after it has ended.
   while (!process.has_ended()) {
     const Wait wait = deadline.wait_for(process.pidfd(), POLLIN, err.read_end.get());
     if (err.read_end && !read_said(err.read_end.get(), result.said)) err.read_end.reset();

@@ -19,7 +19,7 @@ namespace {
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
-// What the caller and the thread that looks the name up share.
+// Shared by the caller and the thread that looks up the name.
 struct Lookup {
   std::string host;
   std::string port;
@@ -56,7 +56,7 @@ Addresses look_up(const HookUrl& url, const HookDeadline& deadline) {
     }
     lookup->done.raise();
   }).detach();
-  wait_or_throw(deadline, lookup->done.get(), POLLIN, "looking its name up");
+  wait_or_throw(deadline, lookup->done.get(), POLLIN, "looking up its name");
   const MutexLock lock(lookup->mutex);
   if (lookup->error != 0) {
     throw HookFailure("no address of " + url.host + ": " + ::gai_strerror(lookup->error));

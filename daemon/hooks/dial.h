@@ -1,4 +1,4 @@
-// Connects to a webhook's address without waiting longer than the deadline allows.
+// Connects to a webhook's address within the deadline.
 #pragma once
 
 #include <netdb.h>
@@ -11,25 +11,25 @@
 
 namespace taskd {
 
-// A try came to nothing; what() says why.
+// A try failed; what() says why.
 struct HookFailure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-// The daemon stops.
+// The daemon is stopping.
 struct HookInterrupted : std::runtime_error {
   HookInterrupted() : std::runtime_error("the daemon stopped") {}
 };
 
-// Waits as HookDeadline does; throws HookFailure at the deadline and HookInterrupted at a stop.
-// `doing` is what took too long: "connecting".
+// Waits as HookDeadline does; throws HookFailure at the deadline and HookInterrupted when the
+// daemon stops. `doing` names what took too long: "connecting".
 void wait_or_throw(const HookDeadline& deadline, int fd, short events, const char* doing);
 
-// A connected, non-blocking socket to the first of these addresses (at least one) that can be
-// connected to; each has its share of the time that is left. Throws the above.
+// Returns a connected, non-blocking socket to the first reachable address (there must be at least
+// one). The remaining time is divided among the addresses. Throws the above.
 UniqueFd connect_to_any(const addrinfo* addresses, const HookDeadline& deadline);
 
-// The same for what the URL names. Throws the above. A name is looked up on a thread of its own,
-// since a lookup cannot be ended; one that is given up ends by itself later.
+// Connects to the URL's host. Throws the above. Looks a name up on a separate thread, since a
+// lookup cannot be cancelled; an abandoned one ends by itself later.
 UniqueFd dial(const HookUrl& url, const HookDeadline& deadline);
 
 }  // namespace taskd

@@ -1,4 +1,4 @@
-// Tells a hook, whatever kind it is. Thread-safe.
+// Sends notifications to a hook of any kind. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -11,16 +11,18 @@ namespace taskd {
 
 class HookSender {
  public:
-  // `hook` outlives this; `socket` is the daemon's, told to commands. Throws std::runtime_error.
+  // `hook` must outlive this object. `socket` is the daemon's, passed to commands. Throws
+  // std::runtime_error.
   HookSender(const Hook& hook, std::string socket);
 
-  // One try, which ends within the hook's timeout, and at once when `stop_fd` becomes readable.
+  // Makes one try, which ends within the hook's timeout, or at once when `stop_fd` becomes
+  // readable.
   SendResult send(const HookMessage& message, WallTime now, int stop_fd) const noexcept;
 
  private:
   const Hook& hook_;
   const std::string socket_;
-  std::optional<Webhook> webhook_;  // else a command
+  std::optional<Webhook> webhook_;  // empty: a command
 };
 
 }  // namespace taskd

@@ -15,7 +15,7 @@ bool is_default_port(const HookUrl& url) {
   return url.port == (url.scheme == HookUrl::Scheme::https ? "443" : "80");
 }
 
-// Takes "HOST[:PORT]" apart. "" when all is well.
+// Parses "HOST[:PORT]". Returns "" or an error.
 std::string read_authority(std::string_view text, HookUrl& url) {
   std::string_view after = text;
   if (text.starts_with('[')) {

@@ -12,12 +12,12 @@ struct HookUrl {
   std::string host;    // without the brackets of an IPv6 address; with unix_socket the path
   std::string port;    // decimal
   std::string target;  // path and query, from "/"
-  // What the header Host says.
+  // The value of the Host header.
   std::string authority() const;
 };
 
-// "http://HOST[:PORT][/PATH][?QUERY]", the same with https, or "unix:/PATH" (asked for "/"); else
-// what is wrong with it.
+// Accepts "http://HOST[:PORT][/PATH][?QUERY]", the same with https, or "unix:/PATH" (requests "/").
+// Otherwise returns what is wrong.
 std::variant<HookUrl, std::string> parse_hook_url(std::string_view text);
 
 }  // namespace taskd

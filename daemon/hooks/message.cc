@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 
-// A command line may have a megabyte; an environment has not.
+// A command line may be a megabyte long, but an environment may not.
 constexpr std::size_t kMaxValueBytes = 4096;
 
 std::string text_of(const json& task, const char* field) {
@@ -16,7 +16,7 @@ std::string text_of(const json& task, const char* field) {
   if (value == task.end() || value->is_null()) return "";
   std::string text = value->is_string() ? value->get<std::string>() : value->dump();
   if (text.size() > kMaxValueBytes) text.resize(kMaxValueBytes);
-  while (!is_valid_utf8(text)) text.pop_back();  // a character was cut
+  while (!is_valid_utf8(text)) text.pop_back();  // cut within a character
   return text;
 }
 

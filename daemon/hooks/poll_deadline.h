@@ -1,6 +1,7 @@
-// How long one try of a hook may take: until its deadline, or until the daemon stops.
+// The time limit of one try of a hook: its deadline, or the moment when the daemon stops.
 //
-// One thread. The time is the machine's own, not the daemon's Clock, since what is waited for is.
+// Used by one thread. Uses the machine's real time, not the daemon's Clock, since it waits for the
+// outside world.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +12,15 @@ namespace taskd {
 
 class HookDeadline {
  public:
-  // `stop_fd` becomes readable when the daemon stops, and stays so.
+  // `stop_fd` becomes readable when the daemon stops, and stays readable.
   HookDeadline(std::int64_t timeout_ms, int stop_fd)
       : deadline_(clock_.boot_now() + timeout_ms), stop_fd_(stop_fd) {}
 
-  // One that has its part of the time that is left.
+  // A deadline with a fraction, 1 / `parts`, of the remaining time.
   HookDeadline share(std::int64_t parts) const;
 
   enum class Wait { ready, timed_out, stopped };
-  // Until `fd` has one of the poll `events`, or `other_fd` (-1: none) can be read. Throws
+  // Waits until `fd` has one of the poll `events`, or `other_fd` (-1: none) is readable. Throws
   // std::system_error.
   Wait wait_for(int fd, short events, int other_fd = -1) const;
 

@@ -1,4 +1,5 @@
-// How a webhook's receiver can tell that a request comes from this daemon, and when it was made.
+// Signs a webhook's requests, so that the receiver can tell that they come from this daemon, and
+// when they were made.
 #pragma once
 
 #include <string>

@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::size_t kMaxAnswerBytes = 16 * 1024;
 
-// What the library writes its request to and reads the answer from. Its exceptions must not pass
-// through the library, so they wait here.
+// The stream between the library and a channel. Its exceptions must not pass through the library,
+// so they are stored here.
 class ChannelStream final : public httplib::Stream {
  public:
   explicit ChannelStream(Channel& channel) : channel_(channel) {}
@@ -20,7 +20,7 @@ class ChannelStream final : public httplib::Stream {
   bool is_readable() const override { return true; }
   bool is_writable() const override { return true; }
   ssize_t read(char* to, std::size_t size) override {
-    // The library asks for single bytes.
+    // The library reads single bytes.
     if (next_ == buffered_.size() && !fill()) return failure_ ? -1 : 0;
     const std::size_t n = buffered_.copy(to, size, next_);
     next_ += n;
@@ -66,13 +66,13 @@ class ChannelStream final : public httplib::Stream {
   std::exception_ptr failure_;
 };
 
-// cpp-httplib's client with its sockets, timeouts and redirects left out: it writes a request and
-// reads the head of an answer.
+// cpp-httplib's client without its sockets, timeouts and redirects: it writes a request and reads
+// the head of an answer.
 class HttpClientLibrary final : private httplib::ClientImpl {
  public:
   HttpClientLibrary() : httplib::ClientImpl("localhost") { set_url_encode(false); }
 
-  // The status of the answer; 0 when there was none.
+  // The status of the answer; 0 if there was none.
   int exchange(httplib::Request& request, httplib::Stream& stream) {
     httplib::Response response;
     httplib::Error error = httplib::Error::Success;
@@ -85,7 +85,7 @@ class HttpClientLibrary final : private httplib::ClientImpl {
 
 SendResult result_of(int status) {
   if (status >= 200 && status <= 299) return {};
-  if (status == 410) return {SendOutcome::gone, "410: it says that it is gone for good", ""};
+  if (status == 410) return {SendOutcome::gone, "410: it is gone for good", ""};
   const bool redirect = status >= 300 && status <= 399;
   const bool down = status == 429 || status >= 500;
   return {down ? SendOutcome::down : SendOutcome::refused,

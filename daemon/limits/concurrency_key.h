@@ -13,23 +13,23 @@ namespace taskd {
 inline constexpr std::int64_t kMaxCountedOfKey = 10'000;
 
 struct KeyInfo {
-  std::int64_t id = 0;  // in the order of their first tasks
+  std::int64_t id = 0;  // in the order in which keys first appeared
   std::uint32_t uid = 0;
   std::string name;
   std::optional<int> limit;       // running at once; empty = no limit
   std::optional<RateLimit> rate;  // of starts
-  // Its tasks that run, that wait for a worker, and that it holds back itself; the latter two are
+  // Tasks that run, that wait for a worker, and that this key holds back. The latter two are
   // counted up to kMaxCountedOfKey.
   std::int64_t running = 0;
   std::int64_t queued = 0;
   std::int64_t blocked = 0;
-  std::optional<WallTime> next_start_at;  // set while its rate holds some back
+  std::optional<WallTime> next_start_at;  // set while the rate holds tasks back
 };
 
-// What is set anew; the rest stays.
+// The settings to change; the others stay.
 struct KeyPatch {
   std::string name;
-  std::optional<std::uint32_t> uid = {};  // whose; empty = the only one of this name
+  std::optional<std::uint32_t> uid = {};  // the owner; empty = the only key of this name
   std::optional<std::optional<int>> limit = {};
   std::optional<std::optional<RateLimit>> rate = {};
 };

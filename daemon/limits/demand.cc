@@ -8,7 +8,7 @@
 namespace taskd {
 namespace {
 
-// Of "name=rest".
+// Splits "name=rest".
 std::optional<std::pair<std::string, std::string_view>> name_and_rest(std::string_view part) {
   const std::size_t equals = part.find('=');
   if (equals == 0 || equals == std::string_view::npos) return std::nullopt;

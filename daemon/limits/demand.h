@@ -1,5 +1,5 @@
-// What a task takes of the machine while it runs, what the machine has, and whether the one fits
-// into what is left of the other. Pure; everything here belongs to one thread at a time.
+// What a task needs of the machine while it runs, what the machine has, and whether a task fits
+// into what is free. Pure; objects are not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,14 @@ struct Demand {
 };
 Demand demand_of(const StartConstraints& constraints);
 
-// As the store keeps them: "" for one slot and nothing else, or "2 gpu=1 memory=1073741824".
+// The stored form: "" for one slot and no resources, or "2 gpu=1 memory=1073741824".
 std::string to_stored(const Demand& demand);
-// Nothing for a text that to_stored() did not write.
+// Returns nothing for text that to_stored() did not write.
 std::optional<Demand> demand_from_stored(std::string_view text);
 
-// A declared resource: so much of it, or, where it is indexed, these units.
+// A declared resource: an amount, or a list of units if it is indexed.
 struct Resource {
-  std::int64_t amount = 0;         // of an indexed one: how many units
+  std::int64_t amount = 0;         // if indexed: the number of units
   std::vector<std::string> units;  // empty: not indexed
 };
 struct Machine {
@@ -35,36 +35,38 @@ struct Machine {
   std::map<std::string, Resource> resources;
   static constexpr int kUnlimitedSlots = 1 << 20;
 };
-// What running tasks have of a machine: so much of it, and of indexed resources these units.
+// What running tasks use: slots, amounts of resources, and units of indexed resources.
 struct Allocation {
   std::int64_t slots = 0;
   std::map<std::string, std::int64_t> resources;
   Grant units;
   void add(const Demand& demand, const Grant& grant);
 };
-// Why the demand can never be met here: the resource that is missing or too small ("" = the slots).
+// Returns the resource that is missing or too small, so that the machine can never meet the demand
+// ("" = slots).
 std::optional<std::string> find_unmet(const Machine& machine, const Demand& demand);
 
-// As the store keeps them.
+// The stored form.
 std::string to_stored(const Grant& grant);  // "gpu=0,1 tape=a"
 std::optional<Grant> grant_from_stored(std::string_view text);
 
-// What is left of a machine.
+// What is free on a machine.
 class FreeCapacity {
  public:
   explicit FreeCapacity(const Machine& machine);
 
-  // Running tasks have this. More than there is (the machine was larger then) leaves nothing.
+  // Subtracts what running tasks use. If they use more than there is (the machine was larger
+  // before), nothing is left.
   void take(const Allocation& use);
   bool has_slots() const { return slots_ > 0; }
   bool fits(const Demand& demand) const;
-  // Of what it needs besides slots nothing is left.
+  // Whether nothing is left of a resource that it needs (slots aside).
   bool is_spent(const Demand& demand) const;
-  // The units for a demand that fits.
+  // Picks the units for a demand that fits.
   Grant choose(const Demand& demand) const;
-  // Keeps from those behind it what a task needs that does not fit: the resources first, so that no
-  // slot is idle for their sake, and once it could have these, the slots. So nothing small keeps
-  // something large from starting for ever.
+  // Reserves what a task that does not fit needs, so that small tasks behind it cannot delay it
+  // forever. Reserves resources first, and slots only once all its resources are free, so that no
+  // slot stays idle because of a missing resource.
   void keep(const Demand& demand);
 
  private:

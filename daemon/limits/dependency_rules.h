@@ -1,10 +1,10 @@
-// What a task's links mean now. A link says that a task depends on another, its upstream, and how
-// that one must end.
+// The rules of dependencies. A link says that a task depends on another, its upstream, and how the
+// upstream must end.
 //
-// Pure: no SQL, no clock. Whatever has changed (an upstream ended, was tried again or is about to
-// be removed; the task was submitted, released or tried again), the answer is the same for the same
-// input. The store writes down what judge() says of each link and does what decide() says; asked
-// again, both then say what is there already.
+// Pure: no SQL, no clock. The result depends only on the input, whatever the change was (an
+// upstream ended, was retried or is about to be removed; the task was submitted, released or
+// retried). The store records the result of judge() for each link and carries out the result of
+// decide(). Repeating both changes nothing.
 #pragma once
 
 #include <optional>
@@ -14,36 +14,36 @@
 
 namespace taskd {
 
-// What a link meant when it was last judged. It is kept with the link, since the upstream may be
-// removed.
+// The latest judgement of a link. Stored with the link, since the upstream may be removed.
 enum class LinkState {
   pending,  // the upstream has not ended
-  met,      // it ended as it had to, or a person or the policy does without it. Stays so for ever
-  failed,   // it ended otherwise: what the task needed has gone wrong
-  skipped,  // nothing has gone wrong, but the failure that the task waits for did not come, or the
-            // upstream itself was skipped
+  met,      // it ended as required, or a person or the policy waived it. Final
+  failed,   // it ended otherwise: something the task needed has failed
+  skipped,  // nothing failed, but the failure that the task waits for did not happen, or the
+            // upstream was itself skipped
 };
 inline constexpr LinkState kAllLinkStates[] = {LinkState::pending, LinkState::met,
                                                LinkState::failed, LinkState::skipped};
 
-// The other end of a link. `skipped`: it was cancelled because of its own links. `removed` is never
-// the answer to anything: its links keep what they meant before.
+// The state of the upstream. `skipped`: cancelled because of its own links. `removed`: its links
+// keep their latest judgement.
 enum class Upstream { active, succeeded, failed, skipped, removed };
 inline constexpr Upstream kAllUpstreams[] = {
     Upstream::active, Upstream::succeeded, Upstream::failed, Upstream::skipped, Upstream::removed};
 // `broken_link`: one of the upstream's own links is failed or skipped.
 Upstream upstream_of(std::optional<State> state, bool broken_link);
 
-// How the task itself stands to its links.
+// Where the task itself stands with its links.
 enum class Standing {
-  blocked,  // it waits for them
-  held,     // it would, and waits for a person besides
-  ended,    // it failed or was cancelled because of them, and comes back when they mend
-  free,     // they do not concern it: it got past them, or ended otherwise
+  blocked,  // it waits for its links
+  held,     // it waits for its links, and is held by a person too
+  ended,    // it failed or was cancelled because of its links; it returns if they recover
+  free,     // its links no longer matter: it got past them, or ended for another reason
 };
 inline constexpr Standing kAllStandings[] = {Standing::blocked, Standing::held, Standing::ended,
                                              Standing::free};
-// `waits`: it is blocked, and on its links. `broken_link`: as of an upstream.
+// `waits`: it is blocked, because of its links. `broken_link`: one of its links is failed or
+// skipped.
 Standing standing_of(State state, bool waits, bool broken_link);
 
 LinkState judge(LinkState was, Upstream upstream, DependencyOn on, OnDependencyFailed policy,
@@ -59,13 +59,13 @@ struct Links {
   bool are_met() const { return !pending && !is_broken(); }
 };
 
-// What follows for the task.
+// What happens to the task.
 enum class Verdict {
   stay,    // nothing
-  start,   // it waits for its links no more
-  fail,    // what it needed has gone wrong
+  start,   // it no longer waits for its links
+  fail,    // something it needed has failed
   skip,    // it is cancelled: by its policy, or because what it waits for will not happen
-  reopen,  // nothing is broken any more: it is blocked again, and asked about once more
+  reopen,  // no link is broken any more: it is blocked again; then decide once more
 };
 Verdict decide(Standing standing, const Links& links, OnDependencyFailed policy);
 

@@ -24,7 +24,7 @@ std::optional<std::int64_t> start_in_ms(std::int64_t ahead, int places,
                                         const std::vector<std::int64_t>& elapsed_ms,
                                         std::int64_t each_ms, int wide) {
   constexpr std::int64_t kWhoKnows = std::numeric_limits<std::int64_t>::max();
-  // When each place is free next.
+  // When each place becomes free.
   std::priority_queue<std::int64_t, std::vector<std::int64_t>, std::greater<>> free_in_ms;
   for (const std::int64_t elapsed : elapsed_ms) {
     free_in_ms.push(elapsed > each_ms ? kWhoKnows : each_ms - elapsed);

@@ -1,4 +1,4 @@
-// When one of a line of tasks will start, going by how long such tasks took. Pure.
+// Estimates when a waiting task will start, from how long earlier tasks took. Pure.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 
 namespace taskd {
 
-// The middle one; nothing of too few to say anything.
+// The median. Returns nothing if there are too few durations.
 std::optional<std::int64_t> typical_ms(std::vector<std::int64_t> durations_ms);
 
-// In how long a task starts that has `ahead` tasks in front of it and takes `wide` places itself,
-// where `places` run at once, and those that run now have run for `elapsed_ms`; each takes
-// `each_ms`. Nothing where it has to wait for one that has run for longer than that already: who
-// knows when such a one ends.
+// The time until a task starts that has `ahead` tasks in front of it and needs `wide` places.
+// `places` tasks run at once, the current ones for `elapsed_ms` so far, and each takes `each_ms`.
+// Returns nothing if the task must wait for one that already overran `each_ms`, since its end
+// cannot be predicted.
 std::optional<std::int64_t> start_in_ms(std::int64_t ahead, int places,
                                         const std::vector<std::int64_t>& elapsed_ms,
                                         std::int64_t each_ms, int wide = 1);

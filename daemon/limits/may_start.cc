@@ -5,7 +5,7 @@
 namespace taskd {
 namespace {
 
-// More than can ever run at once need not be ready to start.
+// Tasks beyond what can run at once need not be ready to start.
 constexpr std::int64_t kMaxStarts = 1024;
 
 }  // namespace

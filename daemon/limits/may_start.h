@@ -1,5 +1,4 @@
-// What keeps a queue or a key from starting one more task now. Claims ask this, and `why` says it.
-// Pure.
+// Whether a queue or a key may start one more task now. Shared by claims and `why`. Pure.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +13,17 @@ namespace taskd {
 struct QueueLimit {
   enum class Kind { paused, concurrency, rate };
   Kind kind;
-  std::optional<WallTime> until = {};  // with rate: when time alone lets one start
+  std::optional<WallTime> until = {};  // with rate: when the next start becomes possible
 };
-// Of `queue` the settings, the pause and the count of running tasks matter.
+// Uses the settings, the pause and the running count of `queue`.
 std::optional<QueueLimit> find_queue_limit(const QueueInfo& queue, const RecentStarts& starts,
                                            WallTime now);
 
-// How many tasks of a key may start now, whatever their queues.
+// How many tasks of a key may start now, across all queues.
 struct KeyAllowance {
   std::int64_t starts;
-  bool by_rate = false;                  // its rate is what allows no more
-  std::optional<WallTime> more_at = {};  // when time alone will allow another
+  bool by_rate = false;                  // the rate is the limiting factor
+  std::optional<WallTime> more_at = {};  // when the rate allows another start
 };
 KeyAllowance key_allowance(std::optional<int> concurrency, std::int64_t running,
                            const std::optional<RateLimit>& rate, const RecentStarts& starts,

@@ -1,4 +1,4 @@
-// A queue's settings and what people did to it. Plain data, shared by the daemon and taskctl.
+// A queue's settings and state. Plain data, shared by the daemon and taskctl.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,15 @@ inline constexpr std::size_t kMaxPauseReasonBytes = 200;
 
 struct QueueSettings {
   std::string name;
-  std::int64_t capacity = 100'000;  // waiting tasks; more are refused
-  std::optional<int> concurrency;   // running tasks; empty = as many as there are workers
+  std::int64_t capacity = 100'000;  // waiting tasks; further ones are refused
+  std::optional<int> concurrency;   // running tasks; empty = limited by the workers only
   std::optional<RateLimit> rate;    // of starts
-  int weight = 1;                   // its share of the workers beside other queues
-  std::vector<Notify> notify = {};  // who is told of its tasks, beside whom they name themselves
-  std::string defaults = "{}";      // what its tasks take that say nothing else: fields, in JSON
+  int weight = 1;                   // share of the workers relative to other queues
+  std::vector<Notify> notify = {};  // hooks for all its tasks, in addition to the tasks' own
+  std::string defaults = "{}";      // defaults for fields that its tasks omit: a JSON object
 };
 
-// What is set anew; the rest stays.
+// The settings to change; the others stay.
 struct QueuePatch {
   std::string name;
   std::optional<std::int64_t> capacity = {};
@@ -37,7 +37,8 @@ struct QueuePatch {
   std::optional<int> weight = {};
   std::optional<std::vector<Notify>> notify = {};
   std::optional<std::string> defaults = {};
-  // Nothing is set unless these are its defaults; they are what the new ones were made of.
+  // If set, changes nothing unless the queue still has these defaults, from which the new ones were
+  // derived.
   std::optional<std::string> defaults_were = {};
 };
 
@@ -49,13 +50,13 @@ struct QueuePause {
 
 struct QueueInfo {
   QueueSettings settings;
-  std::optional<QueuePause> paused;  // nothing is started
-  bool draining = false;             // nothing is taken
+  std::optional<QueuePause> paused;                 // set: nothing starts
+  bool draining = false;                            // refuses new tasks
   std::int64_t counts[std::size(kAllStates)] = {};  // by State
 
   std::int64_t& count(State state) { return counts[static_cast<std::size_t>(state)]; }
   std::int64_t count(State state) const { return counts[static_cast<std::size_t>(state)]; }
-  // Tasks that wait to run: what the capacity limits.
+  // Tasks that wait to run: these count against the capacity.
   std::int64_t waiting() const {
     return count(State::scheduled) + count(State::blocked) + count(State::held) +
            count(State::queued);

@@ -9,18 +9,18 @@ namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
-// --- the burst: a bucket of tokens that the rate refills -----------------------------------------
+// --- the burst: a token bucket that the rate refills ---------------------------------------------
 
 std::int64_t interval_ns(const RateLimit& limit) {
   return limit.per_ms * kNsPerMs;
 }
 
-// What one start takes out. Rounded up, so that the rate is never exceeded in the long run.
+// What one start costs. Rounded up, so that the rate is never exceeded in the long run.
 std::int64_t token_ns(const RateLimit& limit) {
   return (interval_ns(limit) + limit.count - 1) / limit.count;
 }
 
-// The time that a whole burst takes to refill.
+// How long a whole burst takes to refill.
 std::int64_t burst_ns(const RateLimit& limit) {
   return limit.burst.value_or(limit.count) * token_ns(limit);
 }
@@ -29,7 +29,7 @@ std::int64_t missing_ns(const RateLimit& limit, const RecentStarts& recent, Wall
   return std::clamp<std::int64_t>(recent.full_at_ns - now.ms * kNsPerMs, 0, burst_ns(limit));
 }
 
-// When the bucket has `tokens`.
+// When the bucket holds `tokens`.
 WallTime when_tokens(const RateLimit& limit, const RecentStarts& recent, WallTime now,
                      std::int64_t tokens) {
   const std::int64_t wait_ns =
@@ -43,7 +43,7 @@ std::int64_t tokens_left(const RateLimit& limit, const RecentStarts& recent, Wal
 
 // --- the window ----------------------------------------------------------------------------------
 
-// When what started then counts no more.
+// When starts at that time stop counting.
 WallTime leaves_at(const RateLimit& limit, const RecentStarts::Group& group, WallTime now) {
   return std::min(group.at, now) + limit.per_ms;
 }
@@ -71,14 +71,14 @@ WallTime when_room(const RateLimit& limit, const RecentStarts& recent, WallTime 
   return now;
 }
 
-// When the last of so many starts may be, each made as soon as it may be.
+// When the last of this many starts may happen, each as early as possible.
 WallTime when_starts(const RateLimit& limit, const RecentStarts& recent, WallTime now,
                      std::int64_t starts) {
   const WallTime room = when_room(limit, recent, now, starts);
   return limit.burst ? std::max(room, when_tokens(limit, recent, now, starts)) : room;
 }
 
-// Whether a start at `now` is remembered together with the newest ones.
+// Whether a start at `now` belongs to the newest group.
 bool shares_group(const RateLimit& limit, const RecentStarts& recent, WallTime now) {
   if (recent.groups.empty()) return false;
   const WallTime newest = recent.groups.front().at;

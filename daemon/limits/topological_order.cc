@@ -15,8 +15,8 @@ Indexes index_names(const std::vector<GraphStep>& steps) {
   return indexes;
 }
 
-// From a step that is part of or leads to a cycle: walk along needs that are not done until a step
-// comes again.
+// Starts from a step that is part of a cycle or leads to one: follows open needs until a step
+// repeats.
 Cycle find_cycle(const std::vector<GraphStep>& steps, const Indexes& indexes,
                  const std::vector<std::size_t>& missing, std::size_t start) {
   std::vector<std::size_t> path;
@@ -43,7 +43,7 @@ Cycle find_cycle(const std::vector<GraphStep>& steps, const Indexes& indexes,
 std::variant<std::vector<std::size_t>, UnknownStep, Cycle> order_steps(
     const std::vector<GraphStep>& steps) {
   const Indexes indexes = index_names(steps);
-  std::vector<std::size_t> missing(steps.size());  // needs that are not in `order` yet
+  std::vector<std::size_t> missing(steps.size());  // number of needs not in `order` yet
   std::vector<std::vector<std::size_t>> needed_by(steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     for (std::size_t n = 0; n < steps[i].needs.size(); ++n) {

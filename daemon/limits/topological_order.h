@@ -1,4 +1,4 @@
-// Steps that need each other: in which order they can be done. Pure.
+// Topological order of steps that need each other. Pure.
 #pragma once
 
 #include <string>
@@ -13,15 +13,15 @@ struct GraphStep {
 };
 
 struct UnknownStep {
-  std::size_t step = 0;  // whose …
-  std::size_t need = 0;  // … need of this index is no step
+  std::size_t step = 0;  // index of the step
+  std::size_t need = 0;  // index of its need that names no step
 };
 struct Cycle {
-  std::vector<std::string> steps;  // each needs the next, and the last the first
+  std::vector<std::string> steps;  // each needs the next, and the last needs the first
 };
 
-// The indexes of the steps, each after all that it needs, otherwise as they were given. Names are
-// unique.
+// The indexes of the steps, each after all that it needs, otherwise in the given order. Names must
+// be unique.
 std::variant<std::vector<std::size_t>, UnknownStep, Cycle> order_steps(
     const std::vector<GraphStep>& steps);
 

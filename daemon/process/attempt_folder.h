@@ -1,10 +1,10 @@
-// An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock` (which the
-// status is added to), the output and, for a job of the daemon's own user, the files that it is
-// given (job_files.h). Nobody but the daemon's user comes into it. No path is ever followed through
-// a link.
+// An attempt's folder on disk: <attempts>/<task / 1000>/<task>.<number>/ with `lock` (to which the
+// status is appended), the output and, for a job of the daemon's own user, the job's input files
+// (job_files.h). Only the daemon's user can enter it. Symbolic links are never followed.
 //
-// A job of the daemon's own user may put anything there: what is no file of ours in the place of
-// one is an error, and never read, written or waited for (shim/open_file.h).
+// A job of the daemon's own user may create anything there. If something else stands in the place
+// of one of our files, that is an error; it is never read, written or waited for
+// (shim/open_file.h).
 //
 // All functions throw std::system_error; "missing" is never an error. Thread-safe for different
 // attempts.
@@ -25,18 +25,18 @@ namespace taskd {
 inline constexpr TaskId kTasksPerFolder = 1000;
 inline constexpr const char* kOwnerLink = "owner";  // see job_folder.h
 
-// The store whose attempts these are; see store/db/identity.h.
+// The store that owns the attempts; see store/db/identity.h.
 struct AttemptStore {
   std::string id = "-";
   std::int64_t epoch = 0;
-  // This is where the store was before. Else an attempt whose folder says nothing may be another
-  // store's.
+  // The store was at this place before. If not, an attempt with an empty folder may belong to
+  // another store.
   bool is_verified = true;
 
   bool operator==(const AttemptStore&) const = default;
 };
 
-// Which attempt a lock file was made for, and as which file: a copy of it lies elsewhere.
+// The attempt for which a lock file was created, and the file's identity, which exposes copies.
 struct LockOrigin {
   std::string store;
   std::int64_t epoch = 0;
@@ -45,58 +45,59 @@ struct LockOrigin {
   std::string token;
 };
 
-// What the lock file tells; see shim/protocol.h.
+// The contents of the lock file; see shim/protocol.h.
 struct LockRecord {
-  std::optional<LockOrigin> origin;  // nothing: it is none of ours
-  bool is_copy = false;              // of the file that its origin names
+  std::optional<LockOrigin> origin;  // nothing: not one of our files
+  bool is_copy = false;              // a copy of the file named in `origin`
   pid_t shim = 0;                    // 0 = not written yet
-  bool started = false;              // and takes order_signal()
-  pid_t session = 0;                // of the command; 0 = not written yet
-  std::uint64_t session_start = 0;  // of the process that leads it, in ticks since the boot
-  bool planned_stop = false;        // somebody outside told the shim to stop
+  bool started = false;              // and accepts order_signal()
+  pid_t session = 0;                 // of the command; 0 = not written yet
+  std::uint64_t session_start = 0;   // start time of its leader, in ticks since boot
+  bool planned_stop = false;         // something outside told the shim to stop
 
-  // Proof, within its boot, that the command of this attempt never began.
+  // Proves, within its boot, that this attempt's command never began.
   bool proves_no_start(const AttemptStore& store, const std::string& token) const;
-  // Whether processes with the attempt's token are this store's to end.
+  // Whether this store may end processes with the attempt's token.
   bool may_end_leftovers(const AttemptStore& store) const;
 };
 
-// The folder, or an empty descriptor when there is none.
+// Opens the folder; returns an empty descriptor if it does not exist.
 UniqueFd open_attempt_folder(int attempts_fd, TaskId task, int number);
-// Makes the folder where it does not exist yet. `was_there`: it may hold something.
+// Creates the folder if it is missing. `was_there`: it may hold something.
 struct MadeFolder {
   UniqueFd fd;
   bool was_there = false;
 };
 MadeFolder make_attempt_folder(int attempts_fd, TaskId task, int number);
-// Takes the lock for an attempt that is about to start, and writes its origin. The folder is empty
-// but for the lock then: what an earlier start of the attempt left there is removed, and so is what
-// an attempt of this number left in a history that a restored backup took back. EBUSY: the shim of
-// such a one is alive.
+// Takes the lock for an attempt that is about to start, and writes its origin. Afterwards the
+// folder contains only the lock: leftovers are removed, from an earlier start of the attempt or
+// from an attempt of this number in a history that a restored backup discarded. EBUSY: the shim of
+// such an attempt is alive.
 UniqueFd lock_attempt(const MadeFolder& folder, const AttemptStore& store,
                       const std::string& token);
 
-// The lock file for asking who holds it; empty when there is none.
+// Opens the lock file to check who holds it; empty if there is none.
 UniqueFd open_lock(int folder_fd);
-// Whether somebody holds the lock. If not, `lock_fd` has a shared one from now on.
+// Whether somebody holds the lock. If not, `lock_fd` now holds a shared one.
 bool is_locked_by_other(int lock_fd);
-// Waits until nobody does. False when somebody still does after `timeout`.
+// Waits until nobody holds the lock. Returns false if somebody still does after `timeout`.
 bool wait_for_lock(int lock_fd, std::chrono::milliseconds timeout);
 // A missing lock file reads as an empty one.
 LockRecord read_lock_record(int folder_fd);
 
 struct Status {
   AttemptEnd end;      // without the output's tail and the result
-  std::string result;  // the word for it, as in shim/protocol.h
+  std::string result;  // its word, as in shim/protocol.h
 };
 
-// The recorded end. Nothing when there is none, or one that is damaged or speaks of something else.
+// The recorded end. Nothing if it is missing, damaged or about another attempt.
 std::optional<Status> read_status(int folder_fd, const AttemptKey& key);
 
-// Removes all but the output, whatever the job made there, and the folder if that leaves it empty.
+// Removes everything but the output, including whatever the job created, and the folder if it is
+// then empty.
 void cleanup_attempt_folder(int attempts_fd, TaskId task, int number);
-// Removes the folder and all in it, and the folder of its thousand if that leaves it empty. Returns
-// how much room its files took on the disk, in bytes.
+// Removes the folder with its contents, and its parent folder if that is then empty. Returns how
+// many bytes its files took on disk.
 std::int64_t remove_attempt_folder(int attempts_fd, TaskId task, int number);
 
 }  // namespace taskd

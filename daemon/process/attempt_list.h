@@ -1,5 +1,5 @@
-// Which attempts have a folder (attempt_folder.h). Names of another form are passed over; "missing"
-// is never an error. Throws std::system_error. Thread-safe.
+// Lists the attempts that have a folder (attempt_folder.h). Ignores names of another form;
+// "missing" is never an error. Throws std::system_error. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace taskd {
 
-// The folders of folders there are: n is that of the ids from n * kTasksPerFolder on.
+// The numbers of the existing parent folders: n holds the ids from n * kTasksPerFolder on.
 std::vector<std::int64_t> list_attempt_groups(int attempts_fd);
-// The highest id of a task that has a folder; 0 where there is none, or no such directory.
+// The highest id of a task with a folder; 0 if there is none, or no such directory.
 TaskId newest_task_with_folder(const std::string& attempts_dir);
-// The attempts that have a folder in there, in no order.
+// The attempts with a folder in this group, in no particular order.
 std::vector<AttemptId> list_attempts(int attempts_fd, std::int64_t group);
 
 }  // namespace taskd

@@ -1,9 +1,10 @@
-// The launcher's end of the fork server (shim/fork_server.h): where shims come from. It is started
-// at the first launch, once more whenever it is found dead, and ends with this object or with the
-// daemon. Its shims are children of it or, once it is gone, of init: never of the daemon. So is
-// what a killed shim leaves. A server that does not answer in time is ended like a dead one.
+// The launcher's end of the fork server (shim/fork_server.h), which creates shims. It starts with
+// the first launch, restarts whenever it is found dead, and ends with this object or with the
+// daemon. Its shims are its children or, once it is gone, init's, but never the daemon's. The same
+// holds for processes that a killed shim leaves. A server that does not answer in time is ended and
+// treated as dead.
 //
-// Thread-safe. Requires of its process that SIGCHLD is not ignored: the server is waited for.
+// Thread-safe. Requires that the process does not ignore SIGCHLD, because it waits for the server.
 #pragma once
 
 #include <sys/resource.h>
@@ -21,31 +22,31 @@
 
 namespace taskd {
 
-// A shim that waits at its launch pipe. It starts nothing until it has read a whole spec; when the
-// launch pipe closes before that, it leaves by itself.
+// A shim that waits at its launch pipe. It starts nothing until it has read a whole spec; if the
+// launch pipe closes before that, it exits.
 struct NewShim {
   pid_t pid = -1;
   UniqueFd pidfd;
-  UniqueFd launch_pipe;  // its write end
+  UniqueFd launch_pipe;  // write end
 };
 
 // Blocks while the pipe is full and the shim alive, for some seconds at most. Throws
-// std::system_error; then the shim has not got a whole spec. Requires that SIGPIPE is ignored.
+// std::system_error; then the shim has not received a whole spec. Requires that SIGPIPE is ignored.
 void write_spec(int launch_pipe_fd, std::string_view spec);
 
 class ForkServer {
  public:
-  // `shims_cgroup` is the cgroup folder the shims are born in, or empty: then it is the daemon's.
-  // `open_files`: the limit that shims and their commands get; nothing: the daemon's.
+  // `shims_cgroup` is the cgroup folder for new shims; empty = the daemon's own. `open_files`: the
+  // limit for shims and their commands; nothing = the daemon's own.
   ForkServer(std::string shim_path, UniqueFd shims_cgroup,
              std::optional<rlimit> open_files = std::nullopt);
   ~ForkServer();
   ForkServer(const ForkServer&) = delete;
   ForkServer& operator=(const ForkServer&) = delete;
 
-  // A shim with the attempt's lock and folder; `label` is what ps shows of it. Throws
-  // std::system_error, ETIMEDOUT after some seconds. Then no shim of this call ever starts
-  // anything, but one may be on its way out: wait for the lock to know that it is gone.
+  // Creates a shim with the attempt's lock and folder; `label` is what ps shows. Throws
+  // std::system_error, ETIMEDOUT after some seconds. Then no shim from this call ever starts
+  // anything, but one may still be exiting: wait for the lock to know that it is gone.
   NewShim fork(const std::string& label, int lock_fd, int folder_fd) TASKD_EXCLUDES(mutex_);
 
   // The server and its shims that are not known to be dead.
@@ -53,11 +54,11 @@ class ForkServer {
     pid_t server = 0;  // 0 = there is none
     std::set<pid_t> shims = {};
   };
-  // Calls `look`; meanwhile no shim is forked, so every other child of the server is what a killed
-  // shim left.
+  // Calls `look` while no shim is forked: every other child of the server was then left by a killed
+  // shim.
   void hold_family(const std::function<void(const Family&)>& look)
       TASKD_EXCLUDES(mutex_, shims_mutex_);
-  // The shim is dead.
+  // Call when the shim is dead.
   void forget(pid_t shim) TASKD_EXCLUDES(shims_mutex_);
 
  private:
@@ -71,10 +72,11 @@ class ForkServer {
   const UniqueFd shims_cgroup_;
   const std::optional<rlimit> open_files_;
   Mutex mutex_;
-  UniqueFd socket_ TASKD_GUARDED_BY(mutex_);  // empty = there is no server
+  UniqueFd socket_ TASKD_GUARDED_BY(mutex_);  // empty = no server
   UniqueFd pidfd_ TASKD_GUARDED_BY(mutex_);   // of the server
-  pid_t pid_ TASKD_GUARDED_BY(mutex_) = 0;    // of the server; 0 = there is none
-  Mutex shims_mutex_;                         // taken last; an end need not wait for a fork
+  pid_t pid_ TASKD_GUARDED_BY(mutex_) = 0;    // of the server; 0 = no server
+  // Taken last, so that an ending attempt need not wait for a fork.
+  Mutex shims_mutex_;
   std::set<pid_t> shims_ TASKD_GUARDED_BY(shims_mutex_);
 };
 

@@ -1,7 +1,7 @@
-// The folder of the files that a job of another user than the daemon's is given:
-// <jobs>/<uid>/<task>.<number>/. Only root and that user can pass through <jobs>/<uid> (an access
-// control list says so), and nobody but root can make anything there; so what lies in it may be
-// readable to all. The attempt's folder holds a link, kOwnerLink, that names the uid.
+// The folder for the input files of a job whose user is not the daemon's:
+// <jobs>/<uid>/<task>.<number>/. An access control list lets only root and that user pass through
+// <jobs>/<uid>, and only root can create anything there; so files in it may be readable for all. In
+// the attempt's folder, a link, kOwnerLink, names the uid.
 //
 // Thread-safe for different attempts. Throws std::system_error; "missing" is never an error.
 #pragma once
@@ -15,11 +15,11 @@ namespace taskd {
 // "<uid>/<task>.<number>"
 std::string job_folder_name(uid_t uid, TaskId task, int number);
 
-// Makes the folder, empty, and the link to it. Where the file system has no access control lists,
-// the user's primary group can pass, too, which is told once in the log.
+// Creates the empty folder and the link to it. If the file system has no access control lists, the
+// user's primary group can pass, too, which is logged once.
 UniqueFd make_job_folder(int jobs_fd, int attempt_fd, const User& user, TaskId task, int number);
 
-// Removes the folder, if the attempt has one.
+// Removes the attempt's folder, if there is one.
 void remove_job_folder(int jobs_fd, int attempt_fd, TaskId task, int number);
 
 }  // namespace taskd

@@ -1,5 +1,5 @@
-// A LiveAttempt whose shim is a real process: started here, or adopted after a restart; and one
-// whose shim is gone.
+// LiveAttempts of the real launcher: with a shim, started here or adopted after a restart; and
+// without one.
 #pragma once
 
 #include <memory>
@@ -15,17 +15,17 @@ namespace taskd {
 // An end that no shim recorded.
 AttemptEnd unrecorded_end(OutcomeKind kind, int code, std::string detail);
 
-// The end that the shim recorded, with the result that the job wrote and without what it printed.
+// The end that the shim recorded, with the job's result but without its output.
 std::optional<AttemptEnd> read_end(int folder_fd, const AttemptKey& key);
 
-// What the folder tells of an attempt whose shim is dead: that end, or `not_started` if the lock
-// file proves it. Nothing: something of it may be alive.
+// The end of an attempt whose shim is dead, from its folder: the recorded end, or `not_started` if
+// the lock file proves it. Nothing: processes may be alive.
 std::optional<AttemptEnd> recorded_end(int folder_fd, const AttemptKey& key,
                                        const AttemptStore& store);
 
-// How an attempt ended whose shim is dead. Without a status: `not_started` if the lock file proves
-// it, else `lost`, after what is left of the tree is dead. `cgroup` is the attempt's, or "".
-// `server`, if there is one, may have forked the shim.
+// The end of an attempt whose shim is dead. Without a status: `not_started` if the lock file proves
+// it, or else `lost`, after killing the remaining processes. `cgroup` is the attempt's, or "".
+// `server`, if any, may have forked the shim.
 AttemptEnd conclude_attempt(int folder_fd, const AttemptKey& key, const AttemptStore& store,
                             const std::string& cgroup, ForkServer* server);
 
@@ -45,7 +45,7 @@ class PosixAttempt final : public LiveAttempt {
   AttemptEnd reap() override;
 
  private:
-  // True: it will be read, unless the shim ends first. False: it has ended.
+  // Returns true if the shim will read it, unless it ends first; false if it has ended.
   bool order(int value) const;
   void log_deaf(int error) const;
 
@@ -56,15 +56,15 @@ class PosixAttempt final : public LiveAttempt {
   const UniqueFd launch_pipe_;
   const std::string cgroup_;
   const std::weak_ptr<ForkServer> server_;
-  pid_t shim_;  // 0 = forgotten by the server
+  pid_t shim_;  // 0 = unknown to the server
 };
 
-// An attempt that has no shim any more and no recorded end. Ready at once; reap() ends what is left
-// of it, however long that takes to die, and then knows how it ended.
+// An attempt without a shim and without a recorded end. Its pidfd() is readable at once; reap()
+// ends the remaining processes, however long that takes, and then determines the end.
 class AbandonedAttempt final : public LiveAttempt {
  public:
-  // `folder` and `lock` are empty when there is none; the lock may still be held by something on
-  // its way out. `problem`: why the folder or its lock cannot be used, if so.
+  // `folder` and `lock` are empty if missing; an exiting process may still hold the lock.
+  // `problem`: why the folder or its lock cannot be used, if so.
   AbandonedAttempt(AttemptKey key, AttemptStore store, UniqueFd folder, UniqueFd lock,
                    std::string cgroup, std::string problem = "");
 

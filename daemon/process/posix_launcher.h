@@ -1,7 +1,7 @@
 // The real Launcher: one taskd-shim per attempt, found again by its lock file.
 //
-// Thread-safe. Requires of its process: SIGPIPE is ignored (a shim may die while it is told what to
-// run) and SIGCHLD is not (see fork_server.h).
+// Thread-safe. Requires that the process ignores SIGPIPE (a shim may die while reading its spec)
+// and does not ignore SIGCHLD (see fork_server.h).
 #pragma once
 
 #include <memory>
@@ -17,24 +17,27 @@
 namespace taskd {
 
 struct PosixLauncherConfig {
-  std::string attempts_dir;  // made if it is missing
-  std::string jobs_dir;      // the same; for the files of other users' jobs (job_folder.h)
+  std::string attempts_dir;  // created if missing
+  // Created if missing; for the files of other users' jobs (job_folder.h)
+  std::string jobs_dir;
   std::string shim_path;
   std::string boot_id;
   std::string socket;                          // TASKD_SOCKET of the jobs; "" = unset
-  std::int64_t output_cap_bytes = 64LL << 20;  // of each stream; at least 4 KiB is kept
-  // A cgroup v2 folder this process may write, or "". Shims are born in its `shims`, outside of the
-  // daemon's own cgroup so that a restart of the service spares them; each command lives in
-  // `tasks/<task>.<attempt>`. The fork server, which ends with the daemon, stays with the daemon.
+  std::int64_t output_cap_bytes = 64LL << 20;  // per stream; at least 4 KiB is kept
+  // A writable cgroup v2 folder, or "". Shims start in its `shims`, outside the daemon's own
+  // cgroup, so that they survive a restart of the service; each command lives in
+  // `tasks/<task>.<attempt>`. The fork server, which ends with the daemon, stays in the daemon's
+  // cgroup.
   std::string cgroup_root;
-  // The limit of open files that the daemon was given, for its jobs; nothing: as it is now.
+  // The jobs' limit of open files: the one that the daemon was started with; nothing = the current
+  // one.
   std::optional<rlimit> open_files = std::nullopt;
-  AttemptStore store = {};  // whose attempts they are
+  AttemptStore store = {};  // the store that owns the attempts
 };
 
 class PosixLauncher final : public Launcher {
  public:
-  // Throws std::system_error when the folders cannot be made.
+  // Throws std::system_error if the folders cannot be created.
   explicit PosixLauncher(PosixLauncherConfig config);
 
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) override;
@@ -49,7 +52,7 @@ class PosixLauncher final : public Launcher {
  private:
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> start(const Launch& launch,
                                                                const User& user);
-  // recover(), with every error thrown.
+  // recover(), but throws every error.
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> look_at(const Launch& launch,
                                                                  const std::string& boot_id);
   void abandon(const Launch& launch, int folder_fd);
@@ -62,8 +65,9 @@ class PosixLauncher final : public Launcher {
   const PosixLauncherConfig config_;
   const bool shielded_from_oom_;
   UniqueFd attempts_;
-  UniqueFd jobs_;                             // empty when the daemon can start none
-  const std::shared_ptr<ForkServer> server_;  // its attempts ask it, as long as it is there
+  // Empty if the daemon cannot start jobs of other users.
+  UniqueFd jobs_;
+  const std::shared_ptr<ForkServer> server_;  // shared with its attempts
 };
 
 }  // namespace taskd

@@ -1,4 +1,4 @@
-// Who a task runs as, from the user database. Thread-safe.
+// Looks up the user of a task in the user database. Thread-safe.
 #pragma once
 
 #include <sys/stat.h>
@@ -21,35 +21,35 @@ struct User {
   std::string name;
   std::string home;
   std::string shell;
-  std::vector<gid_t> groups;  // all of them; filled by find_user() only when asked
+  std::vector<gid_t> groups;  // complete, but only filled if find_user() is asked to
 };
 
-// The user's entry in the database, without the groups. Nothing when there is none. Throws
-// std::system_error when the database cannot be asked.
+// The user's entry in the database, without groups. Nothing if there is none. Throws
+// std::system_error if the database cannot be read.
 std::optional<User> find_entry(uid_t uid);
 std::optional<User> find_entry(const std::string& name);
 
-// Nothing when there is no such user. For the caller's own uid there always is one: containers run
-// as uids that no database knows. Throws std::system_error when the database cannot be asked.
+// Nothing if there is no such user. The caller's own uid always works, because containers run with
+// uids that no database knows. Throws std::system_error if the database cannot be read.
 std::optional<User> find_user(uid_t uid, bool with_groups);
 
-// Why this is not the user any more who had the uid, in a sentence. Nothing when it still is, when
-// nobody knows who it was, and for the caller's own uid. Throws std::system_error when the database
-// cannot be asked.
+// Returns a sentence if the uid no longer belongs to the recorded user. Nothing if it still does,
+// if the user is unknown, and for the caller's own uid. Throws std::system_error if the database
+// cannot be read.
 std::optional<std::string> why_not_the_same(const KnownUser& known);
 
-// Names by uid, kept for as long as /etc/passwd does not change, and for a minute at most, since
-// there are other databases. Thread-safe.
+// Names by uid, cached until /etc/passwd changes, but at most a minute, since there are other
+// databases. Thread-safe.
 class UserNames {
  public:
   explicit UserNames(const Clock& clock) : clock_(clock) {}
-  // "" = there is no such user. Throws std::system_error when the database cannot be asked.
+  // "" if there is no such user. Throws std::system_error if the database cannot be read.
   std::string name_of(uid_t uid);
 
  private:
   const Clock& clock_;
   Mutex mutex_;
-  struct stat read_ TASKD_GUARDED_BY(mutex_) {};  // /etc/passwd as it was
+  struct stat read_ TASKD_GUARDED_BY(mutex_) {};  // state of /etc/passwd when it was read
   BootTime until_ TASKD_GUARDED_BY(mutex_) = {};
   std::map<uid_t, std::string> names_ TASKD_GUARDED_BY(mutex_);
 };

@@ -49,7 +49,7 @@ constexpr Word kWords[] = {{"@yearly", "0 0 1 1 *"},  {"@annually", "0 0 1 1 *"}
   throw CronError{std::string(field.title), std::move(detail)};
 }
 
-// As lines of a crontab have them; CR and LF are what is left of its line end.
+// Blanks as in a crontab; CR and LF are the rest of a line end.
 constexpr std::string_view kBlanks = " \t\r\n";
 
 std::vector<std::string_view> split_fields(std::string_view text) {
@@ -125,7 +125,7 @@ void parse_field(const Field& field, std::string_view text, bool is_new, std::bi
       }
       step = *given;
       const int values = range.last - range.first + 1;
-      // As many as there are is meant as it is: */60 is once an hour.
+      // A step equal to the number of values is intended: */60 is once an hour.
       if (is_new && step > values) {
         refuse(field, "the step " + std::to_string(step) + " is larger than its range of " +
                           std::to_string(values) + ", so only " + std::to_string(range.first) +
@@ -141,7 +141,7 @@ void parse_field(const Field& field, std::string_view text, bool is_new, std::bi
 }
 
 bool ever_comes(const Cron& cron) {
-  if (!cron.any_weekday) return true;  // weekdays come in every month
+  if (!cron.any_weekday) return true;  // every weekday occurs in every month
   constexpr int kLongest[] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   for (std::size_t month = 1; month <= 12; ++month) {
     for (int day = 1; cron.months[month] && day <= kLongest[month]; ++day) {

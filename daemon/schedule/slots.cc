@@ -7,16 +7,16 @@ namespace {
 
 constexpr WallTime kEndOfTime{253'402'300'800'000};  // the year 10000
 
-// "0 0 29 2 */7" may be forty years away, the longest that a day can be: the calendar's weekdays
-// come again after 28 years, over a century that is no leap year after 40.
+// "0 0 29 2 */7" may be forty years away, the maximum: the calendar's weekdays repeat after 28
+// years, or after 40 across a century that is not a leap year.
 constexpr int kMaxDays = 40 * 366 + 2;
 
-// A line of every hour has no use for a time that the clock skips: the next hour's is as near.
+// A line that covers every hour can drop skipped times: the next hour's slot is just as near.
 bool leaves_out(const CronRule& rule, const LocalMoment& moment) {
   return moment.kind == LocalMoment::Kind::skipped && rule.cron.every_hour && rule.cron.hours.all();
 }
 
-// Calls `consider` with every instant that the line names on this day, in no order.
+// Calls `consider` with every instant of the line on this day, in no particular order.
 template <class F>
 void each_slot_on(const CronRule& rule, const LocalDate& date, F consider) {
   if (!rule.cron.matches_day(date.month, date.day, weekday(date))) return;
@@ -49,7 +49,7 @@ std::optional<WallTime> last_on(const CronRule& rule, const LocalDate& date, Wal
   return last;
 }
 
-// As next_cron(), from the other end.
+// Like next_cron(), backwards.
 std::optional<WallTime> last_cron(const CronRule& rule, WallTime after, WallTime until) {
   const LocalDate first_day = add_days(rule.zone.date_at(after), -1);
   LocalDate date = add_days(rule.zone.date_at(until), 1);
@@ -69,7 +69,7 @@ std::optional<WallTime> last_every(const EveryRule& rule, WallTime after, WallTi
   return slot > after ? std::optional(slot) : std::nullopt;
 }
 
-// Passes over the months that the line does not name, so that a search over decades is quick.
+// Skips months that the line does not include, so that a search over decades is fast.
 LocalDate next_day(const Cron& cron, const LocalDate& date) {
   if (cron.months[static_cast<std::size_t>(date.month)]) return add_days(date, 1);
   if (date.month == 12) return {date.year + 1, 1, 1};
@@ -77,8 +77,8 @@ LocalDate next_day(const Cron& cron, const LocalDate& date) {
 }
 
 std::optional<WallTime> next_cron(const CronRule& rule, WallTime after) {
-  // A clock that is put back over midnight shows the day before once more: so that day is asked
-  // too, and after the day that has a slot the next.
+  // A clock that is set back across midnight repeats the previous day. So the search begins one day
+  // early, and after a day with a slot also checks the next.
   LocalDate date = add_days(rule.zone.date_at(after), -1);
   const LocalDate last_day = add_days(date, kMaxDays);
   for (; date <= last_day; date = next_day(rule.cron, date)) {

@@ -1,11 +1,12 @@
-// When a schedule fires: its slots, as instants in order. Pure functions of rule, zone and time, so
-// that a slot is the same whoever asks and whenever, and can be unique in the database.
+// When a schedule fires: its slots, as instants in ascending order. Pure functions of rule, zone
+// and time: a slot is always the same instant, so it can be unique in the database.
 //
-// Daylight saving, by rule: a time that the clock skips fires once, at the first instant after the
-// gap, however many skipped times there are; a time that comes twice fires the first time only.
-// But a line whose hour field begins with '*' means hours that pass, so it also fires in the second
-// of two equal hours ("*/15 * * * *" is never silent for an hour); and if that field names every
-// hour, skipped times fire nothing ("30 * * * *" goes from 01:30 to 03:30).
+// Daylight saving: skipped times fire once, at the first instant after the gap, however many there
+// are. A repeated time fires the first time only.
+//
+// If the hour field starts with '*', the schedule follows elapsed time instead: it also fires in
+// the second copy of a repeated hour ("*/15 * * * *" is never silent for an hour). If that field
+// covers every hour, skipped times do not fire ("30 * * * *" goes from 01:30 to 03:30).
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct CronRule {
   Zone zone;
 };
 
-// Every `every_ms`, counted from `anchor`, so neither a restart nor a late start moves it.
+// Fires every `every_ms`, counted from `anchor`, so restarts and late starts do not shift it.
 struct EveryRule {
   std::int64_t every_ms = 0;
   WallTime anchor;
@@ -34,25 +35,25 @@ struct EveryRule {
 
 using Rule = std::variant<CronRule, EveryRule>;
 
-// Nothing when this machine does not know the schedule's zone (any more).
+// Returns nothing if this machine does not know the schedule's zone (any more).
 std::optional<Rule> rule_of(const Schedule& schedule);
 
-// The first slot after `after`. Nothing when there is none before the year 10000.
+// The first slot after `after`, or nothing if there is none before the year 10000.
 std::optional<WallTime> next_slot(const Rule& rule, WallTime after);
 
 // The last slot in (after, until].
 std::optional<WallTime> last_slot(const Rule& rule, WallTime after, WallTime until);
 
-// A slot that is no later than this was not missed, only busy.
+// A slot that is at most this late counts as on time, not as missed.
 inline constexpr std::int64_t kOnTimeMs = 60'000;
 
-// What fires now of the slots in (after, now], oldest first, at most `limit`.
-// one: the latest; all: each; none: the latest if it is on time.
+// Which of the slots in (after, now] fire now, oldest first, at most `limit`. one: the latest; all:
+// each; none: the latest if it is on time.
 std::vector<WallTime> due_slots(const Rule& rule, WallTime after, WallTime now, CatchUp catch_up,
                                 int limit);
 
-// Why a slot is not at the time that the cron line says; empty where it is.
-// "02:30 is skipped that day; fires when the gap ends", "02:30 comes twice; fires the first time".
+// Explains why a slot is not at the time in the cron line; "" if it is. "02:30 is skipped that day;
+// fires when the gap ends", "02:30 comes twice; fires the first time".
 std::string slot_note(const CronRule& rule, WallTime slot);
 
 }  // namespace taskd

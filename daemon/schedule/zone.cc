@@ -23,7 +23,7 @@ bool is_zone_name(std::string_view name) {
   return true;
 }
 
-// Abseil remembers each name it could not load, for good; so it is asked only for those there are.
+// Abseil remembers forever each name that it could not load, so it is asked only for existing ones.
 bool is_in_database(std::string_view name) {
   if (name == "UTC") return true;
   const char* folder = std::getenv("TZDIR");

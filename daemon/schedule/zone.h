@@ -1,7 +1,7 @@
-// Time zones of the IANA database, as the system has it (tzdata). Abseil reads them, since it goes
-// on with a zone's rule after the year 2037, where the tables end.
+// Time zones of the system's IANA database (tzdata). Read with Abseil, which applies a zone's rule
+// beyond the year 2037, where the tables end.
 //
-// Threading: a Zone never changes and may be shared. Zones that were loaded stay in memory.
+// Threading: a Zone is immutable and may be shared. Loaded zones stay in memory.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct LocalDate {
 LocalDate add_days(const LocalDate& date, int days);
 int weekday(const LocalDate& date);  // 0 = Sunday
 
-// What a time on the wall is worth as instants.
+// The instants that a local time corresponds to.
 struct LocalMoment {
   enum class Kind { once, skipped, doubled };
   Kind kind = Kind::once;
@@ -34,16 +34,16 @@ struct LocalMoment {
 
 class Zone {
  public:
-  // Nothing for a name the database does not have. Names are letters, digits, '_', '-', '+' and
-  // '/', so none leads out of the database.
+  // Returns nothing for a name that is not in the database. Names consist of letters, digits, '_',
+  // '-', '+' and '/', so they cannot lead out of the database.
   static std::optional<Zone> load(std::string_view name);
-  // The zone of this machine by its name (TZ, /etc/localtime); "UTC" where it has none.
+  // The name of this machine's zone (TZ, /etc/localtime), or "UTC".
   static std::string system_name();
 
   const std::string& name() const;
   LocalDate date_at(WallTime time) const;
   LocalMoment moment(const LocalDate& date, int hour, int minute) const;
-  // "2026-03-29T03:00:00+02:00": the time on the wall with its distance from UTC.
+  // Local time with its UTC offset: "2026-03-29T03:00:00+02:00".
   std::string format(WallTime time) const;
 
  private:

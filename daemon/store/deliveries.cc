@@ -1,4 +1,4 @@
-// What becomes of the rows that the Outbox writes.
+// The life of the rows that the Outbox writes.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -10,7 +10,7 @@
 namespace taskd {
 namespace {
 
-// As read_delivery() reads them. A macro, since statements are literals.
+// The columns for read_delivery(). A macro, since statements are literals.
 #define DELIVERY_COLUMNS                                                                  \
   "seq, delivery_id, task_id, hook, event, at_ms, state, tries, tried_at_ms, next_at_ms," \
   " done_at_ms, error, uid"
@@ -53,7 +53,7 @@ bool is_declared(const std::vector<HookRule>& hooks, const std::string& name) {
                      [&](const HookRule& hook) { return hook.name == name; });
 }
 
-// What the hook gets to know of the task, as far as the row says it.
+// The part of the task that the delivery's row describes.
 struct RowTask {
   std::string task;
   bool unreadable = false;
@@ -68,7 +68,7 @@ std::optional<Delivery> first_due(Query& row, RowTask& row_task) {
   return read_delivery(row);
 }
 
-// Of the users that something waits for the hook of, the next after this one. At first: -1.
+// The next user after this one who has deliveries pending for the hook; -1 to begin.
 std::optional<std::uint32_t> next_user(Connection& db, const std::string& hook,
                                        std::int64_t after) {
   Query row = db.query(
@@ -78,8 +78,8 @@ std::optional<std::uint32_t> next_user(Connection& db, const std::string& hook,
   return static_cast<std::uint32_t>(row.int64(0));
 }
 
-// The user's earliest that may be tried now. A try that is farther off than any back-off reaches
-// was set by a clock that has been put back since.
+// The user's earliest due delivery. A next try beyond the longest back-off comes from a clock that
+// was set back since, so it is due, too.
 std::optional<Delivery> find_due(Connection& db, const std::string& hook, std::uint32_t uid,
                                  WallTime now, RowTask& row_task) {
   Query due = db.query("SELECT " DELIVERY_COLUMNS
@@ -92,7 +92,7 @@ std::optional<Delivery> find_due(Connection& db, const std::string& hook, std::u
   return first_due(stray.bind(hook, uid, now + kMaxDeliveryDelayMs), row_task);
 }
 
-// That the task had then; an empty one for one that cannot be read.
+// The spec at the time of the change; an empty one if it is unreadable.
 TaskSpec delivery_spec(Reader& db, const Delivery& delivery) {
   try {
     Query row = db.query(
@@ -114,7 +114,7 @@ TaskSpec delivery_spec(Reader& db, const Delivery& delivery) {
   }
 }
 
-// The two objects as one.
+// Merges the two objects.
 std::string describe(Reader& db, const StoreOptions& options, const Delivery& delivery,
                      const RowTask& row_task) {
   std::string all = row_task.task;
@@ -132,7 +132,7 @@ std::optional<WallTime> next_due(Connection& db, const std::string& hook, std::u
   return row.time(0);
 }
 
-// Those whom something waits for the hook of, in the order of their turns. Users are few.
+// The users with deliveries pending for the hook, in the order of their turns. There are few.
 std::vector<std::uint32_t> users_in_turn(Connection& db, const std::string& hook,
                                          const DeliveryTurn& turn) {
   std::vector<std::uint32_t> users;
@@ -164,7 +164,7 @@ std::vector<Waiting> waiting_since(Connection& db, const std::string& hook, std:
   return waiting;
 }
 
-// The delivery is through; the next one to this hook about this task may go.
+// The delivery has ended; releases the next one to this hook about this task.
 void let_next_go(Connection& db, const std::string& hook, TaskId task, WallTime now) {
   const int changed = db.run(
       "UPDATE deliveries SET next_at_ms = ?3 WHERE seq = (SELECT seq FROM deliveries"
@@ -174,7 +174,7 @@ void let_next_go(Connection& db, const std::string& hook, TaskId task, WallTime 
   if (changed > 1) throw std::logic_error("more than one delivery was let go");
 }
 
-// What is through goes with its task; this one stayed for what was pending.
+// Ended deliveries disappear with their task; this one stayed because of pending ones.
 void remove_with_task(Connection& db, TaskId task) {
   forget_delivery_specs(db, task);
   db.run(
@@ -238,14 +238,14 @@ DueDelivery StoreDeliveries::due_delivery(const std::string& hook, WallTime now,
 }
 
 void StoreDeliveries::drop_unreadable(const Delivery& delivery) {
-  log::error("a delivery is dropped: its row cannot be read",
+  log::error("dropping a delivery: its row cannot be read",
              {{"delivery", delivery.id}, {"hook", delivery.hook}, {"task", delivery.task}});
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
     Connection& db = transaction.db();
     if (db.run("DELETE FROM deliveries WHERE seq = ?1", delivery.seq) == 0) return;
-    transaction.add_event(
-        delivery.task, std::nullopt,
-        {.type = "delivery_dropped", .detail = "hook=" + delivery.hook + " delivery=" + delivery.id});
+    transaction.add_event(delivery.task, std::nullopt,
+                          {.type = "delivery_dropped",
+                           .detail = "hook=" + delivery.hook + " delivery=" + delivery.id});
     let_next_go(db, delivery.hook, delivery.task, transaction.now());
     remove_with_task(db, delivery.task);
   });
@@ -270,7 +270,8 @@ DueDelivery StoreDeliveries::find_due_delivery(const std::string& hook, WallTime
   });
 }
 
-std::optional<WallTime> StoreDeliveries::oldest_delivery(const std::string& hook, std::uint32_t uid) {
+std::optional<WallTime> StoreDeliveries::oldest_delivery(const std::string& hook,
+                                                         std::uint32_t uid) {
   return impl_->read([&](Connection& db) -> std::optional<WallTime> {
     Query row = db.query(
         "SELECT at_ms FROM deliveries INDEXED BY deliveries_age"
@@ -309,7 +310,7 @@ int StoreDeliveries::give_up_deliveries(const std::string& hook, std::uint32_t u
     for (const Waiting& delivery : old) {
       const int changed = db.run(
           "UPDATE deliveries SET state = 'failed', done_at_ms = ?2, next_at_ms = NULL, task = NULL,"
-          " error = CASE error WHEN '' THEN 'the hook took nothing' ELSE error END"
+          " error = CASE error WHEN '' THEN 'the hook accepted nothing' ELSE error END"
           " || '; given up: too old' WHERE seq = ?1 AND state = 'pending'",
           delivery.seq, transaction.now());
       if (changed != 1) throw std::logic_error("a delivery that waits was not given up");

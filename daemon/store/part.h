@@ -1,4 +1,4 @@
-// What the parts of TaskStore have in common.
+// The common base of TaskStore's parts.
 #pragma once
 
 namespace taskd {
@@ -8,7 +8,7 @@ struct StoreImpl;  // store_impl.h
 class StorePart {
  protected:
   explicit StorePart(StoreImpl& impl) : impl_(&impl) {}
-  StoreImpl* const impl_;  // TaskStore's
+  StoreImpl* const impl_;  // owned by TaskStore
 };
 
 }  // namespace taskd

@@ -1,4 +1,4 @@
-// What the store is asked and what it answers. Plain data.
+// The store's requests and answers. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +24,12 @@
 
 namespace taskd {
 
-// Whose tasks a request may see and touch.
+// The user behind a request, which decides what it may see and change.
 struct Actor {
   std::uint32_t uid = 0;
-  bool admin = false;  // root and the daemon's own user: everyone's
+  bool admin = false;  // root and the daemon's own user: sees everyone's
 
-  // Whether what belongs to `owner` is there for him. SQL that filters by it says the same.
+  // Whether the actor sees things of `owner`. SQL filters must agree with this.
   bool sees(std::uint32_t owner) const { return admin || uid == owner; }
 };
 
@@ -40,20 +40,20 @@ struct StepOf {
 };
 struct SubmitRequest {
   Actor actor;
-  std::vector<NewTask> tasks;     // all or none
-  std::string idempotency_key;    // "" = none
-  std::string request_digest;     // of what is asked for, compared under the same key
-  // The tasks are a workflow of this name, and its steps are theirs, one for each.
+  std::vector<NewTask> tasks;   // all or none
+  std::string idempotency_key;  // "" = none
+  std::string request_digest;   // of the request, compared under the same key
+  // If set, the tasks form a workflow of this name, one for each step.
   std::optional<std::string> workflow = {};
   std::vector<StepOf> steps = {};
 };
 struct Submitted {
   std::vector<TaskId> ids;
-  bool repeated = false;       // the key was known: these are the earlier tasks
-  std::vector<bool> existing;  // by id: it was there already, and is not to be there twice
+  bool repeated = false;       // the key was used before: these are the earlier tasks
+  std::vector<bool> existing;  // by id: an existing task with the same unique key
   bool any_existing = false;
-  WorkflowId workflow = 0;  // 0: not one, or removed since
-  std::vector<Task> tasks;  // the new ones; their specs are empty here: the request has them
+  WorkflowId workflow = 0;  // 0 = none, or removed in the meantime
+  std::vector<Task> tasks;  // the new ones; without their specs, which the request has
 };
 struct UnknownQueue {
   std::string queue;
@@ -61,15 +61,15 @@ struct UnknownQueue {
 struct QueueFull {
   std::string queue;
   std::int64_t capacity = 0;
-  bool draining = false;    // a person said it takes nothing more
-  std::int64_t asked = 0;   // so many tasks at once; more than the capacity never fit
-  std::size_t changed = 0;  // by a filter's retry or move: tasks it had put there before
+  bool draining = false;    // a person drained it: it takes no new tasks
+  std::int64_t asked = 0;   // number of tasks; more than the capacity can never fit
+  std::size_t changed = 0;  // for a filter's retry or move: tasks put there before
 };
 struct KeyReused {};    // same key, other body
-struct UnknownHook {};  // a task's `notify` names one that is not declared
+struct UnknownHook {};  // a hook in a task's `notify` is not declared
 struct UnknownDependency {
   std::size_t index = 0;  // of the task in the request
-  TaskId task = 0;        // that is not there, or not the actor's
+  TaskId task = 0;        // the missing task, or one hidden from the actor
 };
 using SubmitResult =
     std::variant<Submitted, UnknownQueue, UnknownHook, QueueFull, KeyReused, UnknownDependency>;
@@ -79,19 +79,20 @@ struct Claim {
   TaskId task = 0;
   int attempt = 0;
   std::string token;
-  std::string secret;      // for the command alone; not from running_attempts(): it is not stored
+  // For the command only; empty in running_attempts(), since it is not stored.
+  std::string secret;
   std::uint32_t uid = 0;   // the owner
-  std::string spec_text;   // from the writer, which reads no spec: see read_spec()
-  TaskSpec spec;           // without its dependencies
-  std::string unreadable;  // why the stored spec cannot be read; "" = it could
+  std::string spec_text;   // from the writer, which does not parse specs: see read_spec()
+  TaskSpec spec;           // without dependencies
+  std::string unreadable;  // why the stored spec cannot be read; "" = it can
   bool has_dependencies = false;
   std::optional<ArrayPlace> array;
-  Grant grant;                    // not from running_attempts()
-  bool cancel_requested = false;  // only from running_attempts()
-  std::string boot_id;            // only from running_attempts()
+  Grant grant;                    // empty in running_attempts()
+  bool cancel_requested = false;  // set only by running_attempts()
+  std::string boot_id;            // set only by running_attempts()
 };
-// Fills in the spec of a claim that the writer made (StoreOptions::on_claims); the others have
-// theirs. Where the text cannot be read, the claim says so.
+// Parses the spec of a claim made by the writer (StoreOptions::on_claims); other claims have theirs
+// already. If the text is unreadable, sets `unreadable`.
 void read_spec(Claim& claim);
 struct Finish {
   TaskId task = 0;
@@ -102,10 +103,10 @@ struct Finish {
 struct Claims {
   std::vector<Claim> claims;
   bool more = false;              // another task may start right now
-  std::optional<WallTime> later;  // else when a rate limit will let one
+  std::optional<WallTime> later;  // if not: when a rate limit allows the next
 };
 struct FinishResult {
-  bool accepted = false;  // false: the attempt is not this token's any more; nothing changed
+  bool accepted = false;  // false: the token is no longer the attempt's; nothing changed
   Claims next;
 };
 
@@ -113,7 +114,7 @@ struct FinishResult {
 enum class Verb { cancel, retry, hold, release, remove, move, signal };
 std::string_view to_string(Verb);
 
-// Ids from `first` to `last`.
+// Ids from `first` to `last`, inclusive.
 struct IdRange {
   TaskId first = 1;
   TaskId last = std::numeric_limits<TaskId>::max();
@@ -121,7 +122,7 @@ struct IdRange {
 };
 
 struct Filter {
-  std::vector<IdRange> ids = {};  // in order, none twice; empty = any
+  std::vector<IdRange> ids = {};  // ascending, disjoint; empty = any
   std::vector<State> states;      // empty = any
   std::optional<std::string> queue;
   std::optional<std::string> name;
@@ -130,43 +131,43 @@ struct Filter {
   std::vector<std::pair<std::string, std::string>> labels;  // all must match
   std::optional<WallTime> since;                            // created at or after
   std::optional<WallTime> until = {};                       // created before
-  std::vector<Reason> reasons = {};  // why it failed; empty = any, and it need not have
+  // Why it failed; empty = any, including tasks that did not fail.
+  std::vector<Reason> reasons = {};
   std::optional<std::string> key = {};
   std::optional<WallTime> ended_since = {};   // at or after
-  std::optional<WallTime> ended_before = {};  // and it has ended
+  std::optional<WallTime> ended_before = {};  // set: it has ended, before this
 
   bool operator==(const Filter&) const = default;
 };
 
 struct ControlChange {
   TaskId id = 0;
-  State state = State::queued;    // afterwards; for `remove`, before
-  bool cancel_requested = false;  // running: it will end once the tree is dead
-  int attempts = 0;               // how many it has had
+  State state = State::queued;    // after the verb; for `remove`, before
+  bool cancel_requested = false;  // it was running: it ends once its processes are dead
+  int attempts = 0;               // number of attempts so far
 };
 
-// Ids (all or nothing), then a filter: whatever the verb applies to among the tasks that were there
-// when the call began. A filter is worked off in commits of some hundred tasks, so that it
-// does not hold up the ends and starts of others; after an exception the first of them may stand,
-// and repeating the call does the rest. A retry or a move goes no further than a queue's capacity.
-// More than a thousand ids, or of a removal tasks with more than some thousand dependencies, are
-// looked at all together, so that nothing is done where one of them is wrong, and then worked off
-// as a filter is.
+// Either ids (all or nothing) or a filter: the tasks that existed when the call began and to which
+// the verb applies. A filter is applied in commits of some hundred tasks, so that ends and starts
+// of other tasks are not delayed. After an exception, some tasks may have changed; repeating the
+// call does the rest. A retry or a move stops at a queue's capacity. More than a thousand ids, and
+// removals of tasks with more than some thousand dependencies, are all checked first, so that
+// nothing changes if one is wrong, and are then applied like a filter.
 struct ControlRequest {
   Actor actor;
   Verb verb = Verb::cancel;
   std::vector<TaskId> ids;
   std::optional<Filter> filter;
-  std::string detail = {};  // noted with each change: which signal
-  std::string queue = {};   // with Verb::move: where to
-  bool dry_run = false;     // changes nothing and tells what it would change
-  // Told of each commit's changes right after it, on the caller's thread.
+  std::string detail = {};  // recorded with each change: the signal's name
+  std::string queue = {};   // with Verb::move: the new queue
+  bool dry_run = false;     // changes nothing, and returns what it would change
+  // Called after each commit with its changes, on the caller's thread.
   std::function<void(std::span<const ControlChange>)> on_commit = {};
 };
 struct NotFound {
   TaskId id = 0;
 };
-// It cannot be removed: an array whose submit is under way depends on it.
+// It cannot be removed: an array that is still being submitted depends on it.
 struct NeededByArray {
   TaskId id = 0;
   TaskId array = 0;
@@ -174,9 +175,9 @@ struct NeededByArray {
 struct WrongState {
   TaskId id = 0;
   State state = State::queued;
-  TaskId duplicate = 0;  // not its state: this one has its unique key and has not ended
+  TaskId duplicate = 0;  // if not 0: an active task has the same unique key
 };                       // the verb does not apply
-// What a dry run found: the same tasks, by the same rule.
+// The result of a dry run: the tasks that the real run would change.
 struct Preview {
   struct Count {
     std::string queue;
@@ -184,115 +185,118 @@ struct Preview {
     std::int64_t count = 0;
   };
   std::int64_t count = 0;
-  std::vector<Count> counts;  // by queue and state, as they are now
-  std::vector<TaskId> first;  // of them, the oldest first
-  std::string full_queue;     // it goes no further, since this queue takes nothing more; "" = none
+  std::vector<Count> counts;  // by queue and current state
+  std::vector<TaskId> first;  // the oldest of them
+  std::string full_queue;     // the run would stop because this queue is full; "" = none
 
   void add(const Preview& more);
 };
 inline constexpr std::size_t kMaxIdsOfCommit = 1000;
 inline constexpr std::size_t kMaxPreviewed = 10'000;
-// Of the changes the first kMaxPreviewed; ControlRequest::on_commit is told of all.
+// Holds only the first kMaxPreviewed changes; ControlRequest::on_commit gets all.
 using ControlResult = std::variant<std::vector<ControlChange>, NotFound, WrongState, NeededByArray,
                                    UnknownQueue, QueueFull, Preview>;
 
 // --- edit --------------------------------------------------------------------------------------
-// Gives a waiting task another spec and perhaps another start.
+// Gives a waiting task another spec and maybe another start time.
 struct EditRequest {
   Actor actor;
   TaskId task = 0;
-  // As it was read: nothing happens to a task that somebody changed since.
+  // The spec that the edit is based on. Nothing changes if the task was edited meanwhile.
   TaskSpec was;
   std::optional<WallTime> was_due_at;
   NewTask to;
-  bool sets_start = false;  // else the start stays, and `to` names none
-  bool retry = false;       // it has ended, and is to run again with a fresh budget
-  std::string fields;       // what is changed, for the events: "priority,env"
+  bool sets_start = false;  // if false, the start stays, and `to` has none
+  bool retry = false;       // it has ended, and shall run again with a fresh budget
+  std::string fields;       // names of the changed fields, for the events: "priority,env"
 };
 struct Edited {};
 struct EditedMeanwhile {};
 using EditResult =
     std::variant<Edited, NotFound, WrongState, EditedMeanwhile, UnknownQueue, QueueFull>;
 
-// --- what jobs report --------------------------------------------------------------------------
+// --- job reports -------------------------------------------------------------------------------
 struct ProgressReport {
   AttemptKey attempt;
   Progress progress;
   WallTime at;
 };
 
-// What a task is told of one that it depended on.
+// The end of a dependency, as shown to the dependant.
 struct DependencyEnd {
-  std::string step;  // its name, when both belong to the same workflow, or ""
+  std::string step;  // its step name, if both belong to the same workflow, else ""
   State state = State::succeeded;
   std::optional<std::string> result;  // JSON
 };
 
 // --- queues ------------------------------------------------------------------------------------
-enum class QueueVerb { pause, resume, drain };  // resume ends both
+enum class QueueVerb { pause, resume, drain };  // resume undoes both
 struct QueueInUse {
-  QueueInfo info;  // it still has tasks; the queue `default` always is in use
-  std::vector<std::string> schedules = {};  // that submit to it, by name
+  QueueInfo info;  // it still has tasks; the queue `default` always counts as used
+  std::vector<std::string> schedules = {};  // names of schedules that submit to it
 };
-// EditedMeanwhile: its defaults are not those of `defaults_were`.
+// EditedMeanwhile: its defaults are no longer `defaults_were`.
 using QueueResult = std::variant<QueueInfo, UnknownQueue, QueueInUse, EditedMeanwhile>;
 
 // --- keys ---------------------------------------------------------------------------------------
 struct UnknownKey {};
 struct AmbiguousKey {
-  std::vector<std::uint32_t> uids;  // who has one of this name; the first few
+  std::vector<std::uint32_t> uids;  // users with a key of this name; only the first few
 };
 using KeyResult = std::variant<KeyInfo, UnknownKey, AmbiguousKey>;
 struct KeysRequest {
   Actor actor = {};
   std::optional<std::string> name = {};
   std::optional<std::uint32_t> uid = {};
-  bool active = false;  // only those that have a task running, queued or held back
-  std::optional<std::int64_t> before = {};  // only older ones than this id
+  bool active = false;                      // only keys with a task running, queued or held back
+  std::optional<std::int64_t> before = {};  // only keys older than this id
   int limit = 100;
 };
 
 // --- schedules ----------------------------------------------------------------------------------
-// Names belong to their users: two may have schedules of one name.
+// Schedule names are per user.
 struct ScheduleId {
   std::uint32_t uid = 0;
   std::string name;
 };
-struct UnknownSchedule {};  // it is not there, or not the actor's to touch
+struct UnknownSchedule {};  // it does not exist, or belongs to somebody else
 using ScheduleResult = std::variant<Schedule, UnknownSchedule, UnknownQueue>;
 struct Triggered {
   TaskId task = 0;
-  bool existing = false;  // there already by its unique key, so nothing was submitted
+  bool existing = false;  // an existing task with its unique key; nothing was submitted
 };
 using TriggerResult = std::variant<Triggered, UnknownSchedule, UnknownQueue, QueueFull>;
 
-// What to do about a schedule, as decided from its rule.
+// What to do about a schedule, derived from its rule.
 struct Firing {
   std::int64_t schedule = 0;
-  WallTime was_done_until;  // as it was read: nothing happens if somebody changed it since
+  WallTime was_done_until;  // the value that was read: nothing happens if it changed meanwhile
   std::vector<WallTime> slots;
   WallTime done_until;
   std::optional<WallTime> next_at;
-  bool refuse = false;    // the daemon does not take its task: the slots count as refused
-  std::string stop = {};  // if not "": it fires no more, and is paused for this reason
+  bool refuse = false;    // the daemon does not accept its task: the slots count as refused
+  std::string stop = {};  // if not "": pause the schedule for this reason
 };
 
-// --- what hooks are told -------------------------------------------------------------------------
-// No back-off between two tries of a delivery is longer.
+// --- deliveries to hooks -------------------------------------------------------------------------
+// The longest back-off between two tries of a delivery.
 inline constexpr std::int64_t kMaxDeliveryDelayMs = 2LL * 3600 * 1000;
 
-// Whose turn at a hook it is.
+// Whose turn it is at a hook.
 struct DeliveryTurn {
-  std::optional<std::uint32_t> after = {};  // who had the last one; by uid, round and round
-  std::vector<std::uint32_t> resting = {};  // to whom the hook was down lately: they have none
+  std::optional<std::uint32_t> after = {};  // the user of the latest turn; users take turns by uid
+  // Users skipped for now, because the hook was down for them lately.
+  std::vector<std::uint32_t> resting = {};
 };
 struct DueDelivery {
-  std::optional<Delivery> delivery;  // may be tried now
-  std::string task;                  // with it: the task as it was at the change, as JSON
-  std::optional<WallTime> next;      // else when one may be, of who does not rest
+  std::optional<Delivery> delivery;  // due now
+  // Set with `delivery`: the task at the time of the change, as JSON.
+  std::string task;
+  // Otherwise: when the next one is due, of users not in `resting`.
+  std::optional<WallTime> next;
 };
 struct DeliveryTry {
-  const Delivery& delivery;  // as due_delivery() gave it
+  const Delivery& delivery;  // from due_delivery()
   DeliveryState state = DeliveryState::pending;
   WallTime next_at;   // with pending
   std::string error;  // "" = none
@@ -300,19 +304,19 @@ struct DeliveryTry {
 
 // --- reads -------------------------------------------------------------------------------------
 struct ArrayInfo {
-  TaskId id = 0;  // of its first task; those of the others follow
+  TaskId id = 0;  // id of its first task; the others follow
   std::int64_t first_index = 0;
   std::int64_t step = 1;
-  std::int64_t count = 0;  // of its tasks
-  std::int64_t made = 0;   // fewer: its submit is under way, and nobody is to name it
-  std::int64_t ended = 0;  // also those that were removed since
+  std::int64_t count = 0;  // number of its tasks
+  std::int64_t made = 0;   // less than `count`: it is still being submitted, and cannot be named
+  std::int64_t ended = 0;  // including tasks removed in the meantime
   std::int64_t succeeded = 0;
 
   bool is_whole() const { return made == count; }
   TaskId last_id() const { return id + count - 1; }
 };
 
-// Of some tasks.
+// How many of some tasks have ended.
 struct EndedCounts {
   std::int64_t count = 0;
   std::int64_t ended = 0;
@@ -322,10 +326,10 @@ struct EndedCounts {
 struct ListRequest {
   Actor actor;
   Filter filter;
-  bool oldest_first = false;    // else the newest first
-  std::optional<TaskId> after;  // go on after this id, in the list's order
+  bool oldest_first = false;    // otherwise newest first
+  std::optional<TaskId> after;  // continue after this id, in the list's order
   int limit = 100;
-  // As ids_of() gave it for this filter, for lists that are read bit by bit; else it is looked up.
+  // From ids_of() for the same filter, so that lists read in pages look it up only once.
   std::optional<IdRange> within = {};
 };
 

@@ -9,12 +9,12 @@
 namespace taskd {
 namespace {
 
-// As read_rule() reads them. A macro, since statements are literals.
+// The columns for read_rule(). A macro, since statements are literals.
 #define SCHEDULE_COLUMNS                                                                \
   "id, name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority, task_name," \
   " created_at_ms, done_until_ms, next_at_ms, paused_at_ms, paused_by, paused_reason"
 
-// All but what its task is to run.
+// Everything except its task's spec.
 Schedule read_rule(const Query& row) {
   Schedule schedule;
   schedule.id = row.int64(0);
@@ -26,7 +26,7 @@ Schedule read_rule(const Query& row) {
   settings.every_ms = row.int64(5);
   const auto catch_up = parse_catch_up(row.view(6));
   const auto overlap = parse_overlap(row.view(7));
-  if (!catch_up || !overlap) schedule.unreadable = "it does not say what is done about missed slots";
+  if (!catch_up || !overlap) schedule.unreadable = "its catch_up or overlap is invalid";
   settings.catch_up = catch_up.value_or(settings.catch_up);
   settings.overlap = overlap.value_or(settings.overlap);
   settings.task.queue = row.text(8);
@@ -39,7 +39,7 @@ Schedule read_rule(const Query& row) {
   return schedule;
 }
 
-// With its task's spec, which only a reader reads.
+// With its task's spec, which only a reader parses.
 Schedule read_schedule(const Query& row, Reader& db) {
   Schedule schedule = read_rule(row);
   Query spec = db.query("SELECT spec FROM schedules WHERE id = ?1");
@@ -47,9 +47,9 @@ Schedule read_schedule(const Query& row, Reader& db) {
   const TaskSpec columns = schedule.settings.task;
   try {
     spec_from_stored(spec.view(0), schedule.settings.task);
-  } catch (const std::exception& error) {  // it holds up no other
+  } catch (const std::exception& error) {  // it must not block others
     schedule.settings.task = columns;
-    schedule.settings.task.shell = "# what it submits cannot be read";  // it never does
+    schedule.settings.task.shell = "# its task cannot be read";  // never runs
     schedule.unreadable = error.what();
   }
   return schedule;
@@ -67,13 +67,13 @@ std::optional<Schedule> load_schedule(Reader& db, std::int64_t id) {
   return read_schedule(row, db);
 }
 
-// Of a schedule what the writer decides by: its columns, and not its task.
+// The columns of a schedule that the writer acts on, without its task.
 struct FoundSchedule {
   std::int64_t id = 0;
   bool paused = false;
 };
 
-// Nothing too if the actor may not touch it.
+// Returns nothing also if the actor may not change it.
 std::optional<FoundSchedule> find_schedule(Connection& db, const Actor& actor,
                                            const ScheduleId& id) {
   if (!actor.sees(id.uid)) return std::nullopt;
@@ -92,8 +92,8 @@ void note_schedule(Transaction& transaction, std::string_view type, const Actor&
 
 void write_settings(Transaction& transaction, std::uint32_t owner, const ScheduleSettings& settings,
                     const PreparedSpec& task) {
-  // Looked at at once: whoever knows the rule finds its first slot. A replaced schedule keeps its
-  // pause and its slots.
+  // Due at once, so that whoever knows the rule computes its first slot. A replaced schedule keeps
+  // its pause and its slots.
   transaction.db().run(
       "INSERT INTO schedules (name, uid, cron, zone, every_ms, catch_up, overlap, queue, priority,"
       " task_name, spec, created_at_ms, done_until_ms, next_at_ms)"
@@ -102,16 +102,16 @@ void write_settings(Transaction& transaction, std::uint32_t owner, const Schedul
       " every_ms = excluded.every_ms, catch_up = excluded.catch_up, overlap = excluded.overlap,"
       " queue = excluded.queue, priority = excluded.priority, task_name = excluded.task_name,"
       " spec = excluded.spec, created_at_ms = excluded.created_at_ms,"
-      // Never as it was, so that a firing decided from the settings before finds nothing.
+      // Always a new value, so that a firing based on earlier settings has no effect.
       " done_until_ms = max(excluded.done_until_ms, schedules.done_until_ms + 1),"
       " next_at_ms = CASE WHEN paused_at_ms IS NULL THEN excluded.next_at_ms END",
       settings.name, owner, settings.cron, settings.zone, settings.every_ms,
-      to_string(settings.catch_up), to_string(settings.overlap), task.queue, task.priority, task.name,
-      task.text, transaction.now());
+      to_string(settings.catch_up), to_string(settings.overlap), task.queue, task.priority,
+      task.name, task.text, transaction.now());
   transaction.add_wake(transaction.now());
 }
 
-// The task waits for the ends of those of `after`, whatever they are.
+// The task waits for the tasks in `after` to end, in whatever way.
 TaskId insert_task(Transaction& transaction, const Schedule& schedule, PreparedSpec spec,
                    const std::vector<TaskId>& after, const Note& note) {
   StoredTask task;
@@ -123,17 +123,17 @@ TaskId insert_task(Transaction& transaction, const Schedule& schedule, PreparedS
   return task.id;
 }
 
-// Whether it still submits this.
+// Whether the schedule's task is still this one.
 bool has_task(Connection& db, std::int64_t schedule, const PreparedSpec& task) {
   Query row = db.query("SELECT queue, priority, task_name, spec FROM schedules WHERE id = ?1");
   return row.bind(schedule).step() && row.view(0) == task.queue && row.int64(1) == task.priority &&
          row.view(2) == task.name && row.view(3) == task.text;
 }
 
-// So many cancels make a commit long enough.
+// This many cancels are enough for one commit.
 constexpr int kReplacedAtOnce = 500;
 
-// Those that have not ended and need not yet, the oldest first, but for one of them.
+// Active tasks that are not asked to stop yet, oldest first, except one.
 std::vector<TaskId> tasks_to_cancel(Connection& db, std::int64_t schedule, TaskId but) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_schedule WHERE schedule_id = ?1"
@@ -145,7 +145,7 @@ std::vector<TaskId> tasks_to_cancel(Connection& db, std::int64_t schedule, TaskI
   return ids;
 }
 
-// Once all others are cancelled: those that run still.
+// After all others are cancelled: the tasks that are still running.
 std::vector<TaskId> unended_tasks(Connection& db, std::int64_t schedule) {
   Query rows = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_schedule WHERE schedule_id = ?1"
@@ -174,8 +174,8 @@ void cancel(Transaction& transaction, TaskId id) {
   cancel_task(transaction, task, std::nullopt);
 }
 
-// Cancels the tasks of the schedule, `unique` last: by it a next transaction knows again that the
-// slot may fire. False: there are more than one commit should take.
+// Cancels the schedule's tasks, `unique` last: it tells a later transaction that the slot may fire.
+// Returns false if there are more than one commit should handle.
 bool replace_tasks(Transaction& transaction, std::int64_t schedule, std::optional<TaskId> unique) {
   const std::vector<TaskId> ids = tasks_to_cancel(transaction.db(), schedule, unique.value_or(0));
   for (const TaskId id : ids) {
@@ -187,7 +187,8 @@ bool replace_tasks(Transaction& transaction, std::int64_t schedule, std::optiona
   return true;
 }
 
-// Nothing: some of what the slot replaces is cancelled, and the rest needs another transaction.
+// Returns nothing if some of the replaced tasks are cancelled and the rest needs another
+// transaction.
 std::optional<Slot> deal_with(Transaction& transaction, const Schedule& schedule,
                               const PreparedSpec& spec, WallTime at, bool refuse) {
   Slot slot{at, transaction.now(), SlotResult::fired, std::nullopt};
@@ -202,7 +203,8 @@ std::optional<Slot> deal_with(Transaction& transaction, const Schedule& schedule
     slot.result = SlotResult::overlap;
     return slot;
   }
-  // Before anything is replaced: what runs is not given up for a task that cannot come.
+  // Checked before anything is replaced: running tasks are not cancelled for a task that cannot be
+  // submitted.
   if (refuse || find_refusal(transaction, spec.queue, 1)) {
     slot.result = SlotResult::refused;
     return slot;
@@ -222,7 +224,7 @@ bool was_dealt_with(Connection& db, std::int64_t schedule, WallTime at) {
   return row.bind(schedule, at).step();
 }
 
-// The daemon pauses it, by nobody's wish.
+// Paused by the daemon, not by a user.
 void stop_schedule(Transaction& transaction, const Firing& firing) {
   const int changed = transaction.db().run(
       "UPDATE schedules SET paused_at_ms = ?3, paused_by = 0, paused_reason = ?4, next_at_ms = NULL"
@@ -249,12 +251,12 @@ void write_slot(Connection& db, std::int64_t schedule, const Slot& slot) {
 }
 
 struct Fired {
-  std::vector<Slot> slots;     // that were new
-  std::size_t dealt_with = 0;  // of the firing's, from the first
+  std::vector<Slot> slots;     // slots that were new
+  std::size_t dealt_with = 0;  // number of the firing's slots handled so far
   bool over = false;           // somebody changed the schedule, or nothing is left
 };
 
-// As many slots as one transaction should.
+// Fires as many slots as one transaction should.
 Fired fire_slots(Transaction& transaction, const Firing& firing, const Schedule& schedule,
                  const PreparedSpec& spec) {
   Connection& db = transaction.db();
@@ -282,7 +284,7 @@ Fired fire_slots(Transaction& transaction, const Firing& firing, const Schedule&
 
 }  // namespace
 
-// As it is after a change; somebody may have removed it since.
+// The schedule after a change; it may have been removed in between.
 ScheduleResult StoreSchedules::changed_schedule(const std::optional<ScheduleResult>& refused,
                                            const ScheduleId& id) {
   if (refused) return *refused;
@@ -358,11 +360,12 @@ TriggerResult StoreSchedules::trigger_schedule(const Actor& actor, const Schedul
     if (!found) return UnknownSchedule{};
     if (!found->unreadable.empty()) throw std::runtime_error(found->unreadable);
     const auto triggered = try_trigger(actor, *found);
-    if (triggered) return *triggered;  // else somebody gave it another task meanwhile
+    if (triggered) return *triggered;  // otherwise its task was changed meanwhile
   }
 }
 
-std::optional<TriggerResult> StoreSchedules::try_trigger(const Actor& actor, const Schedule& schedule) {
+std::optional<TriggerResult> StoreSchedules::try_trigger(const Actor& actor,
+                                                         const Schedule& schedule) {
   using Result = std::optional<TriggerResult>;
   const PreparedSpec task(schedule.settings.task);
   return impl_->write(WhenFull::refuse, actor, [&](Transaction& transaction) -> Result {
@@ -414,7 +417,8 @@ std::vector<Slot> StoreSchedules::fire(const Firing& firing) {
                       [&](Transaction& transaction) { stop_schedule(transaction, firing); });
     return {};
   }
-  // A change of the settings is one of done_until, too, so this is what the firing was decided from.
+  // Changing the settings also changes done_until, so these settings are the ones that the firing
+  // is based on.
   const auto schedule = impl_->read([&](Reader& db) { return load_schedule(db, firing.schedule); });
   if (!schedule || schedule->done_until != firing.was_done_until) return {};
   if (!schedule->unreadable.empty()) return {};
@@ -443,8 +447,9 @@ std::optional<WallTime> StoreSchedules::next_schedule_at() {
   });
 }
 
-std::vector<Schedule> StoreSchedules::schedules(const Actor& actor, std::optional<std::uint32_t> owner,
-                                           std::int64_t after, int limit) {
+std::vector<Schedule> StoreSchedules::schedules(const Actor& actor,
+                                                std::optional<std::uint32_t> owner,
+                                                std::int64_t after, int limit) {
   const bool all = actor.admin && !owner;
   const std::uint32_t uid = owner.value_or(actor.uid);
   if (!actor.sees(uid)) return {};

@@ -1,4 +1,4 @@
-// What the parts of TaskStore share: the writer, the readers, and the way to call them.
+// What the parts of TaskStore share: the writer, the readers, and functions to call them.
 #pragma once
 
 #include <SQLiteCpp/Exception.h>
@@ -20,7 +20,7 @@
 
 namespace taskd {
 
-// Lets callers through one at a time, in the order in which they came.
+// Lets callers through one at a time, in order of arrival.
 class Turns {
  public:
   class Turn {
@@ -59,8 +59,8 @@ struct StoreImpl {
         event_sweep(store_options.keep_events),
         readers(store_options.path) {}
 
-  // Runs `command(Transaction&)` on the writer thread and returns what it returned, committed. What
-  // a person or a program asked for waits for its user's turn.
+  // Runs `command(Transaction&)` on the writer thread and returns its result once committed.
+  // Requests of people and programs wait for their user's turn.
   template <class F>
   auto write(WhenFull when_full, const Actor& actor, F command) {
     return write_for(when_full, actor.uid, std::move(command));
@@ -104,8 +104,8 @@ struct StoreImpl {
     }
   }
 
-  // Makes all tasks of the arrays of these ids, in commits of some ten milliseconds, among which
-  // everybody else's commands go on.
+  // Creates the remaining tasks of the arrays with these ids, in commits of some ten milliseconds,
+  // between which other commands run.
   void make_whole(IdRange ids);
 
   // StoreUsers::known_user().
@@ -118,91 +118,92 @@ struct StoreImpl {
   bool was_left_open = false;
   WriteQueue writer;
   Mutex defaults_mutex;
-  std::map<std::string, std::string> defaults TASKD_GUARDED_BY(defaults_mutex);  // of queues
+  std::map<std::string, std::string> defaults TASKD_GUARDED_BY(defaults_mutex);  // by queue
   mutable Mutex users_mutex;
   std::map<std::uint32_t, KnownUser> users TASKD_GUARDED_BY(users_mutex);  // by owner
-  Turns array_turns;  // of all large arrays one piece at a time, so that no commit holds many
-  TaskId latest_upstream = 0;  // of the writer: whose dependants update_dependants() looked at
+  Turns array_turns;  // large arrays take turns piece by piece, so that no commit holds many
+  // Writer only: the upstream whose dependants update_dependants() handled last.
+  TaskId latest_upstream = 0;
   EventSweep event_sweep;
   Mutex keyed_mutex;
   std::set<std::pair<std::uint32_t, std::string>> keyed
-      TASKD_GUARDED_BY(keyed_mutex);  // requests with keys that are being worked on, by uid and key
-  ReaderPool readers;                 // closed before the writer, whose connection must be the last
+      TASKD_GUARDED_BY(keyed_mutex);  // requests with keys that are in progress, by uid and key
+  ReaderPool readers;                 // closed before the writer, whose connection must close last
 };
 
-// Whether the task is there for the actor.
+// Whether the actor sees the task.
 bool sees(Connection& db, const Actor& actor, TaskId id);
 
-// What the `running` tasks have of the machine; few run, so it is read each time.
+// What the `running` tasks use of the machine. Few run, so it is read each time.
 Allocation load_allocation(Connection& db, std::int64_t running);
 
-// The task as callers see it, but for what its spec alone knows.
+// The task for callers, without what only its spec knows.
 Task to_task(Connection& db, const StoredTask& stored);
-// With its spec.
+// The task including its spec.
 Task load_whole(Reader& db, const StoredTask& stored);
-// `text`: as it is stored.
+// If not null, `text` receives the stored form.
 TaskSpec load_spec(Reader& db, const StoredTask& stored, std::string* text = nullptr);
 
-// Whatever its keep time, a task stays this long after its end was recorded, so that who waits for
-// the end also gets to read it.
+// A task stays at least this long after its end was recorded, regardless of its keep time, so that
+// whoever waits for the end can still read it.
 inline constexpr std::int64_t kMinKeepMs = 10'000;
 
-// An ended task's columns: when it ended and how long it is kept.
+// Sets the columns of an ended task: when it ended and how long it is kept.
 void end_row(TaskRow& row, const StoredTask& task, WallTime ended_at, WallTime now);
 
-// Adds a task, which then waits for whatever it has to: a person, others' ends, its time, its key,
-// or its turn. Of `task` what the spec does not say is filled in, but for the state; the key is the
-// spec's, unless it has one.
+// Adds a task, in the state that fits what it waits for: a person, its dependencies, its start
+// time, its key, or a worker. Fills in the columns of `task` that come from the spec; the key is
+// the spec's, unless `task` has one.
 void submit_task(Transaction& transaction, StoredTask& task, const PreparedSpec& spec, bool hold,
                  const Note& note);
 
-// The user's task that this one must not be there beside.
+// The user's existing task with the same unique key that applies.
 std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
                                   const Unique& unique);
 
-// Another task that has its unique key and has not ended: it may not run again beside that one.
+// Another active task with its unique key, which prevents it from running again.
 std::optional<TaskId> find_active_duplicate(Connection& db, TaskId task, std::uint32_t uid,
                                             const std::string& unique_key);
 
-// Whatever the transaction's changes mean for other tasks: those that depend on these, those that
-// share a key with them. After every command, and before one that changed something claims.
+// Updates other tasks after the transaction's changes: dependants, and tasks with the same key.
+// Call after every command, and before a claim in a command that changed something.
 void propagate(Transaction& transaction);
 
-// How many more tasks the queue takes. Those of arrays that are to be made count as there.
+// How many more tasks the queue takes. Tasks of arrays that are not created yet count as present.
 std::int64_t room_in(Connection& db, const QueueInfo& queue);
-// Why the queue does not take `count` more tasks. A null queue is one that does not exist.
+// Why the queue does not take `count` more tasks. A null queue does not exist.
 using QueueRefusal = std::variant<UnknownQueue, QueueFull>;
 std::optional<QueueRefusal> find_refusal(Connection& db, const std::string& name,
                                          const QueueInfo* queue, std::int64_t count);
-// The same by what the writer knows of the queue.
+// The same, from the writer's table.
 std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::string& queue,
                                          std::int64_t count);
 
-// With its counts, for a reader. Nothing: there is none.
+// The queue with its counts, for a reader. Nothing if it does not exist.
 std::optional<QueueInfo> load_queue(Connection& db, const std::string& name);
 std::vector<QueueInfo> load_queues(Connection& db);  // by name
 
-// When a submit is to start; nothing: at once.
+// When a submit is to start; nothing = at once.
 std::optional<WallTime> start_of(const NewTask& task, WallTime now);
 
-// Puts an ended task back into its queue, with a fresh budget.
+// Puts an ended task back into its queue with a fresh budget.
 void retry_task(Transaction& transaction, StoredTask& task, const Note& note);
 
-// Cancels a task that has not ended: at once, or by request where it runs.
+// Cancels an active task: at once, or by request if it is running.
 void cancel_task(Transaction& transaction, StoredTask& task,
                  std::optional<std::uint32_t> actor_uid);
 
-// What jobs report (reports.cc).
+// Job reports (reports.cc).
 void write_result(Connection& db, TaskId task, int attempt, WallTime at, const std::string& json);
-// Before an attempt that is not the task's first: what earlier ones told counts no more.
+// Call before any attempt but the first: discards the reports of earlier attempts.
 void forget_reports(Connection& db, TaskId task);
 std::optional<TaskResult> load_result(Connection& db, TaskId task);
 std::optional<std::string> result_of(Connection& db, TaskId task);
-// The latest attempt's progress and when it told it.
+// The latest attempt's progress and when it was reported.
 std::optional<std::pair<Progress, WallTime>> load_progress(Connection& db, TaskId task);
 
-// Ends every task that runs as failed and lost, whatever its policy: the attempts are another
-// store's. Returns how many there were.
+// Ends every running task as failed and lost, whatever its policy, because its attempt belongs to
+// another store. Returns how many there were.
 int give_up_running(Transaction& transaction);
 
 // Moves up to `limit` tasks from `queued` to `running`.

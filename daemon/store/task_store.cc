@@ -20,10 +20,10 @@
 namespace taskd {
 namespace {
 
-// Trying again later may help: a service manager does.
+// Trying again later may help; a service manager does.
 constexpr int kTryAgain = 75;
 
-// Why the database cannot be opened, with what can be done about it.
+// Explains why the database cannot be opened, and what to do about it.
 UsageError explain(const std::string& path, const SQLite::Exception& error) {
   const std::string says = std::string(" (") + error.what() + ").";
   switch (failure_of(error)) {
@@ -51,7 +51,7 @@ UsageError explain(const std::string& path, const SQLite::Exception& error) {
   }
 }
 
-// The start is durable when it returns: the generation, and the identity with it.
+// Durable when it returns: the generation and the identity.
 void count_start(Connection& db, const StoreOptions& options, StoreIdentity& identity) {
   db.run("BEGIN IMMEDIATE");
   db.run("UPDATE store SET generation = ?1, id = ?2, epoch = ?3, spec_version = ?4",
@@ -71,7 +71,7 @@ void count_start(Connection& db, const StoreOptions& options, StoreIdentity& ide
   db.run("COMMIT");
 }
 
-// Running jobs need their daemon on a full disk too: the ballast pays for whatever its start needs.
+// Running jobs need their daemon even on a full disk: the ballast provides the space for its start.
 template <class F>
 auto on_any_disk(const StoreOptions& options, F step) {
   try {
@@ -113,7 +113,7 @@ Connection open_database(const StoreOptions& options) {
   });
 }
 
-// Throws SQLite::Exception for what is no damage.
+// Throws SQLite::Exception for errors other than damage.
 std::vector<std::string> look_through(Connection& db, bool full) {
   std::vector<std::string> found;
   try {
@@ -128,8 +128,8 @@ std::vector<std::string> look_through(Connection& db, bool full) {
   return found;
 }
 
-// The mark is written before the epoch it belongs to is committed: a crash between them is then
-// known from a copy.
+// Writes the mark before the commit of its epoch. If a crash falls between them, identity.cc can
+// tell it from a copy.
 void write_new_mark(const StoreOptions& options, const StoreIdentity& identity) {
   const auto write = [&] { return write_mark(mark_path(options.path), identity); };
   if (write()) return;
@@ -137,7 +137,7 @@ void write_new_mark(const StoreOptions& options, const StoreIdentity& identity) 
   throw UsageError(kTryAgain, "The disk that holds " + options.path + " is full. Free some space.");
 }
 
-// Files of attempts that another store made here, whose mark is intact, are not this database's.
+// The folder holds files of attempts of another store whose mark is intact.
 void refuse_foreign_folders(const StoreOptions& options, const FoundMark& found,
                             const StoreIdentity& identity) {
   if (options.folder_task == 0 || !found.mark || found.mark->self != found.self) return;
@@ -148,7 +148,7 @@ void refuse_foreign_folders(const StoreOptions& options, const FoundMark& found,
                            "first, or put the database into an empty folder.");
 }
 
-// Who the store is from this start on, durable when it returns.
+// The store's identity from this start on, durable when it returns.
 StoreIdentity begin(Connection& db, const StoreOptions& options, const FoundMark& found,
                     StoreIdentity identity, Provenance provenance) {
   const bool is_new_epoch = provenance != Provenance::original;
@@ -174,13 +174,15 @@ StoreIdentity begin(Connection& db, const StoreOptions& options, const FoundMark
     count_start(db, options, identity);
   });
   if (provenance == Provenance::restored) {
-    log::warn("this database is older than the files beside it, so it was restored from a backup; it goes on in a new epoch",
-              {{"path", options.path},
-               {"epoch", identity.epoch},
-               {"newest_task", before},
-               {"next_task", identity.newest_task + 1}});
+    log::warn(
+        "this database is older than the files beside it: it was restored from a backup and "
+        "continues in a new epoch",
+        {{"path", options.path},
+         {"epoch", identity.epoch},
+         {"newest_task", before},
+         {"next_task", identity.newest_task + 1}});
   }
-  // It knows less than it could where the disk is full, which does no harm.
+  // Incomplete if the disk is full, which is harmless.
   write_mark(mark_path(options.path), identity);
   return identity;
 }
@@ -228,8 +230,9 @@ std::unique_ptr<TaskStore> TaskStore::open(StoreOptions options) {
     }
     const bool adopted = provenance == Provenance::copy && options.adopt_copy;
     if (adopted) provenance = Provenance::original;
-    auto impl = std::make_unique<StoreImpl>(std::move(db), options, std::move(identity), provenance);
-    // A reader that cannot be opened is to show now, not at the first request.
+    auto impl =
+        std::make_unique<StoreImpl>(std::move(db), options, std::move(identity), provenance);
+    // Fail now if no reader can be opened, not at the first request.
     impl->read([](Connection& reader) { return reader.in_transaction(); });
     if (adopted) impl->write(WhenFull::use_ballast, give_up_running);
     impl->was_adopted = adopted;
@@ -262,7 +265,7 @@ TaskStore::TaskStore(std::unique_ptr<StoreImpl> impl)
       StoreUsers(*impl),
       impl_(std::move(impl)) {}
 
-// The mark learns how far this start came, so that an older database will show as one.
+// Records in the mark how far this start came, so that an older database will be recognised.
 TaskStore::~TaskStore() {
   try {
     if (impl_->provenance == Provenance::copy) return;
@@ -272,7 +275,7 @@ TaskStore::~TaskStore() {
     const FoundMark found = read_mark(path);
     if (judge(last, found.mark, found.self, 0) == Provenance::original) write_mark(path, last);
   } catch (const std::exception& error) {
-    log::warn("the mark of the store cannot be written", {{"error", error.what()}});
+    log::warn("cannot write the store's mark", {{"error", error.what()}});
   }
 }
 

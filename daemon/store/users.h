@@ -1,5 +1,5 @@
-// Whose rows these are: a uid may belong to one user today and to another next year.
-// A part of TaskStore: see there for threads, durability and errors.
+// Which user owns which rows: a uid may belong to one user today and to another next year. A part
+// of TaskStore: see there for threads, durability and errors.
 #pragma once
 
 #include <optional>
@@ -13,15 +13,15 @@ namespace taskd {
 
 class StoreUsers : protected StorePart {
  public:
-  // Who the owner of a row is: from memory, since every request asks. Nothing: nobody said so yet.
+  // The user behind an owner id. Kept in memory, since every request asks. Nothing if not recorded
+  // yet.
   std::optional<KnownUser> known_user(std::uint32_t owner) const;
   void know_user(std::uint32_t uid, const std::string& name);
-  // The uid was another's and is `name`'s now. What the other left goes to an owner of its own
-  // (known_user() tells who that was), its schedules stop, and nothing of it is the uid's any more.
-  // Commits a piece at a time, so it holds nobody up; after an exception a repeated call does the
-  // rest.
+  // The uid belonged to somebody else and is `name`'s now. Moves the previous user's rows to a
+  // separate owner id (known_user() names the previous user) and stops that user's schedules.
+  // Commits in pieces, so it blocks nobody; after an exception, repeat the call to do the rest.
   void set_aside(std::uint32_t uid, const std::string& name);
-  // Owners of rows whom nobody has named yet.
+  // Owners whose user is not recorded yet.
   std::vector<std::uint32_t> unknown_users();
 
  protected:

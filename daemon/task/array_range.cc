@@ -5,7 +5,7 @@
 namespace taskd {
 namespace {
 
-// What stands behind the last `mark`, which is cut off with it; nothing without one.
+// Cuts the last `mark` and the text after it off, and returns that text; nothing without a mark.
 std::optional<std::string_view> cut_behind(std::string_view& text, char mark) {
   const std::size_t at = text.rfind(mark);
   if (at == std::string_view::npos) return std::nullopt;
@@ -14,7 +14,7 @@ std::optional<std::string_view> cut_behind(std::string_view& text, char mark) {
   return behind;
 }
 
-// False when there is a text that is no number from 1 to `most`.
+// Returns false if there is text that is not a number from 1 to `most`.
 bool read_positive(std::optional<std::string_view> text, std::int64_t most, std::int64_t& out) {
   if (!text) return true;
   const auto number = parse_int(*text);

@@ -1,5 +1,5 @@
-// Reads the fields of a JSON object and collects all that is wrong with them, so that one answer
-// says everything. Pure; one object a document.
+// Reads the fields of a JSON object and collects every error, so that one answer can list them all.
+// Not thread-safe; use one reader per document.
 #pragma once
 
 #include <algorithm>
@@ -16,15 +16,15 @@
 
 namespace taskd {
 
-// Who wrote the document. Of what this program wrote, null is no value and limits are not looked
-// at: a row outlives the limits that it was accepted under.
+// Who wrote the document. In the store's own rows, null means "no value" and limits are not
+// checked, since a row outlives the limits under which it was accepted.
 enum class Source {
-  request,  // a client
-  store,    // this program, into the store
-  answer,   // a daemon, perhaps a newer one: unknown fields are left out
+  request,  // a client: everything is checked
+  store,    // this program, when it stored a row
+  answer,   // a daemon, maybe a newer one: unknown fields are ignored
 };
 
-// In all of it `at` is the value's pointer.
+// Throughout, `at` is the JSON pointer of the value.
 class FieldReader {
  public:
   explicit FieldReader(Source source = Source::request) : source_(source) {}
@@ -35,28 +35,27 @@ class FieldReader {
   bool ok() const { return errors_.empty(); }
 
   void complain(std::string at, std::string detail, bool is_type = false);
-  // The same of a limit. True: it holds, or there is none.
+  // Reports `detail` unless the limit holds. Returns whether it holds or limits are not checked.
   bool limit(bool holds, const std::string& at, std::string_view detail);
   bool not_empty(std::string_view text, const std::string& at);
   bool at_most(std::size_t count, std::size_t max, const std::string& at, std::string_view what);
   void wrong_type(const nlohmann::json& value, const std::string& at, std::string_view wanted);
-  // A field of that object that is not known here. `meant` is the one that was probably meant, or
-  // "".
+  // Reports an unknown field. `meant` is the field that was probably meant, or "".
   void unknown(std::string at, std::string_view meant);
 
-  // The string inside, or null after a complaint.
+  // Returns the string, or null after reporting an error.
   const std::string* string(const nlohmann::json& value, const std::string& at);
-  // A string that goes to the kernel: no NUL, at most `max_bytes`.
+  // A string for the kernel: no NUL, at most `max_bytes`.
   const std::string* c_string(const nlohmann::json& value, const std::string& at,
                               std::size_t max_bytes);
-  // The same where any bytes will do (a path, an argument): a string, or {"base64":"…"} for what is
-  // not UTF-8. False after a complaint.
+  // Like c_string(), but accepts any bytes (a path, an argument): a string, or {"base64":"…"} if
+  // they are not UTF-8. Returns false after reporting an error.
   bool c_bytes(const nlohmann::json& value, const std::string& at, std::size_t max_bytes,
                std::string& out);
-  // Text that people will see in tables and logs. False after a complaint.
+  // Text that people will see in tables and logs. Returns false after reporting an error.
   bool plain(std::string_view text, const std::string& at, std::size_t max_bytes = kMaxNameBytes);
 
-  // Exactly an integer: 5.0, true and "5" are none.
+  // Accepts only integers: not 5.0, true or "5".
   template <class Integer>
   void integer(const nlohmann::json& value, const std::string& at, std::int64_t min,
                std::int64_t max, Integer& out) {
@@ -71,7 +70,7 @@ class FieldReader {
       return complain(at, "must be from " + std::to_string(min) + " to " + std::to_string(max));
     out = static_cast<Integer>(number);
   }
-  // One of an enum's words; `wanted` names them.
+  // Accepts one of an enum's words; `wanted` lists them for the error.
   template <class Enum>
   void word(const nlohmann::json& value, const std::string& at,
             std::optional<Enum> (*parse)(std::string_view), std::string_view wanted, Enum& out) {
@@ -88,21 +87,21 @@ class FieldReader {
   FieldErrors errors_;
 };
 
-// `name` as one step of a JSON pointer inside a URI fragment; of a very long one the beginning and
-// "...", which then points to nothing.
+// `name` as a step of a JSON pointer in a URI fragment. A very long name is cut and ends with
+// "...", so the pointer resolves to nothing.
 std::string pointer_step(std::string_view name);
 
-// Whether somebody who wrote `written` may have meant the field `known`.
+// Whether `written` may be a misspelling of `known`.
 bool is_close(std::string_view written, std::string_view known);
 
-// A field of an object and how it is read into a Target.
+// A field and the function that reads it into a Target.
 template <class Target>
 struct JsonField {
   std::string_view name;
   void (*read)(FieldReader&, const nlohmann::json& value, const std::string& at, Target&);
 };
 
-// Every field of `object`, unknown ones too.
+// Reads every field of `object`, and reports unknown ones.
 template <class Target, std::size_t N>
 void read_fields(FieldReader& reader, const nlohmann::json& object, const std::string& at,
                  const JsonField<Target> (&fields)[N], Target& target) {

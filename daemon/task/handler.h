@@ -1,5 +1,5 @@
-// Handlers: commands that the configuration names, for programs that submit a name and a payload
-// instead of a command. Plain data.
+// Handlers: commands that the configuration declares under a name. Clients submit the name and a
+// payload instead of a command. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,23 @@
 namespace taskd {
 
 struct Handler {
-  // What runs. Taken at the start of each attempt; no submit says otherwise.
+  // The command. Read at the start of each attempt; a submit cannot override it.
   std::vector<std::string> argv;  // exactly one of argv and shell is set
   std::string shell;
   std::map<std::string, std::string> env;
-  std::string cwd;                        // "" = the user's home
+  std::string cwd;  // "" = the user's home
   std::uint32_t umask = kDefaultUmask;
-  std::optional<std::uint32_t> user_uid;  // empty = who submitted the task
-  std::string user_name;                  // who that was when the configuration was read
-  // What a submit with it takes that does not say otherwise: fields of a task, as a JSON object.
+  std::optional<std::uint32_t> user_uid;  // empty = the task's owner
+  std::string user_name;                  // that user's name when the configuration was read
+  // Defaults for fields that a submit omits: a JSON object with fields of a task.
   std::string defaults = "{}";
 };
 
 struct Handlers {
-  bool only = false;  // nobody may submit a command of their own
+  bool only = false;  // if set, users may not submit commands of their own
   std::map<std::string, Handler> declared = {};
 
-  // Null: it is not declared.
+  // Returns null if it is not declared.
   const Handler* find(const std::string& name) const {
     const auto found = declared.find(name);
     return found == declared.end() ? nullptr : &found->second;

@@ -1,5 +1,5 @@
-// Who is told of what becomes of a task: the names of hooks that the configuration declares, and
-// the events they are told of. Pure; shared by the daemon and taskctl.
+// Notifications: which hooks (declared in the configuration) are notified of which events of a
+// task. Pure; shared by the daemon and taskctl.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -17,7 +17,7 @@ enum class HookEvent {
   submitted,
   started,   // an attempt was claimed
   retrying,  // an attempt failed, and another will be made
-  lost,      // an attempt was lost, and the task runs again
+  lost,      // an attempt was lost, and the task will run again
   succeeded,
   failed,
   cancelled,
@@ -42,30 +42,30 @@ class HookEvents {
   static constexpr unsigned bit(HookEvent event) { return 1U << static_cast<unsigned>(event); }
   unsigned bits_ = 0;
 };
-// What a hook is told of where nobody says otherwise.
+// The events of a hook that declares none.
 inline constexpr HookEvents kTheEnds = {HookEvent::succeeded, HookEvent::failed,
                                         HookEvent::cancelled};
 
 // One entry of a task's or a queue's `notify`.
 struct Notify {
   std::string hook;
-  HookEvents on;  // empty = those the hook declares
+  HookEvents on;  // empty = the events that the hook declares
   bool operator==(const Notify&) const = default;
 };
 
-inline constexpr std::size_t kMaxNotify = 16;  // entries of one list
+inline constexpr std::size_t kMaxNotify = 16;  // in one list
 
 std::string_view to_string(HookEvent);
 std::optional<HookEvent> parse_hook_event(std::string_view);
 
-// "NAME" or "NAME:failed,succeeded", or what is wrong with it.
+// Reads "NAME" or "NAME:failed,succeeded". Returns what is wrong with it otherwise.
 std::variant<Notify, std::string> parse_notify(std::string_view text);
 std::string format_notify(const Notify& notify);
 std::vector<std::string> format_notify(const std::vector<Notify>& list);
-// "failed,succeeded", in the order of the enumeration.
+// "failed,succeeded", in the enum's order.
 std::string format_hook_events(HookEvents events);
 
-// An array of such texts, each hook once, at most kMaxNotify.
+// An array of such texts, at most kMaxNotify, each hook at most once.
 void read_notify(FieldReader& reader, const nlohmann::json& value, const std::string& at,
                  std::vector<Notify>& out);
 

@@ -28,7 +28,8 @@ void write_bytes_or_null(JsonWriter& writer, std::string_view bytes) {
   bytes.empty() ? writer.null() : write_bytes(writer, bytes);
 }
 
-// --- what it runs ---------------------------------------------------------------------------------
+// --- what it runs
+// ---------------------------------------------------------------------------------
 
 void read_argv(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of strings");
@@ -65,7 +66,7 @@ void read_name_of(FieldReader& reader, const json& value, At at, std::string& ou
     out = *text;
 }
 
-// Any JSON is one: what is in it is between who submits it and the handler.
+// Any JSON is valid: submitter and handler agree on its contents.
 void read_payload(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (value.is_null()) return;
   std::string text = value.dump();
@@ -73,7 +74,8 @@ void read_payload(FieldReader& reader, const json& value, At at, NewTask& task) 
     task.spec.payload = std::move(text);
 }
 
-// --- where it runs --------------------------------------------------------------------------------
+// --- where it runs
+// --------------------------------------------------------------------------------
 
 void read_env(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
@@ -123,7 +125,7 @@ void read_stdin(FieldReader& reader, const json& value, At at, NewTask& task) {
                "exactly one of \"file\" and \"text\" is needed");
 }
 
-// A text may be long or secret: that there is one must do.
+// A text may be long or secret, so only its presence is shown.
 void write_stdin(JsonWriter& writer, const TaskSpec& spec, Form form) {
   if (spec.stdin_file.empty() && spec.stdin_text.empty()) return writer.null();
   writer.begin('{');
@@ -136,7 +138,7 @@ void write_stdin(JsonWriter& writer, const TaskSpec& spec, Form form) {
   writer.end('}');
 }
 
-// A number would leave open whether its digits are octal.
+// A number would not show that its digits are octal.
 void read_umask(FieldReader& reader, const json& value, At at, NewTask& task) {
   reader.word(value, at, parse_umask,
               "a string of octal digits from \"0000\" to \"0777\", such as \"0027\"",
@@ -152,7 +154,7 @@ void read_user(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (value.is_number_integer()) {
     std::int64_t uid = -1;
     reader.integer(value, at, 0, kMaxUid, uid);
-    if (uid > kMaxUid) return reader.complain(at, "is no uid");
+    if (uid > kMaxUid) return reader.complain(at, "is not a valid uid");
     if (uid >= 0) task.spec.user_uid = static_cast<std::uint32_t>(uid);
     return;
   }
@@ -162,7 +164,8 @@ void read_user(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (reader.plain(*text, at)) task.spec.user_name = *text;
 }
 
-// --- how it is listed and queued ------------------------------------------------------------------
+// --- how it is listed and queued
+// ------------------------------------------------------------------
 
 void read_priority(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (value.is_number_integer()) {
@@ -191,7 +194,8 @@ void read_labels(FieldReader& reader, const json& value, At at, NewTask& task) {
   }
 }
 
-// --- when it starts -------------------------------------------------------------------------------
+// --- when it starts
+// -------------------------------------------------------------------------------
 
 void read_run_at(FieldReader& reader, const json& value, At at, NewTask& task) {
   const auto* text = reader.string(value, at);
@@ -226,7 +230,8 @@ void read_array(FieldReader& reader, const json& value, At at, NewTask& task) {
                "must have at most " + std::to_string(kMaxArrayTasks) + " tasks");
 }
 
-// --- how often it is tried, and who hears of it ---------------------------------------------------
+// --- how often it is tried, and who is notified
+// ---------------------------------------------------
 
 constexpr JsonField<Backoff> kBackoffFields[] = {
     {"kind",
@@ -272,7 +277,7 @@ void read_match(FieldReader& reader, const json& value, At at, std::vector<Retry
     if (code != 0) out.push_back({.exit_code = code, .reason = {}});
     return;
   }
-  // Only what a command can do by itself: the other reasons are never tried again, or not a try.
+  // Only failures of the command itself: other reasons are never retried, or use no try.
   const auto* text = value.get_ptr<const std::string*>();
   const auto reason = text != nullptr ? parse_reason(*text) : std::nullopt;
   if (!reason || (reader.has_limits() && *reason > Reason::spawn)) {

@@ -1,5 +1,4 @@
-// How the values of the options are read and written: the types that the table of options is put
-// together from.
+// How option values are read and written: the building blocks of the table of options.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,7 @@
 
 namespace taskd {
 
-// A member of TaskSpec, or of what is in it.
+// Returns the member, which belongs to TaskSpec or to one of its parts.
 template <auto member, class Spec>
 auto& member_of(Spec& spec) {
   using Member = decltype(member);
@@ -53,7 +52,7 @@ inline constexpr OptionValue kDuration = {
     },
     is_default<member>, write_plain<member>};
 
-// One of an enum's words; `words` names them.
+// One of an enum's words; `words` lists them for errors.
 template <auto member, auto parse, const char* words>
 inline constexpr OptionValue kWord = {
     [](FieldReader& reader, const nlohmann::json& value, const std::string& at, NewTask& task) {

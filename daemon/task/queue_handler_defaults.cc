@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-// An array with `at_once` has a key of its own.
+// An array with `at_once` uses a key of its own.
 bool has_key_of_array(const json& task) {
   const auto array = task.find("array");
   return array != task.end() && array->is_object() && array->contains("at_once");

@@ -1,5 +1,5 @@
-// Options of tasks that a handler or a queue has for those submits that do not give them: a JSON
-// object with fields of a submit. Pure functions.
+// Task options that a handler or a queue sets as defaults for submits that omit them: a JSON object
+// with fields of a submit. Pure functions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,23 +12,23 @@ namespace taskd {
 
 enum class DefaultsOf { handler, queue };
 
-// Whether the field of a submit can have a default there: how a task is queued, tried, limited and
-// kept. Not what it runs, when it starts, or what it has to do with other tasks.
+// Whether `owner` may set a default for this field of a submit. Allowed: how a task is queued,
+// retried, limited and kept. Not allowed: what it runs, when it starts, and how it relates to other
+// tasks.
 bool can_be_default(DefaultsOf owner, std::string_view field);
 
-// Everything that is wrong with them; pointers begin with `pointer`.
+// Returns every error in `defaults`; pointers begin with `pointer`.
 FieldErrors check_task_defaults(DefaultsOf owner, const nlohmann::json& defaults,
                                 const std::string& pointer);
 
-// What a merge patch (RFC 7396), an object or null, makes of them. Of what it takes back nothing is
-// left, not even an empty object.
+// Applies a merge patch (RFC 7396), an object or null. Drops objects that become empty.
 nlohmann::json patch_defaults(const nlohmann::json& defaults, const nlohmann::json& patch);
 
-// A task's spec as it is with these alone. Requires: nothing is wrong with them.
+// The spec that results from these defaults alone. Requires valid defaults.
 TaskSpec spec_with_defaults(const nlohmann::json& defaults);
 
-// Gives `task`, a submit's body, what it leaves out of `defaults`; both are objects. Of `labels`
-// and `backoff` that is each member, of other fields the field as a whole.
+// Fills the fields that `task`, a submit's body, omits from `defaults`; both are objects. `labels`
+// and `backoff` are merged member by member, other fields are taken whole.
 void take_defaults(nlohmann::json& task, const nlohmann::json& defaults);
 
 }  // namespace taskd

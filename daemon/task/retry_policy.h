@@ -1,4 +1,5 @@
-// How often a task is tried, how long apart, and what becomes of it afterwards; with the defaults.
+// How often a task is tried, how long the pauses are, and what happens afterwards; with the
+// defaults.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ struct Backoff {
   BackoffKind kind = BackoffKind::exponential;
   std::int64_t initial_ms = 10'000;
   std::int64_t max_ms = 3'600'000;
-  double jitter = 0.1;  // the delay is multiplied by a factor from 1 - jitter to 1 + jitter
+  double jitter = 0.1;  // the delay is multiplied by a random factor from 1 - jitter to 1 + jitter
   bool operator==(const Backoff&) const = default;
 };
 
@@ -29,19 +30,20 @@ struct RetryMatch {
   bool operator==(const RetryMatch&) const = default;
 };
 
-// What becomes of a task besides running it: how often it is tried, how long it is kept, who is
-// notified. The store keeps it apart from the rest of the spec, which may be a megabyte, since it
-// decides by it.
+// The part of a spec that the store itself acts on: tries, keep time, notifications. Stored apart
+// from the rest of the spec, which may be a megabyte.
 struct TaskPolicy {
   int max_attempts = 1;  // lost attempts do not count
   Backoff backoff;
-  std::vector<RetryMatch> retry_on;     // if not empty, only these are retried
-  std::vector<RetryMatch> no_retry_on;  // these never are
+  std::vector<RetryMatch> retry_on;     // if not empty, only these ends are retried
+  std::vector<RetryMatch> no_retry_on;  // these ends are never retried
   OnLost on_lost = OnLost::rerun;
-  OnBadResult on_bad_result = OnBadResult::fail;  // when it wrote a result that cannot be taken
-  int max_lost = 3;                                // re-runs after a loss; the next loss is poison
-  std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;  // after its end; then the pruner removes it
-  std::vector<Notify> notify;                      // who is told of it, beside its queue's
+  OnBadResult on_bad_result = OnBadResult::fail;  // when its result is rejected
+  // Re-runs after a loss; one more loss fails the task as poison
+  int max_lost = 3;
+  // After its end; then the pruner removes the task
+  std::int64_t keep_ms = 30LL * 24 * 3600 * 1000;
+  std::vector<Notify> notify;  // hooks to notify, in addition to the queue's
   bool operator==(const TaskPolicy&) const = default;
 };
 

@@ -1,5 +1,5 @@
-// Who may run as whom: the one rule, asked where a task or a schedule is written and once more
-// where an attempt starts. Pure.
+// Who may run tasks as whom. Checked when a task or a schedule is written and again when an attempt
+// starts. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,22 @@
 
 namespace taskd {
 
-// Who had a uid when it was written down. A user may be deleted and the uid be given to another.
+// The user of a uid when it was recorded. The uid may later be given to somebody else.
 struct KnownUser {
   std::uint32_t uid = 0;
-  std::string name;     // "" = the uid was in no user database
-  bool former = false;  // the uid is somebody else's by now
+  std::string name;     // "" = no user had this uid
+  bool former = false;  // the uid belongs to somebody else now
 };
 
-// A store puts the rows of a former user aside under an owner from here on. No system gives such
-// uids to users.
+// The store moves the rows of a former user to an owner id from here on. No system gives such uids
+// to users.
 inline constexpr std::uint32_t kFirstFormerOwner = 0xffff'0000;
 inline constexpr std::uint32_t kLastFormerOwner = 0xffff'fffd;
 
-// Whom a task of `owner` runs as. `handler` is the task's, null where it has none.
+// The uid that a task of `owner` runs as. `handler` is null if the task has none.
 std::uint32_t run_as(std::uint32_t owner, const TaskSpec& spec, const Handler* handler);
 
-// A task runs as its owner, as anybody if its owner is root, or as the user that the configuration
+// A task may run as its owner, as anybody if root owns it, or as the user that the configuration
 // names for its handler.
 bool may_run_as(std::uint32_t owner, std::uint32_t uid, const Handler* handler);
 

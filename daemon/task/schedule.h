@@ -1,4 +1,4 @@
-// A schedule: a rule that submits a task at each of its slots. Plain data.
+// A schedule submits a task at each of its slots. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,11 @@
 
 namespace taskd {
 
-// What is done about slots that nobody was there for: run the latest, run each, or run none.
+// What happens to missed slots: run the latest, run each, or run none.
 enum class CatchUp { one, all, none };
-// What happens at a slot while a task of the schedule has not ended: the slot is left out, or its
-// task waits in line, or the old tasks are cancelled and it waits for the ends of those that run.
+// What happens at a slot while an earlier task of the schedule has not ended. skip: the slot is
+// skipped. queue: the new task waits in line. replace: the earlier tasks are cancelled, and the new
+// task waits for running ones to end.
 enum class Overlap { skip, queue, replace };
 
 inline constexpr std::int64_t kMinEveryMs = 1000;
@@ -23,26 +24,27 @@ struct ScheduleSettings {
   std::string name;
   std::string cron;           // exactly one of cron and every_ms is set
   std::string zone;           // IANA name; with cron
-  std::int64_t every_ms = 0;  // counted from the schedule's making
+  std::int64_t every_ms = 0;  // counted from when the schedule was created
   CatchUp catch_up = CatchUp::one;
   Overlap overlap = Overlap::skip;
   TaskSpec task;
 };
 
 struct Schedule {
-  std::int64_t id = 0;  // never reused, so a slot of an earlier schedule of this name is another's
+  // Never reused, so that slots of a removed schedule with the same name stay apart
+  std::int64_t id = 0;
   std::uint32_t uid = 0;
   ScheduleSettings settings;
   WallTime created_at;
-  WallTime done_until;              // every slot up to here has been dealt with
-  std::optional<WallTime> next_at;  // empty: paused, or it never fires again
+  WallTime done_until;              // every slot up to here has been handled
+  std::optional<WallTime> next_at;  // empty: paused, or it will never fire again
   struct Pause {
     WallTime at;
     std::uint32_t uid = 0;
     std::string reason;
   };
   std::optional<Pause> paused;
-  std::string unreadable;  // why its task is not what was asked for: its row is damaged; "": it is
+  std::string unreadable;  // why its task cannot be read, if its row is damaged; "" = it can
 };
 
 enum class SlotResult { fired, overlap, refused };
@@ -50,7 +52,7 @@ struct Slot {
   WallTime at;
   WallTime dealt_with_at;
   SlotResult result = SlotResult::fired;
-  std::optional<TaskId> task;  // may have been removed since
+  std::optional<TaskId> task;  // may have been removed in the meantime
 };
 
 std::string_view to_string(CatchUp);

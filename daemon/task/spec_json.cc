@@ -18,11 +18,11 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kBase64 = "base64";
-// Of a spec in the store, and no option: whose user_uid was.
+// In the stored spec, but not an option: the user behind user_uid.
 constexpr std::string_view kUserWas = "user_was";
 constexpr const char* kVersion = "version";
 
-// Exactly one of the three kinds, and nothing beside a handler that is the handler's to say.
+// Exactly one of the three kinds, and with a handler nothing that the handler sets.
 void check_command(FieldReader& reader, const json& body, const std::string& at) {
   const bool has_handler = body.contains("handler");
   if (body.contains("argv") + body.contains("shell") + has_handler != 1)
@@ -32,17 +32,18 @@ void check_command(FieldReader& reader, const json& body, const std::string& at)
   if (!has_handler) return;
   for (const auto& [field, value] : body.items()) {
     if (is_of_handler(field))
-      reader.complain(at + pointer_step(field), "is for the handler to say; leave it out");
+      reader.complain(at + pointer_step(field), "is set by the handler; leave it out");
   }
 }
 
-// What would mean something else for each task of an array.
+// Options that would mean something different for each task of an array.
 void check_array(FieldReader& reader, const std::string& at, const NewTask& task) {
   if (!task.array) return;
   if (!task.spec.constraints.unique.key.empty())
     reader.complain(at + "/unique", "cannot be given for an array");
   if (task.array->at_once > 0 && !task.spec.constraints.key.name.empty())
-    reader.complain(at + "/key", "cannot be given beside \"at_once\", which is a key of its own");
+    reader.complain(at + "/key",
+                    "cannot be combined with \"at_once\", which uses a key of its own");
   const std::size_t rows = 1 + task.spec.constraints.named.size() + task.spec.labels.size();
   if (task.array->count() > kMaxArrayRows / static_cast<std::int64_t>(rows))
     reader.complain(at + "/array",
@@ -67,7 +68,8 @@ void write_options(JsonWriter& writer, const TaskSpec& spec, Form form, Fits fit
   }
 }
 
-// Reads the members of `object` that are options which `fits` takes; the others are unknown.
+// Reads those members of `object` that are options accepted by `fits`; reports the others as
+// unknown.
 void read_options(FieldReader& reader, const json& object, NewTask& task,
                   bool (*fits)(const TaskOption&)) {
   for (const auto& [name, value] : object.items()) {

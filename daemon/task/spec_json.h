@@ -1,5 +1,5 @@
-// JSON <-> TaskSpec / NewTask, by the table of options: requests and answers of the API, and what
-// the store keeps. Pure functions.
+// Converts JSON to and from TaskSpec and NewTask, driven by the table of options: for API requests
+// and answers, and for the store. Pure functions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -18,37 +18,37 @@ class JsonWriter;
 // 1 to 64 letters, digits, '.', '_' and '-'; the first a letter or digit.
 bool is_valid_queue_name(std::string_view name);
 
-// A submit body. Every wrong field is reported, unknown ones too; `pointer_prefix` stands before
-// each pointer ("#" or "#/tasks/3").
+// Reads a submit body. Reports every wrong or unknown field; `pointer_prefix` starts each pointer
+// ("#" or "#/tasks/3").
 std::variant<NewTask, FieldErrors> new_task_from_json(const nlohmann::json& body,
                                                       const std::string& pointer_prefix = "#");
-// The submit body for `task`: only what differs from the defaults. All strings but those that
-// travel as bytes (argv, shell, paths, values of env) must be valid UTF-8. Dependencies that are
-// not resolved yet are left out.
+// Writes a submit body for `task`: only what differs from the defaults. All strings must be valid
+// UTF-8, except those that travel as bytes (argv, shell, paths, values of env). Omits unresolved
+// dependencies.
 nlohmann::json to_json(const NewTask& task);
 
-// What an answer says of a spec, as members of the object that is open, but for what the store
+// Writes a spec's fields for an answer, as members of the open object, except those that the store
 // keeps in columns.
 void write_answered_spec(JsonWriter& writer, const TaskSpec& spec);
-// Reads them back from a task's answer, columns included; throws std::runtime_error.
+// Reads a spec from a task's answer, including the fields from columns. Throws std::runtime_error.
 TaskSpec spec_from_answer(const nlohmann::json& task);
 
-// Of the stored forms below, which name it. It goes up with whatever an older reader must not pass
-// over; a form with a higher version cannot be read.
+// Version of the stored forms below, which contain it. Raise it for changes that older readers must
+// not ignore; a reader rejects higher versions.
 inline constexpr int kSpecVersion = 1;
-// The stored form: only what differs from the defaults. queue, name and priority have columns of
-// their own, the dependencies a table; user_name is not stored. Strings as in to_json().
+// The stored form: only what differs from the defaults. Queue, name and priority have their own
+// columns, dependencies a table; user_name is not stored. Strings as in to_json().
 std::string spec_to_stored(const TaskSpec& spec);
-// Reads the stored form into a `spec` that is fresh but for queue, name, priority and dependencies.
-// Throws std::runtime_error when the text is not one spec_to_stored() wrote.
+// Reads the stored form into `spec`, in which only queue, name, priority and dependencies are set.
+// Throws std::runtime_error unless spec_to_stored() wrote the text.
 void spec_from_stored(std::string_view text, TaskSpec& spec);
-// A whole submit, for tasks that are made later. Dependencies are resolved. Whatever was accepted
-// reads back, under the limits of its time. Throws as spec_from_stored() does.
+// A complete submit, for tasks that are created later. Dependencies are resolved. Ignores limits
+// when reading, so that whatever was accepted can be read back. Throws as spec_from_stored() does.
 std::string task_to_stored(const NewTask& task);
 NewTask task_from_stored(std::string_view text);
 
-// What the store's writer decides by. Its stored form is short whatever the spec is, and "" where
-// all of it is as by default. Throws as spec_from_stored() does.
+// The part of a spec that the store's writer acts on. Its stored form is short however large the
+// spec is, and "" if everything has its default. Throws as spec_from_stored() does.
 struct StoredPolicy : TaskPolicy {
   std::int64_t unique_for_ms = 0;
 };

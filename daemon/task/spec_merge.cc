@@ -24,13 +24,13 @@ bool has_command(const json& task) {
                      [&](std::string_view field) { return task.contains(field); });
 }
 
-// The other field that says when, or "".
+// The other field for the start, or "".
 std::string_view other_start(std::string_view field) {
   if (field == "delay_ms") return "run_at";
   return field == "run_at" ? "delay_ms" : "";
 }
 
-// The patch names another kind of command: what belongs to the one before goes.
+// If the patch names another kind of command, drops the fields of the old one.
 void drop_command(json& task, const json& patch) {
   for (const std::string_view field : kCommands) task.erase(std::string(field));
   if (!patch.contains("handler")) {
@@ -63,7 +63,7 @@ FieldErrors check_defaults(const json& defaults, const std::string& pointer) {
   json task = defaults;
   if (!has_command(task)) {
     task["shell"] = "true";
-    task.erase("payload");  // for those tasks that have a handler, and looked at there
+    task.erase("payload");  // applies only to tasks with a handler, and is checked there
   }
   auto read = new_task_from_json(task, pointer);
   auto* errors = std::get_if<FieldErrors>(&read);
@@ -75,7 +75,7 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   if (!patch.is_object()) return FieldErrors{{pointer, "must be an object"}};
   NewTask before;
   before.spec = spec;
-  // What it depends on is not written as a submit names it, and a patch takes its place as a whole.
+  // Stored dependencies are in another form than in a submit, and a patch replaces them as a whole.
   before.spec.constraints.depends_on.clear();
   json task = to_json(before);
   FieldErrors errors;
@@ -85,7 +85,7 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
       new_command |= is_command(field) && !task.contains(field);
       if (const auto other = other_start(field); !patch.contains(other))
         task.erase(std::string(other));
-      // A file or a text, and whatever a payload is: nothing to merge.
+      // stdin and payload are replaced, not merged.
       if (field == "stdin" || field == "payload") task.erase(field);
     } else if (find_task_option(field) == nullptr) {
       errors.push_back({pointer + pointer_step(field), "unknown field"});  // merging would drop it
@@ -94,7 +94,7 @@ std::variant<NewTask, FieldErrors> patch_task(const TaskSpec& spec, const json& 
   if (!errors.empty()) return errors;
   if (new_command) drop_command(task, patch);
   task.merge_patch(patch);
-  // As it is, with its nulls.
+  // Unchanged, including its nulls.
   if (const auto payload = patch.find("payload"); payload != patch.end() && !payload->is_null())
     task["payload"] = *payload;
   auto read = new_task_from_json(task, pointer);

@@ -18,7 +18,7 @@ using nlohmann::json;
 constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kMaxResourceNameBytes = 32;
 
-// Names of keys are for people, and never those that the daemon gives itself.
+// A user's key name, which must differ from the names that the daemon assigns.
 void read_key_name(FieldReader& reader, const json& value, const std::string& at,
                    std::string& out) {
   const auto* text = reader.string(value, at);
@@ -149,7 +149,7 @@ void read_resources(FieldReader& reader, const json& value, const std::string& a
   if (!reader.at_most(value.size(), kMaxResources, at, "resources")) return;
   for (const auto& [name, amount] : value.items()) {
     const std::string place = at + pointer_step(name);
-    reader.limit(is_valid_resource_name(name), place, "is no name of a resource");
+    reader.limit(is_valid_resource_name(name), place, "is not a resource name");
     reader.integer(amount, place, 1, kMaxInt64, task.spec.constraints.resources[name]);
   }
 }
@@ -171,7 +171,7 @@ void write_unique(JsonWriter& writer, const TaskSpec& spec, Form) {
   writer.end('}');
 }
 
-// A request names tasks; what this program wrote has their ids.
+// A request names tasks; the stored form has their ids.
 void read_depends_on(FieldReader& reader, const json& value, const std::string& at, NewTask& task) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of ids or objects");
   if (!reader.at_most(value.size(), kMaxDependencies, at, "items")) return;

@@ -1,4 +1,4 @@
-// The states of a task, and why one has failed. The table of changes is in state_machine.h.
+// The states of a task, and the reasons of a failure. state_machine.h has the transitions.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@ struct Transition {
   State to;
 };
 
-// The whole life of a task. What is not here is forbidden.
+// All transitions; anything else is forbidden.
 constexpr Transition kTransitions[] = {
     {State::scheduled, Event::due, State::queued},
     {State::scheduled, Event::cancel, State::cancelled},
@@ -62,11 +62,11 @@ bool any_match(const std::vector<RetryMatch>& matches_of_spec, Reason reason,
                      [&](const RetryMatch& match) { return matches(match, reason, outcome); });
 }
 
-// Whether the task's owner wants this failure tried again at all.
+// Whether the policy allows retrying this failure at all.
 bool is_retryable(const TaskPolicy& policy, Reason reason, const Outcome& outcome) {
   if (any_match(policy.no_retry_on, reason, outcome)) return false;
   if (!policy.retry_on.empty()) return any_match(policy.retry_on, reason, outcome);
-  return reason != Reason::spawn;  // what could not be started once will not start later
+  return reason != Reason::spawn;  // what could not start once will not start later
 }
 
 EndDecision decide_failure(const TaskPolicy& policy, int tries, bool cancel_requested,
@@ -94,7 +94,7 @@ EndDecision decide_not_started(int start_failures, bool cancel_requested, const 
                                double unit) {
   constexpr Backoff kRefused{BackoffKind::exponential, 1000, 60'000, 0.1};
   if (cancel_requested) return {.event = Event::cancel};
-  // Once may be the daemon's own end, between claim and start.
+  // The first time may be caused by the daemon's own end, between claim and start.
   if (outcome.code == 0 && start_failures == 0)
     return {.event = Event::rerun, .counts_start_failure = true};
   return {.event = Event::retry_later,
@@ -186,7 +186,7 @@ EndDecision decide_end(const TaskPolicy& policy, const EndCounts& counts, bool c
 Outcome judge_result(const TaskPolicy& policy, const AttemptEnd& end) {
   Outcome outcome = end.outcome;
   if (end.result_problem.empty()) return outcome;
-  const std::string problem = "its result was not taken: " + end.result_problem;
+  const std::string problem = "its result was rejected: " + end.result_problem;
   if (policy.on_bad_result == OnBadResult::fail && outcome.kind == OutcomeKind::exited &&
       outcome.code == 0) {
     return {OutcomeKind::reported, 0, problem};
@@ -196,7 +196,7 @@ Outcome judge_result(const TaskPolicy& policy, const AttemptEnd& end) {
 }
 
 std::int64_t backoff_delay_ms(const Backoff& backoff, int tries, double unit) {
-  // In doubles: they saturate where integers would overflow, and are exact far beyond max_ms.
+  // Uses doubles: they saturate where integers would overflow, and are exact far beyond max_ms.
   const auto initial = static_cast<double>(backoff.initial_ms);
   double delay = initial;
   if (backoff.kind == BackoffKind::linear) delay = initial * (tries + 1.0);
@@ -218,7 +218,7 @@ std::optional<HookEvent> event_to_notify(State from, State to, bool spends_try, 
   if (to == State::succeeded) return HookEvent::succeeded;
   if (to == State::failed) return HookEvent::failed;
   if (to == State::cancelled) return HookEvent::cancelled;
-  // Neither: the attempt never began, and is told again when it does.
+  // Neither event: the attempt never began, and hooks are notified when it does.
   if (from == State::running && spends_try) return HookEvent::retrying;
   if (from == State::running && counts_lost) return HookEvent::lost;
   return std::nullopt;

@@ -1,5 +1,5 @@
-// parse_strict_json(): nlohmann's lexer, which already refuses bad UTF-8, lone surrogates and loose
-// syntax, under a handler that refuses the rest.
+// parse_strict_json(): nlohmann's lexer already rejects bad UTF-8, lone surrogates and loose
+// syntax; our handler rejects the rest.
 
 #include <algorithm>
 #include <cstddef>
@@ -19,7 +19,8 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxDepth = 32;
 
-// Walks over text and tells `reached` how far; the handler hears of values, but not of places.
+// Iterates over text and stores the position in `reached`, since the handler gets values without
+// positions.
 class CountingIterator {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -51,7 +52,7 @@ class StrictHandler final : public json::json_sax_t {
   StrictHandler(std::string_view text, bool only_object)
       : text_(text), only_object_(only_object), reached_(text.data()) {}
 
-  // The document or why there is none. Call once.
+  // Returns the document or the error. Call once.
   std::variant<json, JsonError> parse() {
     const CountingIterator begin(text_.data(), &reached_);
     const CountingIterator end(text_.data() + text_.size(), &reached_);
@@ -90,15 +91,15 @@ class StrictHandler final : public json::json_sax_t {
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& failure) override {
-    // `position` counts from 1, and one more at the end of the text.
+    // `position` counts from 1, and is one more at the end of the text.
     error_ = {std::min(position == 0 ? 0 : position - 1, text_.size()), words_of(failure)};
     return false;
   }
 
  private:
-  // The library's words without the position, which the caller tells, and without the text, of
-  // which it may quote very much: "[…] parse error at line 1, column 3: syntax error while parsing
-  // value - invalid literal; last read: 'x'", "[…] number overflow parsing '1e999'".
+  // The library's message without the position, which the caller adds, and without the quoted text,
+  // which may be very long: "[…] parse error at line 1, column 3: syntax error while parsing value
+  // - invalid literal; last read: 'x'", "[…] number overflow parsing '1e999'".
   static std::string words_of(const nlohmann::detail::exception& failure) {
     std::string_view words = failure.what();
     if (words.find("number overflow") != std::string_view::npos) return "the number is too large";
@@ -113,7 +114,7 @@ class StrictHandler final : public json::json_sax_t {
     return false;
   }
 
-  // Puts the value where the next one belongs. Null after a failure.
+  // Puts the value in the next place. Returns null after a failure.
   json* add(json value) {
     if (open_.empty()) {
       if (only_object_ && !value.is_object()) {
@@ -145,16 +146,17 @@ class StrictHandler final : public json::json_sax_t {
   const char* reached_;
   json root_;
   std::vector<json*>
-      open_;              // from the root to the innermost; none grows while an inner one is open
-  json* slot_ = nullptr;  // where the value of the last key goes
+      // From the root to the innermost; a container does not grow while an inner one is open.
+      open_;
+  json* slot_ = nullptr;  // place for the value of the last key
   JsonError error_;
 };
 
 std::variant<json, JsonError> parse(std::string_view text, bool only_object) {
-  // The lexer takes a NUL byte for the end and would not look at what follows.
+  // The lexer takes a NUL byte for the end and would ignore what follows.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
-    return JsonError{nul, "the document holds a NUL byte"};
-  // The lexer passes over it; RFC 8259, section 8.1, wants none to be sent.
+    return JsonError{nul, "the document contains a NUL byte"};
+  // The lexer skips it, but RFC 8259, section 8.1, forbids sending it.
   if (text.starts_with("\xEF\xBB\xBF"))
     return JsonError{0, "the document begins with a byte order mark; send it without"};
   return StrictHandler(text, only_object).parse();

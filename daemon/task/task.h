@@ -1,5 +1,5 @@
-// The values everything else is about: tasks, attempts, outcomes. Plain data without behaviour,
-// shared by the daemon and taskctl. The words are those of DESIGN.md, section "Words".
+// The core types: tasks, attempts, outcomes. Plain data without behaviour, shared by the daemon and
+// taskctl. DESIGN.md, section "Words", defines the terms.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +18,16 @@
 
 namespace taskd {
 
-// How one attempt ended. `not_started`: the shim proves that the command never began.
+// How an attempt ended. `not_started`: the shim proves that the command never began.
 enum class OutcomeKind {
   exited,        // code = exit code
   signaled,      // code = signal number
-  timed_out,     // ran into timeout_ms or, as detail says, progress_timeout_ms, and was stopped
-  oom_killed,    // the kernel killed it for its memory limit
+  timed_out,     // stopped because of timeout_ms or, as detail says, progress_timeout_ms
+  oom_killed,    // the kernel killed it at its memory limit
   spawn_failed,  // code = errno; detail names the step ("exec", "chdir", …)
   lost,          // no evidence of its end survived
   cancelled,     // stopped on request
-  reported,      // an outside worker said so; detail = its error
+  reported,      // reported by an outside worker; detail = its error
   not_started,
 };
 
@@ -52,23 +52,23 @@ struct TaskSpec : TaskPolicy {
   int priority = 0;               // higher first
   std::vector<std::string> argv;  // exactly one of argv, shell and handler is set
   std::string shell;              // run by /bin/sh -c
-  std::string handler;            // what the configuration declares under this name (handler.h)
-  std::string payload;            // what the handler is to work on, as compact JSON; "" = null
+  std::string handler;            // a handler that the configuration declares (handler.h)
+  std::string payload;            // input for the handler, as compact JSON; "" = null
   std::map<std::string, std::string> env;
-  std::string cwd;         // absolute; "" = the user's home
+  std::string cwd;  // absolute; "" = the user's home
   ProcessAttributes process;
   std::string stdin_file;  // absolute; opened as the task's user when an attempt starts
-  std::string stdin_text;  // at most one of the two is set; neither: it reads nothing
+  std::string stdin_text;  // at most one of the two is set; with neither, stdin is empty
   std::optional<std::uint32_t> user_uid;  // run as this uid; empty = the submitter
-  // A submit's "user" when it is a name. Never stored: the API resolves it to user_uid and clears
-  // it before the store sees the task.
+  // The "user" of a submit, if it is a name. Never stored: the API resolves it to user_uid and
+  // clears it.
   std::string user_name;
-  // Whose user_uid was when it was written: by the API, to tell when the uid is given to another.
-  // "" = it was in no user database.
+  // The name of user_uid when the API wrote it, to notice if the uid is given to somebody else. ""
+  // = no user had this uid.
   std::string user_was;
   std::map<std::string, std::string> labels;
   std::int64_t timeout_ms = 0;           // 0 = none
-  std::int64_t progress_timeout_ms = 0;  // between two reports of its progress; 0 = none promised
+  std::int64_t progress_timeout_ms = 0;  // longest time between two progress reports; 0 = no limit
   std::int64_t grace_ms = 10'000;
   StartConstraints constraints;
   bool operator==(const TaskSpec&) const = default;
@@ -80,10 +80,10 @@ struct NewTask {
   std::optional<std::int64_t> delay_ms;
   std::optional<WallTime> run_at;
   bool hold = false;
-  std::optional<ArrayRange> array;  // not one task but one for each index
+  std::optional<ArrayRange> array;  // set: create one task for each index
 };
 
-// How far a job says it is. What a report leaves out stays as it was.
+// A job's progress. Fields that a report omits keep their values.
 struct Progress {
   std::optional<int> percent;          // 0 to 100
   std::optional<std::string> message;  // at most kMaxMessageBytes
@@ -92,48 +92,47 @@ struct Progress {
 inline constexpr std::size_t kMaxMessageBytes = 200;
 inline constexpr std::size_t kMaxResultBytes = 64 << 10;  // as compact JSON
 
-// Where a task stands in its workflow.
+// A task's place in its workflow.
 struct WorkflowPlace {
   std::int64_t id = 0;
   std::string step;
   bool operator==(const WorkflowPlace&) const = default;
 };
 
-// A task as it is stored.
+// A stored task.
 struct Task {
   TaskId id = 0;
-  std::uint32_t uid = 0;    // who submitted it
-  std::string former_user;  // who that was, if the uid is another's by now: "alice (uid 1003)"
+  std::uint32_t uid = 0;    // the submitter
+  std::string former_user;  // the submitter, if somebody else has the uid now: "alice (uid 1003)"
   std::optional<ArrayPlace> array;
   std::optional<WorkflowPlace> workflow;
-  std::string schedule;  // that submitted it; "" = none, or it was removed since
+  std::string schedule;  // the schedule that submitted it; "" = none, or removed in the meantime
   TaskSpec spec;
   std::string unreadable = {};  // why the stored spec cannot be read; "": it can
   State state = State::queued;
   std::optional<Reason> reason;  // set exactly when failed
   int attempt = 0;               // number of the latest attempt; 0 = none yet
-  int tries = 0;                 // attempts spent of the present budget of max_attempts
-  int lost = 0;                  // attempts lost in the present budget of max_lost
+  int tries = 0;                 // tries used of the current max_attempts
+  int lost = 0;                  // losses counted against max_lost
   WallTime created_at;
-  std::optional<WallTime> due_at;      // not before this
+  std::optional<WallTime> due_at;      // earliest start
   std::optional<WallTime> started_at;  // of the latest attempt
-  std::optional<WallTime> ended_at;    // set exactly in the three ends
+  std::optional<WallTime> ended_at;    // set in the three final states
   std::optional<WallTime> cancel_requested_at;
   std::optional<Outcome> last_outcome;  // of the latest attempt, once it has ended
-  std::optional<Progress> progress;     // what the latest attempt told; empty: nothing
-  std::optional<WallTime> progress_at;  // when it last did
+  std::optional<Progress> progress;     // the latest attempt's; empty: none reported
+  std::optional<WallTime> progress_at;  // when it was reported
 };
 
-// Names one attempt, whoever asks: without the token nobody can write about it. The job knows the
-// attempt's secret; the token is the digest of it (base/digest.h), so a copy of the database lets
-// nobody pose as a job.
+// Identifies one attempt. Writes about it require the token. The job knows the attempt's secret;
+// the token is its digest (base/digest.h), so nobody can pose as a job with a copy of the database.
 struct AttemptKey {
   TaskId task = 0;
   int attempt = 0;
   std::string token;
 };
 
-// What came of a task, as its latest attempt reported it.
+// A task's result, reported by its latest attempt.
 struct TaskResult {
   int attempt = 0;
   WallTime at;
@@ -152,20 +151,21 @@ struct Attempt {
   std::optional<Outcome> outcome;
   Usage usage;
   std::string stderr_tail;  // at most 4 KiB
-  // Bytes of its output that are not kept, as they went over the cap or found no room.
+  // Output dropped because of the cap or a full disk.
   std::int64_t stdout_dropped_bytes = 0;
   std::int64_t stderr_dropped_bytes = 0;
 };
 
-// Everything known about an attempt that is over.
+// What is known about an attempt that has ended.
 struct AttemptEnd {
   Outcome outcome;
   Usage usage;
   std::string stderr_tail;            // at most 4 KiB
   std::optional<std::string> result;  // JSON, from its result file
-  std::string result_problem = {};   // why what it wrote there is no result; "" = it is, or nothing
+  std::string result_problem =
+      {};  // why the result it wrote is invalid; "" = it is valid or missing
   std::optional<WallTime> ended_at;  // empty: take the time of recording
-  bool planned_stop = false;  // cancelled or lost: somebody outside told its supervisor to stop
+  bool planned_stop = false;         // cancelled or lost: something outside told its shim to stop
   std::int64_t stdout_dropped_bytes = 0;
   std::int64_t stderr_dropped_bytes = 0;
 };
@@ -188,12 +188,12 @@ std::optional<OnBadResult> parse_on_bad_result(std::string_view);
 // "low" -10, "normal" 0, "high" 10, "urgent" 100, or a decimal 32-bit number.
 std::optional<int> parse_priority(std::string_view);
 
-// A umask as people write it: 1 to 4 octal digits, up to 0777. Comes back with four.
+// A umask as people write it: 1 to 4 octal digits, up to 0777. format_umask() writes four.
 std::optional<std::uint32_t> parse_umask(std::string_view);
 std::string format_umask(std::uint32_t umask);
 
-// The command as one line a person could type: the quoted argv, or the shell text; or "handler
-// NAME". Valid UTF-8, whatever bytes the command holds.
+// The command as a person would type it: the quoted argv, or the shell text; or "handler NAME".
+// Always valid UTF-8.
 std::string command_line(const TaskSpec&);
 
 }  // namespace taskd

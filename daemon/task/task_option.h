@@ -1,6 +1,6 @@
-// The options of a task: what a submit may say of it, each described once. Whatever reads, writes,
-// defaults, edits or explains an option goes by the table in task_options.cc. To add one takes a
-// member of TaskSpec (task.h), an entry of the table, and what obeys it.
+// The options of a task: the fields of a submit, each described once. Everything that reads,
+// writes, defaults, edits or explains an option uses the table in task_options.cc. To add an
+// option, add a member to TaskSpec (task.h), an entry to the table, and the code that acts on it.
 #pragma once
 
 #include <array>
@@ -17,26 +17,26 @@ class FieldReader;
 class JsonWriter;
 
 enum class Form {
-  stored,  // in full; it reads back as it was
+  stored,  // complete, so that it can be read back
   answer,  // secrets are masked
 };
 
-// A value of one type, somewhere in a TaskSpec. The functions are pure.
+// One value in a TaskSpec, of one type. The functions are pure.
 struct OptionValue {
   // `at` is the value's pointer. The reader knows who wrote it (field_reader.h).
   void (*read)(FieldReader&, const nlohmann::json& value, const std::string& at, NewTask&);
   bool (*is_default)(const TaskSpec&);
-  void (*write)(JsonWriter&, const TaskSpec&, Form);  // null: of a submit alone, not of a spec
+  void (*write)(JsonWriter&, const TaskSpec&, Form);  // null: only a submit has it, a spec does not
 };
 
-// What the text after a flag means. In the configuration file only times, rates and sizes are texts
-// that JSON has as numbers.
+// How to interpret a flag's argument. In the configuration file, only times, rates and sizes are
+// text where JSON has numbers.
 enum class FlagText {
-  none,       // it takes none: true
-  text,       // as it is, in UTF-8
-  bytes,      // as it is, whatever bytes
-  path,       // from taskctl's working folder
-  input,      // such a path, or - for taskctl's own standard input
+  none,       // no argument: true
+  text,       // taken literally, UTF-8
+  bytes,      // taken literally, any bytes
+  path,       // relative to taskctl's working folder
+  input,      // a path, or - for taskctl's own standard input
   document,   // JSON, @FILE, or - for standard input
   number,     // an integer
   priority,   // an integer or a word
@@ -44,20 +44,20 @@ enum class FlagText {
   rate,       // "10/1m"
   moment,     // a point in time
   range,      // "1-100%4"
-  matches,    // "1,2,timeout" of all occurrences
-  texts,      // one of each occurrence
-  pairs,      // "K=V" of each occurrence
-  amounts,    // "gpu=1,memory=8G" of all occurrences
-  variables,  // "K=V", or "K" for taskctl's own, of each occurrence
-  tasks,      // "12,15-20:any" of all occurrences
+  matches,    // "1,2,timeout", collected from all occurrences
+  texts,      // one per occurrence
+  pairs,      // "K=V" per occurrence
+  amounts,    // "gpu=1,memory=8G", collected from all occurrences
+  variables,  // "K=V" per occurrence, or "K" for the variable of taskctl itself
+  tasks,      // "12,15-20:any", collected from all occurrences
 };
 
 struct OptionFlag {
-  std::string_view names;  // "-q,--queue"; of a setting without a flag only its member is set
-  std::string_view value;  // "NAME", as --help calls it
+  std::string_view names;  // "-q,--queue"; of a setting without a flag only `member` is set
+  std::string_view value;  // "NAME", as shown by --help
   FlagText text = FlagText::text;
   std::string_view help;
-  std::string_view member = {};  // of the option's object: "kind"; "": the option as a whole
+  std::string_view member = {};  // of the option's object: "kind"; "" = the whole option
 
   std::string_view long_name() const {
     return names.empty() ? names : names.substr(names.find("--"));
@@ -66,39 +66,39 @@ struct OptionFlag {
 };
 
 enum class Kept {
-  column,  // a column of the task's row, and the store's business
+  column,  // in a column of the task's row, written by the store
   spec,    // in the stored spec
   links,   // as links to other tasks
-  start,   // not as such: it says how the task starts out
+  start,   // not stored: it determines the task's first state
 };
 enum class Answered { always, if_given, never };
 enum class DefaultOf { nothing, handler, queue_and_handler };
 
 struct TaskOption {
-  std::string_view field;  // in JSON; a time's ends in "_ms"
-  std::string_view type;   // with its limits and the default, for the API document
+  std::string_view field;  // in JSON; a time's name ends in "_ms"
+  std::string_view type;   // with its limits and default, for the API document
   std::string_view meaning;
   const OptionValue* value;
   std::array<OptionFlag, 4> flags = {};
   Kept kept = Kept::spec;
   Answered answered = Answered::always;
   DefaultOf default_of = DefaultOf::nothing;
-  bool is_of_handler = false;  // a handler says it, and no task that has one
-  std::string_view why_not_edited = {};  // "": an edit may change it
-  bool in_schedule = true;               // a schedule's task may have it
-  std::string_view shown_as = {};  // its heading in `taskctl show`; "": that has words of its own
-  // What taskctl says of itself unless the flag says otherwise. Null JSON: nothing to say.
+  bool is_of_handler = false;            // set by a handler, never by a task that has one
+  std::string_view why_not_edited = {};  // "" = an edit may change it
+  bool in_schedule = true;               // allowed in a schedule's task
+  std::string_view shown_as = {};        // heading in `taskctl show`; "" = formatted specially
+  // The value that taskctl fills in without the flag. Null JSON: none.
   nlohmann::json (*of_caller)() = nullptr;
 };
 
 std::span<const TaskOption> task_options();
-// Null: there is none of that name.
+// Returns null if there is none of that name.
 const TaskOption* find_task_option(std::string_view field);
 
-// Whether it is an option that a handler says, and no task that has one.
+// TaskOption::is_of_handler of the option with that name.
 bool is_of_handler(std::string_view field);
 
-// "timeout" of "timeout_ms": as flags and the configuration file call it.
+// "timeout_ms" -> "timeout", the name in flags and the configuration file.
 std::string_view without_unit(std::string_view field);
 
 // The table of the API document.

@@ -1,4 +1,4 @@
-// The table of a task's options. Its order is that of the API document, of answers, and of --help.
+// The table of a task's options. Its order is used in the API document, in answers and by --help.
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -19,12 +19,12 @@ constexpr char kOnBadResultWords[] = "\"fail\" or \"ignore\"";
 constexpr char kOnDependencyFailedWords[] = "\"fail\", \"cancel\" or \"run\"";
 
 json umask_of_caller() {
-  const mode_t umask = ::umask(0);  // there is no way to only look
+  const mode_t umask = ::umask(0);  // umask() can only be read by setting it
   ::umask(umask);
   return format_umask(umask & 0777);
 }
 
-// One that is favoured is not: that takes a privilege which its tasks do not have.
+// A negative nice value is not passed on: it takes a privilege that the tasks do not have.
 json nice_of_caller() {
   const int nice = ::getpriority(PRIO_PROCESS, 0);
   return nice > 0 ? json(nice) : json();
@@ -40,24 +40,24 @@ constexpr TaskOption kOptions[] = {
      .type = "string",
      .meaning = "… or a line for `/bin/sh -c` …",
      .value = &option_value::shell,
-     .flags = {{{"--shell", "LINE", T::bytes,
-                 "run LINE with /bin/sh -c, not a command after --"}}},
+     .flags = {{{"--shell", "LINE", T::bytes, "run LINE with /bin/sh -c instead of a COMMAND"}}},
      .answered = Answered::if_given},
     {.field = "handler",
      .type = "string",
      .meaning = "… or the name of a handler that the daemon's configuration declares; give "
                 "exactly one of the three. See Handlers",
      .value = &option_value::handler,
-     .flags = {{{"--handler", "NAME", T::text,
-                 "run what the daemon's configuration declares under\nthis name (taskctl "
-                 "handlers)"}}},
+     .flags =
+         {{{"--handler", "NAME", T::text,
+            "run the handler of this name, which the daemon's\nconfiguration declares (taskctl "
+            "handlers)"}}},
      .answered = Answered::if_given},
     {.field = "payload",
      .type = "any JSON, null",
      .meaning = "the handler's input; at most 512 KiB as compact JSON",
      .value = &option_value::payload,
      .flags = {{{"--payload", "JSON", T::document,
-                 "… on this: JSON, @FILE, or - for standard input"}}},
+                 "… with this input: JSON, @FILE, or - for standard input"}}},
      .answered = Answered::never},
     {.field = "name",
      .type = "string ≤ 200 bytes, `\"\"`",
@@ -84,9 +84,10 @@ constexpr TaskOption kOptions[] = {
      .type = "object of strings",
      .meaning = "added to `PATH HOME USER LOGNAME SHELL`",
      .value = &option_value::env,
-     .flags = {{{"--env", "K=V", T::variables,
-                 "a variable; K alone sends its value here. Always\nsent: PATH LANG LANGUAGE LC_* "
-                 "TZ TMPDIR"}}},
+     .flags =
+         {{{"--env", "K=V", T::variables,
+            "a variable; K alone sends its current value. Always\nsent: PATH LANG LANGUAGE LC_* "
+            "TZ TMPDIR"}}},
      .is_of_handler = true},
     {.field = "cwd",
      .type = "absolute path",
@@ -101,7 +102,7 @@ constexpr TaskOption kOptions[] = {
                 "with a handler",
      .value = &option_value::umask,
      .flags = {{{"--umask", "OCTAL", T::text,
-                 "mask of new files, such as 0027 (default: as here)"}}},
+                 "mask of new files, such as 0027 (default: taskctl's)"}}},
      .is_of_handler = true,
      .shown_as = "umask",
      .of_caller = umask_of_caller},
@@ -111,7 +112,7 @@ constexpr TaskOption kOptions[] = {
                 "they yield the processor to others",
      .value = &kInteger<&ProcessAttributes::nice, 0, kMaxNice>,
      .flags = {{{"--nice", "N", T::number,
-                 "yield the processor to others: 0 to 19 (default: as\nhere)"}}},
+                 "yield the processor to others: 0 to 19 (default:\ntaskctl's own)"}}},
      .default_of = DefaultOf::queue_and_handler,
      .shown_as = "nice",
      .of_caller = nice_of_caller},
@@ -135,7 +136,7 @@ constexpr TaskOption kOptions[] = {
      .type = "object of ≤ 64 strings",
      .meaning = "to find tasks by",
      .value = &option_value::labels,
-     .flags = {{{"--label", "K=V", T::pairs, "to find tasks by; may be repeated"}}},
+     .flags = {{{"--label", "K=V", T::pairs, "a label to find tasks by; may be repeated"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "delay_ms",
      .type = "integer",
@@ -149,8 +150,8 @@ constexpr TaskOption kOptions[] = {
      .meaning = "… or as a moment; give one of the two",
      .value = &option_value::run_at,
      .flags = {{{"--at", "WHEN", T::moment,
-                 "start then: RFC 3339, or local \"2026-03-01 12:00\",\nor 12:00 (the next "
-                 "such)"}}},
+                 "start at this time: RFC 3339, local \"2026-03-01\n12:00\", or 12:00 (the next "
+                 "one)"}}},
      .kept = Kept::start,
      .in_schedule = false},
     {.field = "hold",
@@ -174,7 +175,7 @@ constexpr TaskOption kOptions[] = {
                 "is stopped as by `timeout_ms`",
      .value = &kDuration<&TaskSpec::progress_timeout_ms>,
      .flags = {{{"--progress-timeout", "TIME", T::time,
-                 "stop it when it has reported no progress for this\nlong (taskctl progress)"}}},
+                 "stop it if it reports no progress for this long\n(taskctl progress)"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "grace_ms",
      .type = "integer, 10000",
@@ -244,9 +245,9 @@ constexpr TaskOption kOptions[] = {
                 "`\"NAME:failed,succeeded\"` for only those events. See Hooks",
      .value = &option_value::notify,
      .flags = {{{"--notify", "HOOK", T::texts,
-                 "tell this hook of it: NAME, or NAME:failed,succeeded\nfor those events alone; "
+                 "notify this hook: NAME, or NAME:failed,succeeded for\nonly those events; "
                  "may be repeated"}}},
-     .default_of = DefaultOf::handler},  // a queue has a setting of its own
+     .default_of = DefaultOf::handler},  // queues have their own setting for this
     {.field = "keep_ms",
      .type = "integer, 30 days",
      .meaning = "how long the task and its output are kept after its end; less than ten seconds "
@@ -265,11 +266,10 @@ constexpr TaskOption kOptions[] = {
          "task that waits for its key is `blocked`",
      .value = &option_value::key,
      .flags = {{{"--key", "KEY", T::text,
-                 "your tasks with the same KEY share its limits\n(default: one at a time)",
-                 "name"},
+                 "your tasks with the same KEY share its limits\n(default: one at a time)", "name"},
                 {"--key-limit", "N", T::number, "run at most N tasks of the key at once", "limit"},
-                {"--key-rate", "N/TIME", T::rate,
-                 "start at most this many of the key: 10/1m, 5/s", "rate"}}},
+                {"--key-rate", "N/TIME", T::rate, "start at most this many of the key: 10/1m, 5/s",
+                 "rate"}}},
      .default_of = DefaultOf::queue_and_handler},
     {.field = "slots",
      .type = "1 to 1,024, 1",
@@ -314,10 +314,10 @@ constexpr TaskOption kOptions[] = {
      .value = &option_value::unique,
      .flags = {{{"--unique", "KEY", T::text,
                  "submit nothing while another of your tasks with this\nKEY has not ended; print "
-                 "that one's id instead",
+                 "its id instead",
                  "key"},
                 {"--unique-for", "TIME", T::time,
-                 "… and for this long after that one was submitted", "for_ms"},
+                 "… and for this long after that task was submitted", "for_ms"},
                 {"--unique-while", "WHAT", T::text, "… while it is queued, or active", "while"}}},
      .why_not_edited = "is not edited"},
     {.field = "depends_on",
@@ -346,7 +346,7 @@ constexpr TaskOption kOptions[] = {
      .value = &kWord<&StartConstraints::on_dependency_failed, parse_on_dependency_failed,
                      kOnDependencyFailedWords>,
      .flags = {{{"--on-dependency-failed", "WHAT", T::text,
-                 "if they end otherwise: fail (default), cancel or run"}}},
+                 "if one ends otherwise: fail (default), cancel or run"}}},
      .default_of = DefaultOf::queue_and_handler},
 };
 

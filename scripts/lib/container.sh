@@ -7,8 +7,8 @@
 #   container_boot                    boots it, and waits until its systemd has finished
 #   container_run COMMAND…            runs a command inside, as root
 #   container_reboot                  an orderly reboot
-#   container_crash                   all processes at once are gone, and it boots again
-#   container_remove                  ends everything and removes all but the kept copy
+#   container_crash                   kills all processes at once, and boots again
+#   container_remove                  ends everything and removes all but the cached copy
 
 container_dir=
 container_root=
@@ -16,7 +16,7 @@ container_leader=
 container_supervisor=
 container_cgroups=()
 
-# The mount points of the hierarchies systemd cares for: cgroup v2, and v1's own where it stands.
+# The mount points of the hierarchies that systemd uses: cgroup v2, and v1's own if present.
 container_hierarchies() {
   findmnt -rn -t cgroup2 -o TARGET
   findmnt -rn -t cgroup -O name=systemd -o TARGET
@@ -56,7 +56,7 @@ container_sources() {
   done
 }
 
-# container_build ROOT PACKAGE… : half a minute and 170 MB; complete or not there at all.
+# container_build ROOT PACKAGE… : takes half a minute and 170 MB; creates all of it or nothing.
 container_build() {
   local root=$1 log packages sources
   shift
@@ -93,7 +93,7 @@ container_prepare() {
   container_root=$container_dir/root
   kept=$cache/root-$(printf '%s\n' "$@" | sort | sha256sum | cut -c 1-12)
   mkdir -p "$cache"
-  # One run at a time in one cache; what a killed run left behind goes first.
+  # One run at a time per cache; first removes what a killed run left behind.
   exec {container_lock}>"$cache/lock"
   flock "$container_lock"
   local hierarchy
@@ -106,7 +106,7 @@ container_prepare() {
   cp -a --reflink=auto "$kept" "$container_root"
 }
 
-# Runs in the background: one systemd-nspawn after the other, as long as the container reboots.
+# Runs in the background: one systemd-nspawn after another, as long as the container reboots.
 container_supervise() {
   local cgroup status
   for cgroup in "${container_cgroups[@]}"; do
@@ -176,7 +176,7 @@ container_stop() {
     container_supervisor=
   fi
   for cgroup in "${container_cgroups[@]}"; do
-    # v1 has no cgroup.kill, but all of its processes stand in the v2 hierarchy too.
+    # v1 has no cgroup.kill, but all of its processes are in the v2 hierarchy, too.
     [ ! -e "$cgroup/cgroup.kill" ] || echo 1 >"$cgroup/cgroup.kill"
   done
   for cgroup in "${container_cgroups[@]}"; do

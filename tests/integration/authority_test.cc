@@ -44,7 +44,7 @@ TEST_CASE("a user whose task an administrator touches never runs anything as roo
   const std::string held = town.submit(0, {"--hold", "--cwd", "/", "--", "true"});
   const RunResult as_root = town.daemon.ctl({"edit", held, "--user", "root"});
   CHECK(as_root.exit_code == 77);
-  CHECK(contains(as_root.err, "--user: it belongs to " + alice + " and runs as nobody else"));
+  CHECK(contains(as_root.err, "--user: it belongs to " + alice + " and runs only as that user"));
   CHECK(town.daemon.ctl({"edit", held, "--env", "A=1"}).exit_code == 0);
   CHECK(town.ctl(0, {"edit", held, "--shell", "id -un"}).exit_code == 0);
   CHECK(town.ctl(0, {"release", held}).exit_code == 0);
@@ -252,9 +252,8 @@ TEST_CASE("the secret of a job is in its environment, and in no file of the daem
   const std::string told = daemon.dir() / "told";
   const std::string gate = daemon.dir() / "gate";
   REQUIRE(run({"mkfifo", gate}).exit_code == 0);
-  const std::string id =
-      daemon.submit({"--shell", "echo $TASKD_TOKEN > " + told + ".new; mv " + told + ".new " + told +
-                                    "; cat " + gate});
+  const std::string id = daemon.submit({"--shell", "echo $TASKD_TOKEN > " + told + ".new; mv " +
+                                                       told + ".new " + told + "; cat " + gate});
   wait_for_file(told);
   std::string secret = read_text(told);
   REQUIRE(secret.size() == 33);

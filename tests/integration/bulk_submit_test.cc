@@ -109,14 +109,14 @@ TEST_CASE("a bulk submit counts apart what is there already by its unique key") 
   CHECK(submit(unique("a")).err == "taskctl: submitted 1 task\n");
   const RunResult mixed = submit(unique("a") + unique("b"));
   CHECK(mixed.out == "1\n2\n");
-  CHECK(mixed.err == "taskctl: submitted 1 task; 1 was there already by its unique key\n");
+  CHECK(mixed.err == "taskctl: submitted 1 task; 1 already existed (same unique key)\n");
   // What is twice in the same lines is new once.
   CHECK(submit(unique("c") + unique("c")).err ==
-        "taskctl: submitted 1 task; 1 was there already by its unique key\n");
+        "taskctl: submitted 1 task; 1 already existed (same unique key)\n");
   const RunResult none = submit(unique("b") + unique("a"));
   CHECK(none.exit_code == 0);
   CHECK(none.out == "2\n1\n");
-  CHECK(none.err == "taskctl: submitted 0 tasks; 2 were there already by their unique keys\n");
+  CHECK(none.err == "taskctl: submitted 0 tasks; 2 already existed (same unique keys)\n");
   // 1, 3 and 3: as many ids as from 1 to 3.
   CHECK(submit(unique("a") + unique("c") + unique("c")).out == "1\n3\n3\n");
   CHECK(daemon.ctl_json({"list"}).at("tasks").size() == 3);
@@ -186,7 +186,7 @@ TEST_CASE("an interrupt stops a bulk submit between chunks and tells how far it 
   const RunResult result = child.wait();
   CHECK(result.exit_code == 128 + SIGINT);
   CHECK(contains(result.err,
-                 "stopped; 1,000 tasks of the lines before are submitted; the same command"));
+                 "stopped; 1,000 tasks of the lines before are submitted; repeat the command"));
 }
 
 TEST_CASE("a bulk submit outlives a restart of the daemon") {
@@ -254,7 +254,7 @@ TEST_CASE("a full queue stops a bulk submit, which can wait for room instead") {
   CHECK(full.exit_code == 75);
   CHECK(contains(full.err, "\"small\" is full (capacity: 1500 waiting tasks)"));
   CHECK(contains(full.err,
-                 "1,000 tasks of the lines before are submitted; the same command goes on"));
+                 "1,000 tasks of the lines before are submitted; repeat the command to continue"));
   CHECK(queued(daemon, "small") == 1000);
   Child waiting(
       {taskctl_path(), "submit", "--from", file, "--queue", "small", "--wait-for-room", "10m"},

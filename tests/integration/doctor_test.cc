@@ -126,12 +126,12 @@ TEST_CASE("who may not use the socket is told what would let them in") {
     CHECK(contains(as_user("doctor").out, advice));
   };
   REQUIRE(::chmod(daemon.socket().c_str(), 0660) == 0);
-  both_say("it is for root alone");  // nobody joins root's group
+  both_say("only root may use it");  // nobody joins root's group
   REQUIRE(::chown(daemon.socket().c_str(), 0, 1) == 0);
   both_say("become a member of the group ");
   const std::string folder = daemon.socket().substr(0, daemon.socket().rfind('/'));
   REQUIRE(::chmod(folder.c_str(), 0700) == 0);
-  both_say("its folder is closed to you");
+  both_say("you may not enter its folder");
 }
 
 TEST_CASE("doctor and every other verb say how to start a daemon when there is none") {

@@ -135,7 +135,7 @@ TEST_CASE("of two editors the later one does not overwrite the earlier") {
                   taskctl_path() + " edit --socket " + daemon.socket() + " " + id +
                       " --priority 3 && sed -i 's/\"priority\": 0/\"priority\": 9/' \"$1\""));
   CHECK(late.exit_code == 73);
-  CHECK(contains(late.err, "somebody changed it; nothing was changed, and your text is in"));
+  CHECK(contains(late.err, "was changed by somebody else; nothing was changed, and your text is in"));
   CHECK(daemon.show(id).at("priority") == 3);
 }
 

@@ -59,7 +59,7 @@ TEST_CASE("a payload comes from a file or from stdin, and must be JSON") {
   CHECK(piped.out == "\"text\"\n\"text\" echo fast /\n");
   const RunResult plain = daemon.ctl({"submit", "--handler", "echo", "--payload", "hello"});
   CHECK(plain.exit_code == 65);
-  CHECK(contains(plain.err, "--payload is no JSON: at byte 0"));
+  CHECK(contains(plain.err, "--payload is not JSON: at byte 0"));
   CHECK(daemon.ctl({"submit", "--handler", "echo", "--payload", "{\"a\":1,\"a\":2}"}).exit_code ==
         65);
   CHECK(daemon.ctl({"submit", "--handler", "echo", "--payload", "@" + (dir / "no")}).exit_code ==
@@ -70,7 +70,7 @@ TEST_CASE("what the handler says, a submit cannot say") {
   const TestDaemon daemon({.config = kEcho});
   const RunResult env = daemon.ctl({"submit", "--handler", "echo", "--env", "MODE=slow"});
   CHECK(env.exit_code == 65);
-  CHECK(contains(env.err, "--env: is for the handler to say"));
+  CHECK(contains(env.err, "--env: is set by the handler"));
   CHECK(daemon.ctl({"submit", "--handler", "echo", "--cwd", "/tmp"}).exit_code == 65);
   for (const char* from : {"/dev/null", "-"}) {
     const RunResult input = daemon.ctl({"submit", "--handler", "echo", "--stdin", from});
@@ -120,7 +120,7 @@ TEST_CASE("a queue's defaults are set and taken back by the options of submit") 
   CHECK(daemon.ctl_json({"queue", "show", "mail"}).at("defaults") == json{{"max_attempts", 5}});
   const RunResult wrong = daemon.ctl({"queue", "set", "mail", "--default", "delay=5s"});
   CHECK(wrong.exit_code == 64);
-  CHECK(contains(wrong.err, "\"delay\" is not an option with a default of a queue"));
+  CHECK(contains(wrong.err, "\"delay\" is not an option that a queue can set a default for"));
   CHECK(daemon.ctl({"queue", "set", "mail", "--default", "timeout=soon"}).exit_code == 64);
   CHECK(daemon.ctl({"queue", "set", "mail", "--default", "slots=5000"}).exit_code == 65);
   CHECK(daemon.ctl_json({"queue", "show", "mail"}).at("defaults") == json{{"max_attempts", 5}});
@@ -204,7 +204,7 @@ TEST_CASE("handlers are listed and shown, a long payload cut") {
       {"--hold", "--handler", "echo", "--payload", "\"" + std::string(5000, 'x') + "\""});
   const RunResult shown = daemon.ctl({"show", id});
   CHECK(contains(shown.out, "handler     echo\n"));
-  CHECK(contains(shown.out, "(5002 bytes; --json has all of it)"));
+  CHECK(contains(shown.out, "(5002 bytes; --json shows all of it)"));
   CHECK(shown.out.size() < 2000);
   CHECK(daemon.show(id).at("payload").get<std::string>().size() == 5000);
   CHECK(contains(daemon.ctl({"list"}).out, "handler echo"));

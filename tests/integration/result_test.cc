@@ -45,15 +45,15 @@ on_bad_result = "ignore"
     const auto task = daemon.wait(id);
     CHECK(task.at("state") == "failed");
     CHECK(task.at("reason") == "reported");
-    CHECK(contains(task.at("error"), "result was not taken"));
-    CHECK(contains(daemon.ctl({"show", id}).out, "result was not taken"));
-    CHECK(contains(daemon.ctl({"why", id}).out, "result was not taken"));
+    CHECK(contains(task.at("error"), "result was rejected"));
+    CHECK(contains(daemon.ctl({"show", id}).out, "result was rejected"));
+    CHECK(contains(daemon.ctl({"why", id}).out, "result was rejected"));
     CHECK(daemon.wait(dependant).at("reason") == "dependency");
     CHECK(daemon.ctl({"result", id}).exit_code == 66);
 
     const std::string lenient = daemon.submit({"--on-bad-result", "ignore", "--shell", script});
     CHECK(daemon.wait(lenient).at("state") == "succeeded");
-    CHECK(contains(daemon.show(lenient).at("error"), "result was not taken"));
+    CHECK(contains(daemon.show(lenient).at("error"), "result was rejected"));
   }
   CHECK(contains(daemon.show("1").at("error"), "at byte "));
   // Another failure stays what it is; and a retry gets another chance.

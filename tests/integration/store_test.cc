@@ -86,8 +86,8 @@ TEST_CASE("a daemon on a copy touches nothing of the original, until somebody de
   CHECK(daemon.state(running) == "running");
   const RunResult adopted = taskd_ends(taskd_on(copy, place, {"--adopt-copy"}));
   CHECK(adopted.exit_code == 0);
-  CHECK(contains(adopted.out, "a store of its own now"));
-  CHECK(contains(taskd_ends(taskd_on(copy, place, {"--adopt-copy"})).out, "is no copy"));
+  CHECK(contains(adopted.out, "now a store of its own"));
+  CHECK(contains(taskd_ends(taskd_on(copy, place, {"--adopt-copy"})).out, "is not a copy"));
   {
     OtherDaemon other(copy);
     const RunResult shown = other.ctl({"show", "--json", running});
@@ -243,10 +243,10 @@ TEST_CASE("a database that is missing beside what is left of it is not begun ane
   CHECK(read_text(database).empty());
   CHECK(read_text(database + "-wal") == wal);
   fs::rename(database + "-wal", database + ".wal-away");
-  refused("says that a store was here");
+  refused("shows that a store was here");
   fs::remove(database);
   SQLite::Database(database, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("VACUUM");
-  refused("holds no store, but " + database + ".mark says that a store was here");
+  refused("holds no store, but " + database + ".mark shows that a store was here");
   fs::rename(database + ".mark", database + ".mark-away");
   refused("holds no store, but the folder attempts has files of task 1");
   write_text(database, "");
@@ -340,8 +340,8 @@ TEST_CASE("a store is made on demand only where somebody names the place") {
   CHECK(fs::is_empty(state));
   const RunResult made = taskd_ends(taskd_on(state, dir, {"--init"}));
   CHECK(made.exit_code == 0);
-  CHECK(contains(made.out, "made an empty store in " + state));
-  CHECK(contains(taskd_ends(taskd_on(state, dir, {"--init"})).out, "holds a store already"));
+  CHECK(contains(made.out, "created an empty store in " + state));
+  CHECK(contains(taskd_ends(taskd_on(state, dir, {"--init"})).out, "already holds a store"));
   OtherDaemon daemon(state);
   CHECK(daemon.ctl({"run", "--", "true"}).exit_code == 0);
   CHECK(daemon.stop().exit_code == 0);
@@ -360,7 +360,7 @@ TEST_CASE("while another program holds the database locked, submits wait and job
   other.exec("BEGIN IMMEDIATE");
   const RunResult refused = daemon.ctl({"submit", "--", "true"});
   CHECK(refused.exit_code == 75);
-  CHECK(contains(refused.err, "cannot be used for the moment"));
+  CHECK(contains(refused.err, "temporarily unavailable"));
   write_text(daemon.dir() / "gate", "");
   CHECK(daemon.ctl({"submit", "--", "true"}).exit_code == 75);
   CHECK(daemon.state(held) == "held");  // reads go on
@@ -455,7 +455,7 @@ TEST_CASE("an array whose rest cannot be read is given up, and the daemon goes o
   const std::string dependant = daemon.submit({"--after", "1", "--", "true"});
   CHECK(daemon.ctl({"cancel", "1"}).exit_code == 0);
   CHECK(daemon.wait(dependant).at("reason") == "dependency");
-  CHECK(contains(daemon.log(), "an array is given up"));
+  CHECK(contains(daemon.log(), "giving up an array"));
   CHECK(contains(daemon.log(), "array=1 "));
   daemon.restart_after_kill9();
   CHECK(daemon.wait(daemon.submit({"--", "true"})).at("state") == "succeeded");

@@ -119,7 +119,7 @@ TEST_CASE("a step may not leave rows that point nowhere") {
   SQLite::Database db(":memory:", kReadWrite);
   fill(db);
   CHECK_THROWS_WITH(migrate(db, "db", with_second_step("DELETE FROM workflows")),
-                    "migration second_step leaves rows that point nowhere");
+                    "migration second_step leaves dangling foreign keys");
   CHECK(version_of(db) == static_cast<int>(embedded_migrations().size()));
   check_is_as_filled(db);
 }

@@ -95,7 +95,7 @@ void TestDaemon::wait_until_ready(int notify_fd) {
   std::string said;
   while (said.find("READY=1") == std::string::npos) {
     pollfd fd{notify_fd, POLLIN, 0};
-    while (::poll(&fd, 1, 100) == 0) {  // the bound is for noticing a daemon that died
+    while (::poll(&fd, 1, 100) == 0) {  // bounded only to notice a daemon that died
       REQUIRE_MESSAGE(!child_->ended_within(0), "taskd did not start: ", log());
     }
     char buffer[512];

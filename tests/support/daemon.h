@@ -1,4 +1,4 @@
-// The real taskd on a state directory of its own, and the real taskctl talking to it.
+// The real taskd on its own state directory, and the real taskctl talking to it.
 #pragma once
 
 #include <memory>
@@ -14,12 +14,12 @@ struct DaemonOptions {
   int workers = 2;
   std::string config = {};  // text of a configuration file
   std::vector<std::string> flags = {};
-  // Every user may ask it: see users.h. For a daemon of root.
+  // Lets every user connect: see users.h. Requires a daemon run by root.
   bool for_all_users = false;
 };
 
-// Starts in the constructor and serves when that returns. The destructor stops it and ends what
-// jobs still run.
+// The constructor starts it and returns once it serves. The destructor stops it and ends remaining
+// jobs.
 class TestDaemon {
  public:
   explicit TestDaemon(DaemonOptions options = {});
@@ -31,10 +31,10 @@ class TestDaemon {
   pid_t pid() const { return child_->pid(); }
 
   void start();
-  // Of the next start.
+  // Applies from the next start.
   void set_config(const std::string& config) { options_.config = config; }
   RunResult stop();  // SIGTERM
-  RunResult wait_for_end();  // of itself
+  RunResult wait_for_end();  // waits until it ends by itself
   std::string log() const { return read_text(dir_ / "log"); }
   void kill9();
   void restart_after_kill9() {
@@ -44,18 +44,18 @@ class TestDaemon {
 
   // taskctl with this daemon's socket.
   RunResult ctl(const std::vector<std::string>& args, const RunOptions& options = {}) const;
-  // The same with --json; fails the test unless it exits 0.
+  // The same with --json; fails the test unless it exits with 0.
   nlohmann::json ctl_json(std::vector<std::string> args) const;
-  // A line of the shell, in which $T is taskctl and $OUT a file in dir().
+  // Runs a line of shell, in which $T is taskctl and $OUT a file in dir().
   RunResult shell(const std::string& line) const;
-  // Submits by taskctl and returns the id it printed.
+  // Submits with taskctl and returns the printed id.
   std::string submit(std::vector<std::string> args) const;
-  // The task as `taskctl show --json` gives it.
+  // The task from `taskctl show --json`.
   nlohmann::json show(const std::string& id) const;
   // Waits until the task has ended and returns it.
   nlohmann::json wait(const std::string& id) const;
   std::string state(const std::string& id) const { return show(id).at("state"); }
-  // What a program needs to find this daemon, for SystemUsers::run().
+  // Options for SystemUsers::run() that let the program find this daemon.
   RunOptions with_socket(RunOptions options = {}) const;
 
  private:
@@ -66,7 +66,7 @@ class TestDaemon {
   std::unique_ptr<Child> child_;
 };
 
-// The ids of the tasks in what `taskctl list --json` printed.
+// The ids of the tasks in the output of `taskctl list --json`.
 std::vector<int> listed_ids(const nlohmann::json& list);
 
 std::string taskd_path();

@@ -1,4 +1,4 @@
-// A clock that is set by hand.
+// A clock that tests set.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,7 @@ class FakeClock final : public Clock {
   BootTime boot_now() const override { return {boot_ms.load()}; }
   std::atomic<std::int64_t> wall_ms{1'700'000'000'000};
   std::atomic<std::int64_t> boot_ms{1'000'000};
-  mutable std::atomic<int> reads{0};  // of the wall clock
+  mutable std::atomic<int> reads{0};  // reads of the wall clock
 };
 
 }  // namespace taskd::test

@@ -1,4 +1,4 @@
-// A launcher whose attempts end when the test says so. It remembers what it was asked for.
+// A launcher whose attempts end when the test ends them. Records what it was asked to do.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -25,7 +25,7 @@ namespace taskd::test {
 // Attempts live until end() is called for their task.
 class FakeLauncher final : public Launcher {
  public:
-  static constexpr std::int64_t kBytesOfEach = 4096;  // that a removed task frees
+  static constexpr std::int64_t kBytesOfEach = 4096;  // freed by a removed task
 
   std::variant<std::unique_ptr<LiveAttempt>, AttemptEnd> launch(const Launch& launch) override {
     const std::lock_guard lock(mutex_);
@@ -59,7 +59,7 @@ class FakeLauncher final : public Launcher {
   FolderGroup list_group(std::int64_t) override { return {}; }
   std::int64_t remove_attempt(const AttemptId&) override { return 0; }
 
-  // Ends the task's live attempt: its command never began.
+  // Ends the task's live attempt as if its command never began.
   void end_before_start(TaskId task) { end(task, kNeverBegan); }
   // Ends the task's live attempt with `code`.
   void end(TaskId task, int code) {
@@ -103,12 +103,12 @@ class FakeLauncher final : public Launcher {
   // Called in cleanup_attempt(), without the launcher's mutex.
   std::function<void(TaskId)> on_cleanup;
 
-  // Every launch ends at once like this.
+  // Makes every launch end at once with this.
   void refuse_with(AttemptEnd end) {
     const std::lock_guard lock(mutex_);
     refuse_ = std::move(end);
   }
-  // What recover() finds on disk for a task; others are adopted.
+  // Sets the end that recover() finds on disk for a task; others are adopted.
   void record(TaskId task, Outcome outcome) {
     const std::lock_guard lock(mutex_);
     recorded_[task].outcome = std::move(outcome);
@@ -119,7 +119,7 @@ class FakeLauncher final : public Launcher {
 
   class Live final : public LiveAttempt {
    public:
-    // With the launcher's mutex held.
+    // Requires the launcher's mutex.
     Live(FakeLauncher& launcher, TaskId task)
         : launcher_(launcher), task_(task), event_(::eventfd(0, EFD_CLOEXEC)) {
       launcher_.events_[task] = event_.get();

@@ -80,11 +80,11 @@ class Parser {
 
   int number_ = 0;
   Block block_ = Block::none;
-  bool first_ = true;  // nothing of the block was read
+  bool first_ = true;  // nothing of the block was read yet
   std::vector<GuideSection> sections_;
 };
 
-// Runs of blanks as one, none at the end.
+// Collapses runs of blanks, and removes those at the end.
 std::string squeezed(std::string_view line) {
   std::string out;
   for (const char c : line) {
@@ -94,8 +94,8 @@ std::string squeezed(std::string_view line) {
   return out;
 }
 
-// `expected` is cut at each "…": its first part begins `actual`, its last part ends it, the others
-// stand between in their order.
+// `expected` is split at each "…": `actual` must begin with the first part, end with the last, and
+// contain the others in order.
 bool pieces_match(std::string_view expected, std::string_view actual) {
   std::size_t cut = expected.find(kAny);
   if (cut == expected.npos) return expected == actual;

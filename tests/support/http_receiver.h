@@ -1,5 +1,5 @@
-// A small HTTP server on loopback (or a Unix socket) that takes what webhooks post, and answers as
-// the test says: with bytes of any kind, slowly, or not at all.
+// A small HTTP server on loopback (or a Unix socket) that receives webhook posts and answers as the
+// test says: with any bytes, slowly, or not at all.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -33,7 +33,7 @@ class HttpReceiver {
   };
   struct Answer {
     std::string bytes;
-    bool hang = false;  // stay connected afterwards, and silent
+    bool hang = false;  // stay connected and send nothing afterwards
     int drip_ms = 0;    // send one byte, wait this long, send the next …
   };
   using Answerer = std::function<Answer(const Received&, std::size_t index)>;
@@ -71,7 +71,7 @@ class HttpReceiver {
     return "http://127.0.0.1:" + std::to_string(port_) + target;
   }
 
-  // All that came, once it is `count` requests. Fails the test where they do not come.
+  // Waits for `count` requests and returns all received. Fails the test if they do not arrive.
   std::vector<Received> wait_for(std::size_t count) {
     std::unique_lock lock(mutex_);
     const bool came = changed_.wait_for(lock, std::chrono::seconds(60),
@@ -104,7 +104,7 @@ class HttpReceiver {
     }
   }
 
-  // False once the server stops.
+  // Returns false once the server stops.
   bool readable(int fd) {
     pollfd fds[] = {{stop_.get(), POLLIN, 0}, {fd, POLLIN, 0}};
     return ::poll(fds, 2, -1) > 0 && fds[0].revents == 0;
@@ -158,7 +158,7 @@ class HttpReceiver {
         if (::send(fd, &c, 1, MSG_NOSIGNAL) != 1) return;
       }
     }
-    if (answer.hang) readable(fd);  // until the client goes, too
+    if (answer.hang) readable(fd);  // or until the client disconnects
   }
 
   const Answerer answerer_;

@@ -3,6 +3,6 @@
 #include <sys/stat.h>
 
 int main(int argc, char** argv) {
-  ::umask(022);  // tasks keep the umask of who submits them, and tests tell what they expect to see
+  ::umask(022);  // tasks inherit the umask of the submitter, and tests expect this one
   return doctest::Context(argc, argv).run();
 }

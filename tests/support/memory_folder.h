@@ -1,5 +1,5 @@
-// Where tests keep files that need not survive anything: histories of thousands of commits would
-// otherwise wait for the disk most of their time.
+// A folder in memory for files that need not survive: tests with thousands of commits would
+// otherwise spend most of their time waiting for the disk.
 #pragma once
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// A second daemon of the test's own, on any state directory and with its own socket.
+// A second daemon for a test, on any state directory and with its own socket.
 #pragma once
 
 #include <memory>
@@ -9,13 +9,13 @@
 
 namespace taskd::test {
 
-// taskd on `state_dir` with these flags besides; the folder `place` holds its socket and settings.
+// taskd on `state_dir` with these flags; the folder `place` holds its socket and settings.
 std::vector<std::string> taskd_on(const std::string& state_dir, const TempDir& place,
                                   const std::vector<std::string>& more = {});
 
 class OtherDaemon {
  public:
-  // Serves when that returns. SIGKILLed by the destructor where it still runs.
+  // The constructor returns once it serves. The destructor kills it (SIGKILL) if it still runs.
   explicit OtherDaemon(const std::string& state_dir, const std::vector<std::string>& more = {});
 
   RunResult ctl(const std::vector<std::string>& args) const;

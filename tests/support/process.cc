@@ -23,7 +23,7 @@ extern char** environ;
 namespace taskd::test {
 namespace {
 
-constexpr int kTimeoutMs = 60'000;  // a bound for a hung test, not a wait
+constexpr int kTimeoutMs = 60'000;  // a limit for a hung test, not a delay
 
 struct Pipe {
   UniqueFd read_end;
@@ -114,7 +114,7 @@ Child::Child(const std::vector<std::string>& argv, const RunOptions& options) {
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) throw std::system_error(error, std::generic_category(), argv.front());
   in.read_end.reset();
-  // Inputs of tests fit into the pipe's buffer.
+  // Test inputs fit into the pipe's buffer.
   if (!options.input.empty() &&
       ::write(in.write_end.get(), options.input.data(), options.input.size()) !=
           static_cast<ssize_t>(options.input.size())) {
@@ -197,7 +197,7 @@ void write_text(const std::string& path, const std::string& text) {
 
 namespace {
 
-// Looks again whenever something changes in the folder around `path`, until it is there or not.
+// Checks whenever something changes in the folder around `path`, until it exists or not, as wanted.
 void wait_until(bool there, const std::string& path) {
   const UniqueFd notify(::inotify_init1(IN_CLOEXEC));
   if (!notify) throw_errno("inotify_init1");

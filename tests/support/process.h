@@ -1,4 +1,4 @@
-// Running programs from a test, with everything they say. Not thread-safe per object.
+// Runs programs from a test and captures their output. Objects are not thread-safe.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +12,7 @@
 
 namespace taskd::test {
 
-// A folder of the test's own, removed with everything in it at the end.
+// The result of a program.
 struct RunResult {
   int exit_code = -1;  // 128 + n for a signal
   std::string out;
@@ -20,19 +20,20 @@ struct RunResult {
 };
 
 struct RunOptions {
-  std::map<std::string, std::string> env = {};  // added to the test's own
+  std::map<std::string, std::string> env = {};  // added to the test's own environment
   std::string input = {};                       // given on stdin
   std::string output_file = {};                 // stdout and stderr go here, not into pipes
 };
 
-// A terminal to be a child's `output_file`. What is shown must fit into the kernel's buffer.
+// A terminal for a child's `output_file`. The output must fit into the kernel's buffer.
 class Terminal {
  public:
   Terminal(unsigned short rows, unsigned short columns);
   const std::string& path() const { return path_; }
-  // As if somebody typed it.
+  // Types text at the terminal.
   void type(const std::string& text);
-  // All that was written, with lines that end in '\n' alone. Call once its writers have ended.
+  // Everything written, with lines ending in '
+  // ' only. Call once the writers have ended.
   std::string shown();
 
  private:
@@ -40,7 +41,7 @@ class Terminal {
   std::string path_;
 };
 
-// A child with its stdout and stderr in pipes. SIGKILLed by the destructor if it still runs.
+// A child with its stdout and stderr in pipes. The destructor kills it (SIGKILL) if it still runs.
 class Child {
  public:
   Child(const std::vector<std::string>& argv, const RunOptions& options = {});
@@ -50,9 +51,9 @@ class Child {
 
   pid_t pid() const { return pid_; }
   void kill(int signal);
-  // Reads until stderr or stdout holds `text`; fails the test when the child ends first.
+  // Reads until stderr or stdout contains `text`; fails the test if the child ends first.
   void wait_for_output(const std::string& text);
-  // True once it has ended (and is not reaped yet), or after `timeout_ms`.
+  // Returns true once it has ended (it is not reaped yet), false after `timeout_ms`.
   bool ended_within(int timeout_ms) const;
   // Reads everything to the end and reaps.
   RunResult wait();
@@ -75,7 +76,7 @@ void write_text(const std::string& path, const std::string& text);
 
 // Blocks until `path` exists (inotify on its folder); gives up with a failed test after a minute.
 void wait_for_file(const std::string& path);
-// The same, until it does not.
+// The same, until it does not exist.
 void wait_until_gone(const std::string& path);
 
 }  // namespace taskd::test

@@ -1,4 +1,4 @@
-// A folder of a test's own, removed with all that is in it.
+// A temporary folder for a test, removed with its contents.
 #pragma once
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ namespace taskd::test {
 
 class TempDir {
  public:
-  // In `parent`, with `mode`: tests that are several users let the others pass.
+  // In `parent`, with `mode`: tests with several users let the others enter.
   explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path(),
                    unsigned mode = 0700)
       : path_((parent / "taskd-test-XXXXXX").string()) {
@@ -21,7 +21,7 @@ class TempDir {
     std::filesystem::permissions(path_, static_cast<std::filesystem::perms>(mode));
   }
   ~TempDir() {
-    std::error_code ignored;  // a test that failed may have left what cannot be removed
+    std::error_code ignored;  // a failed test may have left files that cannot be removed
     std::filesystem::remove_all(path_, ignored);
   }
   TempDir(const TempDir&) = delete;

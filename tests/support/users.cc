@@ -21,14 +21,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// taskdtest-<pid of the test>-<number>: a later test can tell that this one is gone.
+// taskdtest-<pid of the test>-<number>: a later test can tell that this test is gone.
 constexpr const char* kPrefix = "taskdtest-";
-// Below 65534, which is all that a container may have.
+// Below 65534, since a container may have no more.
 constexpr uid_t kFirstUid = 40'000;
 constexpr uid_t kLastUid = 59'999;
 constexpr int kTries = 20;
 
-// One test at a time asks useradd and userdel: they do not wait for each other for long.
+// Only one test at a time runs useradd and userdel, because they do not wait for each other for
+// long.
 class UserDatabaseLock {
  public:
   UserDatabaseLock()
@@ -40,7 +41,7 @@ class UserDatabaseLock {
   UniqueFd fd_;
 };
 
-// Somebody outside the tests may have the database for a moment, too: exit codes 1 and 10.
+// Programs outside the tests may also hold the database for a moment: exit codes 1 and 10.
 void change_users(const std::vector<std::string>& argv) {
   RunResult result;
   for (int i = 0; i < kTries; ++i) {
@@ -51,7 +52,7 @@ void change_users(const std::vector<std::string>& argv) {
   REQUIRE_MESSAGE(result.exit_code == 0, argv.front(), " ", argv.back(), ": ", result.err);
 }
 
-// Sent as that user, so it can reach nobody else's.
+// Sent as that user, so it reaches no other user's processes.
 void end_processes_of(uid_t uid) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -65,7 +66,7 @@ void delete_user(const std::string& name) {
   change_users({"userdel", "--force", name});
 }
 
-// Users of tests that were killed.
+// Removes users of tests that were killed.
 void remove_forgotten_users() {
   std::istringstream entries(read_text("/etc/passwd"));
   for (std::string line; std::getline(entries, line);) {
@@ -81,7 +82,7 @@ void remove_forgotten_users() {
 
 uid_t free_uid() {
   const uid_t count = kLastUid - kFirstUid + 1;
-  // Tests begin at different places, so that a uid is not somebody else's right after its removal.
+  // Tests start at different uids, so that a removed uid is not reused at once.
   const uid_t start = static_cast<uid_t>(::getpid()) * 7 % count;
   for (uid_t i = 0; i < count; ++i) {
     const uid_t uid = kFirstUid + (start + i) % count;
@@ -90,7 +91,7 @@ uid_t free_uid() {
   throw std::runtime_error("all uids for tests are in use");
 }
 
-// A test's programs may lie where other users cannot go.
+// Other users may not be able to reach the test's programs.
 void copy_programs(const std::string& bin) {
   fs::create_directory(bin);
   ::chmod(bin.c_str(), 0755);
@@ -129,11 +130,11 @@ std::size_t SystemUsers::make(uid_t uid) {
   if (uid == 0) uid = free_uid();
   SystemUser user;
   user.uid = uid;
-  // Never the name of one that was removed.
+  // Never reuses a removed user's name.
   user.name = kPrefix + std::to_string(::getpid()) + "-" + std::to_string(users_.size());
   while (::getpwnam(user.name.c_str()) != nullptr) user.name += "x";
   user.home = dir_ / user.name;
-  // A system's user gets no range of subordinate uids, which would be more to clear away.
+  // A system user gets no range of subordinate uids, which would have to be removed, too.
   change_users({"useradd", "--system", "--no-log-init", "--no-create-home", "--user-group", "--uid",
                 std::to_string(uid), "--home-dir", user.home, "--shell", "/bin/sh", user.name});
   users_.push_back(user);

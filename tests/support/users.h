@@ -1,5 +1,5 @@
-// Users of the system, made for one test and removed after it. Demand root. Not thread-safe per
-// object; tests that run at the same time do not disturb each other.
+// System users, created for one test and removed after it. Requires root. Objects are not
+// thread-safe; tests that run at the same time do not disturb each other.
 #pragma once
 
 #include <sys/types.h>
@@ -12,19 +12,19 @@
 
 namespace taskd::test {
 
-// True for root. Else says that the test is skipped, so begin a test with
-//   if (!can_make_users()) return;
+// True for root. Otherwise says that the test is skipped. Begin a test with: if (!can_make_users())
+// return;
 bool can_make_users();
 
 struct SystemUser {
   std::string name;
   uid_t uid = 0;
-  gid_t gid = 0;  // of a group that has the user's name and nobody else in it
+  gid_t gid = 0;  // of a group with the user's name and no other members
   std::string home;
 };
 
-// The destructor ends what still runs as one of the users and removes them. A test that was killed
-// leaves its users to the next test that makes some.
+// The destructor ends the users' processes and removes the users. If a test is killed, the next
+// test that creates users removes its users.
 class SystemUsers {
  public:
   explicit SystemUsers(int count);
@@ -41,13 +41,14 @@ class SystemUsers {
   RunResult run(const SystemUser& user, const std::vector<std::string>& argv,
                 const RunOptions& options = {}) const;
 
-  // Deletes the user as an administrator would; the home stays. operator[] still tells who it was.
+  // Deletes the user as an administrator would; the home stays. operator[] still returns the user's
+  // data.
   void remove(std::size_t index);
-  // Makes another user, with another name, who has the uid of that removed one. The index of it.
+  // Creates another user with another name and the uid of a removed one. Returns its index.
   std::size_t reuse_uid(std::size_t index);
 
  private:
-  std::size_t make(uid_t uid);  // 0: one that is free
+  std::size_t make(uid_t uid);  // 0: any free one
 
   TempDir dir_;  // the homes, and bin/
   std::vector<SystemUser> users_;

@@ -69,7 +69,7 @@ bool ChunkedBody::take_line(std::string_view& bytes, std::string_view& line) {
   if (newline == 0 || bytes[newline - 1] != '\r') bad_chunk("a line ends without CR");
   line = bytes.substr(0, newline - 1);
   if (std::any_of(line.begin(), line.end(), is_control_char))
-    bad_chunk("a line holds a control character");
+    bad_chunk("a line contains a control character");
   bytes.remove_prefix(newline + 1);
   return true;
 }
@@ -93,7 +93,7 @@ void ChunkedBody::read_size(std::string_view line) {
   }
   if (size > limits_.max_body_bytes - body_.size()) {
     throw ProblemError(413, "body_too_large",
-                       "a body may have " + std::to_string(limits_.max_body_bytes) + " bytes");
+                       "a body has at most " + std::to_string(limits_.max_body_bytes) + " bytes");
   }
   left_bytes_ = static_cast<std::size_t>(size);
   state_ = size > 0 ? State::data : State::trailer;

@@ -33,7 +33,7 @@ ssize_t send_from(int fd, std::string_view bytes) {
   }
 }
 
-// The memory of a long message is not kept for an idle client.
+// Frees the memory of a long message instead of keeping it for an idle client.
 void clear_buffer(std::string& buffer, std::size_t& offset) {
   buffer.clear();
   if (buffer.capacity() > kReadBytes) buffer.shrink_to_fit();
@@ -62,13 +62,13 @@ bool HttpConnection::receive(BootTime now) {
     }
     if (!in_request()) phase_since_ = now;
     input_.append(buffer.data(), static_cast<std::size_t>(n));
-    // Less than asked for: nothing more is there, and epoll tells when there is.
+    // Less than asked for: nothing more has arrived, and epoll will report when it does.
     if (static_cast<std::size_t>(n) < room) return true;
   }
   return true;
 }
 
-// What is to be read before the next look; the rest stays with the kernel.
+// How much to read before the next check; the kernel keeps the rest.
 std::size_t HttpConnection::wanted_bytes() const {
   const std::size_t most = head_ && !chunked_ ? head_->head_bytes + head_->body_bytes
                            : head_            ? head_->head_bytes + kReadBytes
@@ -110,13 +110,13 @@ std::size_t HttpConnection::request_bytes() const {
 }
 
 bool HttpConnection::is_broken() const {
-  pollfd self{fd(), 0, 0};  // of a half-close nothing is told, unless it is asked for
+  pollfd self{fd(), 0, 0};  // a half-close is not reported unless asked for
   return ::poll(&self, 1, 0) > 0;
 }
 
 void HttpConnection::continue_if_expected() {
   if (!head_->expects_continue || std::exchange(said_continue_, true)) return;
-  // A client that does not read it sends its body all the same, after a while.
+  // A client that does not get this sends its body anyway, after a while.
   send_from(fd(), "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
@@ -153,7 +153,7 @@ bool HttpConnection::send_all(std::int64_t timeout_ms, int cancel_fd) {
 }
 
 void HttpConnection::start_lingering(BootTime now) {
-  // Fails only when the client is gone, which drain() sees.
+  // Fails only if the client is gone, which drain() notices.
   ::shutdown(fd(), SHUT_WR);
   clear_buffer(input_, used_);
   head_.reset();

@@ -1,7 +1,8 @@
-// One client's end of the Unix socket: its buffers, its deadlines, and who the kernel says it is.
+// One client's connection on the Unix socket: its buffers, its deadlines, and the peer's
+// credentials from the kernel.
 //
-// Owned by one thread at a time (see ConnectionPool); nothing here blocks but send_all(). Requests
-// are handed out whole, so whoever answers never waits for input.
+// Owned by one thread at a time (see ConnectionPool). Nothing here blocks except send_all().
+// Requests are returned only when complete, so the answering thread never waits for input.
 #pragma once
 
 #include <sys/socket.h>
@@ -25,8 +26,8 @@ struct HttpRequest {
   std::string_view body;
 };
 
-// A request that waits without a thread. Whoever answers it leaves one of these in its connection,
-// and is asked again for the same request once `fd()` is readable or the deadline has come.
+// A request that waits without a thread. A route that wants to wait stores one in the connection,
+// and is called again for the same request once `fd()` is readable or the deadline has passed.
 class HttpWait {
  public:
   explicit HttpWait(BootTime deadline) : deadline_(deadline) {}
@@ -34,7 +35,7 @@ class HttpWait {
   virtual int fd() const = 0;
   BootTime deadline() const { return deadline_; }
 
-  bool is_watched = false;  // the pool's: fd() is in its epoll
+  bool is_watched = false;  // used by the pool: fd() is in its epoll
 
  private:
   const BootTime deadline_;
@@ -42,47 +43,47 @@ class HttpWait {
 
 class HttpConnection {
  public:
-  // Throws std::system_error when the kernel does not tell the peer.
+  // Throws std::system_error if the kernel does not report the peer's credentials.
   HttpConnection(UniqueFd fd, const ServerLimits& limits, BootTime now);
 
   int fd() const { return fd_.get(); }
   const ucred& peer() const { return peer_; }
 
-  // Takes in what has arrived. False when the connection broke.
+  // Reads what has arrived. Returns false if the connection broke.
   bool receive(BootTime now);
-  // The next request once all of it has arrived; valid until consume(). Throws ProblemError.
+  // The next request once it is complete; valid until consume(). Throws ProblemError.
   std::optional<HttpRequest> next_request(BootTime now);
   void consume(BootTime now);
-  // The client sends nothing more.
+  // The client has closed its sending side.
   bool at_end() const { return at_end_; }
-  // What the body of a request that is not answered yet takes in memory, or will.
+  // The memory that the body of the unanswered request takes, or will take.
   std::size_t request_bytes() const;
 
-  // Set from the first time the present request is asked for until consume().
+  // Set from when the current request is first answered with a wait until consume().
   void set_wait(std::unique_ptr<HttpWait> wait) { wait_ = std::move(wait); }
   HttpWait* wait() const { return wait_.get(); }
-  // The client is gone altogether: it has not only closed its half.
+  // Whether the client has closed both directions, not only its sending side.
   bool is_broken() const;
 
-  // Output waits in memory until it is sent: without blocking (false: broken; see has_output()) …
+  // Output is buffered until it is sent: without blocking (false: broken; see has_output()) …
   void queue(std::string_view bytes) { output_.append(bytes); }
   bool has_output() const { return sent_ < output_.size(); }
   std::size_t output_bytes() const { return output_.size() - sent_; }
   bool send_some(BootTime now);
-  // … or until all is sent. False when the client broke off or took nothing for `timeout_ms`, or
-  // when `cancel_fd` (-1: none) is readable before.
+  // … or until all is sent. Returns false if the client broke off, took nothing for `timeout_ms`,
+  // or `cancel_fd` (-1: none) became readable first.
   bool send_all(std::int64_t timeout_ms, int cancel_fd);
 
-  // No request is read after the present one.
+  // Reads no request after the current one.
   void close_after_output() { closing_ = true; }
   bool closing() const { return closing_; }
-  // After a request that could not be read: input is thrown away for a while, since closing at once
-  // would break the answer off for a client that is still sending. False when that is over.
+  // After an unreadable request: discards input for a while, because closing at once would cut off
+  // the answer for a client that is still sending. Returns false when that time is over.
   void start_lingering(BootTime now);
   bool lingering() const { return lingering_; }
   bool drain();
 
-  // When the pool gives the connection up, and whether a part of a request would be lost with it.
+  // When the pool should close the connection, and whether that loses part of a request.
   BootTime deadline() const;
   bool in_request() const {
     return !lingering_ && !has_output() && (head_ || used_ < input_.size());
@@ -97,7 +98,7 @@ class HttpConnection {
   const ServerLimits& limits_;
   ucred peer_{};
 
-  std::string input_;     // at most a head, or the request whose head was read
+  std::string input_;     // at most one head, or the request whose head was read
   std::size_t used_ = 0;  // of input_
   std::optional<HttpHead> head_;
   std::optional<ChunkedBody> chunked_;  // the body of head_
@@ -110,7 +111,8 @@ class HttpConnection {
   bool closing_ = false;
   bool lingering_ = false;
 
-  BootTime phase_since_;  // of waiting for a request, its head, its body; of output, of lingering
+  // Start of the current phase: waiting for a request, its head, its body, sending, lingering.
+  BootTime phase_since_;
 };
 
 }  // namespace taskd

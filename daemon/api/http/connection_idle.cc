@@ -1,4 +1,4 @@
-// How connections are parked, and who makes way where they hold too much.
+// Parking of connections, and who loses one when they hold too much.
 #include <sys/timerfd.h>
 
 #include <algorithm>
@@ -14,11 +14,11 @@ namespace taskd {
 namespace {
 
 constexpr std::int64_t kLogPauseMs = 60'000;
-// So much must have been held, and most of it be free again, for it to be given back to the system.
+// Memory is returned to the system if at least this much was held and most of it is free again.
 constexpr std::int64_t kMuchMemoryBytes = 16 << 20;
 
 std::uint32_t events_of(bool input, bool output) {
-  // A hang-up is told in any case.
+  // Hang-ups are always reported.
   return (input ? EPOLLIN | EPOLLRDHUP : 0U) | (output ? EPOLLOUT : 0U) | EPOLLONESHOT;
 }
 
@@ -45,7 +45,7 @@ std::optional<ConnectionPool::EntryId> ConnectionPool::add(
   return std::nullopt;
 }
 
-// Nothing when the connection was closed before its event was heard.
+// Returns nothing if the connection was closed before its event was handled.
 HttpConnection* ConnectionPool::take(EntryId id) {
   const MutexLock lock(mutex_);
   const auto found = entries_.find(id);
@@ -80,13 +80,13 @@ bool ConnectionPool::park(EntryId id, Then then) {
   entry.deadline = connection.deadline();
   if (then == Then::wait) entry.deadline = connection.wait()->deadline();
   if (then == Then::turn) entry.deadline = clock_.boot_now() + limits_.turn_time_ms;
-  // Under the lock: once it is armed another thread may hear of it, and sweep() may close it.
+  // Under the lock: once armed, another thread may get its event, and sweep() may close it.
   arm(id, entry);
   entry.parked = true;
   wake_by(entry.deadline);
   if (then == Then::turn) {
     turn_lines_[entry.actor.uid].push_back(id);
-    grant_turns();  // one may have become free since it was asked for
+    grant_turns();  // a turn may have become free since it was requested
   }
   return true;
 }
@@ -100,7 +100,7 @@ void ConnectionPool::arm(EntryId id, Entry& entry) {
   watch(epoll_.get(), !std::exchange(wait.is_watched, true), wait.fd(), events_of(true, false), id);
 }
 
-// Gives back what it holds for being parked.
+// Releases what it holds for being parked.
 void ConnectionPool::unpark(Entry& entry) {
   entry.parked = false;
   for (const Holding resource : {Holding::request_bytes, Holding::output_bytes, Holding::waits}) {
@@ -155,7 +155,8 @@ bool ConnectionPool::hold(Entry& entry, Holding resource, std::size_t bytes_or_c
       loser = shares_.largest_holder(resource).value_or(self);
       if (shares_.held_by(self, resource) + amount > shares_.held_by(loser, resource)) loser = self;
     }
-    // Of his own, an older connection makes way, and a larger answer; else it is the new one.
+    // Among the user's own, an older connection or a larger answer loses; otherwise the new one
+    // does.
     const bool own = loser == self;
     if (own && resource != Holding::connections && resource != Holding::output_bytes) return false;
     const std::int64_t above = own && resource == Holding::output_bytes ? amount : 0;
@@ -163,8 +164,8 @@ bool ConnectionPool::hold(Entry& entry, Holding resource, std::size_t bytes_or_c
   }
 }
 
-// Closes the user's parked connection that holds most of it, and more than `above`; of equal ones
-// that which has been parked longest.
+// Closes the user's parked connection that holds most of the resource, and more than `above`; among
+// equals the one parked longest.
 bool ConnectionPool::cut_one_of(std::uint32_t uid, Holding resource, std::int64_t above) {
   const auto i = static_cast<std::size_t>(resource);
   auto worst = entries_.end();
@@ -186,16 +187,16 @@ bool ConnectionPool::cut_one_of(std::uint32_t uid, Holding resource, std::int64_
     connection.send_some(clock_.boot_now());
   }
   drop(worst);
-  if (!turn_lines_.empty()) grant_turns();  // it may have been given one that nobody took yet
+  if (!turn_lines_.empty()) grant_turns();  // it may have had a turn that nobody took yet
   return true;
 }
 
-// Once a minute, since the user decides how often it happens.
+// Logs at most once a minute, since the user controls how often it happens.
 void ConnectionPool::tell_of_cut(std::uint32_t uid) {
   const BootTime now = clock_.boot_now();
   if (told_of_cut_at_ && now - *told_of_cut_at_ < kLogPauseMs) return;
   told_of_cut_at_ = now;
-  log::warn("requests are refused: their user holds too much of the server", {{"uid", uid}});
+  log::warn("refusing requests: their user holds too much of the server", {{"uid", uid}});
 }
 
 std::vector<ConnectionPool::EntryId> ConnectionPool::unanswered() const {
@@ -225,7 +226,7 @@ void ConnectionPool::sweep() {
       continue;
     }
     if (entry.then == Then::wait || entry.granted) {
-      // Its answer is at hand: a thread is on its way.
+      // Its answer is ready, and a thread will take it.
       if (entry.then == Then::wait) make_ready(it->first);
       entry.deadline = now + limits_.turn_time_ms;
       wake_by(entry.deadline);
@@ -233,7 +234,8 @@ void ConnectionPool::sweep() {
       continue;
     }
     if (entry.then == Then::turn && must_pause(entry.actor)) {
-      // His pauses are not his other requests': the line moves on, one in two seconds at least.
+      // The user's pauses do not count as waiting for other requests: the line moves on, by at
+      // least one request in two seconds.
       entry.deadline = now + limits_.turn_time_ms;
       wake_by(entry.deadline);
       ++it;
@@ -253,7 +255,7 @@ void ConnectionPool::sweep() {
   if (!turn_lines_.empty()) grant_turns();
 }
 
-// The timer runs only towards the nearest deadline; one that went away meanwhile costs one wake-up.
+// Sets the timer to the nearest deadline; a deadline that disappeared costs one wake-up.
 void ConnectionPool::wake_by(BootTime deadline) {
   if (timer_at_ && *timer_at_ <= deadline) return;
   timer_at_ = deadline;

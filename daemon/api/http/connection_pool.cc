@@ -18,20 +18,21 @@
 namespace taskd {
 namespace {
 
-// What an epoll event is about; connections have the ids from kFirstConnection on, never reused.
+// The tags of epoll events; connections have ids from kFirstConnection on, never reused.
 constexpr std::uint64_t kStop = 0;
 constexpr std::uint64_t kListener = 1;
 constexpr std::uint64_t kTimer = 2;
 constexpr std::uint64_t kReady = 3;
 constexpr std::uint64_t kFirstConnection = 4;
 
-constexpr int kRequestsPerTurn = 16;  // of one client that pipelines, before others have a turn
+constexpr int kRequestsPerTurn = 16;  // pipelined requests of one client, before others get a turn
 constexpr std::int64_t kAcceptPauseMs = 250;
-constexpr std::int64_t kLastOutputMs = 1'000;  // patience with a slow reader when stopping
-// As many reads at once as the store has readers, but for one, which changes need to answer.
+constexpr std::int64_t kLastOutputMs = 1'000;  // patience with a slow reader at shutdown
+// As many concurrent reads as the store has readers, minus one, which changes need for their
+// answers.
 constexpr std::int64_t kReads = 8;
 
-// Threads that never answer anything that takes time.
+// Some threads never answer requests that take long.
 std::int64_t turns_of(int threads) {
   return std::max(1, threads - 2);
 }
@@ -55,7 +56,7 @@ ShareLimits share_limits(const ServerLimits& limits) {
   set(Holding::work_bytes, limits.max_work_bytes, part(limits.max_work_bytes, 8),
       part(limits.max_work_bytes, 4));
   set(Holding::turns, turns, turns / 12, turns * 3 / 4);
-  // One user's reads leave a processor to the others.
+  // One user's reads leave one processor to the others.
   const std::int64_t processors = std::thread::hardware_concurrency();
   set(Holding::reads, kReads, 1, std::min(kReads / 2, processors - 1));
   set(Holding::waits, limits.max_waits, part(limits.max_waits, 32), part(limits.max_waits, 2));
@@ -71,7 +72,7 @@ void epoll_set(int epoll, int operation, int fd, std::uint32_t events, std::uint
   if (::epoll_ctl(epoll, operation, fd, &event) != 0) throw_errno("epoll_ctl");
 }
 
-// Where one client's trouble ends; the others must not notice.
+// One client's failure must not affect the others.
 void log_failure(const std::exception& error) {
   log::error("a connection failed", {{"error", error.what()}});
 }
@@ -80,11 +81,11 @@ ProblemError stopping() {
   return ProblemError(503, "shutting_down", "the daemon is stopping");
 }
 
-// What holding too much is answered with.
+// The error for holding too much.
 ProblemError too_much(bool waits) {
   return ProblemError(503, "too_many_requests",
-                      waits ? "as many of your requests wait already as one user may have"
-                            : "your requests that are still arriving use all the memory that one "
+                      waits ? "too many of your requests wait already"
+                            : "your incomplete requests use all the memory that one "
                               "user may have");
 }
 
@@ -119,7 +120,7 @@ void ConnectionPool::serve(int listen_fd) {
     ++idle_;
   }
   work(/*stays=*/true);
-  // The others end by themselves, each when its request is answered.
+  // The other threads end by themselves, each once its request is answered.
   for (;;) {
     std::thread thread;
     {
@@ -170,7 +171,7 @@ void ConnectionPool::become_busy() {
   const MutexLock lock(mutex_);
   --idle_;
   ++busy_;
-  // A failure to start one is no harm here: this thread comes back.
+  // Failing to start one does no harm: this thread comes back.
   if (idle_ == 0 && busy_ < limits_.threads) spawn();
 }
 
@@ -205,7 +206,7 @@ void ConnectionPool::run_spawned() {
   threads_.erase(self);
 }
 
-// Those that ended before; each is past its last statement, so this takes no time.
+// Threads that ended before are past their last statement, so this takes no time.
 void ConnectionPool::join_ended() {
   std::vector<std::thread> ended;
   {
@@ -223,14 +224,14 @@ void ConnectionPool::accept_one() {
   try {
     auto owned = std::make_unique<HttpConnection>(std::move(*fd), limits_, clock_.boot_now());
     HttpConnection& connection = *owned;
-    // A client usually writes right after it connects: often the request is here already.
+    // A client usually writes right after it connects, so the request is often here already.
     if (const auto id = add(std::move(owned))) serve_connection(*id, connection);
   } catch (const std::exception& error) {
     log_failure(error);
   }
 }
 
-// The listener is armed again before the connection is served, so that others can accept the next.
+// Arms the listener again before the connection is served, so that others can accept the next.
 std::optional<UniqueFd> ConnectionPool::accept_or_pause() {
   for (;;) {
     UniqueFd fd(::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -244,7 +245,7 @@ std::optional<UniqueFd> ConnectionPool::accept_or_pause() {
     const bool no_descriptor = error == EMFILE || error == ENFILE;
     const auto most = shares_.largest_holder(Holding::connections);
     if (no_descriptor && most && cut_one_of(*most, Holding::connections)) continue;
-    log::warn("accepting pauses", {{"error", std::generic_category().message(error)}});
+    log::warn("pausing to accept connections", {{"error", std::generic_category().message(error)}});
     accept_again_at_ = clock_.boot_now() + kAcceptPauseMs;
     wake_by(*accept_again_at_);
     return std::nullopt;
@@ -265,7 +266,7 @@ void ConnectionPool::serve_connection(EntryId id, HttpConnection& connection) {
       return close(id);
     }
     if (then != Then::close && park(id, then)) return;
-    // It holds more than it may. Of an answer a part has been sent.
+    // It holds more than it may. (Part of an answer has been sent already.)
     if (then != Then::close && then != Then::output) {
       then = refuse(connection, too_much(then == Then::wait));
       if (then != Then::close && park(id, then)) return;
@@ -297,7 +298,7 @@ ConnectionPool::Then ConnectionPool::advance(EntryId id, HttpConnection& connect
   return answer_requests(id, connection);
 }
 
-// In the order they came in, each answer sent before the next request is looked at.
+// In order of arrival; each answer is sent before the next request is read.
 ConnectionPool::Then ConnectionPool::answer_requests(EntryId id, HttpConnection& connection) {
   for (int n = 0; n < kRequestsPerTurn; ++n) {
     try {

@@ -1,17 +1,18 @@
-// Accepts connections, parks the idle ones in epoll, and has whole requests answered by a small set
-// of threads.
+// Accepts connections, parks idle ones in epoll, and answers complete requests with a small set of
+// threads.
 //
-// Every thread waits in the same epoll instance, and the one that hears of an event does all that
-// follows from it, so a request wakes one thread and is handed to no other. A connection belongs to
-// the thread that took it, or to the pool while it is parked; EPOLLONESHOT keeps it at that.
-// Threads start when all others are busy, up to the limit; one that streams (StreamSlot) is
-// replaced meanwhile. With nothing connected no timer runs and nothing wakes up.
+// All threads wait in the same epoll instance, and the thread that receives an event does
+// everything that follows, so a request wakes one thread and is never handed over. A connection
+// belongs to the thread that took it or, while parked, to the pool; EPOLLONESHOT ensures that. A
+// new thread starts when all others are busy, up to the limit; a thread that streams (StreamSlot)
+// is replaced meanwhile. Without connections no timer runs and nothing wakes up.
 //
-// A request is answered in a turn. Who holds his share of turns, of readers or of memory for parsed
-// requests waits, parked, until one of his own is done; freed turns go to who holds the fewest. A
-// few threads are never given away, so there is always one to accept, to read and to answer
-// healthz. What parked connections hold is counted too (UserShares): a user over his share, or the
-// largest holder where a total is used up, loses something of his own and nobody else does.
+// A request needs a turn to be answered. If a user holds their full share of turns, readers or
+// memory for parsed requests, their next request waits, parked, until one of their own is done.
+// Free turns go to the user who holds the fewest. A few threads never take turns, so one is always
+// free to accept, to read and to answer healthz. What parked connections hold is counted, too
+// (UserShares): if a user exceeds their share, or a total is used up, the pool takes something from
+// that user or from the largest holder, and from nobody else.
 #pragma once
 
 #include <sys/epoll.h>
@@ -43,18 +44,18 @@ class ConnectionPool {
  public:
   class Turn;
 
-  // Writes answers into connections. Called from many threads; nothing may be thrown.
+  // Writes answers into connections. Called from many threads; must not throw.
   class Answerer {
    public:
     virtual ~Answerer() = default;
-    // Leaves an HttpWait in the connection instead of an answer, or an answer.
+    // Leaves an answer in the connection, or an HttpWait.
     virtual void answer(HttpConnection& connection, const HttpRequest& request,
                         Turn& turn) noexcept = 0;
-    // The answer to a request that cannot be read or served; the connection closes after it.
+    // Answers a request that cannot be read or served; the connection closes afterwards.
     virtual void refuse(HttpConnection& connection, const ProblemError& error) noexcept = 0;
   };
 
-  // `answerer` and `clock` outlive the pool.
+  // `answerer` and `clock` must outlive the pool.
   ConnectionPool(Answerer& answerer, const Clock& clock, const ServerLimits& limits);
   ~ConnectionPool();
 
@@ -62,7 +63,7 @@ class ConnectionPool {
   void serve(int listen_fd);
   void stop();
 
-  // The right to be answered, with what it counts for. Belongs to one thread.
+  // The right to be answered, with its costs. Belongs to one thread.
   class Turn {
    public:
     Turn(Turn&& other) noexcept
@@ -72,30 +73,29 @@ class ConnectionPool {
           begun_us_(other.begun_us_) {}
     ~Turn() { end(); }
     Turn& operator=(Turn&&) = delete;
-    // Before its time, where the request goes on without a thread of the pool's.
+    // Ends the turn early, when the request continues without a pool thread.
     void end();
-    // The request takes more memory than its body let expect. Throws ProblemError (503) where that
-    // is more than the user's share, or all there is.
+    // Adds memory beyond what the body's size predicted. Throws ProblemError (503) if that exceeds
+    // the user's share or the total.
     void grow(std::int64_t work_bytes);
 
    private:
     friend class ConnectionPool;
     struct Cost {
-      bool counts = false;  // else it costs next to nothing
+      bool counts = false;  // false: it costs next to nothing
       bool reads = false;
       std::int64_t work_bytes = 0;
     };
     Turn(ConnectionPool& pool, const Actor& actor, const Cost& cost, std::int64_t begun_us)
         : pool_(&pool), actor_(actor), cost_(cost), begun_us_(begun_us) {}
-    ConnectionPool* pool_;  // null: over
+    ConnectionPool* pool_;  // null = ended
     Actor actor_;
     Cost cost_;
     std::int64_t begun_us_;
   };
 
   // While one lives, its thread may take as long as it likes. Ends the turn. Throws ProblemError
-  // too_many_requests beyond max_streams, beyond a user's share of them, or when there is no thread
-  // to take its place.
+  // too_many_requests beyond max_streams or the user's share, or if no thread can replace this one.
   class StreamSlot {
    public:
     StreamSlot(ConnectionPool& pool, const Actor& actor, Turn& turn);
@@ -109,11 +109,11 @@ class ConnectionPool {
     const std::int64_t begun_us_;
   };
 
-  // Readable once stop() was called.
+  // Readable after stop() was called.
   int stop_fd() const { return stop_event_.get(); }
 
  private:
-  // What a connection is parked for.
+  // Why a connection is parked.
   enum class Then { close, input, output, turn, wait };
   struct Entry {
     std::unique_ptr<HttpConnection> connection;
@@ -121,12 +121,12 @@ class ConnectionPool {
     bool parked = false;
     Then then = Then::input;         // while parked
     bool registered = false;         // with epoll
-    std::uint64_t parked_order = 0;  // rises with every parking
+    std::uint64_t parked_order = 0;  // increases with each parking
     BootTime deadline;
     std::array<std::int64_t, kHoldings> held{};  // while parked; `connections` all its life
-    Turn::Cost cost{};                           // of the turn it waits for
-    std::int64_t looked_at_us = 0;               // processor time before it waited
-    bool granted = false;                        // it has that turn
+    Turn::Cost cost{};                           // of the turn that it waits for
+    std::int64_t looked_at_us = 0;               // CPU time used before it waited
+    bool granted = false;                        // it has received that turn
   };
   using EntryId = std::uint64_t;
   using Entries = std::unordered_map<EntryId, Entry>;
@@ -138,14 +138,14 @@ class ConnectionPool {
   std::optional<UniqueFd> accept_or_pause();
   void listen_again() TASKD_REQUIRES(mutex_);
   void serve_connection(EntryId id, HttpConnection& connection);
-  // The daemon stops: what can still be said to who is not answered.
+  // At shutdown: sends a last answer to clients still waiting.
   void answer_last(EntryId id, HttpConnection& connection, Then then);
   std::vector<EntryId> unanswered() const;
   Then advance(EntryId id, HttpConnection& connection);
   Then answer_requests(EntryId id, HttpConnection& connection);
   Then refuse(HttpConnection& connection, const ProblemError& error);
   void become_busy();
-  bool become_idle(bool stays);  // false: this thread is one too many
+  bool become_idle(bool stays);  // false: there is one thread too many
   bool spawn() TASKD_REQUIRES(mutex_);
   void run_spawned();
   void join_ended();
@@ -153,7 +153,7 @@ class ConnectionPool {
   // --- parking, and what parked connections hold (connection_idle.cc)
   HttpConnection* take(EntryId id);
   std::optional<EntryId> add(std::unique_ptr<HttpConnection> connection);
-  // False: it holds too much for that, and is still the caller's.
+  // Returns false if it holds too much; it then still belongs to the caller.
   bool park(EntryId id, Then then);
   void arm(EntryId id, Entry& entry) TASKD_REQUIRES(mutex_);
   void close(EntryId id);
@@ -169,16 +169,17 @@ class ConnectionPool {
 
   // --- turns (connection_scheduling.cc)
   static Turn::Cost cost_of(const HttpRequest& request);
-  // Nothing: it is to wait for it, parked. Throws ProblemError where it can never have one.
+  // Returns nothing if the request must wait, parked. Throws ProblemError if it can never get a
+  // turn.
   std::optional<Turn> begin_turn(EntryId id, const HttpRequest& request);
   bool take_turn(const Actor& actor, const Turn::Cost& cost) TASKD_REQUIRES(mutex_);
   void give_turn_back(const Actor& actor, const Turn::Cost& cost) TASKD_REQUIRES(mutex_);
   void grant_turns() TASKD_REQUIRES(mutex_);
-  // Puts the connection in front of the threads, without an event of its own.
+  // Queues the connection for the threads without an event of its own.
   void make_ready(EntryId id) TASKD_REQUIRES(mutex_);
-  EntryId next_ready();  // 0: none
+  EntryId next_ready();  // 0 = none
   void end_turn(const Actor& actor, const Turn::Cost& cost, std::int64_t cpu_us);
-  // Whether he is to wait before he has another turn; sees to it that he is looked at again.
+  // Whether the user must pause before the next turn; arranges for another check.
   bool must_pause(const Actor& actor) TASKD_REQUIRES(mutex_);
 
   Answerer& answerer_;
@@ -187,10 +188,10 @@ class ConnectionPool {
   UniqueFd epoll_;
   UniqueFd timer_;
   EventFd stop_event_;
-  EventFd ready_event_;  // raised once for each that is made ready
+  EventFd ready_event_;  // raised once per ready connection
   int listen_fd_ = -1;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> memory_is_free_{false};  // much of it, since the last time
+  std::atomic<bool> memory_is_free_{false};  // much memory was freed since the last release
 
   mutable Mutex mutex_;
   UserShares shares_ TASKD_GUARDED_BY(mutex_);
@@ -198,10 +199,11 @@ class ConnectionPool {
   Entries entries_ TASKD_GUARDED_BY(mutex_);
   EntryId next_id_ TASKD_GUARDED_BY(mutex_);
   std::uint64_t parkings_ TASKD_GUARDED_BY(mutex_) = 0;
-  // Who waits for turns, in order, by uid; some may be gone since.
+  // who waits for turns, in order, by uid; some may be gone
   std::map<std::uint32_t, std::deque<EntryId>> turn_lines_ TASKD_GUARDED_BY(mutex_);
   std::deque<EntryId> ready_ TASKD_GUARDED_BY(mutex_);
-  std::int64_t most_memory_ TASKD_GUARDED_BY(mutex_) = 0;  // held since some was given back
+  // The most held since memory was last released.
+  std::int64_t most_memory_ TASKD_GUARDED_BY(mutex_) = 0;
   std::optional<BootTime> told_of_cut_at_ TASKD_GUARDED_BY(mutex_);
   std::optional<BootTime> timer_at_ TASKD_GUARDED_BY(mutex_);
   std::optional<BootTime> accept_again_at_ TASKD_GUARDED_BY(mutex_);

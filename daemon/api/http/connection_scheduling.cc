@@ -1,4 +1,4 @@
-// Who is answered now, and who waits for it.
+// Which requests are answered now, and which wait.
 #include <algorithm>
 
 #include "daemon/api/http/connection_pool.h"
@@ -7,13 +7,13 @@
 namespace taskd {
 namespace {
 
-// A body of no more is parsed in so little memory that it is not counted.
+// Parsing a body up to this size takes so little memory that it is not counted.
 constexpr std::size_t kSmallBodyBytes = 16 * 1024;
-// What a value takes, or the slot it is kept in, at the most; one begins at each of these.
+// Upper bound for a value and the slot it is stored in; a value begins at each of these characters.
 constexpr std::string_view kBeforeValues = "[{,:";
 constexpr std::int64_t kBytesOfValue = 64;
 
-// At most what a body takes once it is parsed, beside itself: its text again, and its values.
+// Upper bound for a parsed body, beyond the body itself: its text again, and its values.
 std::int64_t work_bytes_of(std::string_view body) {
   if (body.size() <= kSmallBodyBytes) return 0;
   const auto values = std::count_if(body.begin(), body.end(), [](char c) {
@@ -22,8 +22,8 @@ std::int64_t work_bytes_of(std::string_view body) {
   return 2 * static_cast<std::int64_t>(body.size()) + kBytesOfValue * values;
 }
 
-// Whether a request is nearly all writing: a submit, or a change of one thing. All others hold a
-// reader of the store for most of their time, whatever their method.
+// Whether a request mostly writes: a submit, or a change of one thing. All others occupy a store
+// reader most of the time, whatever their method.
 bool is_write(const HttpHead& head) {
   const bool is_look = head.method == "GET" || head.method == "HEAD";
   const bool is_of_many =
@@ -40,7 +40,7 @@ ProblemError too_large() {
 }  // namespace
 
 ConnectionPool::Turn::Cost ConnectionPool::cost_of(const HttpRequest& request) {
-  // Answered by whoever is there, since it tells whether anybody is.
+  // Answered by any thread, since it checks whether one is free.
   if (request.head.path == "/v1/healthz") return {};
   return {true, !is_write(request.head), work_bytes_of(request.body)};
 }
@@ -104,7 +104,8 @@ void ConnectionPool::give_turn_back(const Actor& actor, const Turn::Cost& cost) 
   note_memory();
 }
 
-// To the first of each user, who holds the fewest before the others, as far as they go.
+// Gives turns to the first request of each user, starting with users who hold the fewest, while
+// turns last.
 void ConnectionPool::grant_turns() {
   const auto is_waiting = [&](EntryId id) TASKD_REQUIRES(mutex_) {
     const auto found = entries_.find(id);
@@ -113,7 +114,7 @@ void ConnectionPool::grant_turns() {
   };
   for (bool granted = true; granted;) {
     granted = false;
-    std::vector<std::pair<std::int64_t, std::uint32_t>> users;  // how many he holds
+    std::vector<std::pair<std::int64_t, std::uint32_t>> users;  // by number of turns held
     for (auto line = turn_lines_.begin(); line != turn_lines_.end();) {
       auto& ids = line->second;
       while (!ids.empty() && !is_waiting(ids.front())) ids.pop_front();
@@ -145,7 +146,7 @@ ConnectionPool::EntryId ConnectionPool::next_ready() {
   if (ready_.empty()) return 0;
   const EntryId id = ready_.front();
   ready_.pop_front();
-  if (!ready_.empty()) ready_event_.raise();  // two may have been told of as one
+  if (!ready_.empty()) ready_event_.raise();  // two may have been signalled as one
   return id;
 }
 
@@ -170,7 +171,7 @@ void ConnectionPool::Turn::grow(std::int64_t work_bytes) {
       pool_->shares_.take(actor_, Holding::work_bytes, work_bytes, cost_.work_bytes);
   if (verdict != UserShares::Verdict::granted) {
     throw ProblemError(503, "too_many_requests",
-                       "the requests that are being answered take as much memory as they may");
+                       "the requests in progress use all the memory for requests");
   }
   cost_.work_bytes += work_bytes;
 }

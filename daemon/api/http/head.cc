@@ -24,7 +24,7 @@ bool is_value_char(char c) {
   throw ProblemError(400, "bad_request", std::move(detail));
 }
 
-// Lines that end in CR LF and nothing else.
+// Splits lines that end in exactly CR LF.
 class LineReader {
  public:
   LineReader(std::string_view bytes, std::size_t max_bytes)
@@ -68,7 +68,7 @@ void check_method(std::string_view method) {
                                                       "PATCH", "DELETE", "OPTIONS"};
   if (std::find(kKnown.begin(), kKnown.end(), method) != kKnown.end()) return;
   if (method == "CONNECT" || method == "TRACE") {
-    ProblemError error(405, "method_not_allowed", "no path takes " + std::string(method));
+    ProblemError error(405, "method_not_allowed", "no path accepts " + std::string(method));
     error.allow = "GET, HEAD, POST, PUT, PATCH, DELETE";
     throw error;
   }
@@ -78,10 +78,11 @@ void check_method(std::string_view method) {
 void parse_target(std::string_view target, HttpHead& head) {
   if (target.empty() || target[0] != '/') bad_request("the target does not begin with a slash");
   for (std::size_t i = 0; i < target.size(); ++i) {
-    if (!is_uri_char(target[i])) bad_request("the target holds a character no URI may have");
+    if (!is_uri_char(target[i]))
+      bad_request("the target contains a character that no URI may have");
     if (target[i] != '%') continue;
     if (i + 2 >= target.size() || hex_digit(target[i + 1]) < 0 || hex_digit(target[i + 2]) < 0) {
-      bad_request("the target holds a broken escape");
+      bad_request("the target contains a broken escape");
     }
   }
   const auto question_mark = target.find('?');
@@ -104,7 +105,7 @@ void parse_request_line(std::string_view line, HttpHead& head) {
   parse_target(line.substr(first + 1, last - first - 1), head);
 }
 
-// The headers that mean something here; all others are read for form and dropped.
+// The headers with a meaning here; others are only checked for syntax.
 struct Headers {
   std::optional<std::string> host;
   std::optional<std::string> content_length;
@@ -138,7 +139,7 @@ void parse_header(std::string_view line, Headers& headers) {
   if (!is_token(line.substr(0, colon))) bad_request("a header's name is not a token");
   const auto value = trim_blanks(line.substr(colon + 1));
   if (!std::all_of(value.begin(), value.end(), is_value_char)) {
-    bad_request("a header holds a control character");
+    bad_request("a header contains a control character");
   }
   const std::string name = to_lower(line.substr(0, colon));
   if (name == "host") set_once(headers.host, name, value);
@@ -148,7 +149,7 @@ void parse_header(std::string_view line, Headers& headers) {
   if (name == "idempotency-key") set_once(headers.idempotency_key, name, value);
   if (name == "if-match") set_once(headers.if_match, name, value);
   if (name == "transfer-encoding") {
-    // Several lines are one list.
+    // Several lines form one list.
     const std::string before = headers.transfer_encoding ? *headers.transfer_encoding + "," : "";
     headers.transfer_encoding = before + std::string(value);
   }
@@ -156,7 +157,7 @@ void parse_header(std::string_view line, Headers& headers) {
   if (name == "connection" && names_close(value)) headers.close = true;
 }
 
-// On a Unix socket any authority will do, but it must be one.
+// On a Unix socket any valid authority is accepted.
 void check_host(const Headers& headers, int minor_version) {
   if (!headers.host) {
     if (minor_version == 0) return;
@@ -179,12 +180,12 @@ std::size_t parse_content_length(const Headers& headers, std::size_t max_body_by
   const std::size_t length = std::stoull(text);
   if (length > max_body_bytes) {
     throw ProblemError(413, "body_too_large",
-                       "a body may have " + std::to_string(max_body_bytes) + " bytes");
+                       "a body has at most " + std::to_string(max_body_bytes) + " bytes");
   }
   return length;
 }
 
-// Where a body ends must be beyond doubt, so what is unusual is refused (RFC 9112, section 6).
+// The end of a body must be unambiguous, so unusual framing is refused (RFC 9112, section 6).
 bool is_chunked(const Headers& headers, int minor_version) {
   if (!headers.transfer_encoding) return false;
   if (headers.content_length) {
@@ -200,7 +201,7 @@ bool is_chunked(const Headers& headers, int minor_version) {
   if (last != "chunked" || !once) {
     bad_request("the last transfer-encoding must be chunked, and it alone");
   }
-  throw ProblemError(501, "not_implemented", "no transfer-encoding but chunked is taken");
+  throw ProblemError(501, "not_implemented", "chunked is the only supported transfer-encoding");
 }
 
 bool is_json_type(const std::optional<std::string>& content_type) {
@@ -256,7 +257,7 @@ std::optional<HttpHead> parse_http_head(std::string_view bytes, const ServerLimi
   if (status == Status::too_long) {
     throw ProblemError(
         414, "uri_too_long",
-        "the request line passes " + std::to_string(limits.max_line_bytes) + " bytes");
+        "the request line exceeds " + std::to_string(limits.max_line_bytes) + " bytes");
   }
   if (status == Status::incomplete) return std::nullopt;
   parse_request_line(lines.line(), head);
@@ -268,8 +269,8 @@ std::optional<HttpHead> parse_http_head(std::string_view bytes, const ServerLimi
     if (ends) break;
     if (status == Status::too_long || count == limits.max_headers) {
       throw ProblemError(431, "headers_too_large",
-                         "a request may have " + std::to_string(limits.max_headers) +
-                             " headers, all in " + std::to_string(limits.max_head_bytes) +
+                         "a request has at most " + std::to_string(limits.max_headers) +
+                             " headers, in all " + std::to_string(limits.max_head_bytes) +
                              " bytes");
     }
     if (lines.line()[0] == ' ' || lines.line()[0] == '\t') bad_request("a header is folded");

@@ -1,5 +1,5 @@
-// The strict reading of a request's head, before the HTTP library sees a byte of it: what passes is
-// unambiguous, small and free of everything this API has no use for. Pure functions.
+// Strict parsing of request heads, before the HTTP library sees any byte. Accepted heads are
+// unambiguous, small, and free of everything this API does not use. Pure functions.
 #pragma once
 
 #include <cstddef>
@@ -12,26 +12,26 @@
 namespace taskd {
 
 struct HttpHead {
-  std::string method;  // one that HTTP knows, never CONNECT or TRACE
-  std::string path;    // as sent, without escapes
+  std::string method;  // a method known to HTTP, never CONNECT or TRACE
+  std::string path;    // as sent; contains no escapes
   std::string query;   // as sent, without the '?'
   int minor_version = 1;
   bool keep_alive = true;
   bool expects_continue = false;
   std::optional<std::string> idempotency_key;
   std::optional<std::string> if_match;
-  std::size_t head_bytes = 0;  // up to and with the empty line
-  std::size_t body_bytes = 0;  // 0 if it is chunked: then it tells its own end
+  std::size_t head_bytes = 0;  // including the empty line
+  std::size_t body_bytes = 0;  // 0 if chunked: then the body marks its own end
   bool chunked = false;
-  bool has_json_type = false;  // the body is said to be what it must be
+  bool has_json_type = false;  // the Content-Type is JSON
 };
 
-// Reads the head at the start of `bytes`; nothing while its end has not arrived. The answer depends
-// only on the bytes, not on the pieces they came in. Throws ProblemError; what follows a bad head
-// cannot be told apart from it, so the connection must be closed.
+// Parses the head at the start of `bytes`; returns nothing while it is incomplete. The result
+// depends only on the bytes, not on how they were split. Throws ProblemError; close the connection
+// then, since nothing after a bad head can be trusted.
 std::optional<HttpHead> parse_http_head(std::string_view bytes, const ServerLimits& limits);
 
-// Whether a body of this size may stand behind this head. Throws ProblemError.
+// Checks that a body of this size may follow this head. Throws ProblemError.
 void check_body(const HttpHead& head, std::size_t body_bytes);
 
 }  // namespace taskd

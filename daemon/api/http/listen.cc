@@ -37,7 +37,7 @@ bool bind_to(const UniqueFd& fd, const sockaddr_un& address) {
   return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-// A socket file that nobody listens on is what a killed daemon leaves behind.
+// A killed daemon leaves a socket file on which nobody listens.
 void remove_stale(const std::string& path, const sockaddr_un& address) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) refuse(path, std::strerror(errno));
@@ -62,14 +62,14 @@ void check_socket_path(const std::string& path) {
 UniqueFd listen_unix(const std::string& path, unsigned mode) {
   const sockaddr_un address = address_of(path);
   UniqueFd fd = new_socket();
-  // The new file takes the socket's mode less the umask, so it is never more open than asked for …
+  // The new file has the socket's mode minus the umask, so it is never more open than requested …
   if (::fchmod(fd.get(), mode) != 0) throw_errno("fchmod on a socket");
   if (!bind_to(fd, address)) {
     if (errno != EADDRINUSE) refuse(path, std::strerror(errno));
     remove_stale(path, address);
     if (!bind_to(fd, address)) refuse(path, std::strerror(errno));
   }
-  // … and then exactly as asked for.
+  // … and then exactly as requested.
   if (::chmod(path.c_str(), mode) != 0) throw_errno("chmod " + path);
   if (::listen(fd.get(), kBacklog) != 0) throw_errno("listen on " + path);
   return fd;

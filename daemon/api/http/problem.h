@@ -1,5 +1,5 @@
-// How a request is refused anywhere below the HTTP boundary: throw a ProblemError, and the boundary
-// answers its problem document.
+// How to refuse a request anywhere below the HTTP boundary: throw a ProblemError, and the boundary
+// answers with its problem document.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct ProblemError : std::exception {
   const char* what() const noexcept override { return problem.detail.c_str(); }
 
   Problem problem;
-  std::string allow;                          // the methods of a 405
-  std::optional<std::int64_t> retry_after_s;  // where somebody knows
+  std::string allow;                          // for 405: the allowed methods
+  std::optional<std::int64_t> retry_after_s;  // if known
 };
 
 }  // namespace taskd

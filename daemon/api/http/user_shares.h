@@ -1,9 +1,9 @@
-// Who holds how much of the server, so that what one user asks for never costs another.
+// How much of the server each user holds, so that no user's requests slow down another.
 //
-// Every resource has a total. A part of it is kept for administrators, and one user may hold no
-// more than a share of it; only the first thing that a user holds may be larger than that. Where a
-// total is used up, the caller takes something from the largest holder. Pure accounting: not
-// thread-safe, the pool's mutex guards it.
+// Every resource has a total. A part of it is reserved for administrators, and one user may hold at
+// most a share of it; only the first item a user holds may exceed the share. When a total is used
+// up, the caller takes something from the largest holder. Pure accounting: not thread-safe, the
+// pool's mutex guards it.
 #pragma once
 
 #include <array>
@@ -18,20 +18,20 @@ namespace taskd {
 
 enum class Holding {
   connections,
-  request_bytes,  // of requests that have not wholly arrived, or wait for their turn
+  request_bytes,  // of requests that are incomplete or wait for their turn
   output_bytes,   // of answers that wait for slow readers
-  turns,          // requests that are being answered, each by a thread
-  reads,          // those of them that have one of the store's readers most of the time
-  work_bytes,     // what parsed requests take in memory
-  waits,          // requests that wait for a task; they have no thread
-  streams,        // followed outputs; each has a thread
+  turns,          // requests being answered, each by a thread
+  reads,          // those among them that use a store reader most of the time
+  work_bytes,     // memory for parsed requests
+  waits,          // requests that wait for a task, without a thread
+  streams,        // followed outputs, each with a thread
 };
 inline constexpr std::size_t kHoldings = 8;
 
 struct ShareLimit {
   std::int64_t total = 0;
-  std::int64_t reserve = 0;  // of the total, for administrators alone
-  std::int64_t share = 0;    // of one user who is none
+  std::int64_t reserve = 0;  // of the total, for administrators only
+  std::int64_t share = 0;    // limit for one user who is no administrator
 };
 using ShareLimits = std::array<ShareLimit, kHoldings>;
 
@@ -41,21 +41,21 @@ class UserShares {
 
   enum class Verdict {
     granted,
-    over_share,  // the user holds his share
-    used_up,     // all users together hold what there is
+    over_share,  // the user has reached the share
+    used_up,     // the total is used up
   };
-  // Takes `amount` for the user if it is granted. `already` of what he holds belongs to the same
-  // thing.
+  // Takes `amount` for the user if it is granted. `already`: how much of the user's holding belongs
+  // to the same item.
   Verdict take(const Actor& actor, Holding resource, std::int64_t amount, std::int64_t already = 0);
   void give_back(std::uint32_t uid, Holding resource, std::int64_t amount);
 
-  // Whether so much could be had if nobody held anything.
+  // Whether this amount could be granted if nobody held anything.
   bool fits(const Actor& actor, Holding resource, std::int64_t amount) const;
   std::int64_t held_by(std::uint32_t uid, Holding resource) const;
   std::int64_t held(Holding resource) const { return held_[index_of(resource)]; }
-  // Nobody, where nothing of it is held.
+  // Nothing if nobody holds any.
   std::optional<std::uint32_t> largest_holder(Holding resource) const;
-  std::size_t users() const { return accounts_.size(); }  // that hold anything
+  std::size_t users() const { return accounts_.size(); }  // users that hold anything
 
  private:
   using Amounts = std::array<std::int64_t, kHoldings>;
@@ -63,7 +63,8 @@ class UserShares {
 
   const ShareLimits limits_;
   Amounts held_{};
-  std::unordered_map<std::uint32_t, Amounts> accounts_;  // by uid; none that is all zero
+  // By uid; entries that are all zero are removed.
+  std::unordered_map<std::uint32_t, Amounts> accounts_;
 };
 
 }  // namespace taskd

@@ -11,15 +11,15 @@
 
 namespace taskd {
 
-// Who stands behind a connection, by what the kernel says of it.
+// The user behind a connection, from the kernel's credentials.
 Actor actor_of(const ucred& peer);
 
-// A user name, or else a decimal uid; nothing when it is neither. Throws std::system_error when the
-// user database cannot be read.
+// Accepts a user name or a decimal uid; returns nothing for anything else. Throws std::system_error
+// if the user database cannot be read.
 std::optional<std::uint32_t> find_uid(const std::string& name_or_uid);
 bool uid_exists(std::uint32_t uid);
 
-// The name, or "uid 1003" for one that has none.
+// The user's name, or "uid 1003" without one.
 std::string name_or_uid(std::uint32_t uid);
 
 }  // namespace taskd

@@ -21,20 +21,20 @@ OutputWatch::OutputWatch(const std::string& attempts_dir, const std::string& att
 
 void OutputWatch::clear() {
   alignas(inotify_event) std::array<char, 4096> events;
-  // Ends with EAGAIN. What exactly happened does not matter.
+  // Ends with EAGAIN. The events themselves do not matter.
   while (::read(inotify_.get(), events.data(), events.size()) > 0) {
   }
   watch_deepest();
 }
 
-// A folder may appear between two looks, so it looks again below each one it got hold of.
+// A folder may appear between two checks, so it checks again below each folder that it watches.
 void OutputWatch::watch_deepest() {
   for (std::size_t level = 0; level < watched_; ++level) {
     const int watch =
         ::inotify_add_watch(inotify_.get(), folders_[level].c_str(),
                             IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW);
     if (watch < 0) {
-      // ENOTDIR: the job put something else in its place, and there will be no output.
+      // ENOTDIR: the job replaced the folder, and there will be no output.
       if (errno != ENOENT && errno != ENOTDIR) throw_errno("inotify_add_watch " + folders_[level]);
       continue;
     }
@@ -51,7 +51,7 @@ Wakeup wait_for_any(const HttpConnection& connection, int first, int second,
   constexpr std::int64_t kMax = std::numeric_limits<int>::max();
   const int timeout =
       timeout_ms ? static_cast<int>(std::clamp<std::int64_t>(*timeout_ms, 0, kMax)) : -1;
-  // No events asked of the connection: only its full close is told, not a half-close.
+  // Asks for no events on the connection: then only a full close is reported, not a half-close.
   std::array<pollfd, 3> fds = {{{connection.fd(), 0, 0}, {first, POLLIN, 0}, {second, POLLIN, 0}}};
   if (::poll(fds.data(), fds.size(), timeout) < 0) {
     if (errno != EINTR) throw_errno("poll");

@@ -1,4 +1,4 @@
-// Waiting inside a request: for a task's change or its output, as long as the client is there.
+// Waiting inside a request, for a task's change or its output, while the client is connected.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,16 @@
 
 namespace taskd {
 
-// Becomes readable whenever the output of one attempt may have grown, even when its folder does not
-// exist yet. Not thread-safe.
+// Becomes readable whenever the output of one attempt may have grown, even before its folder
+// exists. Not thread-safe.
 class OutputWatch {
  public:
   // `attempt_dir` lies two levels below `attempts_dir`. Throws std::system_error.
   OutputWatch(const std::string& attempts_dir, const std::string& attempt_dir);
 
   int fd() const { return inotify_.get(); }
-  // Forgets what was seen. Whatever is written after this call makes fd() readable; so call it,
-  // then read the output.
+  // Resets the watch: anything written after this call makes fd() readable. Call it first, then
+  // read the output.
   void clear();
 
  private:
@@ -27,7 +27,7 @@ class OutputWatch {
   void watch_deepest();
 
   UniqueFd inotify_;
-  std::string folders_[kLevels];  // the attempt's own first, then the one around it …
+  std::string folders_[kLevels];  // the attempt's own folder first, then its parent …
   std::size_t watched_ = kLevels;
   int watch_ = -1;
 };
@@ -38,8 +38,8 @@ struct Wakeup {
   bool second = false;
 };
 
-// Blocks until one of the descriptors is readable (-1: none), the client is gone, or the time is
-// over (nothing: never).
+// Blocks until one of the descriptors is readable (-1: none), the client is gone, or the deadline
+// has passed (nothing = never).
 Wakeup wait_for_any(const HttpConnection& connection, int first, int second,
                     std::optional<std::int64_t> timeout_ms);
 

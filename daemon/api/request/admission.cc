@@ -27,18 +27,18 @@ void admit(const ApiContext& context, const Call& call) {
   const std::uint32_t uid = call.actor.uid;
   if (call.actor.admin) return;
   if (uid >= kFirstFormerOwner) {
-    throw ProblemError(403, "not_allowed", "this uid is used inside the daemon");
+    throw ProblemError(403, "not_allowed", "this uid is reserved by the daemon");
   }
   const auto known = context.store.known_user(uid);
   const bool reads = call.method == "GET" || call.method == "HEAD";
-  if (!known && reads) return;  // nothing is theirs
+  if (!known && reads) return;  // they own nothing
   const std::string name = name_of(context, uid);
   if (!known || (known->name.empty() && !name.empty())) {
     if (!reads) context.store.know_user(uid, name);
   } else if (name.empty() && !known->name.empty()) {
     throw ProblemError(403, "uid_without_user", user_is_gone(*known));
   } else if (known->name != name) {
-    log::warn("a uid is another user's now; what the former one left is set aside",
+    log::warn("a uid belongs to another user now; setting the former user's tasks aside",
               {{"uid", uid}, {"was", known->name}, {"is", name}});
     context.store.set_aside(uid, name);
   }
@@ -56,7 +56,7 @@ std::optional<std::uint32_t> take_named_owner(const Call& call) {
   if (uid == call.actor.uid) return uid;
   if (!call.actor.admin) {
     throw ProblemError(403, "not_allowed",
-                       "\"user\": only root and the daemon's own user name another user's");
+                       "\"user\": only root and the daemon's own user may name another user");
   }
   if (!uid) throw ProblemError(422, "unknown_user", "there is no user " + in_quotes(*name));
   return uid;

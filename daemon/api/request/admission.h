@@ -1,4 +1,4 @@
-// Who asks, and for whom. Thread-safe; throws ProblemError.
+// Establishes which user asks, and for whom. Thread-safe; throws ProblemError.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,14 @@
 
 namespace taskd {
 
-// Before every route: remembers who has the uid. If it was another's before, what that one left is
-// set aside first, so that nothing of it is seen. uid_without_user, no_user_database, not_allowed.
+// Runs before every route: records the user of the uid. If the uid belonged to somebody else
+// before, first sets that user's rows aside, so that none of them is visible. uid_without_user,
+// no_user_database, not_allowed.
 void admit(const ApiContext& context, const Call& call);
-// The same for the owner of what an admin makes for somebody else.
+// The same for the owner of something that an admin creates for another user.
 void know_owner(const ApiContext& context, std::uint32_t uid);
-// Whose thing the path names, by the query's `user`, if there is one; else it is the actor's.
-// unknown_user; not_allowed where somebody else than an admin names another.
+// The owner of what the path names: the query's `user`, or else the actor. unknown_user;
+// not_allowed if anybody but an admin names another user.
 std::optional<std::uint32_t> take_named_owner(const Call& call);
 
 }  // namespace taskd

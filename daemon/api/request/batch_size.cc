@@ -8,7 +8,7 @@
 namespace taskd {
 namespace {
 
-// All is stored or nothing, so everybody waits for the one transaction: about a second at most. That
+// Everything is stored in one transaction, which everybody waits for: about a second at most. That
 // is ten thousand tasks with ten dependencies each, and 13 KiB of text.
 constexpr std::size_t kMaxTextBytes = 128 << 20;
 constexpr std::size_t kMaxWork = 240'000;
@@ -17,7 +17,7 @@ constexpr std::size_t kWorkOfDependency = 2;
 constexpr std::size_t kCountedAtOnce = 1 << 20;
 constexpr std::size_t kCopies = 2;  // in the spec, and as it is stored
 
-// No deeper than a body may be.
+// No deeper than a body may be nested.
 std::size_t text_bytes(const nlohmann::json& value) {
   if (const auto* text = value.get_ptr<const std::string*>()) return text->size();
   if (!value.is_structured()) return 0;
@@ -28,7 +28,7 @@ std::size_t text_bytes(const nlohmann::json& value) {
   return bytes;
 }
 
-// Of a member that is structured; else 0.
+// The size of a structured member, else 0.
 std::size_t size_of(const nlohmann::json& task, const char* member) {
   if (!task.is_object()) return 0;
   const auto found = task.find(member);
@@ -47,7 +47,7 @@ std::size_t text_bytes(const TaskSpec& spec) {
 
 void BatchSize::add(const NewTask& task, const std::string& pointer, std::size_t read_bytes) {
   text_bytes_ += std::max(text_bytes(task.spec), read_bytes);
-  work_ += kWorkOfTask + task.spec.labels.size();  // its dependencies are added once they are known
+  work_ += kWorkOfTask + task.spec.labels.size();  // dependencies are added once they are resolved
   check(pointer);
 }
 

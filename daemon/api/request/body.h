@@ -1,4 +1,4 @@
-// The JSON in the body of a request.
+// Reads the JSON body of a request.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,9 +9,9 @@
 
 namespace taskd {
 
-// A body that must be one strict JSON object. bad_json.
+// The body must be one strict JSON object. bad_json.
 nlohmann::json parse_body(std::string_view body);
-// The reason in the body of a pause; verbs that are none take no fields. 400, 422.
+// The reason in the body of a pause; other verbs take no fields. 400, 422.
 std::string read_reason(const Call& call, bool is_pause);
 
 }  // namespace taskd

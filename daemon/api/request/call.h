@@ -1,4 +1,4 @@
-// What a route is given and what it gives back; free of the HTTP library.
+// The input and output of a route, independent of the HTTP library.
 #pragma once
 
 #include <functional>
@@ -11,8 +11,8 @@
 
 #include "daemon/api/http/connection_pool.h"
 #include "daemon/api/http/problem.h"
-#include "daemon/api/request/query.h"
 #include "daemon/api/request/context.h"
+#include "daemon/api/request/query.h"
 
 namespace taskd {
 
@@ -21,7 +21,7 @@ struct Call {
   Actor actor;
   std::string_view method;
   std::string_view path;
-  std::string_view parameter;  // what stands where the route has {id} or {name}
+  std::string_view parameter;  // the part of the path at the route's {id} or {name}
   HttpQuery& query;
   std::string_view body;
   const std::optional<std::string>& idempotency_key;
@@ -31,8 +31,7 @@ struct Call {
   ConnectionPool::Turn& turn;
 };
 
-// Writes a piece of a stream to the client and waits until it is on its way. False: the client is
-// gone and nothing more can be written.
+// Writes a piece of a stream and waits until it is sent. Returns false if the client is gone.
 using StreamWriter = std::function<bool(std::string_view)>;
 
 struct Reply {
@@ -40,19 +39,19 @@ struct Reply {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  // If set, writes the body bit by bit, after the head was sent. False when it cannot be finished:
-  // the connection is then cut, which a client can tell from a good end.
+  // If set, writes the body piece by piece after the head was sent. Returns false if it cannot
+  // finish: the connection is then cut, so that the client can tell it from a normal end.
   std::function<bool(const StreamWriter&)> stream;
-  // There is no answer yet: the connection has an HttpWait, and the route is asked again.
+  // There is no answer yet: the connection holds an HttpWait, and the route will be called again.
   bool waits = false;
 };
 
-// `json` as text. Names and commands were checked when they came in; what a job wrote (a tail of
-// stderr) may be anything, so broken UTF-8 is replaced.
+// Serialises `json`. Replaces broken UTF-8, since the output of a job (a tail of stderr) may
+// contain any bytes.
 std::string dump(const nlohmann::json& json);
 
 Reply json_reply(int status, const nlohmann::json& body);
-Reply written_reply(int status, std::string json);  // JSON that is written out already
+Reply written_reply(int status, std::string json);  // for text that is already JSON
 Reply problem_reply(const Problem& problem,
                     std::optional<std::int64_t> retry_after_s = std::nullopt);
 

@@ -12,8 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-// Its spec without what binds it to others: dependencies, and a key under which it is unique. It
-// shares the other's key, whose limits stay as they are by now.
+// The task's spec without its links to others: dependencies and its unique key. It shares the
+// other's key, whose current limits stay.
 TaskSpec unbound_spec(const Task& task, const Actor& actor) {
   TaskSpec spec = task.spec;
   spec.constraints.depends_on.clear();
@@ -21,28 +21,28 @@ TaskSpec unbound_spec(const Task& task, const Actor& actor) {
   spec.constraints.unique = {};
   spec.constraints.key.limit = std::nullopt;
   spec.constraints.key.rate = std::nullopt;
-  // What ran as its submitter goes on to do so where another submits it again.
+  // A task that ran as its submitter still does when another user submits it again.
   if (!spec.user_uid && task.uid != actor.uid && spec.handler.empty()) spec.user_uid = task.uid;
   return spec;
 }
 
-// What somebody else wrote runs as nobody but whom it ran as.
+// Another user's task runs only as the user it ran as.
 FieldErrors check_other(const Task& task, const Actor& actor, const json& item,
                         const std::string& pointer) {
   if (task.uid == actor.uid) return {};
   const std::uint32_t uid = run_as(task.uid, task.spec, nullptr);
   if (!may_run_as(task.uid, uid, nullptr)) {
-    return {{pointer + "/like", "it asks to run as uid " + std::to_string(uid) +
+    return {{pointer + "/like", "it runs as uid " + std::to_string(uid) +
                                     ", which its owner, "
                                     "uid " +
                                     std::to_string(task.uid) + ", may not"}};
   }
   if (!item.contains("user")) return {};
   return {{pointer + "/user",
-           "is not given beside a \"like\" of another user's task: it runs as whom that one does"}};
+           "cannot be combined with \"like\" of another user's task, whose user it keeps"}};
 }
 
-// Whom a handler runs as is not the task's to say.
+// The configuration decides whom a handler runs as.
 bool runs_as_before(const ApiContext& context, const Task& task, const Actor& actor) {
   if (task.spec.handler.empty() || task.uid == actor.uid || context.handlers == nullptr)
     return true;
@@ -70,7 +70,7 @@ std::variant<NewTask, FieldErrors> clone_task(const ApiContext& context, const A
   }
   read_bytes = text_bytes(task->spec);
   if (!runs_as_before(context, *task, actor)) {
-    return FieldErrors{{pointer + "/like", "its handler runs as who submits it, which was uid " +
+    return FieldErrors{{pointer + "/like", "its handler runs as the submitter, who was uid " +
                                                std::to_string(task->uid) +
                                                "; submit it as that user"}};
   }

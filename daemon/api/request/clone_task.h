@@ -1,5 +1,5 @@
-// A submit that takes over what another task is to run. On this side of the API, since environments
-// are never shown.
+// A submit that copies another task (`like`). Done in the daemon, since environments are never
+// shown to clients.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,9 +11,9 @@
 
 namespace taskd {
 
-// The task of a submit's body whose `like` names a task that is there: that one's spec, without
-// what binds it to others, patched by the other fields. `pointer` is the task's; `read_bytes` is
-// set to how much text that one has. unknown_task.
+// Builds the task of a submit body whose `like` names an existing task: that task's spec without
+// its links to other tasks, patched by the other fields. `pointer` is the new task's; sets
+// `read_bytes` to the size of the copied text. unknown_task.
 std::variant<NewTask, FieldErrors> clone_task(const ApiContext& context, const Actor& actor,
                                               const nlohmann::json& item,
                                               const std::string& pointer, std::size_t& read_bytes);

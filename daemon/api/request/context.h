@@ -1,4 +1,4 @@
-// What the routes work on.
+// What the routes need.
 #pragma once
 
 #include <functional>
@@ -24,23 +24,23 @@ struct WorkerCounts {
   int busy = 0;
 };
 
-// All of it outlives the server. `attempts_dir` exists.
+// Everything here outlives the server. `attempts_dir` exists.
 struct ApiContext {
   TaskStore& store;
   TaskWatch& watch;
-  Launcher& launcher;       // to remove the files of deleted tasks
-  ProgressBoard& progress;  // where jobs report
-  RunningSet& running;      // the way of signals
+  Launcher& launcher;       // removes the files of deleted tasks
+  ProgressBoard& progress;  // receives job reports
+  RunningSet& running;      // delivers signals
   const Clock& clock;
   std::string attempts_dir;
   std::string version;
   WallTime started_at;
   std::function<WorkerCounts()> workers;
-  Notifier* notifier = nullptr;        // null: no hooks are declared
+  Notifier* notifier = nullptr;        // null if no hooks are declared
   Machine machine = {};                // what tasks may ask for
-  const Handlers* handlers = nullptr;  // null: none are declared
+  const Handlers* handlers = nullptr;  // null if none are declared
   std::shared_ptr<UserNames> user_names = std::make_shared<UserNames>(clock);
-  const TrustedClock* age_clock = nullptr;  // null: the wall clock is believed
+  const TrustedClock* age_clock = nullptr;  // null: trusts the wall clock
 };
 
 }  // namespace taskd

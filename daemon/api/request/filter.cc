@@ -19,7 +19,7 @@ using nlohmann::json;
 
 enum class Place { query, body };
 
-// Of one list: a filter becomes one statement of SQL, which has its limits, too.
+// Per list: a filter becomes one SQL statement, which has its own limits.
 constexpr std::size_t kMaxTerms = kMaxLabels;
 
 constexpr char kWrong[] = "invalid_request";
@@ -31,7 +31,7 @@ class FilterReader {
 
   Filter read(const json& words) {
     if (words.contains("array") && words.contains("tasks")) {
-      refuse("tasks", "goes with no array: name the array among them");
+      refuse("tasks", "cannot be combined with array; name the array among the tasks");
     }
     for (const auto& [name, value] : words.items()) read_word(name, value);
     check();
@@ -41,9 +41,9 @@ class FilterReader {
 
  private:
   void read_word(const std::string& name, const json& value);
-  // Words that exclude each other, by which nothing could ever be found.
+  // Refuses combinations that no task can match.
   void check() const;
-  // A word, or a part of it ("state/0"), is wrong.
+  // Reports an error in a word, or in a part of it ("state/0").
   [[noreturn]] void refuse(const std::string& word, const std::string& detail,
                            const std::string& code = kWrong) const;
   [[noreturn]] void refuse_too_many(const std::string& word) const {
@@ -81,7 +81,7 @@ class FilterReader {
   }
   std::string key(const std::string& word, const json& value) const {
     const std::string& name = text(word, value);
-    if (name.empty() || name.front() == '#') refuse(word, "names no key: " + in_quotes(name));
+    if (name.empty() || name.front() == '#') refuse(word, "is not a key: " + in_quotes(name));
     if (!context_.store.has_key(actor_, name)) {
       refuse(word, "no task has the key " + in_quotes(name), "unknown_key");
     }
@@ -108,7 +108,7 @@ class FilterReader {
   std::vector<T> list(const std::string& word, const json& value,
                       std::optional<T> (*parse)(std::string_view)) const {
     if (!value.is_array()) refuse(word, "must be an array of strings");
-    // Of a program whose list came out empty: it does not mean everything.
+    // An empty list from a program does not mean everything.
     if (value.empty()) refuse(word, "must name at least one " + word);
     if (value.size() > kMaxTerms) refuse_too_many(word);
     std::vector<T> all;
@@ -174,16 +174,16 @@ void FilterReader::read_word(const std::string& name, const json& value) {
   } else if (name == "ended_before") {
     filter_.ended_before = time(name, value);
   } else {
-    refuse(pointer_step(name).substr(1), "is not known here");
+    refuse(pointer_step(name).substr(1), "is unknown");
   }
 }
 
 void FilterReader::check() const {
   if (filter_.since && filter_.until && *filter_.since > *filter_.until) {
-    refuse("since", "is after until: no task can be both");
+    refuse("since", "is after until: no task can match");
   }
   if (filter_.ended_since && filter_.ended_before && *filter_.ended_since > *filter_.ended_before) {
-    refuse("ended_since", "is after ended_before: no task can be both");
+    refuse("ended_since", "is after ended_before: no task can match");
   }
   if (dead_ && !filter_.reasons.empty()) {
     refuse("dead", "stands for reasons; give either dead or reason");
@@ -198,7 +198,7 @@ void FilterReader::refuse(const std::string& word, const std::string& detail,
   throw ProblemError(422, code, in_query ? detail : place + ": " + detail, {{place, detail}});
 }
 
-// How a query says a word.
+// How a word is written in a query.
 enum class Form { text, number, flag, list };
 constexpr std::pair<const char*, Form> kQueryWords[] = {
     {"state", Form::list},       {"reason", Form::list},     {"dead", Form::flag},
@@ -208,7 +208,7 @@ constexpr std::pair<const char*, Form> kQueryWords[] = {
     {"since", Form::text},       {"until", Form::text},      {"ended_since", Form::text},
     {"ended_before", Form::text}};
 
-// "failed,cancelled", as often as it is given.
+// "failed,cancelled", may be repeated.
 void take_list(HttpQuery& query, const std::string& word, json& words) {
   for (const std::string& text : query.take_all(word)) {
     std::string_view rest = text;

@@ -28,7 +28,7 @@ constexpr std::size_t kMaxNames = 10'000;
   throw ProblemError(404, "no_such_task", "there is no " + what);
 }
 
-// The array, whole. Nothing: the actor has none of this id.
+// Returns nothing if the actor has no complete array with this id.
 std::optional<ArrayInfo> find_array(const ApiContext& context, const Actor& actor, TaskId id) {
   const auto array = context.store.array(actor, id);
   if (array && !array->is_whole()) being_submitted(id);
@@ -45,7 +45,8 @@ void add_indexes(const ApiContext& context, const Actor& actor, const TaskName& 
   const std::int64_t end =
       last < array->first_index ? -1 : (last - array->first_index) / array->step;
   const IdRange ids{array->id + begin, array->id + std::min(end, array->count - 1)};
-  const std::string indexes = std::to_string(first) + (first == last ? "" : "-" + std::to_string(last));
+  const std::string indexes =
+      std::to_string(first) + (first == last ? "" : "-" + std::to_string(last));
   if (ids.first > ids.last) {
     nothing_of("index " + indexes + " in array " + std::to_string(array->id));
   }
@@ -59,7 +60,7 @@ void add_indexes(const ApiContext& context, const Actor& actor, const TaskName& 
 void add(const ApiContext& context, const Actor& actor, TaskName name, NamedTasks& out) {
   if (name.newest) {
     const auto newest = context.store.last(actor);
-    if (!newest) throw ProblemError(404, "no_such_task", "there is no task of yours yet");
+    if (!newest) throw ProblemError(404, "no_such_task", "you have no task yet");
     name.first = name.last = *newest;
   }
   if (name.indexes) return add_indexes(context, actor, name, out);
@@ -171,7 +172,7 @@ class DependencyResolver {
                        {{pointer_ + "/" + std::to_string(place_), detail}});
   }
 
-  // An array in it, whole, is one dependency, however many tasks it has.
+  // A whole array within the range is one dependency, however many tasks it has.
   void add_range(const IdRange& range, const NamedDependency& one) {
     const auto upstreams = context_.store.upstreams(actor_, range, kMaxDependencies + 1);
     size_.add_dependencies(upstreams.found.size(), pointer_);

@@ -1,5 +1,5 @@
-// A page of a list, written item by item: {"NAME":[…],"next_cursor":…}, with members before the
-// list where it belongs to something. Not thread-safe.
+// Writes one page of a list item by item: {"NAME":[…],"next_cursor":…}, optionally with members
+// before the list. Not thread-safe.
 #pragma once
 
 #include <functional>
@@ -11,9 +11,9 @@
 
 namespace taskd {
 
-// No answer with a list grows beyond this, but for its last item.
+// A page ends when it reaches this size; only its last item may exceed it.
 inline constexpr std::size_t kMaxPageBytes = 8 << 20;
-// … and for none is more than this read of specs, of which an answer does not show all.
+// … or when this much of specs was read for it, since an answer does not show all of a spec.
 inline constexpr std::size_t kMaxReadBytes = 32 << 20;
 
 class Page {
@@ -24,17 +24,17 @@ class Page {
     writer_.key(name);
     writer_.begin('[');
   }
-  // `write` writes the members of its object.
+  // `write` writes the members of the item's object.
   template <class Item>
   void add(void (*write)(JsonWriter&, const Item&), const Item& item) {
     writer_.begin('{');
     write(writer_, item);
     writer_.end('}');
   }
-  // An object that is written out already.
+  // Adds an object that is already JSON.
   void add_text(std::string_view object) { writer_.raw(object); }
   bool is_full() const { return writer_.size() >= kMaxPageBytes; }
-  // The cursor is null where the list ends here. Nothing is to be done with the page afterwards.
+  // `next_cursor` is null at the end of the list. Call last.
   Reply finish(const nlohmann::json& next_cursor) {
     writer_.end(']');
     writer_.key("next_cursor");

@@ -10,7 +10,7 @@
 namespace taskd {
 namespace {
 
-// Escapes were found well-formed with the head; the rest is checked here.
+// The head parser has checked that escapes are well-formed; this checks the rest.
 std::string decode(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -24,7 +24,7 @@ std::string decode(std::string_view text) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (!is_valid_utf8(result) || std::any_of(result.begin(), result.end(), is_control)) {
     throw ProblemError(400, "bad_query",
-                       "a query parameter holds control characters or broken UTF-8");
+                       "a query parameter contains control characters or broken UTF-8");
   }
   return result;
 }
@@ -84,7 +84,7 @@ bool HttpQuery::take_bool(const std::string& name) {
 }
 
 void HttpQuery::finish() const {
-  if (!parameters_.empty()) bad_query(parameters_.begin()->first, "is not known here");
+  if (!parameters_.empty()) bad_query(parameters_.begin()->first, "is unknown");
 }
 
 TaskId parse_task_id(std::string_view text) {
@@ -106,7 +106,7 @@ TaskId parse_cursor(std::string_view cursor, std::string_view list) {
   const bool good = dash != cursor.npos && id && *id > 0 &&
                     cursor.substr(dash + 1) == cursor_digest(cursor.substr(0, dash), list);
   if (!good) {
-    const std::string detail = "is not one this list gave";
+    const std::string detail = "is not from this list";
     throw ProblemError(422, "bad_cursor", "the cursor " + detail, {{"cursor", detail}});
   }
   return *id;

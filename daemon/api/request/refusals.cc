@@ -8,7 +8,7 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kMaxRetryAfterS = 3600;  // nobody can tell what comes after that
+constexpr std::int64_t kMaxRetryAfterS = 3600;  // estimates beyond this are unreliable
 
 }  // namespace
 
@@ -16,8 +16,8 @@ void refuse_copy(const ApiContext& context) {
   if (context.store.provenance() != Provenance::copy) return;
   throw ProblemError(
       503, "store_is_copy",
-      "this daemon's store is a copy of another: nothing is started or changed until "
-      "its administrator makes it a store of its own with taskctl daemon --adopt-copy");
+      "this daemon's store is a copy of another, and read-only until its administrator "
+      "adopts it with taskctl daemon --adopt-copy");
 }
 
 void no_such_task(TaskId id) {
@@ -43,11 +43,11 @@ void queue_full(const ApiContext& context, const QueueFull& full) {
   const std::string capacity =
       std::to_string(full.capacity) + (full.capacity == 1 ? " waiting task" : " waiting tasks");
   if (!full.draining && full.capacity > 0 && full.asked > full.capacity) {
-    // To try again would not help.
+    // Trying again would not help.
     throw ProblemError(422, "does_not_fit",
                        queue + " takes at most " + capacity + ", but these are " +
                            std::to_string(full.asked) +
-                           "; take fewer at once, or raise its capacity");
+                           "; submit fewer at once, or raise its capacity");
   }
   ProblemError error(503, "queue_full", queue + " is full (capacity: " + capacity + ")");
   if (full.draining) {

@@ -1,4 +1,4 @@
-// What requests are refused for in more than one route: each throws the ProblemError.
+// Refusals shared by several routes: each throws the ProblemError.
 #pragma once
 
 #include <string>
@@ -10,13 +10,14 @@
 
 namespace taskd {
 
-// Throws where the store is a copy of another: it may be looked at, no more.
+// Throws if the store is a read-only copy of another.
 void refuse_copy(const ApiContext& context);
 [[noreturn]] void no_such_task(TaskId id);
-// array_being_submitted. Not all of its tasks are there yet, so it cannot be named; `why` follows.
+// array_being_submitted. Not all of its tasks exist yet, so it cannot be named; `why` ends the
+// sentence.
 [[noreturn]] void being_submitted(TaskId array, const std::string& why = "");
 [[noreturn]] void wrong_state(std::string_view verb, const WrongState& wrong);
-// Says when there will be room, where that can be told.
+// Adds when there will be room, if known.
 [[noreturn]] void queue_full(const ApiContext& context, const QueueFull& full);
 [[noreturn]] void unknown_queue(const std::string& queue, const std::vector<std::string>& pointers);
 [[noreturn]] void unknown_handler(const std::string& name, const std::string& pointer);

@@ -28,7 +28,7 @@ using PointerTo = std::function<std::string(std::size_t)>;
 }
 
 [[noreturn]] void refuse_dependency(const UnknownDependency& unknown, const PointerTo& pointer_of) {
-  // It was there a moment ago, when its name was resolved.
+  // It existed a moment ago, when its name was resolved.
   const std::string detail = "there is no task " + std::to_string(unknown.task) + " any more";
   throw ProblemError(422, "unknown_dependency", detail,
                      {{pointer_of(unknown.index) + "/depends_on", detail}});

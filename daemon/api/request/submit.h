@@ -1,4 +1,4 @@
-// The submit itself, of whichever route.
+// The submit shared by all routes.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace taskd {
 
-// `pointer_to` tells where the task of that index stands in the body. Every way a submit can fail.
+// `pointer_to` returns the pointer of the task with that index. Throws every error of a submit.
 Submitted submit_or_refuse(const ApiContext& context, const SubmitRequest& request,
                            const std::function<std::string(std::size_t)>& pointer_to);
 

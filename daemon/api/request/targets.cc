@@ -46,7 +46,7 @@ void read_targets(const ApiContext& context, const json& body, ControlRequest& r
     } else if (name == "queue" && request.verb == Verb::move) {
       request.queue = text_at(value, "#/queue");
     } else if (name != "ids" && name != "tasks") {
-      invalid_request("#" + pointer_step(name), "is not known here");
+      invalid_request("#" + pointer_step(name), "is unknown");
     }
   }
   if (body.contains("ids") + body.contains("tasks") + body.contains("filter") != 1) {

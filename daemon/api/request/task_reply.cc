@@ -22,7 +22,7 @@ json add_tasks(const ApiContext& context, ListRequest request, std::size_t limit
   request.limit = static_cast<int>(limit) + 1;
   std::vector<TaskId> ids = context.store.list_ids(request);
   bool more = ids.size() > limit;
-  if (more) ids.pop_back();  // it only told that this is not the end
+  if (more) ids.pop_back();  // it only showed that there are more
   if (ids.empty()) return nullptr;
   TaskId last = ids.back();
   std::size_t read_bytes = 0;

@@ -1,4 +1,4 @@
-// How tasks are answered.
+// Writes tasks into answers.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,11 +9,11 @@
 
 namespace taskd {
 
-// Adds to the page up to `limit` tasks of the request, fewer where they are long. The cursor after
-// them, bound to `list`; null at the end.
+// Adds up to `limit` tasks to the page, fewer if they are long. Returns the next cursor, bound to
+// `list`; null at the end.
 nlohmann::json add_tasks(const ApiContext& context, ListRequest request, std::size_t limit,
                          const std::string& list, Page& page);
-// The ETag of a task: another one once it was edited.
+// The ETag of a task. An edit changes it.
 std::string etag_of(const Task& task);
 
 }  // namespace taskd

@@ -38,7 +38,7 @@ void resolve_name(const std::string& pointer, TaskSpec& spec) {
   spec.user_was.clear();
 }
 
-// Remembers whose the uid is.
+// Records the name of the uid's user.
 void name_user(const std::string& pointer, TaskSpec& spec) {
   if (!spec.user_uid || !spec.user_was.empty()) return;
   const auto entry = find_entry(*spec.user_uid);
@@ -56,7 +56,7 @@ const Handler* find_handler(const ApiContext& context, const std::string& name) 
                      "declares");
 }
 
-// The name in a body, if it is one at all; what is none is for the reader of the body to name.
+// The name in a body, if it is a string; the body's parser reports anything else.
 const std::string* handler_in(const json& task) {
   const auto name = task.find("handler");
   return name == task.end() ? nullptr : name->get_ptr<const std::string*>();
@@ -70,22 +70,21 @@ void check_user(const ApiContext& context, const Actor& actor, std::uint32_t own
                                ? nullptr
                                : context.handlers->find(spec.handler);
   const bool by_handler = handler != nullptr && handler->user_uid;
-  // Who such a handler runs as is up to the configuration.
+  // The configuration decides whom such a handler runs as.
   if (!by_handler) resolve_name(pointer, spec);
   const std::uint32_t uid = run_as(owner, spec, handler);
   if (!may_run_as(owner, uid, handler)) {
     refuse_user(pointer,
                 owner == actor.uid
-                    ? "this daemon does not run tasks of yours as uid " + std::to_string(uid)
+                    ? "you may not run tasks as uid " + std::to_string(uid)
                     : "it belongs to " + name_or_uid(owner) +
-                          " and runs as nobody else; submit one of your own to run it as "
+                          " and runs only as that user; submit one of your own to run it as "
                           "uid " +
                           std::to_string(uid));
   }
   if (::geteuid() != 0 && uid != ::geteuid()) {
-    refuse_user(pointer, "this daemon is not root's: it runs everything as uid " +
-                             std::to_string(::geteuid()) + ", and nothing as uid " +
-                             std::to_string(uid));
+    refuse_user(pointer, "this daemon is not run by root: it runs tasks only as uid " +
+                             std::to_string(::geteuid()) + ", not as uid " + std::to_string(uid));
   }
   if (!by_handler) name_user(pointer, spec);
 }
@@ -115,7 +114,7 @@ void check_commands(const ApiContext& context, const Actor& actor, const std::ve
   context.store.visit(actor, ids, [&](const Task& task) {
     check_command(context, task.spec);
     read_bytes += text_bytes(task.spec);
-    return read_bytes < kMaxReadBytes;  // the others tell at their start, as those of a filter do
+    return read_bytes < kMaxReadBytes;  // later tasks fail at their start, as those of a filter do
   });
 }
 

@@ -1,5 +1,5 @@
-// What every task must be, whichever way it comes, and what it takes from its handler and its
-// queue. Thread-safe; throws ProblemError.
+// Rules for every task however it is submitted, and the defaults from its handler and queue.
+// Thread-safe; throws ProblemError.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,29 +11,30 @@
 
 namespace taskd {
 
-// Gives a task's object in a body, where it stands at `pointer`, what it leaves to its
-// handler and its queue. What is no task is left alone, for its reader to name. unknown_handler.
+// Fills the fields that a task object, at `pointer` in the body, omits from its handler and its
+// queue. Leaves values that are not task objects for the parser to report. unknown_handler.
 void apply_defaults(const ApiContext& context, const std::string& pointer, nlohmann::json& task);
-// What every task must be, whichever way it comes and whoever its owner is: refuses what cannot or
-// may not start. handlers_only, unknown_handler; check_user(), check_needs().
+// Refuses a task that cannot or may not start, whoever owns it. handlers_only, unknown_handler;
+// check_user(), check_needs().
 void check_task(const ApiContext& context, const Actor& actor, std::uint32_t owner,
                 const std::string& pointer, TaskSpec& spec);
-// Turns the user's name into a uid, and refuses what may not run as that one (may_run_as()).
-// `owner` is whose the task or the schedule is. `pointer` is the task's. unknown_user, not_allowed.
+// Resolves the user's name to a uid, and refuses a user whom the task may not run as
+// (may_run_as()). `owner` owns the task or the schedule. `pointer` is the task's. unknown_user,
+// not_allowed.
 void check_user(const ApiContext& context, const Actor& actor, std::uint32_t owner,
                 const std::string& pointer, TaskSpec& spec);
-// Refuses what can never start on this machine. `pointer` is the task's. does_not_fit.
+// Refuses needs that this machine can never meet. `pointer` is the task's. does_not_fit.
 void check_needs(const Machine& machine, const std::string& pointer, const TaskSpec& spec);
-// handlers_only, if the task has a command of its own.
+// handlers_only if the task has its own command.
 void check_command(const ApiContext& context, const TaskSpec& spec);
-// The same of the tasks with these ids, before they are retried or released; of very large ones, of
-// the first.
+// The same for the tasks with these ids, before they are retried or released; of very large arrays,
+// for the first task.
 void check_commands(const ApiContext& context, const Actor& actor, const std::vector<TaskId>& ids);
-// The same for what a patch would make of a task. unknown_handler, handlers_only.
+// The same for the result of a patch. unknown_handler, handlers_only.
 void check_command_patch(const ApiContext& context, const std::string& pointer,
                          const nlohmann::json& patch);
-// Adds an error for each entry of a `notify` whose hook is not declared. `pointer` is that of the
-// object around it.
+// Adds an error for each `notify` entry whose hook is not declared. `pointer` is the enclosing
+// object's.
 void check_notify(const ApiContext& context, const std::string& pointer,
                   const std::vector<Notify>& list, FieldErrors& errors);
 

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// Of a filter's tasks each tells at its start that it may not run.
+// Tasks of a filter that may not run fail at their start.
 void check_verb(const ApiContext& context, const ControlRequest& request) {
   if (request.verb == Verb::retry || request.verb == Verb::release)
     check_commands(context, request.actor, request.ids);
@@ -22,11 +22,11 @@ void check_verb(const ApiContext& context, const ControlRequest& request) {
 
 struct Done {
   std::int64_t count = 0;
-  std::int64_t running = 0;  // of these: they end once their trees are dead
+  std::int64_t running = 0;  // of these: they end once their processes are dead
   std::int64_t freed_bytes = 0;
 };
 
-// Counts what is done. A removed task's output goes right after the commit.
+// Counts the changes. A removed task's output is deleted right after the commit.
 void watch(const ApiContext& context, ControlRequest& request, Done& done) {
   request.on_commit = [&, verb = request.verb](std::span<const ControlChange> changed) {
     for (const ControlChange& task : changed) {
@@ -54,7 +54,7 @@ Reply control_task(const ApiContext& context, const Call& call) {
   const std::vector<ControlChange> changes = control(context, request);
   const auto task = context.store.get(call.actor, request.ids.front());
   if (task) return written_reply(200, task_to_text(*task));
-  // Removed by somebody meanwhile; what was done to it still was.
+  // Somebody removed it meanwhile, but the verb was still applied.
   return json_reply(200, {{"id", changes.front().id}, {"state", to_string(changes.front().state)}});
 }
 

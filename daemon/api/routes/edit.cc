@@ -19,7 +19,7 @@ using nlohmann::json;
 
 [[noreturn]] void edited_meanwhile(TaskId id) {
   throw ProblemError(412, "edited_meanwhile",
-                     "task " + std::to_string(id) + " is not as it was: somebody changed it");
+                     "task " + std::to_string(id) + " was changed by somebody else");
 }
 
 void check_if_match(const Call& call, const Task& task) {
@@ -34,7 +34,7 @@ void refuse_unreadable(const Task& task) {
                          task.unreadable + "), so it cannot be changed");
 }
 
-// What the patch makes of the task. `pointer` is where the patch stands in the body.
+// The edit that the patch describes. `pointer` is the patch's place in the body.
 EditRequest read_edit(const ApiContext& context, const Call& call, const Task& task,
                       const json& patch, const std::string& pointer) {
   EditRequest request;
@@ -54,14 +54,15 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
   }
   if (errors != nullptr) invalid_fields("invalid_task", std::move(*errors));
   request.to = std::get<NewTask>(std::move(patched));
-  // Only if the patch speaks of them: hooks may have gone from the configuration since the submit.
+  // Only if the patch contains them: hooks may have disappeared from the configuration since the
+  // submit.
   FieldErrors hooks;
   if (patch.contains("notify")) check_notify(context, pointer, request.to.spec.notify, hooks);
   if (!hooks.empty()) invalid_fields("invalid_task", std::move(hooks));
   if (patch.contains("slots") || patch.contains("resources")) {
     check_needs(context.machine, pointer, request.to.spec);
   }
-  // Whatever is patched: the task may come from a version that knew no such rule.
+  // Always checked: the task may come from a version without this rule.
   check_user(context, call.actor, task.uid, pointer, request.to.spec);
   request.sets_start = patch.contains("delay_ms") || patch.contains("run_at");
   for (const auto& [field, value] : patch.items()) {
@@ -70,7 +71,7 @@ EditRequest read_edit(const ApiContext& context, const Call& call, const Task& t
   return request;
 }
 
-// False when somebody else was quicker: the patch is for the task as it is then.
+// Returns false if somebody else changed the task first: the patch then applies to the new version.
 bool try_edit(const ApiContext& context, const EditRequest& request, const std::string& pointer) {
   const EditResult result = context.store.edit(request);
   if (const auto* missing = std::get_if<NotFound>(&result)) no_such_task(missing->id);
@@ -121,7 +122,7 @@ Reply retry_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   for (const auto& [name, value] : body.items()) {
     if (name == "edit") continue;
-    invalid_fields("invalid_request", {{"#" + pointer_step(name), "is not known beside edit"}});
+    invalid_fields("invalid_request", {{"#" + pointer_step(name), "cannot be combined with edit"}});
   }
   return edit(context, call, *patch, "#/edit", /*retry=*/true);
 }

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-// What the handler runs, but for its arguments: these may be nobody else's business.
+// The handler's program without its arguments, which may be confidential.
 std::string program_of(const Handler& handler) {
   return handler.argv.empty() ? "/bin/sh" : handler.argv.front();
 }

@@ -20,7 +20,7 @@ json events_to_json(HookEvents events) {
   return list;
 }
 
-// Where it goes may hold what only admins are to know, as the address of a chat does.
+// The target may be confidential, such as the address of a chat; only admins see it.
 json hook_to_json(const ApiContext& context, const Call& call, const Hook& hook) {
   const HookCounts counts = context.store.hook_counts(hook.name);
   const bool is_command = hook.url.empty();

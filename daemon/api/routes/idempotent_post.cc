@@ -1,4 +1,4 @@
-// POSTs that may be repeated, since they have an Idempotency-Key.
+// POSTs that may be repeated because they have an Idempotency-Key.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxAnswerBytes = 256 * 1024;  // that are kept
+constexpr std::size_t kMaxAnswerBytes = 256 * 1024;  // larger answers are not stored
 
 bool begins(std::string_view pattern, std::string_view with) {
   return pattern.starts_with(with);
@@ -24,14 +24,14 @@ bool begins(std::string_view pattern, std::string_view with) {
 bool is_submit(std::string_view pattern) {
   return pattern == "/v1/tasks" || pattern == "/v1/workflows";
 }
-// Whether a repeated request is answered with the task as it is now, as a submit is.
+// Whether a repeated request is answered with the task's current state, like a submit.
 bool is_of_task(std::string_view pattern) {
   constexpr std::string_view kVerbs[] = {"/v1/tasks/{id}/cancel", "/v1/tasks/{id}/retry",
                                          "/v1/tasks/{id}/hold", "/v1/tasks/{id}/release",
                                          "/v1/schedules/{name}/trigger"};
   return std::find(std::begin(kVerbs), std::end(kVerbs), pattern) != std::end(kVerbs);
 }
-// The same of what is named in the path.
+// The same for the thing named in the path.
 Route look_at(std::string_view pattern) {
   if (is_of_task(pattern)) return nullptr;
   if (begins(pattern, "/v1/queues/{")) return show_queue;
@@ -39,12 +39,12 @@ Route look_at(std::string_view pattern) {
   if (begins(pattern, "/v1/workflows/{")) return show_workflow;
   return nullptr;
 }
-// A wait and a dry run do nothing that could be done twice: each time they speak of now.
+// Waits and dry runs change nothing, so they always report the current state.
 bool is_deed(std::string_view pattern, const json& body) {
   const auto dry_run = body.find("dry_run");
   return pattern != "/v1/tasks:wait" && (dry_run == body.end() || *dry_run != true);
 }
-// A filter, names of tasks, very many ids, a removal and a workflow are dealt with bit by bit.
+// A filter, names of tasks, very many ids, a removal and a workflow take several commits.
 bool in_one_commit(std::string_view pattern, const json& body) {
   const auto ids = body.find("ids");
   const bool many = ids != body.end() && ids->size() > kMaxIdsOfCommit;
@@ -58,12 +58,12 @@ Reply answer_again(const ApiContext& context, const Call& call, std::string_view
   if (is_of_task(pattern) && earlier.task) {
     const auto task = context.store.get(call.actor, *earlier.task);
     if (task) return written_reply(200, task_to_text(*task));
-    throw ProblemError(
-        404, "no_such_task",
-        "that was done, and task " + std::to_string(*earlier.task) + " was removed since");
+    throw ProblemError(404, "no_such_task",
+                       "the request was carried out, and task " + std::to_string(*earlier.task) +
+                           " was removed since");
   }
   if (const Route look = look_at(pattern)) return look(context, call);
-  // There was nothing to do the first time.
+  // The first request changed nothing.
   if (is_of_task(pattern) && begins(pattern, "/v1/tasks/")) {
     return written_reply(200, task_to_text(task_of(context, call)));
   }
@@ -87,7 +87,7 @@ Reply answer_once(const ApiContext& context, const Call& call, std::string_view 
                          "this Idempotency-Key was used for another request");
     }
     Reply reply = route(context, call);
-    // A trigger that found a task made none that the key could tell.
+    // A trigger that found an existing task created none that the key could refer to.
     const bool is_told_by_key =
         is_of_task(pattern) && (reply.status == 201 || begins(pattern, "/v1/tasks/"));
     const bool is_kept =
@@ -97,13 +97,13 @@ Reply answer_once(const ApiContext& context, const Call& call, std::string_view 
       request.finish(is_kept ? std::optional(reply.body.substr(0, reply.body.size() - 1))
                              : std::nullopt);
     } catch (const std::exception& error) {
-      // It was done; only the answer to who repeats it will be shorter.
-      log::warn("an answer cannot be kept for its key", {{"error", error.what()}});
+      // The request was carried out; only a repeat will get a shorter answer.
+      log::warn("cannot store the answer of a keyed request", {{"error", error.what()}});
     }
     return reply;
   } catch (const IdempotentRequest::InProgress&) {
     throw ProblemError(409, "request_in_progress",
-                       "a request with this Idempotency-Key is being worked on; try again");
+                       "a request with this Idempotency-Key is in progress; try again");
   }
 }
 

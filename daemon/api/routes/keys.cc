@@ -1,4 +1,4 @@
-// Keys have names of any letters, which a path cannot hold: so the query names them.
+// Key names may contain any characters, which a path cannot, so they are query parameters.
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/http/problem.h"
@@ -32,7 +32,7 @@ std::optional<std::uint32_t> take_user(const Call& call) {
   }
   throw ProblemError(
       409, "ambiguous_key",
-      "several users have a key " + in_quotes(name) + "; say whose is meant by \"user\": " + uids);
+      "several users have a key " + in_quotes(name) + "; choose one with \"user\": " + uids);
 }
 
 }  // namespace
@@ -73,7 +73,7 @@ Reply patch_key(const ApiContext& context, const Call& call) {
   if (std::holds_alternative<UnknownKey>(result)) {
     throw ProblemError(404, "no_such_key",
                        "no task of yours has the key " + in_quotes(*name) +
-                           "; the first submit that names a key makes it");
+                           "; the first submit that names a key creates it");
   }
   if (const auto* several = std::get_if<AmbiguousKey>(&result)) ambiguous_key(*name, *several);
   return json_reply(200, key_to_json(std::get<KeyInfo>(result)));

@@ -11,7 +11,7 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kMaxBytes = 8 << 20;      // of one answer without follow
+constexpr std::int64_t kMaxBytes = 8 << 20;      // per answer without follow
 constexpr std::size_t kChunkBytes = 256 * 1024;  // of a stream
 
 struct LogQuery {
@@ -20,7 +20,7 @@ struct LogQuery {
   std::int64_t offset = 0;
   std::optional<std::int64_t> tail;
   bool follow = false;
-  bool order = false;  // not a stream but in which order both were written
+  bool order = false;  // not a stream, but the order in which both were written
 };
 
 LogQuery take_log_query(HttpQuery& query) {
@@ -58,7 +58,7 @@ std::int64_t start_offset(const LogQuery& log, const std::string& dir) {
   throw ProblemError(404, "no_such_attempt", detail);
 }
 
-// Streams one attempt's output until the attempt has ended and all of it is sent.
+// Streams one attempt's output until the attempt has ended and everything is sent.
 class Follower {
  public:
   Follower(const ApiContext& context, const Call& call, const LogQuery& log, TaskId task,
@@ -95,15 +95,16 @@ class Follower {
   }
 
  private:
-  // Learns the number of an attempt that has begun meanwhile; true when the attempt has ended, or
-  // none will begin.
+  // Finds out the number of an attempt that began meanwhile. Returns true if the attempt has ended,
+  // or none will begin.
   bool look_at_task() {
     const auto task = context_.store.get(actor_, task_);
     if (!task) return true;
     if (number_ == 0) number_ = task->attempt;
     if (is_end(task->state) || task->attempt > number_) return true;
     if (number_ == 0 || task->state == State::running) return false;
-    // Between two attempts. One that never began leaves no end, and its number comes again.
+    // Between two attempts. An attempt that never began leaves no end, and its number is used
+    // again.
     const auto attempt = context_.store.attempts(task_, number_ - 1, 1);
     return !attempt.empty() && attempt[0].number == number_ && attempt[0].ended_at.has_value();
   }
@@ -152,7 +153,7 @@ Reply output_now(const ApiContext& context, const LogQuery& log, TaskId task, in
   return reply;
 }
 
-// "stdout 0", "stderr 0", "stdout 17": a line for each change from one to the other.
+// "stdout 0", "stderr 0", "stdout 17": one line for each change of streams.
 Reply order_now(const ApiContext& context, TaskId task, int number) {
   Reply reply;
   reply.content_type = "text/plain";

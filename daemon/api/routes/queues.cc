@@ -16,7 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kDefaultQueue = "default";
-constexpr std::size_t kMaxSchedules = 3;  // schedules in a sentence
+constexpr std::size_t kMaxSchedules = 3;  // schedules named in a sentence
 
 void check_admin(const Call& call) {
   if (call.actor.admin) return;
@@ -70,7 +70,7 @@ std::string name_schedules(const std::vector<std::string>& names) {
                          "\"taskctl rm" + option + "\" removes those that have ended");
 }
 
-// Makes of the patch of the defaults that was sent, if one was, what they are to be after it. 422.
+// Replaces the patch of the defaults, if there is one, with the resulting defaults. 422.
 void complete_defaults(const ApiContext& context, const std::string& before, QueuePatch& settings) {
   if (!settings.defaults) return;
   const std::string pointer = "#/defaults";
@@ -95,7 +95,7 @@ QueueInfo info_of(QueueResult result) {
   return std::get<QueueInfo>(std::move(result));
 }
 
-// The settings that the request asks for. 403, 422.
+// The requested settings. 403, 422.
 QueuePatch read_patch(const ApiContext& context, const Call& call) {
   call.query.finish();
   check_admin(call);
@@ -138,7 +138,7 @@ Reply put_queue(const ApiContext& context, const Call& call) {
   QueuePatch patch = read_patch(context, call);
   const QueueSettings defaults;
   complete_defaults(context, defaults.defaults, patch);
-  patch.defaults_were = std::nullopt;  // whatever they were
+  patch.defaults_were = std::nullopt;  // whatever they were before
   patch.defaults = patch.defaults.value_or(defaults.defaults);
   patch.capacity = patch.capacity.value_or(defaults.capacity);
   patch.concurrency = patch.concurrency.value_or(defaults.concurrency);
@@ -164,7 +164,7 @@ Reply patch_queue(const ApiContext& context, const Call& call) {
     }
     QueueResult result = context.store.set_queue(call.actor, patch, /*create=*/false);
     if (std::holds_alternative<EditedMeanwhile>(result))
-      continue;  // the patch is for what is there
+      continue;  // retry with the current settings
     return json_reply(200, queue_to_json(info_of(std::move(result))));
   }
 }

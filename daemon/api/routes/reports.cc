@@ -1,5 +1,5 @@
-// What a job says of itself, and what others read of it. A job proves by the token of its attempt
-// who it is, whatever user it runs as.
+// Job reports, and reading them. A job authenticates with its attempt's token, whatever user it
+// runs as.
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/http/problem.h"
@@ -69,11 +69,11 @@ Report read_report(const Call& call, const JsonField<Report> (&fields)[N]) {
   return report;
 }
 
-// Of tasks there are and tasks there are not alike: who has no token learns nothing.
+// The same answer for existing and missing tasks: without a token nobody learns anything.
 [[noreturn]] void stale(const AttemptKey& attempt) {
   throw ProblemError(409, "stale_attempt",
                      "attempt " + std::to_string(attempt.attempt) + " of task " +
-                         std::to_string(attempt.task) + " does not run, or this is not its token");
+                         std::to_string(attempt.task) + " is not running, or the token is wrong");
 }
 
 }  // namespace

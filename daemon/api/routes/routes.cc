@@ -11,11 +11,11 @@ namespace {
 
 struct Entry {
   std::string_view method;
-  std::string_view pattern;  // may hold one {…}
+  std::string_view pattern;  // may contain one {…}
   Route route;
 };
 
-// HEAD goes wherever GET does.
+// HEAD works wherever GET does.
 constexpr Entry kRoutes[] = {
     {"POST", "/v1/tasks", submit_tasks},
     {"GET", "/v1/tasks", list_tasks},
@@ -74,7 +74,7 @@ constexpr Entry kRoutes[] = {
     {"GET", "/v1/integrity", show_integrity},
 };
 
-// What stands in the path where the pattern has its hole; nothing when the path does not fit.
+// The part of the path at the pattern's {…}; nothing if the path does not match.
 std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
   const auto hole = pattern.find('{');
   if (hole == pattern.npos) {

@@ -1,4 +1,4 @@
-// Every path of API.md. All of it is thread-safe and throws ProblemError for what it refuses.
+// Every route of API.md. Thread-safe; refusals are thrown as ProblemError.
 #pragma once
 
 #include "daemon/api/request/call.h"
@@ -7,9 +7,9 @@ namespace taskd {
 
 // Finds the route and answers. no_such_path, method_not_allowed; what admit() refuses.
 Reply dispatch(const ApiContext& context, const Call& call);
-// Answers a POST that has an Idempotency-Key: it is done at most once, and repeated is answered as
-// before. `pattern` is the route's. bad_idempotency_key, idempotency_key_reused,
-// request_in_progress, and what the route throws.
+// Answers a POST with an Idempotency-Key: runs it at most once, and repeats the earlier answer.
+// `pattern` is the route's. bad_idempotency_key, idempotency_key_reused, request_in_progress, and
+// what the route throws.
 Reply answer_once(const ApiContext& context, const Call& call, std::string_view pattern,
                   Route route);
 
@@ -17,7 +17,7 @@ struct RouteName {
   std::string_view method;
   std::string_view pattern;
 };
-// All of them, for the tests that ask each: "GET", "/v1/tasks/{id}".
+// All routes, for tests that call each: "GET", "/v1/tasks/{id}".
 std::vector<RouteName> all_routes();
 
 // One function per route, in the .cc of its resource.

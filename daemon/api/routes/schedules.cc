@@ -21,12 +21,12 @@ constexpr int kShownSlots = 10;
 constexpr std::int64_t kSchedulesAtOnce = 10;
 constexpr std::int64_t kMaxPreview = 1000;
 
-// The schedule of the path: the user's, as names belong to their users.
+// The schedule in the path, of the given user or the actor.
 ScheduleId take_id(const Call& call) {
   return {take_named_owner(call).value_or(call.actor.uid), std::string(call.parameter)};
 }
 
-// To an admin it tells who has one of that name, since it is probably meant.
+// Tells an admin which users have a schedule of that name, since one of these is probably meant.
 [[noreturn]] void no_such_schedule(const ApiContext& context, const Actor& actor,
                                    const ScheduleId& id) {
   std::string detail = "there is no schedule " + in_quotes(id.name);
@@ -36,12 +36,12 @@ ScheduleId take_id(const Call& call) {
     for (const std::uint32_t uid : context.store.owners_of_schedules(id.name)) {
       others += (others.empty() ? "" : ", ") + name_or_uid(uid);
     }
-    if (!others.empty()) detail += "; one belongs to each of these, name it by \"user\": " + others;
+    if (!others.empty()) detail += "; choose one of these users with \"user\": " + others;
   }
   throw ProblemError(404, "no_such_schedule", detail);
 }
 
-// What the store found of a change, or why not.
+// Returns what the store found, or throws the refusal.
 template <class Found, class Result>
 Found found_in(const ApiContext& context, const Call& call, const ScheduleId& id, Result result) {
   if (std::holds_alternative<UnknownSchedule>(result)) no_such_schedule(context, call.actor, id);
@@ -58,7 +58,7 @@ Schedule schedule_of(const ApiContext& context, const Call& call, const Schedule
 
 json answer_of(const ApiContext& context, Schedule schedule, const std::vector<Slot>& slots) {
   const WallTime now = context.clock.wall_now();
-  // The timer thread may not have looked yet; the rule says the same to everybody.
+  // The timer thread may not have run yet; the rule gives the same result here.
   if (!schedule.paused && (!schedule.next_at || *schedule.next_at <= now)) {
     const auto rule = rule_of(schedule);
     schedule.next_at = rule ? next_slot(*rule, now) : std::nullopt;
@@ -75,11 +75,11 @@ json answer_of(const ApiContext& context, const Schedule& schedule) {
 void refuse_unreadable(const Schedule& schedule) {
   if (schedule.unreadable.empty()) return;
   throw ProblemError(409, "wrong_state",
-                     "what schedule " + in_quotes(schedule.settings.name) +
-                         " submits cannot be read (" + schedule.unreadable + "): replace it");
+                     "the task of schedule " + in_quotes(schedule.settings.name) +
+                         " cannot be read (" + schedule.unreadable + "); replace it");
 }
 
-// That the cron line and the zone mean something.
+// Checks that the cron line and the zone are valid.
 void check_calendar(ScheduleSettings& settings, FieldErrors& errors) {
   if (settings.cron.empty()) return;
   const auto cron = parse_new_cron(settings.cron);
@@ -125,7 +125,7 @@ WallTime take_from(const ApiContext& context, const Call& call) {
 
 }  // namespace
 
-// A schedule's task may be a megabyte, so they are read in small pieces, and a page ends early.
+// A schedule's task may be a megabyte, so they are read in small batches, and a page ends early.
 Reply list_schedules(const ApiContext& context, const Call& call) {
   const auto owner = take_named_owner(call);
   const auto limit = call.query.take_int("limit", 1, 1000, 100);
@@ -139,7 +139,7 @@ Reply list_schedules(const ApiContext& context, const Call& call) {
     auto schedules =
         context.store.schedules(call.actor, owner, after, static_cast<int>(wanted) + 1);
     const bool more = std::ssize(schedules) > wanted;
-    if (more) schedules.pop_back();  // it only told that this is not the end
+    if (more) schedules.pop_back();  // it only showed that there are more
     for (const Schedule& schedule : schedules) {
       if (page.is_full()) return page.finish(make_cursor(after, list));
       page.add_text(dump(answer_of(context, schedule)));
@@ -239,9 +239,9 @@ Reply preview_schedule(const ApiContext& context, const Call& call) {
   if (!rule || !zone) {
     throw ProblemError(409, "unknown_zone",
                        "the time zone " + in_quotes(schedule.settings.zone) +
-                           " of this schedule is not known here (any more)");
+                           " of this schedule is unknown on this machine");
   }
-  // A slot at `from` belongs to it, but the moment an interval is counted from is no slot.
+  // A slot at `from` is included, but the moment from which an interval counts is not a slot.
   WallTime after = from + -1;
   if (cron == nullptr) after = std::max(after, schedule.created_at);
   json slots = json::array();

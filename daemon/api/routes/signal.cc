@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-// Takes the signal out of the body, so that the targets are left.
+// Takes the signal out of the body, leaving the targets.
 int take_signal(json& body) {
   const auto value = body.find("signal");
   if (value == body.end()) invalid_request("#/signal", "is needed");
@@ -35,17 +35,17 @@ int take_signal(json& body) {
                          ": its command has not begun yet or has just ended");
 }
 
-// Before anything is written: a command that is not there right now refuses the whole.
+// Before anything is written: if one command is not running right now, refuses the whole request.
 void check_reachable(const ApiContext& context, const ControlRequest& request) {
   const auto missing = context.running.signal_all(request.ids, 0);
   if (!missing) return;
-  // Of what is not this user's, or does not run, the store has more to say.
+  // If the task is hidden or not running, the store gives a better error.
   const auto task = context.store.get(request.actor, *missing);
   if (task && task->state == State::running) not_there(*missing);
 }
 
-// Sends it to the tasks' running commands: to all that are named by id or to none, and of a filter
-// to those that are there. The ids of those that got it.
+// Sends it to the tasks' running commands: for ids to all or none, for a filter to those that are
+// running. Returns the ids that got it.
 std::vector<TaskId> send(const ApiContext& context, ControlRequest request, int signal) {
   std::vector<TaskId> reached;
   std::optional<TaskId> missing;
@@ -73,13 +73,14 @@ Reply signal_task(const ApiContext& context, const Call& call) {
   call.query.finish();
   json body = parse_body(call.body);
   const int signal = take_signal(body);
-  if (!body.empty()) invalid_request("#" + pointer_step(body.begin().key()), "is not known here");
+  if (!body.empty()) invalid_request("#" + pointer_step(body.begin().key()), "is unknown");
   ControlRequest request;
   request.actor = call.actor;
   request.ids = {task_id_of(context, call)};
   send(context, request, signal);
   const auto task = context.store.get(call.actor, request.ids.front());
-  if (!task) no_such_task(request.ids.front());  // TERM, and removed since
+  // The signal ended it, and it was removed meanwhile.
+  if (!task) no_such_task(request.ids.front());
   return written_reply(200, task_to_text(*task));
 }
 

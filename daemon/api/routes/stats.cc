@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-// Of the file system that takes the jobs' output, and nearly always the database too. Zeros when it
-// cannot be asked. What is kept for root does not count as free.
+// The file system of the jobs' output, and nearly always of the database, too. Zeros if it cannot
+// be read. Space reserved for root does not count as free.
 json disk_to_json(const ApiContext& context) {
   struct statvfs info {};
   const char* const folder = context.attempts_dir.c_str();
@@ -26,7 +26,7 @@ json disk_to_json(const ApiContext& context) {
           {"writable", writable}};
 }
 
-// How long others wait for a transaction, beside the disk.
+// How long others wait for a transaction, not counting the disk.
 json writer_to_json(const CommitTimesUs& times) {
   return {{"commits", times.count},
           {"waiting", times.waiting},
@@ -34,7 +34,7 @@ json writer_to_json(const CommitTimesUs& times) {
            {{"p50", times.p50}, {"p99", times.p99}, {"p999", times.p999}, {"max", times.max}}}};
 }
 
-// What is declared, whether anything has it or not.
+// Everything declared, whether in use or not.
 json resources_to_json(const Machine& machine, const Allocation& use) {
   json list = json::array();
   for (const auto& [name, resource] : machine.resources) {
@@ -54,7 +54,7 @@ json resources_to_json(const Machine& machine, const Allocation& use) {
   return list;
 }
 
-// While the wall clock is doubted: by how much it is ahead, and when it will be believed.
+// While the wall clock is not trusted: how far it is ahead, and when it will be trusted.
 json clock_to_json(const ApiContext& context) {
   const auto ahead = context.age_clock != nullptr ? context.age_clock->ahead() : std::nullopt;
   if (!ahead) return nullptr;

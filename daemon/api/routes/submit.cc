@@ -27,7 +27,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxBatch = 10'000;
 
-// Where the fields of task number `index` stand in the body.
+// The pointer to the fields of task number `index` in the body.
 std::string pointer_to(bool batch, std::size_t index) {
   return batch ? "#/tasks/" + std::to_string(index) : "#";
 }
@@ -40,7 +40,7 @@ json& batch_items(json& body) {
       errors = check_defaults(value, "#/defaults");
       if (!errors.empty()) invalid_fields("invalid_task", std::move(errors));
     } else {
-      errors.push_back({"#" + pointer_step(name), "is not known beside tasks"});
+      errors.push_back({"#" + pointer_step(name), "cannot be combined with tasks"});
     }
   }
   json& items = body.at("tasks");
@@ -60,7 +60,7 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
   BatchSize size("batch", "invalid_request", [&](std::int64_t bytes) { call.turn.grow(bytes); });
   const auto read_one = [&](json& item) {
     const std::string pointer = pointer_to(batch, tasks.size());
-    // One like another has that one's values already.
+    // A task with `like` already has the other task's values.
     const bool is_like = item.is_object() && item.contains("like");
     if (!is_like) apply_defaults(context, pointer, item);
     std::size_t read_bytes = 0;
@@ -80,7 +80,7 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
     for (json& item : items) {
       if (defaults != body.end() && item.is_object()) fill_in(item, *defaults);
       read_one(item);
-      item = nullptr;  // large ones are not to be there twice
+      item = nullptr;  // frees it, so that large tasks are not in memory twice
       if (errors.size() > kMaxFieldErrors) break;
     }
   } else {
@@ -90,14 +90,14 @@ std::vector<NewTask> read_tasks(const ApiContext& context, const Call& call, jso
   return tasks;
 }
 
-// The tasks of an answer. Once it has very many bytes, each is given by its id and state alone: the
-// tasks are there, so the answer must not fail for its size. Those that a unique key found instead
-// of submitting them are told apart.
+// The tasks of an answer. Once it is very long, further tasks have only id and state: the tasks
+// exist, so the answer must not fail because of its size. Marks existing tasks that a unique key
+// found.
 class Answer {
  public:
   Answer(JsonWriter& writer, const Submitted& submitted) : writer_(writer), submitted_(submitted) {}
 
-  // In the order of submitted.ids; tasks between them were removed since.
+  // In the order of submitted.ids; tasks in between were removed meanwhile.
   void add(const Task& task) {
     begin(task.id);
     write_task(writer_, task);
@@ -135,7 +135,7 @@ void write_submitted(JsonWriter& writer, const Submitted& submitted) {
   }
 }
 
-// As they are now, but for those that were removed since.
+// In their current state; skips removed ones.
 void write_stored(JsonWriter& writer, const ApiContext& context, const Actor& actor,
                   const Submitted& submitted) {
   Answer answer(writer, submitted);
@@ -155,7 +155,7 @@ void write_stored(JsonWriter& writer, const ApiContext& context, const Actor& ac
 
 Reply answer(const ApiContext& context, const Actor& actor, const Submitted& submitted,
              bool batch) {
-  constexpr std::size_t kUsualBytes = 1024;  // of a task
+  constexpr std::size_t kUsualBytes = 1024;  // per task
   JsonWriter writer(submitted.ids.size() * kUsualBytes);
   if (batch) {
     writer.begin('{');
@@ -180,7 +180,7 @@ Reply answer(const ApiContext& context, const Actor& actor, const Submitted& sub
   return reply;
 }
 
-// Whether the submit takes seconds, in which its thread is missing elsewhere.
+// Whether the submit takes seconds, during which its thread is not available to others.
 bool has_large_array(const SubmitRequest& request) {
   constexpr std::int64_t kManyTasks = 10'000;
   std::int64_t tasks = 0;

@@ -28,7 +28,7 @@ Reply list_tasks(const ApiContext& context, const Call& call) {
   request.filter = filter_of_query(context, call.actor, words);
   request.oldest_first = take_oldest_first(call.query);
   const auto limit = static_cast<std::size_t>(call.query.take_int("limit", 1, 1000, 100));
-  // One text for one list: what a cursor is bound to.
+  // The text that identifies a list; cursors are bound to it.
   const std::string list = json{request.oldest_first, words}.dump();
   if (const auto cursor = call.query.take("cursor")) request.after = parse_cursor(*cursor, list);
   call.query.finish();

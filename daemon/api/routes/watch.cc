@@ -17,10 +17,10 @@ using nlohmann::json;
 constexpr std::int64_t kMaxTimeoutMs = 600'000;
 constexpr std::int64_t kTimeoutMs = 30'000;
 
-// What a wait for several tasks is for.
+// The tasks of one wait.
 struct Awaited {
-  std::vector<TaskId> ids;      // must be there, when it begins and when it ends; each once
-  std::vector<IdRange> ranges;  // all of them, in order
+  std::vector<TaskId> ids;      // must exist at the beginning and at the end; no duplicates
+  std::vector<IdRange> ranges;  // ascending
 };
 
 class TaskWait final : public HttpWait {
@@ -31,7 +31,7 @@ class TaskWait final : public HttpWait {
   int fd() const override { return ticket->fd(); }
 
   const TaskId task;
-  const std::shared_ptr<const Awaited> awaited;  // of several tasks: `task` is one of them
+  const std::shared_ptr<const Awaited> awaited;  // for several tasks: `task` is one of them
   const std::unique_ptr<TaskWatch::Ticket> ticket;
 };
 
@@ -61,7 +61,7 @@ std::shared_ptr<const Awaited> read_body(const ApiContext& context, const Call& 
   deadline = context.clock.boot_now() + take_timeout(body);
   for (const auto& [name, value] : body.items()) {
     if (name != "ids" && name != "tasks") {
-      invalid_request("#" + pointer_step(name), "is not known here");
+      invalid_request("#" + pointer_step(name), "is unknown");
     }
   }
   NamedTasks named = read_named(context, call.actor, body);
@@ -84,8 +84,8 @@ Reply tell_ends(const ApiContext& context, const Actor& actor, const Awaited& aw
 
 }  // namespace
 
-// It watches the first task that has not ended, then the next, and so on: however many tasks there
-// are, each end is looked at about once.
+// Watches the first task that has not ended, then the next, and so on: however many tasks there
+// are, each end is checked about once.
 Reply wait_for_tasks(const ApiContext& context, const Call& call) {
   call.query.finish();
   const auto* wait = dynamic_cast<const TaskWait*>(call.connection.wait());
@@ -96,7 +96,7 @@ Reply wait_for_tasks(const ApiContext& context, const Call& call) {
   for (;;) {
     if (wait != nullptr) wait->ticket->clear();
     auto open = context.store.first_open(call.actor, ids, wait != nullptr ? wait->task : 0);
-    // One that ended before it may have been tried again.
+    // A task that ended before may have been retried.
     if (!open && wait != nullptr) open = context.store.first_open(call.actor, ids, 0);
     const bool is_over = context.clock.boot_now() >= deadline;
     if (!open || is_over) {
@@ -105,7 +105,7 @@ Reply wait_for_tasks(const ApiContext& context, const Call& call) {
     }
     check_open(context);
     if (wait != nullptr && wait->task == *open) return later();
-    // It may end before its ticket is there, so it is looked at once more.
+    // It may end before its ticket exists, so check it again.
     auto next = std::make_unique<TaskWait>(context.watch, *open, deadline, awaited);
     wait = next.get();
     call.connection.set_wait(std::move(next));

@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxListed = 100;  // each counts all of its tasks
+constexpr int kMaxListed = 100;  // each one counts all of its tasks
 constexpr std::int64_t kMaxTasks = 1000;
 
 WorkflowId id_of(const Call& call) {
@@ -39,7 +39,7 @@ Workflow workflow_of(const ApiContext& context, const Call& call) {
   return *std::move(workflow);
 }
 
-// Takes what the tasks have in common out of the body.
+// Takes the tasks' defaults out of the body.
 json take_defaults(json& body) {
   const auto found = body.find("defaults");
   if (found == body.end()) return json::object();
@@ -85,7 +85,7 @@ SubmitRequest request_of(const ApiContext& context, const Call& call, NewWorkflo
   return request;
 }
 
-// With a page of its tasks.
+// Includes a page of its tasks.
 Reply workflow_reply(const ApiContext& context, const Call& call, const Workflow& workflow,
                      std::size_t limit = kMaxTasks, const std::optional<std::string>& cursor = {}) {
   const std::string list = "tasks of workflow " + std::to_string(workflow.id);
@@ -98,7 +98,7 @@ Reply workflow_reply(const ApiContext& context, const Call& call, const Workflow
   return page.finish(add_tasks(context, request, limit, list, page));
 }
 
-// Everything the filter of all its tasks in these states applies to.
+// Applies the verb to all of its tasks in these states.
 Reply control_all(const ApiContext& context, const Call& call, Verb verb,
                   std::vector<State> states) {
   call.query.finish();
@@ -168,7 +168,7 @@ Reply cancel_workflow(const ApiContext& context, const Call& call) {
   return control_all(context, call, Verb::cancel, {});
 }
 
-// Its failures and what was cancelled; what has succeeded stays.
+// Retries failed and cancelled tasks; succeeded ones stay.
 Reply retry_workflow(const ApiContext& context, const Call& call) {
   return control_all(context, call, Verb::retry, {State::failed, State::cancelled});
 }

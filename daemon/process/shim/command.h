@@ -1,4 +1,4 @@
-// Starting the command: the only code that runs between fork and exec.
+// Starts the command: the only code that runs between fork and exec.
 #pragma once
 
 #include <sys/types.h>
@@ -8,8 +8,8 @@
 
 namespace taskd::shim {
 
-// A step that failed; step "" = none did. Where the task's owner is to mend something, a sentence
-// that names it stands in place of the step.
+// A failed step; step "" = no failure. If the task's owner must fix something, a sentence that
+// names it replaces the step.
 struct Failure {
   const char* step = "";
   int error = 0;
@@ -18,16 +18,16 @@ struct Failure {
 
 struct Command {
   pid_t pid = -1;
-  Fd out;  // what it prints
+  Fd out;  // read end of the command's output
   Fd err;
-  Fd report;  // whether it came as far as exec: see read_report()
+  Fd report;  // reports whether it reached exec: see read_report()
 };
 
 // Forks the command, into the cgroup of `cgroup_fd` unless that is -1. A failure here is the
-// machine's; what the task asks for and cannot have is in the report.
+// machine's; failures because of the task's spec are in the report.
 Failure start_command(const Spec& spec, int cgroup_fd, Command& command);
 
-// Which step between fork and exec failed. Call after the command was reaped.
+// Returns which step between fork and exec failed. Call after the command was reaped.
 Failure read_report(const Command& command);
 
 }  // namespace taskd::shim

@@ -1,4 +1,4 @@
-// An owned descriptor and small reads of kernel files, for code without exceptions.
+// An owned descriptor and short reads of kernel files, for code without exceptions.
 #pragma once
 
 #include <fcntl.h>
@@ -27,8 +27,8 @@ class Fd {
   int fd_ = -1;
 };
 
-// Reads a small file of /proc or a cgroup in one call and ends it with a NUL. Returns its length,
-// or -1 when it cannot be read (for /proc: the process is gone).
+// Reads a small file of /proc or a cgroup in one call and appends a NUL. Returns its length, or -1
+// if it cannot be read (for /proc: the process is gone).
 inline ssize_t read_small(int dir, const char* path, char* buffer, std::size_t size) {
   const Fd fd(::openat(dir, path, O_RDONLY | O_CLOEXEC));
   if (!fd) return -1;

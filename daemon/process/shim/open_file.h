@@ -1,6 +1,6 @@
-// The one way to open a file in an attempt's folder. A job of the daemon's own user may have put
-// anything there by now: a pipe that blocks its reader, a link or a device that leads elsewhere, a
-// second name of somebody else's file.
+// The only way to open a file in an attempt's folder. A job of the daemon's own user may have put
+// anything there: a pipe that blocks its reader, a symbolic link or a device that leads elsewhere,
+// a hard link to somebody else's file.
 #pragma once
 
 #include <fcntl.h>
@@ -11,11 +11,11 @@
 
 namespace taskd::shim {
 
-// What open_own_file() says when the name stands for something else than our file.
+// The errno of open_own_file() if the name belongs to something other than our file.
 inline constexpr int kForeignFile = EUCLEAN;
 
-// Opens a regular file that belongs to this process's user and has one name; follows no link and
-// never blocks. Returns -1 with errno otherwise. `flags` may not make the file: see
+// Opens a regular file that belongs to this process's user and has one name. Follows no symbolic
+// link and never blocks. Returns -1 with errno otherwise. `flags` must not create the file: see
 // make_own_file().
 inline int open_own_file(int folder, const char* name, int flags) {
   const int fd = ::openat(folder, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -36,7 +36,7 @@ inline int open_own_file(int folder, const char* name, int flags) {
   return -1;
 }
 
-// Makes a file that is not there yet. EEXIST whatever else stands there.
+// Creates a new file. EEXIST if anything has that name.
 inline int make_own_file(int folder, const char* name, int flags, mode_t mode) {
   return ::openat(folder, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 }

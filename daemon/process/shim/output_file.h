@@ -1,9 +1,9 @@
 // One stream of the command's output, kept in files under a cap.
 //
-// The head file holds the first half of the cap; after it come tail segments of a quarter each, of
-// which the two newest are kept. So never more than the cap is on disk, and of a longer stream the
-// first half cap and at least the last quarter cap survive. Files are named by the logical offset
-// of their first byte; no file exists before the first byte. The reader is output.h.
+// The head file holds the first half of the cap. Tail segments of a quarter each follow; the two
+// newest are kept. So the disk never holds more than the cap, and of a longer stream the first half
+// cap and at least the last quarter cap survive. Files are named by the logical offset of their
+// first byte; no file exists before the first byte. output.h is the reader.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +15,20 @@ namespace taskd::shim {
 
 class OutputFile {
  public:
-  // `name` is "stdout" or "stderr" and outlives this, as does the folder's descriptor.
+  // `name` is "stdout" or "stderr". It and the folder's descriptor must outlive this object.
   OutputFile(int folder, const char* name, std::int64_t cap)
       : folder_(folder), name_(name), cap_(cap) {}
 
-  // Appends. A failed write costs the bytes, never the job: the stream goes on in a new segment
-  // once there is room again, and the gap shows in the segments' names.
+  // Appends. A failed write loses the bytes but never harms the job: the stream continues in a new
+  // segment once there is space again, and the segments' names show the gap.
   void append(const char* data, std::size_t bytes);
 
-  // Of the next byte in the command's own stream.
+  // Offset of the next byte in the command's own stream.
   std::int64_t offset() const { return offset_; }
 
   // errno of the first write that failed; 0 = nothing was lost.
   int error() const { return error_; }
-  // How many bytes of the stream are not kept.
+  // How many bytes of the stream were dropped.
   std::int64_t dropped() const { return dropped_; }
 
  private:
@@ -41,9 +41,9 @@ class OutputFile {
   Fd file_;
   std::int64_t offset_ = 0;     // of the next byte in the command's own stream
   std::int64_t written_ = 0;    // bytes in the open file
-  std::int64_t room_ = 0;       // bytes that still fit into it
+  std::int64_t room_ = 0;       // bytes that still fit
   std::int64_t current_ = -1;   // start of the growing tail segment
-  std::int64_t previous_ = -1;  // start of the one before it
+  std::int64_t previous_ = -1;  // start of the segment before it
   std::int64_t previous_bytes_ = 0;
   std::int64_t dropped_ = 0;
   int error_ = 0;

@@ -1,9 +1,9 @@
-// In which order the two streams of the command were written, as far as the shim saw it: whenever
-// the other stream goes on, a record says which, and from which of its bytes. A command that writes
-// to one stream alone leaves no record and no file.
+// Records the order in which the command wrote its two streams, as far as the shim saw it: each
+// change of streams adds a record of the stream and its offset. A command that writes only one
+// stream leaves no record and no file.
 //
-// The records are kept as the output is, under a cap of their own: output_file.h. The reader is
-// read_order() of output.h.
+// The records are kept like the output, under their own cap: output_file.h. The reader is
+// read_order() in output.h.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class OutputOrder {
  public:
   explicit OutputOrder(int folder) : file_(folder, "order", kOrderCapBytes) {}
 
-  // The stream ('o' or 'e') goes on at its byte `offset`: call before that is written.
+  // Call before writing the stream ('o' or 'e') from its byte `offset` on.
   void note(char stream, std::int64_t offset);
 
  private:

@@ -1,9 +1,9 @@
-// What the job writes as its result, read from the pipe at TASKD_RESULT_FILE while the job runs.
+// The job's result, read from the pipe at TASKD_RESULT_FILE while the job runs.
 //
-// A pipe, since a file of the job's user would grow as the job likes on the disk of the daemon's
-// state, even after the attempt. Everything written must be JSON; of several values the last
+// It is a pipe because a file of the job's user could grow without limit on the disk of the
+// daemon's state, even after the attempt. All input must be JSON. The last of several values
 // counts, whoever wrote them and in however many pieces. Bare numbers and words end with a blank or
-// a newline. Never more than one value of kMaxResultBytes is kept in memory.
+// a newline. Holds at most one value of kMaxResultBytes in memory.
 #pragma once
 
 #include <string_view>
@@ -15,17 +15,17 @@ namespace taskd::shim {
 
 class Result {
  public:
-  // Opens the pipe, which the launcher made; `path` is Spec::result. From then on nobody can read
-  // from it but this. Returns 0 or errno.
+  // Opens the pipe that the launcher created; `path` is Spec::result. From then on only this
+  // process can read from it. Returns 0 or errno.
   int open(const char* path);
 
   // Has POLLIN when there is something to read.
   int fd() const { return pipe_.get(); }
-  // Reads some of it. False when there is nothing left right now.
+  // Reads some of it. Returns false if nothing is left right now.
   bool read();
 
-  // Call when the tree is dead: reads what is left and writes the value to kResultText; durably if
-  // asked to. Returns the word for the status.
+  // Call when all processes are dead: reads the rest and writes the value to kResultText, durably
+  // if asked to. Returns the word for the status.
   std::string_view keep(bool durable);
 
  private:
@@ -40,9 +40,9 @@ class Result {
   Fd pipe_;
   bool lost_ = false;
   bool not_json_ = false;
-  bool too_large_ = false;  // the value that is in the text
+  bool too_large_ = false;  // the value in `text_`
   bool any_ = false;
-  // Where the last byte stands in its value.
+  // Parser state after the last byte.
   bool inside_ = false;
   bool in_string_ = false;
   bool escaped_ = false;

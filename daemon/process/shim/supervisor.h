@@ -1,9 +1,9 @@
-// Runs one command to its end: starts it, moves its output, passes signals on, stops its tree on
-// request, at the timeout and when only stragglers are left. Single-threaded; everything is an
-// event in one poll().
+// Runs one command to its end: starts it, moves its output, forwards signals, and stops its
+// processes on request, at the timeout, and when only stragglers are left. Single-threaded;
+// everything is an event in one poll().
 //
-// It ends only when the whole tree is dead, by the kernel's word: waitpid() says ECHILD and, where
-// there is a cgroup, that is empty.
+// It ends only when the kernel confirms that all processes are dead: waitpid() returns ECHILD and
+// the cgroup, if any, is empty.
 #pragma once
 
 #include <poll.h>
@@ -20,15 +20,16 @@ namespace taskd::shim {
 
 class Supervisor {
  public:
-  // All signals must be blocked. `spec` outlives this.
+  // All signals must be blocked. `spec` must outlive this object.
   explicit Supervisor(const Spec& spec);
 
   End run();
-  // After that: puts the job's result where the daemon finds it. Returns the word for the status.
+  // Call afterwards: stores the job's result where the daemon finds it. Returns the word for the
+  // status.
   std::string_view keep_result(bool durable) { return result_.keep(durable); }
 
  private:
-  // A tree is told to stop once; everything after that only follows through.
+  // A tree is stopped once; later events only continue that.
   enum class Phase { running, terminating, killing };
 
   Failure start();
@@ -57,7 +58,7 @@ class Supervisor {
   OutputOrder order_;
   Phase phase_ = Phase::running;
   std::string_view stop_outcome_;  // why it was stopped; empty: it ended by itself
-  const char* stop_step_ = "";     // more about that
+  const char* stop_step_ = "";     // details of the stop
   int wait_status_ = 0;
   bool command_ended_ = false;
   bool no_children_ = false;

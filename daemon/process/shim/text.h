@@ -1,4 +1,4 @@
-// Text of a bounded length, built without an allocation. What does not fit is cut off.
+// Text of bounded length, built without allocation. Excess text is cut off.
 #pragma once
 
 #include <charconv>

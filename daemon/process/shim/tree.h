@@ -1,5 +1,5 @@
-// The shim's descendants. The shim is their subreaper, so whatever they do (setsid, a double fork)
-// each of them has a line of parents that ends at the shim.
+// The shim's descendants. The shim is their subreaper, so whatever they do (setsid, a double fork),
+// their chain of parents always ends at the shim.
 #pragma once
 
 #include <sys/types.h>
@@ -8,11 +8,11 @@ namespace taskd::shim {
 
 enum class Ancestry { descendant, stranger, gone };
 
-// Whether the process descends from this one. A zombie still tells.
+// Whether the process descends from this one. Works for zombies, too.
 Ancestry ancestry_of(pid_t pid);
 
-// One pass over /proc: sends `signal` to every living descendant of this process. A process born
-// during the pass may be missed, so for SIGKILL repeat until waitpid() says ECHILD.
+// One pass over /proc: sends `signal` to every living descendant of this process. It may miss a
+// process born during the pass, so for SIGKILL repeat until waitpid() returns ECHILD.
 void signal_descendants(int signal);
 
 }  // namespace taskd::shim

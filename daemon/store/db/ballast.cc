@@ -31,11 +31,11 @@ Ballast::Ballast(std::string path, std::int64_t bytes)
 bool Ballast::give_up() {
   if (!in_place_ || bytes_ == 0) return false;
   if (::unlink(path_.c_str()) != 0) {
-    warn("ballast cannot be given up", path_, errno);
+    warn("cannot delete the ballast", path_, errno);
     return false;
   }
   in_place_ = false;
-  log::warn("the disk is full: only ends of attempts are recorded, from the ballast",
+  log::warn("the disk is full: using the ballast to record only ends of attempts",
             {{"path", path_}, {"wanted_bytes", wanted_bytes()}});
   return true;
 }
@@ -63,8 +63,8 @@ bool Ballast::allocate() const {
   const UniqueFd fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   const int error = fd ? ::posix_fallocate(fd.get(), 0, bytes_) : errno;
   if (error == 0) return true;
-  warn("ballast cannot be put in place", path_, error);
-  ::unlink(path_.c_str());  // its parts must not keep the room; if it stays, the next try reuses it
+  warn("cannot create the ballast", path_, error);
+  ::unlink(path_.c_str());  // must not keep a partial file; if it stays, the next try reuses it
   return false;
 }
 

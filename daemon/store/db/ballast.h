@@ -1,7 +1,8 @@
-// A file beside the database that only takes up room. When the disk is full it is given up, so that
-// the ends of running attempts can still be recorded; new work waits until it is back.
+// A file beside the database that only occupies space. When the disk is full, the store deletes it
+// to make room for recording the ends of running attempts; new work waits until the ballast is
+// back.
 //
-// Used by one thread at a time: whoever opens the store, then the writer.
+// Used by one thread at a time: the one that opens the store, then the writer.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +10,21 @@
 
 namespace taskd {
 
-inline constexpr const char* kBallastSuffix = ".ballast";  // to the database's path
+inline constexpr const char* kBallastSuffix = ".ballast";  // appended to the database's path
 
 class Ballast {
  public:
-  // `bytes` 0: no ballast; it counts as in place and gives nothing.
+  // `bytes` 0: no ballast; it counts as in place and frees nothing.
   Ballast(std::string path, std::int64_t bytes);
 
   bool in_place() const { return in_place_; }
-  // How much must be free before the ballast comes back.
+  // The free space required before the ballast comes back.
   std::int64_t wanted_bytes() const { return wanted_bytes(bytes_); }
   static std::int64_t wanted_bytes(std::int64_t bytes) { return 2 * bytes; }
-  // Gives its room to the disk. False when it had none to give.
+  // Frees its space. Returns false if it had none.
   bool give_up();
-  // Takes the room again, where the disk has wanted_bytes() free: so a disk that is as good as full
-  // does not get it back only to lose it at the next commit. Returns in_place(). Errors are logged.
+  // Reserves the space again if the disk has wanted_bytes() free; this margin keeps it from being
+  // lost again at the next commit. Returns in_place(). Logs errors.
   bool restore();
 
  private:

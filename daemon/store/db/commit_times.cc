@@ -8,7 +8,8 @@ namespace {
 
 constexpr int kMantissaBits = 3;
 
-// Values below 8 have a bucket each; of larger ones the highest bit and the three after it count.
+// Values below 8 have their own bucket; larger ones are grouped by their highest bit and the next
+// three.
 std::size_t bucket_of(std::uint64_t us) {
   const int shift = std::max(static_cast<int>(std::bit_width(us)) - 1 - kMantissaBits, 0);
   return static_cast<std::size_t>(shift) * 8 + static_cast<std::size_t>(us >> shift);
@@ -27,7 +28,7 @@ std::int64_t end_of(std::size_t bucket) {
 void CommitTimes::add(std::int64_t us) {
   us = std::max<std::int64_t>(us, 0);
   ++counts_.at(std::min(bucket_of(static_cast<std::uint64_t>(us)), kBuckets - 1));
-  if (us > max_us_) max_us_ = us;  // the writer alone adds
+  if (us > max_us_) max_us_ = us;  // only the writer adds
 }
 
 CommitTimesUs CommitTimes::summary() const {

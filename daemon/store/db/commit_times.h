@@ -1,5 +1,5 @@
 // How long the writer's transactions keep it busy: CPU time of its thread from BEGIN to the end of
-// COMMIT, in which it waits for the disk but does not work. For /v1/stats and the benchmark.
+// COMMIT, without the time spent waiting for the disk. For /v1/stats and the benchmark.
 //
 // Thread-safe: the writer adds, anybody reads.
 #pragma once
@@ -14,7 +14,7 @@ namespace taskd {
 struct CommitTimesUs {
   std::int64_t count = 0;
   std::int64_t waiting = 0;  // commands that wait for a transaction
-  // No more than an eighth too high; 0 without any.
+  // At most an eighth too high; 0 before the first.
   std::int64_t p50 = 0;
   std::int64_t p99 = 0;
   std::int64_t p999 = 0;

@@ -27,8 +27,8 @@ void sync_folder(const std::string& path) {
   if (!fd || ::fsync(fd.get()) != 0) throw_errno("cannot sync the folder " + folder);
 }
 
-// SQLite would create the file with the umask's mode. An existing file is not opened here: closing
-// it would drop the locks that SQLite holds on it anywhere in this process.
+// SQLite would create the file with the umask's mode. Do not open an existing file here: closing it
+// would drop the locks that SQLite holds on it anywhere in this process.
 void create_if_missing(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (fd) {
@@ -40,7 +40,7 @@ void create_if_missing(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) throw_errno("cannot look at the database " + path);
   if (!S_ISREG(info.st_mode)) {
-    throw UsageError(65, path + " is not a file, so it cannot be the taskd database.");
+    throw UsageError(65, path + " is not a regular file, so it cannot be the taskd database.");
   }
 }
 
@@ -55,8 +55,8 @@ void require(SQLite::Database& db, const char* pragma, const std::string& expect
   throw std::runtime_error(std::string(pragma) + " is " + actual + " and not " + expected);
 }
 
-// SQLite's own accounting of memory takes a lock at every allocation, and nobody reads it: a fifth
-// of the writer's time. Refused once SQLite is in use, which is as well.
+// SQLite's memory statistics take a lock at every allocation, a fifth of the writer's time, and
+// nobody reads them. Fails harmlessly once SQLite is in use.
 void drop_memory_statistics() {
   static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   static_cast<void>(once);
@@ -78,8 +78,8 @@ Query::Query(SQLite::Statement& statement, bool& in_use, bool& noted)
 }
 
 Query::~Query() {
-  statement_.tryReset();       // repeats the error of the last step, which was already thrown
-  statement_.clearBindings();  // cannot fail; what was bound may be large, or secret
+  statement_.tryReset();       // repeats the error of the last step, which was thrown already
+  statement_.clearBindings();  // cannot fail; bound values may be large, or secret
   in_use_ = false;
 }
 
@@ -107,7 +107,8 @@ std::string Query::text(int column) const {
 
 std::string_view Query::view(int column) const {
   const SQLite::Column value = statement_.getColumn(column);
-  const char* text = value.getText("");  // before its length, which is that of the text then
+  // Call before asking for the length, which is then the text's.
+  const char* text = value.getText("");
   return {text, static_cast<std::size_t>(value.getBytes())};
 }
 
@@ -118,7 +119,7 @@ std::optional<WallTime> Query::optional_time(int column) const {
 
 void Query::note_unreadable(int column) const {
   if (std::exchange(noted_, true)) return;
-  log::error("the database holds something that cannot be read; it is passed over",
+  log::error("the database contains something unreadable; skipping it",
              {{"column", statement_.getColumnName(column)},
               {"value", view(column)},
               {"query", statement_.getExpandedSQL()}});
@@ -155,7 +156,7 @@ Connection::Connection(const std::string& path)
   set_switch(*database_, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0);
   set_switch(*database_, SQLITE_DBCONFIG_DEFENSIVE, 1);
   set_switch(*database_, SQLITE_DBCONFIG_ENABLE_FKEY, 1);
-  // Savepoints and sorts in memory: they are small, and /tmp may be full when our disk is not.
+  // Savepoints and sorts stay in memory: they are small, and /tmp may be full when our disk is not.
   database_->exec("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY");
 }
 
@@ -163,7 +164,7 @@ Connection Connection::open_writer(const std::string& path) {
   drop_memory_statistics();
   create_if_missing(path);
   Connection connection(path);
-  connection.leave_wal_on_close(true);  // a refusal changes nothing
+  connection.leave_wal_on_close(true);  // if we refuse the file, we change nothing
   SQLite::Database& db = *connection.database_;
   if (sqlite3_db_readonly(db.getHandle(), "main") != 0) {
     throw UsageError(73, "The database " + path + " is read-only.");
@@ -217,7 +218,7 @@ int Connection::checkpoint() {
   int pages = 0;
   const int result = sqlite3_wal_checkpoint_v2(database_->getHandle(), nullptr,
                                                SQLITE_CHECKPOINT_PASSIVE, &pages, nullptr);
-  // BUSY: a person's own sqlite3 is checkpointing. It will be tried again.
+  // BUSY: somebody's sqlite3 is checkpointing. Try again later.
   if (result != SQLITE_OK && result != SQLITE_BUSY) {
     throw SQLite::Exception(database_->getHandle(), result);
   }
@@ -229,7 +230,7 @@ void Connection::leave_wal_on_close(bool leave) {
 }
 
 void Connection::stop_when(std::function<bool()> stop) {
-  constexpr int kInstructions = 100'000;  // a millisecond or so
+  constexpr int kInstructions = 100'000;  // about a millisecond
   stop_ = std::make_unique<std::function<bool()>>(std::move(stop));
   const auto ask = [](void* asked) {
     return (*static_cast<std::function<bool()>*>(asked))() ? 1 : 0;

@@ -24,7 +24,7 @@ class Statement;
 
 namespace taskd {
 
-// SQL that lives as long as the program, so that its address can name its prepared statement.
+// SQL with static lifetime, so that its address identifies its prepared statement.
 struct Sql {
   template <std::size_t N>
   consteval Sql(const char (&literal)[N]) : text(literal) {}
@@ -49,19 +49,19 @@ class Query {
   }
 
   bool step();  // true: there is a row
-  int run();    // steps to the end; the number of rows changed
+  int run();    // steps to the end; returns the number of rows changed
 
   bool is_null(int column) const;
   std::int64_t int64(int column) const;
   int integer(int column) const { return static_cast<int>(int64(column)); }
   std::uint32_t uid(int column) const { return static_cast<std::uint32_t>(int64(column)); }
   std::string text(int column) const;
-  std::string_view view(int column) const;  // until the next step
+  std::string_view view(int column) const;  // valid until the next step
   WallTime time(int column) const { return {int64(column)}; }
   std::optional<WallTime> optional_time(int column) const;
-  // The word that stands there. Of a row that is damaged it may be none of the list: then it is
-  // noted, and `otherwise` stands for it. A task in no state is held, since nothing moves it by
-  // itself.
+  // Parses the word in the column. In a damaged row it may be no valid word: then this logs it and
+  // returns `otherwise`. A task in an unknown state counts as held, since nothing moves a held task
+  // automatically.
   template <class T>
   T word(int column, std::optional<T> (*parse)(std::string_view), T otherwise) const {
     if (const auto value = parse(view(column))) return *value;
@@ -69,7 +69,7 @@ class Query {
     return otherwise;
   }
   State state(int column) const { return word(column, parse_state, State::held); }
-  // Logs what stands there as unreadable, once for each statement of a connection.
+  // Logs the column as unreadable, once per statement of a connection.
   void note_unreadable(int column) const;
 
  private:
@@ -94,15 +94,16 @@ class Query {
 
   SQLite::Statement& statement_;
   bool& in_use_;
-  bool& noted_;  // something unreadable, ever
+  bool& noted_;  // set once something was unreadable
 };
 
 inline constexpr int kBusyTimeoutMs = 10'000;  // only another program can make us wait
 
 class Connection {
  public:
-  // Creates the file (0600) where it is missing, checks that it is a taskd database, and sets up
-  // WAL with synchronous=FULL, read back. Throws UsageError (65, 73, 78) besides SQLite::Exception.
+  // Creates the file (0600) if it is missing, checks that it is a taskd database, sets up WAL with
+  // synchronous=FULL, and verifies both. Throws UsageError (65, 73, 78) in addition to
+  // SQLite::Exception.
   static Connection open_writer(const std::string& path);
   Connection(Connection&&) noexcept;
   ~Connection();
@@ -113,32 +114,33 @@ class Connection {
     return query(sql).bind(values...).run();
   }
 
-  // Of the row that the latest INSERT added. RETURNING says the same for a fifth more time.
+  // The id that the latest INSERT created. RETURNING would cost a fifth more time.
   std::int64_t last_id() const;
 
-  // Rows inserted, updated and deleted since it was opened, those that were rolled back too.
+  // Rows inserted, updated and deleted since it was opened, including those rolled back.
   std::int64_t rows_changed() const;
 
   SQLite::Database& database() { return *database_; }
-  // False also after an error at which SQLite rolled the transaction back by itself.
+  // Also false after an error that made SQLite roll back.
   bool in_transaction() const;
-  // Rolls back whatever is open; does nothing outside a transaction.
+  // Rolls back the open transaction, if any.
   void roll_back();
 
   // The length of the WAL after the latest commit, in pages.
   int wal_pages() const { return *wal_pages_; }
-  // Copies what it can from the WAL to the database without waiting for readers. Returns the
-  // length of the WAL.
+  // Copies what it can from the WAL to the database without waiting for readers. Returns the length
+  // of the WAL in pages.
   int checkpoint();
-  // As the last to close the database, leave its -wal as it is, or copy it.
+  // Whether the last connection to close leaves the -wal as it is or copies it into the database.
   void leave_wal_on_close(bool leave);
-  // Asked now and then while a statement runs: whether to end it with SQLITE_INTERRUPT.
+  // `stop` is polled while a statement runs. When it returns true, the statement ends with
+  // SQLITE_INTERRUPT.
   void stop_when(std::function<bool()> stop);
   // How long to wait for another program that holds the database locked.
   void set_busy_timeout_ms(int timeout_ms);
 
  protected:
-  // May not write. The database must have been opened by a writer before.
+  // Opens read-only. A writer must have opened the database before.
   static Connection open_reader(const std::string& path);
 
  private:
@@ -146,12 +148,12 @@ class Connection {
   struct Prepared;
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<int> wal_pages_;               // at a fixed address for SQLite's hook
-  std::unique_ptr<std::function<bool()>> stop_;  // the same
+  std::unique_ptr<std::function<bool()>> stop_;  // at a fixed address, too
   std::unordered_map<const char*, std::unique_ptr<Prepared>> prepared_;
 };
 
-// A connection that reads alone. Specs are read through one and never through the writer's, which
-// every user waits for: a spec may be a megabyte.
+// A read-only connection. Specs, which may be a megabyte, are read through it and never through the
+// writer's connection, which all users wait for.
 class Reader : public Connection {
  public:
   explicit Reader(const std::string& path) : Connection(open_reader(path)) {}

@@ -37,7 +37,7 @@ Failure failure_of(int extended_code, bool over_quota) {
     case SQLITE_FULL:
       return Failure::no_space;
     case SQLITE_IOERR:
-      // Two ways to run out of space that SQLite does not call so.
+      // Two ways to run out of space that have other error codes.
       if (extended_code == SQLITE_IOERR_SHMSIZE) return Failure::no_space;
       if (extended_code == SQLITE_IOERR_WRITE && over_quota) return Failure::no_space;
       return Failure::fatal;

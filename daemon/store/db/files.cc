@@ -17,23 +17,23 @@ namespace {
 
 constexpr mode_t kOthers = 077;
 
-// O_PATH: closing another descriptor of the database would drop the locks that SQLite holds on it
-// anywhere in this process.
+// Uses O_PATH: closing another descriptor of the database would drop the locks that SQLite holds on
+// it anywhere in this process.
 void secure(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) {
     if (errno == ENOENT || errno == ENOTDIR) return;
-    throw UsageError(EX_CANTCREAT, "Cannot look at " + path + ": " + std::strerror(errno) + ".");
+    throw UsageError(EX_CANTCREAT, "Cannot read " + path + ": " + std::strerror(errno) + ".");
   }
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) throw_errno("look at " + path);
   if (S_ISLNK(info.st_mode)) {
     throw UsageError(EX_DATAERR, path +
-                                     " is a symbolic link. The files of a store lie in its own "
+                                     " is a symbolic link. A store's files must be in its own "
                                      "folder: name the folder that the link points to.");
   }
   if (!S_ISREG(info.st_mode)) {
-    throw UsageError(EX_DATAERR, path + " is not a file, so it cannot be part of a store.");
+    throw UsageError(EX_DATAERR, path + " is not a regular file, so it cannot be part of a store.");
   }
   if (info.st_nlink > 1) {
     throw UsageError(EX_DATAERR, path +
@@ -85,7 +85,7 @@ void refuse_new_database(const std::string& database, TaskId folder_task, const 
   if (has_content(database + "-wal")) {
     left = database + "-wal holds acknowledged tasks";
   } else if (has_content(mark_path(database))) {
-    left = mark_path(database) + " says that a store was here";
+    left = mark_path(database) + " shows that a store was here";
   } else if (folder_task > 0) {
     left = "the folder attempts has files of task " + std::to_string(folder_task);
   } else {
@@ -93,7 +93,7 @@ void refuse_new_database(const std::string& database, TaskId folder_task, const 
   }
   throw UsageError(EX_DATAERR, "The database " + database + " " + why + ", but " + left +
                                    ". Nothing was changed. Restore the database from a backup, or "
-                                   "move the whole folder away to begin anew.");
+                                   "move the whole folder away to start over.");
 }
 
 bool has_wal(const std::string& database) {
@@ -145,7 +145,7 @@ void refuse_unsafe_filesystem(const std::string& path) {
   const std::string_view name = unsafe_filesystem(static_cast<long>(info.f_type));
   if (name.empty()) return;
   throw UsageError(EX_CONFIG, path + " lies on " + std::string(name) +
-                                  ". A store needs file locks and shared memory that work there "
+                                  ". A store needs file locks and shared memory, which work there "
                                   "only by luck, and tasks would be lost. Name a folder on a local "
                                   "disk (setting: state_dir).");
 }

@@ -26,7 +26,7 @@ bool is_hex(std::string_view text) {
       text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// "TYPE:HEX", or "" where the file system or a sandbox gives none.
+// "TYPE:HEX", or "" if the file system or a sandbox provides no handle.
 std::string handle_of(int fd) {
   alignas(file_handle) unsigned char space[sizeof(file_handle) + MAX_HANDLE_SZ];
   auto* handle = reinterpret_cast<file_handle*>(space);
@@ -48,7 +48,7 @@ std::string_view type_of(const std::string& handle) {
   return std::string_view(handle).substr(0, handle.find(':'));
 }
 
-// Handles of another form, as after a change of mount options, say nothing.
+// Handles of different types, as after a change of mount options, prove nothing.
 bool is_same_file(const FileEvidence& a, const FileEvidence& b) {
   if (a.inode != b.inode) return false;
   const bool comparable = !a.handle.empty() && a.handle.size() == b.handle.size() &&
@@ -117,7 +117,8 @@ std::string to_text(const Mark& mark) {
   return text;
 }
 
-// A mark that was replaced. Under another name, in the folder of a copy, it would still be true.
+// Empties a replaced mark. Otherwise it would still be valid under another name, in a copy of the
+// folder.
 void empty_if_file(const UniqueFd& fd) {
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
@@ -139,9 +140,10 @@ Provenance judge(const StoreIdentity& database, const std::optional<Mark>& mark,
     return folder_task > database.newest_task ? Provenance::restored : Provenance::first_start;
   }
   if (!is_same_file(mark->self, found)) return Provenance::copy;
-  // A new database in the place of the one that the mark knows.
+  // A new database in place of the one that the mark describes.
   if (mark->store.id != database.id) return was_used ? Provenance::copy : Provenance::restored;
-  if (!was_used) return Provenance::first_start;  // which ended between the mark and its commit
+  // The start ended between writing the mark and its commit.
+  if (!was_used) return Provenance::first_start;
   const bool knows_more = mark->store.epoch > database.epoch ||
                           mark->store.generation > database.generation ||
                           std::max(mark->store.newest_task, folder_task) > database.newest_task;
@@ -182,7 +184,7 @@ bool write_mark(const std::string& path, const StoreIdentity& store) {
       ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return full("make ");
   const std::string text = to_text({store, evidence_of(fd.get(), fresh)});
-  errno = ENOSPC;  // what a short write means
+  errno = ENOSPC;  // the meaning of a short write
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return full("write ");
   }

@@ -1,15 +1,15 @@
-// Which store a database is, and whether it lies where it belongs.
+// Which store a database belongs to, and whether it lies where it belongs.
 //
-// The database has a random id and an epoch. A small file beside it, the mark, names both and the
-// mark's own inode, so it tells a folder that the daemon made from a copy of that folder: a copy of
-// the database alone has no mark, a copy of the folder has one with another inode. Device numbers
-// are no evidence, since a reboot may change them. Inodes and file handles survive reboots. A
-// snapshot of a whole block device cannot be told from the original this way.
+// The database has a random id and an epoch. A small file beside it, the mark, records both and the
+// mark's own inode. That distinguishes a folder that the daemon created from a copy: a copy of the
+// database alone has no mark, a copy of the folder has a mark with another inode. Device numbers
+// are not used, since a reboot may change them; inodes and file handles survive reboots. A snapshot
+// of a whole block device cannot be told from the original.
 //
-// The mark also knows how far the history had come when it was written. A database that knows less
-// was restored from a backup: it goes on in a new epoch, with ids that were never given out.
+// The mark also records how far the history had come. A database that is behind its mark was
+// restored from a backup: it continues in a new epoch, with ids that were never used.
 //
-// Not thread-safe: used while a store is opened, and by whoever closes it.
+// Not thread-safe: used while a store is opened, and by the thread that closes it.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +22,19 @@
 namespace taskd {
 
 struct StoreIdentity {
-  std::string id;              // 32 hex digits
-  std::int64_t epoch = 0;      // 0: never started
-  std::int64_t generation = 0;  // starts
-  TaskId newest_task = 0;      // the highest id ever given out
+  std::string id;               // 32 hex digits
+  std::int64_t epoch = 0;       // 0 = never started
+  std::int64_t generation = 0;  // number of starts
+  TaskId newest_task = 0;       // the highest id ever assigned
 
   bool operator==(const StoreIdentity&) const = default;
 };
 
-// What stays the same for a file whatever is mounted where, and never for a copy of it.
+// What identifies a file across mounts and reboots, and differs for every copy.
 struct FileEvidence {
   std::uint64_t inode = 0;
-  std::string handle;  // the kernel's, with the inode's generation; "": the file system has none
+  // From the kernel, including the inode's generation; "" = the file system has none
+  std::string handle;
 
   bool operator==(const FileEvidence&) const = default;
 };
@@ -47,28 +48,28 @@ struct Mark {
 
 // What the mark says about the database beside it.
 enum class Provenance {
-  first_start,  // neither was ever used
+  first_start,  // database and mark are both new
   original,
-  restored,  // the original, at an earlier moment of its history
+  restored,  // the original, at an earlier point in its history
   copy,      // of a store that lies elsewhere, or whose mark is lost
 };
 
-// `folder_task`: the highest id of a task whose files are there; 0: none. Pure.
+// `folder_task`: the highest task id with files in the folder; 0 = none. Pure.
 Provenance judge(const StoreIdentity& database, const std::optional<Mark>& mark,
-               const FileEvidence& found, TaskId folder_task);
+                 const FileEvidence& found, TaskId folder_task);
 
 std::string mark_path(const std::string& database);
 
-// A mark and where it was found. No mark: the file is missing, or it says nothing that can be used;
-// then it cannot be the original's.
+// A mark and where it was found. No mark if the file is missing or unreadable; then it cannot be
+// the original's.
 struct FoundMark {
   std::optional<Mark> mark;
   FileEvidence self;
 };
 FoundMark read_mark(const std::string& path);
 
-// Writes the mark in one step and makes it durable. False, and the old one stays, when the disk is
-// full. Throws std::system_error for everything else.
+// Replaces the mark atomically and durably. Returns false, leaving the old mark, when the disk is
+// full. Throws std::system_error for other errors.
 bool write_mark(const std::string& path, const StoreIdentity& store);
 
 StoreIdentity read_identity(Connection& db);

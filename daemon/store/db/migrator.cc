@@ -21,7 +21,7 @@ void apply(SQLite::Database& db, const Migration& migration) {
   SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
   db.exec(migration.sql);
   if (SQLite::Statement(db, "PRAGMA foreign_key_check").executeStep()) {
-    throw std::runtime_error("migration " + migration.name + " leaves rows that point nowhere");
+    throw std::runtime_error("migration " + migration.name + " leaves dangling foreign keys");
   }
   db.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
   db.exec("PRAGMA user_version = " + std::to_string(migration.version));
@@ -58,8 +58,8 @@ void migrate(SQLite::Database& db, const std::string& path,
   check_identity(db, path, migrations);
   const int version = read_int(db, "PRAGMA user_version");
   if (version == static_cast<int>(migrations.size())) return;
-  // A migration that rebuilds a table must not cascade; apply() checks the keys instead. The
-  // switch has no effect inside a transaction.
+  // A migration that rebuilds a table must not cascade; apply() checks the keys instead. The pragma
+  // has no effect inside a transaction.
   db.exec("PRAGMA foreign_keys = OFF");
   for (const Migration& migration : migrations) {
     if (migration.version > version) apply(db, migration);

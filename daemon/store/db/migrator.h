@@ -20,12 +20,13 @@ struct Migration {
 // The files of migrations/, embedded at build time.
 const std::vector<Migration>& embedded_migrations();
 
-// Reads only. Throws UsageError naming `path`: 65 for a file that is not ours, 78 for one of a
-// newer taskd, or of a pre-release, which has another application_id. An empty database is ours.
+// Reads only. Throws UsageError naming `path`: 65 for a file that is not a taskd database, 78 for a
+// database of a newer taskd or of a pre-release (which has another application_id). An empty
+// database is accepted.
 void check_identity(SQLite::Database& db, const std::string& path,
                     const std::vector<Migration>& migrations);
 
-// Checks the identity and applies what is missing. An error in a migration leaves the schema
+// Checks the identity and applies the missing migrations. A failed migration leaves the schema
 // before it; drop the connection then, since its foreign keys may be off.
 void migrate(SQLite::Database& db, const std::string& path,
              const std::vector<Migration>& migrations = embedded_migrations());

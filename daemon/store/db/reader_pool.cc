@@ -22,7 +22,7 @@ ReaderPool::Lease::~Lease() {
   try {
     connection_->roll_back();  // nothing was written
   } catch (const SQLite::Exception&) {
-    connection_.reset();  // a fresh one is opened in its place
+    connection_.reset();  // replaced by a new connection
   }
   pool_.give_back(std::move(connection_));
 }
@@ -46,7 +46,7 @@ std::unique_ptr<Reader> ReaderPool::take() {
   }
 }
 
-// Null: it is no more.
+// Null: the connection is gone.
 void ReaderPool::give_back(std::unique_ptr<Reader> connection) {
   {
     const MutexLock lock(mutex_);

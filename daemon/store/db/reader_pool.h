@@ -1,4 +1,4 @@
-// Connections for reads, opened when needed and kept. Thread-safe.
+// Connections for reads, opened on demand and kept. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ class ReaderPool {
  public:
   explicit ReaderPool(std::string path) : path_(std::move(path)) {}
 
-  // A connection with one read transaction open: everything read through it is of one moment.
+  // A connection with an open read transaction: everything read through it is one snapshot.
   class Lease {
    public:
     explicit Lease(ReaderPool& pool);

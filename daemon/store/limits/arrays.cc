@@ -20,13 +20,13 @@ TaskId next_id(Connection& db) {
   return (row.step() ? row.int64(0) : 0) + 1;
 }
 
-// No other task gets an id up to this one.
+// Reserves the ids up to `last`.
 void set_ids_aside(Connection& db, TaskId last) {
   db.run("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'tasks' AND seq < ?1", last);
 }
 
-// The key that its tasks share, be it named or for a limit of its own, which no submit can name.
-// The first task sets the key's limits; what somebody made of them meanwhile stays.
+// The key that its tasks share: the named one, or a private one for a limit of its own, which no
+// submit can name. The first task sets the key's limits; later changes of them stay.
 std::optional<std::int64_t> key_of(Transaction& transaction, const UnfinishedArray& array,
                                    std::uint32_t uid, std::int64_t place) {
   KeyUse key = array.task.spec.constraints.key;
@@ -40,7 +40,7 @@ std::optional<std::int64_t> key_of(Transaction& transaction, const UnfinishedArr
   return find_key(transaction, uid, key);
 }
 
-// How many tasks are about `rows` rows, with all that each of them writes; at least one.
+// How many tasks have about `rows` rows, counting all rows that each one writes; at least one.
 std::int64_t tasks_of(const UnfinishedArray& array, std::int64_t rows) {
   const PreparedSpec& spec = array.spec;
   const std::size_t rows_of_task =
@@ -48,8 +48,8 @@ std::int64_t tasks_of(const UnfinishedArray& array, std::int64_t rows) {
   return std::max<std::int64_t>(rows / static_cast<std::int64_t>(rows_of_task), 1);
 }
 
-// Makes its tasks from `place` up to `end`, for whom the array belongs to by now. Returns the first
-// of these.
+// Creates its tasks from `place` up to `end`, for the array's current owner. Returns the first of
+// these.
 StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, std::uint32_t uid,
                       std::int64_t place, std::int64_t end) {
   const Note note{
@@ -73,7 +73,7 @@ StoredTask make_tasks(Transaction& transaction, const UnfinishedArray& array, st
   return *std::move(first);
 }
 
-// The rest is made by later commits, perhaps of another daemon.
+// Later commits create the rest, perhaps of another daemon.
 void store_rest(Transaction& transaction, const UnfinishedArray& array) {
   Connection& db = transaction.db();
   db.run("UPDATE array_specs SET task = ?2 WHERE array_id = ?1", array.id,
@@ -88,7 +88,7 @@ void store_rest(Transaction& transaction, const UnfinishedArray& array) {
 void forget_rest(Transaction& transaction, TaskId array) {
   Connection& db = transaction.db();
   db.run("UPDATE array_specs SET task = NULL WHERE array_id = ?1", array);
-  std::vector<TaskId> arrays;  // that it needed
+  std::vector<TaskId> arrays;  // the arrays it depends on
   {
     Query rows =
         db.query("SELECT -on_task FROM array_dependencies WHERE array_id = ?1 AND on_task < 0");
@@ -96,7 +96,7 @@ void forget_rest(Transaction& transaction, TaskId array) {
     while (rows.step()) arrays.push_back(rows.int64(0));
   }
   if (db.run("DELETE FROM array_dependencies WHERE array_id = ?1", array) > 0) {
-    transaction.add_wake(transaction.now());  // what was kept for it may be pruned
+    transaction.add_wake(transaction.now());  // data kept for it may be pruned
   }
   for (const TaskId needed : arrays) forget_unused_array(db, needed);
 }
@@ -107,17 +107,16 @@ struct MadeSoFar {
   std::int64_t count;
 };
 
-// What was not made counts as failed: nobody waits for it, its queue has the room again, and what
-// needs all of the array does not start.
+// The missing tasks count as failed: nobody waits for them, their room in the queue is free again,
+// and dependants of the whole array do not start.
 void give_up_rest(Transaction& transaction, const UnfinishedArray& array,
                   const MadeSoFar& progress) {
   Connection& db = transaction.db();
   const std::int64_t left = progress.count - progress.made;
-  log::error("an array is given up: what is left to make of it cannot be read",
-             {{"array", array.id},
-              {"made", progress.made},
-              {"count", progress.count},
-              {"error", array.unreadable}});
+  log::error("giving up an array: its stored submit cannot be read", {{"array", array.id},
+                                                                      {"made", progress.made},
+                                                                      {"count", progress.count},
+                                                                      {"error", array.unreadable}});
   transaction.add_event(
       array.id, std::nullopt,
       {.type = "array_given_up",
@@ -131,14 +130,14 @@ void give_up_rest(Transaction& transaction, const UnfinishedArray& array,
   forget_unused_array(db, array.id);
 }
 
-// What array_specs keeps of the array of so many tasks in that queue.
+// Parses the row of array_specs for an array of this many tasks in that queue.
 void read_rest(std::string_view text, const std::string& queue, std::int64_t count,
                UnfinishedArray& array) {
   try {
     array.task = task_from_stored(text);
     array.task.spec.queue = queue;
     if (!array.task.array || array.task.array->count() != count) {
-      throw std::runtime_error("it is of another array");
+      throw std::runtime_error("it belongs to another array");
     }
     array.spec = PreparedSpec(array.task.spec);
   } catch (const std::runtime_error& error) {
@@ -184,7 +183,7 @@ std::optional<UnfinishedArray> find_unfinished(Connection& db, IdRange ids) {
 
 bool make_more(Transaction& transaction, const UnfinishedArray& array) {
   Connection& db = transaction.db();
-  MadeSoFar progress;  // as it is by now, and whose it is
+  MadeSoFar progress;  // progress and owner as of now
   {
     Query row = db.query("SELECT uid, made, count FROM arrays WHERE id = ?1 AND made < count");
     if (!row.bind(array.id).step()) return false;

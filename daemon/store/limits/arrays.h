@@ -1,9 +1,9 @@
-// Arrays, as the writer sees them. The rows of a large one are made in several commits, the first
-// of which stores what is to be made; the array is acknowledged, and can be named, once it is
-// whole. After a crash between two of these commits the timer thread makes the rest. Where that
-// cannot be read, the array is given up: the tasks that were not made count as failed.
+// Arrays, on the writer thread. The rows of a large array are created in several commits. The first
+// commit stores the whole submit; the array is acknowledged, and can be named, once all rows exist.
+// After a crash in between, the timer thread creates the rest. If the stored submit cannot be read,
+// the array is given up: the missing tasks count as failed.
 //
-// Used by the writer thread, but for find_unfinished().
+// Used by the writer thread, except find_unfinished().
 #pragma once
 
 #include <optional>
@@ -16,36 +16,37 @@ namespace taskd {
 
 struct UnfinishedArray {
   TaskId id = 0;
-  NewTask task;                   // as it was submitted
+  NewTask task;                   // as submitted
   PreparedSpec spec{TaskSpec()};  // shared by its tasks
   std::optional<WallTime> due_at;
   WallTime created_at;
-  std::string unreadable;  // why its tasks cannot be made; "": they can
+  std::string unreadable;  // why its tasks cannot be created; "" = they can
 };
 
-// Stores the array of `task`, whose spec is `spec`, and makes its first tasks, which are about
-// `rows` rows. Returns the first task.
+// Stores the array of `task`, whose spec is `spec`, and creates its first tasks, about `rows` rows.
+// Returns the first task.
 StoredTask submit_array(Transaction& transaction, std::uint32_t uid, const NewTask& task,
                         const PreparedSpec& spec, std::optional<WallTime> due_at,
                         std::int64_t rows);
 
-// The first array in the range of ids that is not whole. For a reader, since it parses a spec.
+// The first incomplete array in the id range. Called on a reader, since it parses a spec.
 std::optional<UnfinishedArray> find_unfinished(Connection& db, IdRange ids);
-// Makes some more of its tasks, in some ten milliseconds. False: it is whole, or was given up.
+// Creates more of its tasks, for some ten milliseconds. Returns false if the array is complete or
+// was given up.
 bool make_more(Transaction& transaction, const UnfinishedArray& array);
 
-// How many tasks are still to be made in the queue.
+// How many tasks of incomplete arrays are still to be created in the queue.
 std::int64_t count_unexpanded(Connection& db, const std::string& queue);
 
-// An unfinished array that depends on the task, which may not be removed before it is whole: what
-// it was to the array, the tasks that are still to be made could not ask any more.
+// An incomplete array that depends on the task. The task may not be removed before that array is
+// complete, because the array's remaining tasks need its state.
 std::optional<TaskId> unfinished_dependant(Connection& db, TaskId task);
 
-// Counts one more (or less, -1) of its tasks in this end. Whether by that all have ended, or not
-// all any more.
+// Counts one more (or less, -1) of the array's tasks in this end. Returns whether that made the
+// array ended, or not ended any more.
 bool count_end(Connection& db, TaskId array, State end, int change);
 
-// After the last of its tasks is removed, and once hooks have been told of it.
+// Call after the last task of the array is removed and hooks have been notified about it.
 void forget_unused_array(Connection& db, TaskId array);
 
 }  // namespace taskd

@@ -1,4 +1,4 @@
-// Keys as people look at them and set their limits. What keys do to tasks is in keys.h.
+// Listing keys and setting their limits. keys.h has their effect on tasks.
 #include <limits>
 
 #include "daemon/store/limits/concurrency_keys.h"
@@ -8,13 +8,13 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kMaxOwners = 10;
-constexpr int kMaxLookedAt = 10'000;  // keys, for one page of those that are active
+constexpr int kMaxLookedAt = 10'000;  // keys examined for one page of active keys
 
 struct Uids {
   std::int64_t first = 0;
   std::int64_t last = std::numeric_limits<std::uint32_t>::max();
 };
-// None, where the actor may not see who is asked for.
+// None if the actor may not see the requested user.
 Uids visible_uids(const Actor& actor, const std::optional<std::uint32_t>& uid) {
   if (!actor.admin && uid && *uid != actor.uid) return {1, 0};
   if (!actor.admin) return {actor.uid, actor.uid};
@@ -52,7 +52,7 @@ KeyInfo load(Connection& db, std::int64_t id) {
   return key;
 }
 
-// Whether a task of it runs, is queued or is held back by it.
+// Whether a task of it is running, queued or held back by it.
 bool is_active(Connection& db, std::int64_t key) {
   Query row = db.query(
       "SELECT EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
@@ -122,7 +122,7 @@ StoreQueues::Keys StoreQueues::keys(const KeysRequest& request) {
   const Uids uids = visible_uids(request.actor, request.uid);
   const std::int64_t before = request.before.value_or(std::numeric_limits<std::int64_t>::max());
   return impl_->read([&](Connection& db) {
-    // Of one name there are as many as users at most.
+    // One name has at most one key per user.
     Query rows = request.name
                      ? db.query(
                            "SELECT id FROM keys INDEXED BY keys_named WHERE name = ?4 AND id < ?1"

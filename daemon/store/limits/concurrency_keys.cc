@@ -5,7 +5,7 @@
 namespace taskd {
 namespace {
 
-// So many changes of tasks make a commit long enough.
+// This many changed tasks are enough for one commit.
 constexpr std::size_t kMaxWoken = 1000;
 
 // A task's place in its line.
@@ -64,7 +64,7 @@ std::optional<Place> last_queued(Connection& db, std::int64_t key, const std::st
   return Place{row.int64(0), row.integer(1)};
 }
 
-// The next queue by name in which tasks of the key are queued or blocked.
+// The next queue, by name, in which tasks of the key are queued or blocked.
 std::optional<std::string> queue_after(Connection& db, std::int64_t key, const std::string& queue) {
   Query row = db.query(
       "SELECT min(queue) FROM ("
@@ -89,7 +89,8 @@ void unblock(Transaction& transaction, TaskId id) {
   transaction.transition(task, Event::unblocked, task.row, {.type = "unblocked"});
 }
 
-// Of the key's tasks in one queue the first `allowed` are queued. True: some are left blocked.
+// Queues the first `allowed` of the key's tasks in one queue. Returns true if some are left
+// blocked.
 bool propagate_queue(Transaction& transaction, std::int64_t key, const std::string& queue,
                      std::int64_t allowed) {
   Connection& db = transaction.db();
@@ -203,7 +204,7 @@ void count_key_start(Transaction& transaction, std::int64_t id) {
 }
 
 void propagate_keys(Transaction& transaction) {
-  // What settling changes needs no settling.
+  // Changes made while settling need no settling themselves.
   for (const std::int64_t key : transaction.take_touched_keys()) propagate_key(transaction, key);
   transaction.take_touched_keys();
 }
@@ -212,7 +213,7 @@ void rewind_keys(Transaction& transaction, WallTime now) {
   Connection& db = transaction.db();
   std::vector<std::int64_t> ahead;
   {
-    // The text begins with the time of the newest start.
+    // The text starts with the time of the newest start.
     Query rows = db.query(
         "SELECT id FROM keys WHERE CAST(rate_starts AS INTEGER) > ?1"
         " OR rate_full_at_ns > (?1 + rate_per_ms) * 1000000");

@@ -10,7 +10,8 @@
 namespace taskd {
 namespace {
 
-// Of Transaction::link_work_left(). A transition costs some ten times what a judgement does.
+// In units of Transaction::link_work_left(). A transition costs some ten times as much as a
+// judgement.
 constexpr int kLookCost = 10;
 constexpr int kJudgeCost = 1;
 
@@ -52,7 +53,7 @@ std::vector<Link> read_links(Query& rows) {
   return links;
 }
 
-// Of dependants behind `after`, the oldest first.
+// Of the dependants after `after`, oldest first.
 std::vector<Link> open_links_on(Connection& db, TaskId upstream, TaskId after, int limit) {
   Query rows = db.query(
       "SELECT task_id, on_task, on_end, state FROM dependencies INDEXED BY dependencies_open_on"
@@ -76,7 +77,7 @@ bool has_link(Connection& db, TaskId task, LinkState state) {
   return row.bind(task, to_string(state)).step();
 }
 
-// As they were judged last.
+// As last judged.
 Links links_of(Connection& db, TaskId task) {
   Links links;
   for (const LinkState state : {LinkState::pending, LinkState::failed, LinkState::skipped}) {
@@ -89,7 +90,7 @@ bool has_broken_link(Connection& db, TaskId task) {
   return has_link(db, task, LinkState::failed) || has_link(db, task, LinkState::skipped);
 }
 
-// A whole array: it counts how its tasks ended, also those that are gone.
+// A whole array: it counts how its tasks ended, including removed ones.
 Upstream look_at_array(Connection& db, TaskId id) {
   Query row = db.query("SELECT count, ended, succeeded, failed FROM arrays WHERE id = ?1");
   if (!row.bind(id).step()) return Upstream::removed;
@@ -97,7 +98,8 @@ Upstream look_at_array(Connection& db, TaskId id) {
   if (row.int64(1) < count) return Upstream::active;
   if (row.int64(2) == count) return Upstream::succeeded;
   if (row.int64(2) > 0 || row.int64(3) > 0) return Upstream::failed;
-  // All was cancelled; since its tasks have the same links, one tells whether because of them.
+  // All tasks were cancelled. They have the same links, so any of them tells whether its links were
+  // the reason.
   Query newest = db.query(
       "SELECT id FROM tasks INDEXED BY tasks_of_array WHERE array_id = ?1 ORDER BY id DESC LIMIT "
       "1");
@@ -113,7 +115,7 @@ Upstream look_at_upstream(Connection& db, TaskId id) {
   return upstream_of(state, state == State::cancelled && has_broken_link(db, id));
 }
 
-// What of a dependant decides, read from columns: its spec may be large.
+// The columns of a dependant that decide; its spec may be large.
 struct Dependant {
   Standing standing = Standing::free;
   OnDependencyFailed policy = OnDependencyFailed::fail;
@@ -136,8 +138,8 @@ void set_state(Connection& db, Link& link, LinkState state) {
   link.state = state;
 }
 
-// Judges all that is open anew: what the task does next must not depend on which of several ends in
-// one transaction is looked at first.
+// Judges all open links again, so that the result does not depend on the order of several ends in
+// one transaction.
 Links judge_all(Transaction& transaction, TaskId task, const Dependant& dependant) {
   Connection& db = transaction.db();
   Links links;
@@ -177,7 +179,7 @@ void reopen(Transaction& transaction, StoredTask& task, const Note& note) {
   transaction.transition(task, Event::reopen, after, note);
 }
 
-// False: it cannot be done yet.
+// Returns false if it cannot be done yet.
 bool apply(Transaction& transaction, TaskId id, Verdict verdict, TaskId upstream) {
   if (verdict == Verdict::stay) return true;
   StoredTask task = must_load(transaction.db(), id);
@@ -194,7 +196,7 @@ bool apply(Transaction& transaction, TaskId id, Verdict verdict, TaskId upstream
       end(transaction, task, Event::cancel, note_of("cancelled", upstream));
       break;
     case Verdict::reopen:
-      // Another has come in its place meanwhile.
+      // Another task with its unique key has appeared meanwhile.
       if (find_active_duplicate(transaction.db(), id, task.uid, task.unique_key)) return false;
       reopen(transaction, task, note_of("reopened", upstream));
       break;
@@ -202,7 +204,7 @@ bool apply(Transaction& transaction, TaskId id, Verdict verdict, TaskId upstream
   return true;
 }
 
-// Brings a dependant to what its links mean, after this one's upstream has changed.
+// Updates a dependant after the upstream of this link has changed.
 void update_dependant(Transaction& transaction, Link link, Upstream upstream) {
   Connection& db = transaction.db();
   Dependant dependant = look_at(db, link.task);
@@ -210,7 +212,7 @@ void update_dependant(Transaction& transaction, Link link, Upstream upstream) {
   set_state(db, link, judge(was, upstream, link.on, dependant.policy, dependant.standing));
   Links links = links_of(db, link.task);
   for (;;) {
-    // Mostly nothing follows yet, and then this costs the same however many links there are.
+    // Usually nothing follows yet. Then the cost does not depend on the number of links.
     if (decide(dependant.standing, links, dependant.policy) == Verdict::stay) return;
     if (links.pending) links = judge_all(transaction, link.task, dependant);
     const Verdict verdict = decide(dependant.standing, links, dependant.policy);
@@ -220,7 +222,7 @@ void update_dependant(Transaction& transaction, Link link, Upstream upstream) {
   }
 }
 
-// Returns the last dependant that it looked at where there may be more behind it.
+// Returns the last dependant it handled if there may be more.
 std::optional<TaskId> walk(Transaction& transaction, TaskId upstream, TaskId after) {
   Connection& db = transaction.db();
   int& left = transaction.link_work_left();
@@ -244,7 +246,7 @@ std::optional<TaskId> walk(Transaction& transaction, TaskId upstream, TaskId aft
 void leave_for_later(Transaction& transaction, TaskId upstream, TaskId after) {
   Connection& db = transaction.db();
   if (open_links_on(db, upstream, after, 1).empty()) return;
-  // What an earlier command left behind an earlier dependant is not done either.
+  // Work that an earlier command left, from an earlier dependant on, is not done either.
   db.run(
       "INSERT INTO links_to_update (on_task, after_task) VALUES (?1, ?2)"
       " ON CONFLICT DO UPDATE SET after_task = min(after_task, excluded.after_task)",
@@ -258,7 +260,7 @@ std::optional<TaskId> left_behind(Connection& db, TaskId upstream) {
   return row.int64(0);
 }
 
-// Some hundred of the links that commands left.
+// Handles some hundred of the links that commands left.
 void walk_on(Transaction& transaction, TaskId upstream, TaskId after) {
   Connection& db = transaction.db();
   if (const auto reached = walk(transaction, upstream, after)) {
@@ -343,8 +345,8 @@ void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSp
     LinkState state = judge(LinkState::pending, look_at_upstream(db, upstream_id(dependency)),
                             dependency.on, spec.on_dependency_failed, Standing::blocked);
     if (state == LinkState::failed || state == LinkState::skipped) {
-      // Looked at with the command's end, as if the upstream had ended just now; no older dependant
-      // of it needs to be.
+      // Judged at the end of the command, as if the upstream had just ended; older dependants need
+      // no update.
       state = LinkState::pending;
       transaction.add_moved(upstream_id(dependency), task - 1);
     }
@@ -371,7 +373,8 @@ void waive_dependencies(Connection& db, TaskId task) {
 bool reopen_to_wait(Transaction& transaction, StoredTask& task, const Note& note) {
   Connection& db = transaction.db();
   if (look_at(db, task.id).standing != Standing::ended) return false;
-  // What the same request tried again before it may reopen what it depends on, or itself.
+  // Tasks that the same request retried earlier may reopen this task's dependencies, or the task
+  // itself.
   propagate_dependencies(transaction);
   task = must_load(db, task.id);
   if (!is_end(task.row.state)) return true;

@@ -1,12 +1,12 @@
-// What waits for other tasks, as the writer sees it: the rows of links (limits/dependency_rules.h says what
-// they mean), and the transitions that follow from them.
+// Dependencies, on the writer thread: the rows of links (limits/dependency_rules.h has the rules),
+// and the transitions that follow from them.
 //
-// When a task ends or is tried again, its dependants are looked at in the same transaction: each
-// link is judged anew and the dependant moved accordingly. A command does so for some hundred links
-// and leaves the rest to update_dependants(): `links_to_update` says for which task and behind
-// which dependant. Both ways can be repeated without effect.
+// When a task ends or is retried, its dependants are updated in the same transaction: each link is
+// judged again and the dependant moved accordingly. A command handles some hundred links and leaves
+// the rest to update_dependants(). The table `links_to_update` records for which task, and after
+// which dependant, to continue. Both steps are idempotent.
 //
-// Used by the writer thread alone, but for what takes a Connection.
+// Used by the writer thread alone, except functions that take a Connection.
 #pragma once
 
 #include <optional>
@@ -16,19 +16,19 @@
 
 namespace taskd {
 
-// The other end of a link as its row has it: a task, or a whole array as its id below zero. Links
-// to it are looked at when its last task has ended, or when one of them is tried again.
+// The upstream of a link as stored in its row: a task's id, or the negated id of an array. Links to
+// an array are judged when its last task has ended, or when one of them is retried.
 TaskId upstream_id(const Dependency& dependency);
 
-// The dependency that names no task which the actor may see.
+// The first dependency whose task does not exist or is hidden from the actor.
 std::optional<TaskId> find_unknown_dependency(Connection& db, const Actor& actor,
                                               const std::vector<Dependency>& depends_on);
 // In the order in which they were named.
 std::vector<Dependency> load_dependencies(Connection& db, TaskId task);
 bool has_dependencies(Connection& db, TaskId task);
 std::int64_t count_links(Connection& db, TaskId task);
-// A commit removes tasks with no more links together, if they are several: the rows of the links go
-// with them, which takes longer than the tasks themselves.
+// A commit removes several tasks only if they have no more links than this. Deleting the links
+// takes longer than deleting the tasks.
 inline constexpr std::int64_t kLinksAtOnce = 5000;
 
 // Whether a link of the task is not met.
@@ -36,29 +36,29 @@ bool has_open_links(Connection& db, TaskId task);
 // The same for a task that is about to be submitted.
 bool has_open_links(Connection& db, const std::vector<Dependency>& depends_on,
                     OnDependencyFailed policy);
-// After the task's own row is there.
+// Call after the task's own row exists.
 void insert_dependencies(Transaction& transaction, TaskId task, const PreparedSpec& spec);
 
-// Whether it was cancelled because of its links: by its policy, or since what it waited for did not
-// happen.
+// Whether it was cancelled because of its links: by its policy, or because what it waited for did
+// not happen.
 bool is_skipped(Connection& db, TaskId task);
-// The same without its policy: nothing had gone wrong, so there is nothing to try again.
+// Like is_skipped(), but not by its policy: nothing had failed, so there is nothing to retry.
 bool was_skipped(Connection& db, TaskId task);
 
-// A person has the task run whatever it waited for.
+// A person lets the task run whatever it waited for.
 void waive_dependencies(Connection& db, TaskId task);
-// A person tries a task again that ended because of its links, and one of these waits again, maybe
-// since the same request tried its upstream again before: the task is blocked on that, and does
-// without those that are broken. False: there is nothing it could wait for.
+// For a person's retry of a task that ended because of its links. If one of these is pending again
+// (maybe because the same request retried its upstream), blocks the task on it and waives the
+// broken ones. Returns false if it has nothing to wait for.
 bool reopen_to_wait(Transaction& transaction, StoredTask& task, const Note& note);
 
-// Looks at the dependants of all tasks that the transaction ended or put back. To be called at a
-// command's end.
+// Updates the dependants of all tasks that the transaction ended or put back. Call at the end of a
+// command.
 void propagate_dependencies(Transaction& transaction);
-// Goes on with what commands left, for some hundred links; upstreams take turns, `latest` is the
-// one of the turn before. False: nothing is left.
+// Continues with the updates that commands left, for some hundred links. Upstreams take turns;
+// `latest` is the one of the turn before. Returns false if nothing is left.
 bool update_dependants(Transaction& transaction, TaskId& latest);
-// The same for one of these tasks. False: nothing is left about any of them.
+// The same for the given tasks. Returns false if none of them has updates left.
 bool update_dependants_of(Transaction& transaction, const std::vector<TaskId>& tasks);
 
 }  // namespace taskd

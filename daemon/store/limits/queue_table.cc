@@ -13,7 +13,7 @@ std::size_t index_of(State state) {
   return static_cast<std::size_t>(state);
 }
 
-// Without what is no entry.
+// Skips invalid entries.
 std::vector<Notify> read_notify(const Query& row, int column) {
   std::vector<Notify> list;
   for (std::string_view text = row.view(column); !text.empty();) {
@@ -118,7 +118,7 @@ void QueueTable::reload_settings(Connection& db, WallTime now) {
     queue.info = std::move(info);
     if (is_new) {
       queue.starts = read_starts(rows, 13);
-      queue.changed.fill(true);  // it may have been there before, with other counts
+      queue.changed.fill(true);  // it may have existed before, with other counts
     }
     if (const auto& rate = queue.info.settings.rate) {
       queue.starts = after_rewind(*rate, std::move(queue.starts), now);
@@ -137,7 +137,7 @@ std::int64_t QueueTable::total(std::string_view queue) const {
 void QueueTable::add(const std::string& queue, State state, std::int64_t delta) {
   Queue& entry = queues_.at(queue);
   journal_.push_back({&entry, state, entry.info.count(state), {}});
-  // A row that was in no state was not counted in the one that it leaves.
+  // A row in an unknown state was not counted in the one that it leaves.
   entry.info.count(state) = std::max<std::int64_t>(entry.info.count(state) + delta, 0);
   entry.changed[index_of(state)] = true;
 }

@@ -1,8 +1,8 @@
-// The queues with their settings, counts by state and turns, as the writer sees them: with
-// everything its open transaction holds. Kept in memory, since every change counts and every claim
-// asks, and written with each commit.
+// The queues with their settings, counts by state and turns, including everything in the writer's
+// open transaction. Kept in memory, since every change updates the counts and every claim reads
+// them, and written with each commit.
 //
-// Used by the writer thread alone, but for reserved_task().
+// Used by the writer thread alone, except reserved_task().
 #pragma once
 
 #include <array>
@@ -26,40 +26,40 @@ namespace taskd {
 
 class QueueTable {
  public:
-  // Takes over what the database says. Whose turn it is stays in memory, and begins anew with each
-  // daemon.
+  // Loads the table from the database. Turns exist only in memory and start over with each daemon.
   void load(Connection& db);
-  // Around a transaction; undo_transaction() is for one that was rolled back as a whole.
+  // Call around a transaction; undo_transaction() is for one that was rolled back as a whole.
   void begin_transaction();
   void undo_transaction(Connection& db);
-  // After a command changed the queues' rows: their settings alone, and which there are. What
-  // started under another rate delays nothing for longer than an interval of the new one.
+  // Call after a command changed the rows of queues; reloads settings and the list of queues.
+  // Starts under an old rate delay nothing for longer than one interval of the new rate.
   void reload_settings(Connection& db, WallTime now);
-  // The command did so: once its SQL is undone, too, it has to be done again.
+  // The current command reloaded settings. If its SQL is undone, reload again.
   bool has_new_settings() const { return has_new_settings_; }
 
   bool contains(std::string_view queue) const { return queues_.find(queue) != queues_.end(); }
   const QueueInfo& info(std::string_view queue) const { return queues_.find(queue)->second.info; }
-  // Tasks of any state.
+  // Tasks of the queue in any state.
   std::int64_t total(std::string_view queue) const;
 
   void add(const std::string& queue, State state, std::int64_t delta);
 
-  // Tasks that run, in all queues.
+  // Running tasks in all queues.
   std::int64_t running() const;
 
-  // The queues that have queued tasks and may start one now, in their turn; and when time alone
-  // will let another.
+  // The queues that have queued tasks and may start one now, in order of their turns; and when a
+  // rate will allow another.
   struct Turns {
     std::vector<const std::string*> queues;
     std::optional<WallTime> later;
   };
   Turns turns(WallTime now) const;
-  // A task of the queue starts.
+  // Records that a task of the queue starts.
   void take_turn(const std::string& queue, WallTime now);
 
-  // The task for which all queues make room: the first of the queue whose turn it was, which did
-  // not fit. Kept for find_next_task(), which knows whether that still is so.
+  // The task that reserves resources across all queues: it was the head of the queue whose turn it
+  // was, but did not fit. Kept for find_next_task(), which checks whether the reservation still
+  // holds.
   struct Reservation {
     std::string queue;
     TaskId task;
@@ -69,15 +69,16 @@ class QueueTable {
     reservation_ = std::move(reservation);
     front_task_ = reservation_ ? reservation_->task : 0;
   }
-  // The same for any thread, as of the latest claim. 0: none.
+  // The task with the reservation as of the latest claim; 0 = none. Thread-safe.
   TaskId reserved_task() const { return front_task_; }
 
   ReadyIndex& lines() { return lines_; }
 
-  // After the clock was put back: no rate holds its queue up for longer than its interval.
+  // Call after the clock was set back: no rate then holds a queue back for longer than its
+  // interval.
   void rewind(WallTime now);
 
-  // A command begins; undo() takes back what was done since.
+  // Starts a command; undo() reverts what happened since.
   void begin_command() {
     journal_.clear();
     has_new_settings_ = false;
@@ -85,7 +86,7 @@ class QueueTable {
   }
   void undo();
 
-  // Writes what changed, inside the transaction that changed it.
+  // Writes the changes, inside the transaction that made them.
   void flush(Connection& db);
 
  private:
@@ -96,14 +97,14 @@ class QueueTable {
     std::array<bool, std::size(kAllStates)> changed{};
     std::int64_t pass = 0;
   };
-  // Undone by giving back what was there before.
+  // Undone by restoring the previous value.
   struct Step {
     Queue* queue;
-    std::optional<State> state;  // of a count; else a turn
-    std::int64_t before;         // the count, or the pass
+    std::optional<State> state;  // which count; empty: a turn
+    std::int64_t before;         // the previous count or pass
     RecentStarts starts;         // with a turn
   };
-  // What turns do besides the queue's own pass; of the transaction's, `passes` has these as well.
+  // The effects of turns beyond the queue's own pass. For a whole transaction, see also `passes_`.
   struct TurnsSoFar {
     FairShare share;
     std::optional<Reservation> reservation;
@@ -122,17 +123,17 @@ class QueueTable {
   std::optional<Reservation> reservation_;
   std::atomic<TaskId> front_task_ = 0;
   std::vector<Step> journal_;
-  std::vector<Pass> passes_;  // of the queues that took turns in the transaction, in their order
+  std::vector<Pass> passes_;  // of the queues that took turns in the transaction, in order
   TurnsSoFar transaction_begin_;
   TurnsSoFar command_begin_;
   bool has_new_settings_ = false;
 };
 
 // Reads a row of name, capacity, concurrency, weight, rate_count, rate_per_ms, rate_burst,
-// paused_at_ms, paused_by, paused_reason, draining, notify, defaults. The counts are not in it.
+// paused_at_ms, paused_by, paused_reason, draining, notify, defaults. Does not fill in the counts.
 QueueInfo read_queue(const Query& row);
-// Reads the columns rate_count, rate_per_ms, rate_burst, beginning with that of this number; and
-// rate_full_at_ns, rate_starts; and defaults, a JSON object. What cannot be read counts as not set.
+// Read consecutive columns starting at `column`: rate_count, rate_per_ms, rate_burst; or
+// rate_full_at_ns, rate_starts; or defaults, a JSON object. Unreadable values count as not set.
 std::optional<RateLimit> read_rate(const Query& row, int column);
 RecentStarts read_starts(const Query& row, int column);
 std::string read_defaults(const Query& row, int column);

@@ -38,7 +38,7 @@ void apply(Connection& db, const QueuePatch& patch, QueueSettings settings) {
   write_settings(db, settings);
 }
 
-// After the queues' rows changed: the writer's own picture, and the workers.
+// Call after the queues' rows changed: updates the writer's table and wakes the workers.
 void reload(Transaction& transaction) {
   transaction.queues().reload_settings(transaction.db(), transaction.now());
   transaction.add_limits_change();
@@ -115,7 +115,7 @@ void StoreQueues::configure_queues(std::span<const QueuePatch> queues) {
 }
 
 void StoreQueues::load_queue_defaults() {
-  // Read inside the lock: of several that changed something, the last to get here sees it all.
+  // Read inside the lock: of several changers, the last to get here sees all changes.
   const MutexLock lock(impl_->defaults_mutex);
   impl_->defaults = impl_->read([](Connection& db) {
     std::map<std::string, std::string> defaults;

@@ -36,13 +36,13 @@ void ReadyIndex::set_head(Queue& queue, Line& line, std::optional<Head> head) {
 }
 
 void ReadyIndex::read_lines(Connection& db, const std::string& name, Queue& queue) {
-  std::optional<std::string> demand = "";  // of a task that needs nothing but one slot
+  std::optional<std::string> demand = "";  // demand of a task that needs just one slot
   for (; demand; demand = next_demand(db, name, *demand)) {
     const std::optional<Head> head = find_head(db, name, *demand);
     if (!head) continue;
     Line& line = queue.lines[*demand];
     line.demand =
-        demand_from_stored(*demand).value_or(Demand());  // what cannot be read starts to fail
+        demand_from_stored(*demand).value_or(Demand());  // if unreadable, its start will fail
     set_head(queue, line, head);
   }
 }
@@ -84,7 +84,7 @@ void ReadyIndex::leave(const std::string& name, const std::string& stored, TaskI
   if (line == queue.lines.end() || !line->second.head || line->second.head->task != task) return;
   set_head(queue, line->second, std::nullopt);
   queue.headless.push_back(stored);
-  // Nobody asks for a queue that is paused, but tasks come and go there all the same.
+  // Nobody asks for a paused queue, but tasks still come and go there.
   if (queue.headless.size() > kMaxHeadless) queues_.erase(found);
 }
 

@@ -5,7 +5,7 @@
 namespace taskd {
 namespace {
 
-// Tasks that one page of workflows counts, about: each is looked at.
+// Approximate number of tasks counted for one page of workflows.
 constexpr std::int64_t kMaxCounted = 20'000;
 
 Workflow read_workflow(const Query& row) {
@@ -28,7 +28,7 @@ void count_tasks(Connection& db, Workflow& workflow) {
   }
 }
 
-// As is_skipped() says.
+// See is_skipped().
 void find_skipped(Connection& db, Workflow& workflow) {
   if (workflow.counts[static_cast<std::size_t>(State::cancelled)] == 0) return;
   Query rows = db.query(

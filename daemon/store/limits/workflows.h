@@ -1,5 +1,5 @@
-// Workflows, as the writer sees them: a row that their tasks point to, and their steps' needs
-// turned into dependencies.
+// Workflows, on the writer thread: a row that their tasks point to; needs between steps become
+// dependencies.
 //
 // Used by the writer thread alone.
 #pragma once
@@ -11,7 +11,7 @@ namespace taskd {
 
 WorkflowId insert_workflow(Transaction& transaction, std::uint32_t uid, const std::string& name);
 
-// After the last of its tasks is removed.
+// Call after the last task of the workflow is removed.
 void forget_unused_workflow(Connection& db, WorkflowId workflow);
 
 }  // namespace taskd

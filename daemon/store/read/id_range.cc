@@ -25,7 +25,7 @@ std::optional<Spot> task_to(Connection& db, TaskId id) {
   return Spot{row.int64(0), row.time(1)};
 }
 
-// The stretches of ids within which times never go back, in order.
+// The ranges of ids within which times never go back, in order.
 std::vector<IdRange> stretches(Connection& db, TaskId newest) {
   std::vector<IdRange> all = {{1, newest}};
   Query rows = db.query("SELECT task_id FROM clock_steps WHERE task_id > 1 ORDER BY task_id");
@@ -36,7 +36,7 @@ std::vector<IdRange> stretches(Connection& db, TaskId newest) {
   return all;
 }
 
-// Where those created at or after `since` begin in the stretch.
+// The first task in the stretch that was created at or after `since`.
 std::optional<TaskId> begin_of(Connection& db, const IdRange& stretch, WallTime since) {
   const std::optional<Spot> latest = task_to(db, stretch.last);
   if (!latest || latest->id < stretch.first || latest->created_at < since) return std::nullopt;
@@ -54,7 +54,7 @@ std::optional<TaskId> begin_of(Connection& db, const IdRange& stretch, WallTime 
   return low;
 }
 
-// Where those created before `until` end in the stretch.
+// The last task in the stretch that was created before `until`.
 std::optional<TaskId> end_of(Connection& db, const IdRange& stretch, WallTime until) {
   const std::optional<Spot> earliest = task_from(db, stretch.first);
   if (!earliest || earliest->id > stretch.last || earliest->created_at >= until) {

@@ -1,5 +1,5 @@
-// Times as ids. Ids follow the times of submits, but where the clock was put back (clock_steps), so
-// a time of submits is found by halving; a time of ends by an index.
+// Converts times to ids. Ids grow with submit times, except where the clock was set back
+// (clock_steps), so submit times are found by binary search; end times by an index.
 #pragma once
 
 #include "daemon/store/db/connection.h"
@@ -7,13 +7,14 @@
 
 namespace taskd {
 
-// Every task that the filter's times match is in it. first > last: there is none. Looking up the
-// time of an end costs a look at each that matches, in the index alone.
+// The narrowest range found that contains every task within the filter's times; first > last: none.
+// An end time costs one index entry per matching task.
 IdRange range_of(Connection& db, const Filter& filter);
 
-// A task is about to be stored, with a time of now: remembers it if the one before it is later.
+// Call before storing a task created now. Records a clock step if the previous task has a later
+// time.
 void note_clock_step(Connection& db, TaskId task, WallTime created_at);
-// Those that say nothing any more, since there are no tasks before them.
+// Deletes steps that no longer have tasks before them.
 void forget_clock_steps(Connection& db);
 
 }  // namespace taskd

@@ -20,7 +20,7 @@ std::optional<Outcome> load_outcome(Connection& db, TaskId task, int attempt) {
   return Outcome{row.word(0, parse_outcome_kind, OutcomeKind::lost), row.integer(1), row.text(2)};
 }
 
-// "" where it was removed.
+// "" if it was removed.
 std::string load_schedule_name(Connection& db, std::int64_t schedule) {
   Query row = db.query("SELECT name FROM schedules WHERE id = ?1");
   return row.bind(schedule).step() ? row.text(0) : "";
@@ -101,7 +101,8 @@ Task load_whole(Reader& db, const StoredTask& stored) {
   } catch (const SQLite::Exception&) {
     throw;
   } catch (const std::runtime_error& error) {
-    // A damaged row hides no other. The columns have told what they know, and its end says why.
+    // A damaged row must not hide others. The columns are shown as they are, and the task's end
+    // says why.
     task.unreadable = error.what();
   }
   return task;

@@ -1,5 +1,5 @@
-// The reads that are about ids and ranges of ids, without the specs of their tasks. Each is one
-// lease of a reader, however many ids there are.
+// Reads of ids and ranges of ids, without specs. Each uses one reader lease, however many ids there
+// are.
 #include <algorithm>
 
 #include "daemon/store/store_impl.h"
@@ -21,7 +21,7 @@ std::optional<ArrayInfo> find_array(Connection& db, const Actor& actor, TaskId i
                    .succeeded = row.int64(6)};
 }
 
-// A user's own are found among very many of others by their index.
+// Finds a user's tasks among very many others through their index.
 void add_counts(Connection& db, const Actor& actor, const IdRange& ids,
                 std::map<State, std::int64_t>& counts) {
   Query rows = actor.admin ? db.query(

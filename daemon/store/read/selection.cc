@@ -1,5 +1,5 @@
-// Lists are put together from literal conditions, since SQLite uses a partial index only where it
-// sees its condition in the text.
+// Lists are built from literal conditions, because SQLite uses a partial index only if its
+// condition appears in the text.
 #include "daemon/store/read/selection.h"
 
 #include <SQLiteCpp/Column.h>
@@ -13,7 +13,7 @@
 namespace taskd {
 namespace {
 
-// Puts one SELECT together: conditions with their values, in the order of the question marks.
+// Builds one SELECT: conditions with their values, in the order of the question marks.
 class Selection {
  public:
   void where(const std::string& condition) {
@@ -51,7 +51,7 @@ void where_visible(Selection& selection, const Actor& actor, const Filter& filte
   if (filter.uid) selection.where("t.uid = ?", std::int64_t{*filter.uid});
 }
 
-// The first label leads the way through its index, in the order of ids; the others are looked up.
+// Walks the index of the first label, in the order of ids, and looks the others up.
 void where_labels(Selection& selection, const Filter& filter) {
   const char* condition = "l.key = ? AND l.value = ?";
   for (const auto& [key, value] : filter.labels) {
@@ -66,16 +66,16 @@ void where_grouped(Selection& selection, const Filter& filter) {
   if (filter.workflow) selection.where("t.workflow_id = ?", *filter.workflow);
   if (filter.name) {
     selection.where("t.name = ?", *filter.name);
-    if (!filter.name->empty()) selection.where("t.name <> ''");  // for the index
+    if (!filter.name->empty()) selection.where("t.name <> ''");  // lets SQLite use the index
   }
 }
 
-// Whose tasks alone it is about, if it is about one user's.
+// The user, if the request is about one user's tasks only.
 std::optional<std::uint32_t> user_of(const ListRequest& request) {
   return request.actor.admin ? request.filter.uid : request.actor.uid;
 }
 
-// One key, as nearly always, is walked in the order of ids; those of several users are sorted.
+// A single key, the usual case, is walked in the order of ids; keys of several users are sorted.
 void where_key(Selection& selection, Connection& db, const ListRequest& request) {
   if (!request.filter.key) return;
   const auto user = user_of(request);
@@ -119,7 +119,7 @@ std::int64_t count_of(Connection& db, State state) {
   return row.bind(state).step() ? row.int64(0) : 0;
 }
 
-// A walk through so many costs less than a question which other way is the shorter.
+// Walking through this many costs less than finding a shorter way.
 constexpr std::int64_t kFew = 1000;
 
 bool has_few_tasks(Connection& db, std::uint32_t uid) {
@@ -130,8 +130,8 @@ bool has_few_tasks(Connection& db, std::uint32_t uid) {
   return row.int64(0) <= kFew;
 }
 
-// Which way to walk, each in the order of ids: by what groups few tasks, else by user, queue or
-// state, whichever has fewer.
+// Chooses the index to walk, each in the order of ids: one that selects few tasks, else user, queue
+// or state, whichever has fewer.
 std::string source(Connection& db, const ListRequest& request, std::optional<State> state) {
   const Filter& filter = request.filter;
   if (!filter.labels.empty()) return "task_labels l CROSS JOIN tasks t ON t.id = l.task_id";
@@ -155,7 +155,7 @@ std::string source(Connection& db, const ListRequest& request, std::optional<Sta
   return "tasks t NOT INDEXED";
 }
 
-// Whether the way leads through what is asked for, whatever its state; then one walk is enough.
+// Whether the index contains exactly what is asked for in any state; then one walk is enough.
 bool is_grouped(const Filter& filter) {
   return !filter.labels.empty() || filter.workflow || filter.key || !filter.ids.empty();
 }
@@ -168,7 +168,7 @@ void where_states(Selection& selection, const std::vector<State>& states) {
   if (states.size() < std::size(kAllStates)) selection.where("t.state IN (" + words + ")");
 }
 
-// In one state, or else in all of `states`.
+// In one state, or else in any of `states`.
 std::vector<TaskId> select_in_state(Connection& db, const ListRequest& request,
                                     const IdRange& within, std::optional<State> state,
                                     const std::vector<State>& states) {
@@ -262,7 +262,7 @@ bool matches(Connection& db, const Filter& filter, const StoredTask& task) {
 
 namespace {
 
-// Each state has its own index in the order of ids; several states are merged here.
+// Each state has its own index in the order of ids; this merges several states.
 std::vector<TaskId> select_within(Connection& db, const ListRequest& request,
                                   const IdRange& within) {
   if (within.first > within.last) return {};

@@ -1,4 +1,4 @@
-// What a filter means: in SQL for many tasks, and in C++ for one. Both say the same.
+// What a filter matches: in SQL for many tasks, and in C++ for one. Both must agree.
 #pragma once
 
 #include <vector>
@@ -8,13 +8,13 @@
 
 namespace taskd {
 
-// The ids of the tasks that a list shows, in its order. Ids alone, so that every row is read once.
+// The ids of the tasks that a list shows, in its order. Only ids, so that each row is read once.
 std::vector<TaskId> select_ids(Connection& db, const ListRequest& request);
 
-// The states of the tasks that the filter can match, each once.
+// The states that matching tasks can have, each once.
 std::vector<State> states_of(const Filter& filter);
 
-// Whether the filter matches the task as it is.
+// Whether the filter matches the task in its current state.
 bool matches(Connection& db, const Filter& filter, const StoredTask& task);
 
 }  // namespace taskd

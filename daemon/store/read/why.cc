@@ -1,4 +1,4 @@
-// The reads behind `why`: what a claim asks (limits/may_start.h, limits/demand.h), in the same
+// The reads behind `why`: the checks of a claim (limits/may_start.h, limits/demand.h), in the same
 // order, for one task.
 #include <algorithm>
 
@@ -12,9 +12,9 @@ namespace taskd {
 namespace {
 
 constexpr std::size_t kMaxNamed = 10;
-constexpr int kMaxLines = 1000;         // of a queue that are looked at for who is in front
-constexpr std::int64_t kHistory = 500;  // the latest ends that are looked at
-constexpr int kSamples = 50;            // of those of the task's queue
+constexpr int kMaxLines = 1000;         // lines of a queue that are searched for tasks ahead
+constexpr std::int64_t kHistory = 500;  // the latest ends that are considered
+constexpr int kSamples = 50;            // of which at most this many in the task's queue
 
 struct Running {
   TaskId task = 0;
@@ -46,7 +46,7 @@ std::vector<Running> running_tasks(Connection& db) {
   return running;
 }
 
-// How long the latest tasks of the queue took.
+// How long the queue's latest tasks took.
 std::optional<std::int64_t> usual_ms(Connection& db, const std::string& queue) {
   Query rows = db.query(
       "SELECT ended_at_ms - started_at_ms FROM (SELECT queue, started_at_ms, ended_at_ms"
@@ -58,10 +58,10 @@ std::optional<std::int64_t> usual_ms(Connection& db, const std::string& queue) {
   return typical_ms(std::move(durations_ms));
 }
 
-// One question after the other about one task; the first that says what it waits for ends it.
+// Asks why one task is not running, check by check; the first that applies is the answer.
 class Inquiry {
  public:
-  // `reservation`: for which others make room (QueueTable::reserved_task()).
+  // `reservation`: the task that others make room for (QueueTable::reserved_task()).
   Inquiry(Connection& db, const Actor& actor, const StoredTask& task, const Machine& machine,
           TaskId reservation, WallTime now)
       : db_(db),
@@ -100,7 +100,8 @@ class Inquiry {
     }
   }
 
-  // `places` run at once of those that `concerns`, and `why.ahead` come first.
+  // Estimates the start if `places` tasks for which `concerns` holds run at once, and `why.ahead`
+  // come first.
   template <class Predicate>
   void estimate(Why& why, std::int64_t places, Predicate concerns, int wide = 1) {
     const auto each_ms = usual_ms(db_, task_.queue);
@@ -121,7 +122,7 @@ class Inquiry {
       Query row = db_.query("SELECT detail FROM attempts WHERE task_id = ?1 AND number = ?2");
       if (row.bind(task_.id, task_.row.attempt).step() && !row.is_null(0)) why.error = row.text(0);
     }
-    // Only of one that never ran: else they would be met.
+    // Only for a task that never ran; otherwise they are met.
     name_links(why, /*pending=*/false);
     return why;
   }
@@ -150,7 +151,7 @@ class Inquiry {
     return why;
   }
 
-  // Those that are open: the pending ones, or those that cannot be met.
+  // Names the open links: the pending ones, or those that cannot be met.
   void name_links(Why& why, bool pending) {
     Query rows = db_.query(
         "SELECT on_task FROM dependencies INDEXED BY dependencies_open WHERE task_id = ?1"
@@ -179,7 +180,7 @@ class Inquiry {
     why.tasks.clear();
     why.task_count = 0;
     why.until = next_start(*stored->rate, stored->starts, now_);
-    // Those in front of it take the next starts.
+    // The tasks ahead take the next starts.
     why.expected_at = next_start(*stored->rate, stored->starts, now_, why.ahead);
     return why;
   }
@@ -260,7 +261,7 @@ class Inquiry {
     return why;
   }
 
-  // What fits, but would take from the first of all what that one waits for.
+  // The task fits, but would use what the reserved task waits for.
   std::optional<Why> kept(FreeCapacity free_capacity, const Demand& demand) const {
     if (reservation_ == 0 || reservation_ == task_.id) return std::nullopt;
     const std::optional<StoredTask> reservation = load_task(db_, reservation_);
@@ -281,7 +282,7 @@ class Inquiry {
     return why;
   }
 
-  // These have the key's places too, and wait for a worker.
+  // These use the key's places, too, and wait for a worker.
   void name_queued_of_key(Why& why) {
     Query rows = db_.query(
         "SELECT id, uid FROM tasks INDEXED BY tasks_active_of_key WHERE key_id = ?1"
@@ -294,8 +295,8 @@ class Inquiry {
     }
   }
 
-  // In two counts each, of what is more urgent and of what is as urgent and older: an index is read
-  // from its begin, and no further than to the bound.
+  // Counts more urgent tasks, and equally urgent older ones, in two queries: an index is read from
+  // its start to the bound only.
   std::int64_t ahead_in_key() {
     Query row = db_.query(
         "SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks INDEXED BY tasks_active_of_key"
@@ -309,7 +310,7 @@ class Inquiry {
     return std::min(row.int64(0), kMaxAhead);
   }
 
-  // Line by line, as the index has them.
+  // Line by line, as in the index.
   std::int64_t ahead_in_queue() {
     std::int64_t ahead = 0;
     std::optional<std::string> demand = "";

@@ -23,7 +23,7 @@ Claim to_claim(Connection& db, const StoredTask& task) {
   return claim;
 }
 
-// What the worker is to run, for it to read.
+// Hands the spec's text to the worker, which parses it.
 void hand_on_spec(const StoredTask& task, std::optional<std::string> text, Claim& claim) {
   claim.spec.queue = task.queue;
   claim.spec.name = task.name;
@@ -47,9 +47,9 @@ void expect_one_attempt(int changed, const Finish& finish) {
                          std::to_string(finish.attempt));
 }
 
-// That the attempt is the caller's has been seen by the task's token.
+// Requires that the task's token was checked.
 
-// The attempt is as if it had never been; its number is used again.
+// Undoes the attempt; its number is used again.
 void forget_attempt(Connection& db, const Finish& finish, TaskRow& row) {
   expect_one_attempt(db.run("DELETE FROM attempts WHERE task_id = ?1 AND number = ?2"
                             " AND ended_at_ms IS NULL",
@@ -92,11 +92,11 @@ std::string event_detail(const Outcome& outcome, const EndDecision& decision) {
 
 void record_end(Transaction& transaction, StoredTask& task, const Finish& finish) {
   Outcome outcome = judge_result(task.policy, finish.end);
-  // Who told the supervisor to stop is of interest only where nobody asked for that.
+  // Who stopped the shim matters only if nobody asked for a cancel.
   if (outcome.kind == OutcomeKind::cancelled && task.row.cancel_requested_at) {
     outcome.detail.clear();
   }
-  // At the latest now: a later moment is of a clock that was ahead and has been put right.
+  // At most now: a later time comes from a clock that was ahead and has been corrected.
   const WallTime ended_at =
       std::min(finish.end.ended_at.value_or(transaction.now()), transaction.now());
   const EndDecision decision = decide_end(
@@ -118,7 +118,7 @@ void record_end(Transaction& transaction, StoredTask& task, const Finish& finish
   after.start_failures = decision.counts_start_failure ? after.start_failures + 1 : 0;
   after.due_at = std::nullopt;
   const Event event = decision.event;
-  // A back-off runs from the end, however much later that is recorded: so rewind.cc can tell it.
+  // A back-off runs from the end, however late that is recorded: clock_step_back.cc relies on it.
   if (event == Event::retry_later) {
     after.due_at =
         (decision.counts_start_failure ? transaction.now() : ended_at) + decision.delay_ms;
@@ -204,7 +204,7 @@ int give_up_running(Transaction& transaction) {
     Finish finish{id, task.row.attempt, task.row.token.value_or(""), {}};
     finish.end.outcome = {
         OutcomeKind::lost, 0,
-        "it ran when this copy of the store was made; nothing tells how it ended"};
+        "it was running when this copy of the store was made; its end is unknown"};
     record_end(transaction, task, finish);
   }
   return static_cast<int>(running.size());
@@ -218,7 +218,8 @@ Claims StoreExecution::claim(int limit) {
   return result;
 }
 
-std::vector<FinishResult> StoreExecution::finish(std::span<const Finish> finishes, int claim_limit) {
+std::vector<FinishResult> StoreExecution::finish(std::span<const Finish> finishes,
+                                                 int claim_limit) {
   auto all = impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     std::vector<FinishResult> results;
     for (const Finish& finish : finishes) {

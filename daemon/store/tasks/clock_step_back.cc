@@ -1,4 +1,4 @@
-// What was put off under a clock that was ahead is brought back when that is put right.
+// Brings forward what was postponed while the clock was ahead.
 #include <algorithm>
 
 #include "daemon/store/limits/concurrency_keys.h"
@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kTasksAtOnce = 500;
 
 void rewind_schedules(Connection& db, WallTime now) {
-  // An interval that is counted from a moment to come: from now instead.
+  // An interval that starts in the future starts now instead.
   db.run(
       "UPDATE schedules SET created_at_ms = ?1, done_until_ms = ?1,"
       " next_at_ms = CASE WHEN paused_at_ms IS NULL THEN ?1 END"
@@ -22,7 +22,7 @@ void rewind_schedules(Connection& db, WallTime now) {
       now);
 }
 
-// A task whose last attempt ended, by a clock that was ahead, at a moment to come.
+// A task whose last attempt ended in the future, because the clock was ahead.
 struct Retry {
   TaskId task;
   WallTime ended_at;
@@ -50,12 +50,12 @@ void rewind_retry(Transaction& transaction, const Retry& retry, WallTime now) {
   const bool waits = task.row.state == State::scheduled || task.row.state == State::held;
   const WallTime due = *task.row.due_at;
   const std::int64_t longest_ms = backoff_delay_ms(task.policy.backoff, task.row.tries - 1, 1);
-  // Any other start is one that a person has given the task since.
+  // Any other start was given by a person.
   const bool backs_off = due >= retry.ended_at && due <= retry.ended_at + longest_ms;
   if (!waits || !backs_off || due <= now + longest_ms) return;
   TaskRow after = task.row;
   after.due_at = now + longest_ms;
-  // So that the back-off is told from a start by a person also the next time.
+  // Keeps the back-off distinguishable from a person's start time.
   transaction.db().run(
       "UPDATE attempts SET ended_at_ms = ?3 WHERE task_id = ?1 AND number = ?2", task.id,
       task.row.attempt, now);

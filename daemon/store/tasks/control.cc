@@ -12,7 +12,7 @@ namespace {
 
 enum class Effect { forbidden, none, transition, request_cancel, remove, requeue, note };
 
-// What the verb does to a task in this state.
+// The verb's effect on a task in this state.
 Effect effect_of(Verb verb, State state) {
   switch (verb) {
     case Verb::cancel:
@@ -56,7 +56,7 @@ std::string_view event_type(Verb verb) {
   return "";
 }
 
-// Where a released task goes on.
+// The event for releasing a task.
 Event release_of(Transaction& transaction, const StoredTask& task) {
   if (has_open_links(transaction.db(), task.id)) return Event::release_blocked;
   const bool later = task.row.due_at && *task.row.due_at > transaction.now();
@@ -100,7 +100,7 @@ void requeue(Transaction& transaction, StoredTask& task, const std::string& queu
 
 void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
   if (task.row.cancel_requested_at) {
-    transaction.add_change(task);  // asked again: whoever stops it is told again
+    transaction.add_change(task);  // requested again: notify whoever stops it again
     return;
   }
   TaskRow after = task.row;
@@ -109,8 +109,8 @@ void request_cancel(Transaction& transaction, StoredTask& task, Note note) {
   transaction.amend(task, after, note);
 }
 
-// Why the verb cannot be done to all of the ids, which are sorted. `preview` counts what it would
-// change; `refusal(queue, count)` is find_refusal() of the writer or of a reader.
+// Why the verb cannot be applied to all of the ids, which are sorted. `preview` counts the changes;
+// `refusal(queue, count)` is find_refusal() for the writer or for a reader.
 template <class Refusal>
 std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& request,
                                         const std::vector<TaskId>& ids, const Refusal& refusal,
@@ -138,7 +138,7 @@ std::optional<ControlResult> refuse_ids(Connection& db, const ControlRequest& re
   return std::nullopt;
 }
 
-// All or nothing: everything is looked at before anything changes.
+// All or nothing: checks everything before changing anything.
 ControlResult control_ids(Transaction& transaction, const ControlRequest& request,
                           const std::vector<TaskId>& ids) {
   PreviewCounter unused;
@@ -149,14 +149,15 @@ ControlResult control_ids(Transaction& transaction, const ControlRequest& reques
     return *std::move(refused);
   }
   std::vector<ControlChange> changes;
-  // In the order of ids, which is that of dependencies.
+  // Ascending ids are also the order of dependencies.
   for (const TaskId id : ids) {
     changes.push_back(apply_verb(transaction, request, load_task(transaction.db(), id).value()));
   }
   return changes;
 }
 
-// Whether to remove them takes longer than one commit should: their dependencies go with them.
+// Whether removing them takes longer than one commit should, since their dependencies are removed,
+// too.
 bool have_many_links(Connection& db, const std::vector<TaskId>& ids) {
   std::int64_t links = 0;
   for (const TaskId id : ids) {
@@ -219,7 +220,7 @@ ControlChange apply_verb(Transaction& transaction, const ControlRequest& request
       .type = event_type(request.verb), .actor_uid = request.actor.uid, .detail = request.detail};
   switch (effect_of(request.verb, task.row.state)) {
     case Effect::transition:
-      // What it depends on may be tried again by the same request, before it or by the way.
+      // The same request may retry what it depends on, before it or as a consequence.
       if (request.verb == Verb::retry && reopen_to_wait(transaction, task, note)) break;
       change_state(transaction, task, request.verb, note);
       break;
@@ -311,7 +312,7 @@ ControlResult StoreTasks::control(const ControlRequest& request) {
   };
   if (request.ids.empty()) return control_rest();
   ControlRequest named = request;
-  named.filter.reset();  // which says nothing about those that are named
+  named.filter.reset();  // it does not apply to the named tasks
   ControlResult first = control_ids(named);
   auto* changes = std::get_if<std::vector<ControlChange>>(&first);
   auto* preview = std::get_if<Preview>(&first);

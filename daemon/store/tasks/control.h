@@ -1,4 +1,4 @@
-// What the verbs do: shared by those that name ids and those of a filter, and by their dry runs.
+// The verbs, shared by requests with ids, requests with a filter, and dry runs.
 #pragma once
 
 #include <map>
@@ -10,25 +10,25 @@
 
 namespace taskd {
 
-// Does the verb to a task to which it applies. On the writer thread.
+// Applies the verb to a task for which it is valid. Writer thread only.
 ControlChange apply_verb(Transaction& transaction, const ControlRequest& request, StoredTask task);
 
-// Before a remove some hundred dependants of these tasks are looked at, in a commit of their own.
-// False: there is nothing (more) of the kind, and the verb can be done.
+// Before a remove, updates some hundred dependants of these tasks in a separate commit. Returns
+// false when none are left and the verb can proceed.
 bool must_update_first(Transaction& transaction, const ControlRequest& request,
                        const std::vector<TaskId>& ids);
 
-// Whether the verb changes anything about a task of this queue in this state.
+// Whether the verb changes a task of this queue in this state.
 bool changes_something(const ControlRequest& request, State state, const std::string& queue);
 
-// The queue into which it puts that task, or null where it stays.
+// The queue that the verb puts the task into, or null if it stays.
 const std::string* queue_entered(const ControlRequest& request, State state,
                                  const std::string& queue);
 
-// What frees space, or stops the job that fills the disk, must work on a full one.
+// Verbs that free space, or stop the job that fills the disk, must work on a full disk.
 WhenFull when_full(Verb verb);
 
-// Gathers what a dry run tells, task by task in the order of ids.
+// Collects the result of a dry run, task by task in ascending order of ids.
 class PreviewCounter {
  public:
   void add(TaskId id, State state, const std::string& queue);
@@ -40,14 +40,14 @@ class PreviewCounter {
   std::map<std::pair<std::string, State>, std::int64_t> counts_;
 };
 
-// Judges one task after the other for a verb: what it refuses, nobody does, and no dry run counts.
+// Judges task after task for a verb. The same rules apply to real and dry runs.
 class VerbJudge {
  public:
-  // `request` outlives it.
+  // `request` must outlive this object.
   explicit VerbJudge(const ControlRequest& request) : request_(request) {}
 
-  // Why the verb cannot be done to the task. Nothing: it can, though it may change nothing. Room in
-  // queues is not judged here (room_in()).
+  // Why the verb cannot be applied to the task. Nothing if it can, though it may change nothing.
+  // Does not check room in queues (room_in()).
   std::optional<ControlResult> refuse(Connection& db, const StoredTask& task);
 
  private:

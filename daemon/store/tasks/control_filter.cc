@@ -1,4 +1,4 @@
-// The verbs of a filter, and what they would do.
+// Verbs with a filter, and their dry runs.
 #include <algorithm>
 #include <map>
 
@@ -11,27 +11,26 @@
 namespace taskd {
 namespace {
 
-constexpr int kBulkChunk = 500;  // some ten milliseconds of the writer's time
+constexpr int kBulkChunk = 500;  // takes the writer some ten milliseconds
 
-// The states of the filter in which the verb changes something.
+// The states within the filter in which the verb changes something.
 std::vector<State> states_for(const ControlRequest& request) {
-  const std::string elsewhere;  // no queue has this name
+  const std::string elsewhere;  // not a queue's name
   std::vector<State> states = states_of(*request.filter);
   std::erase_if(states, [&](State state) { return !changes_something(request, state, elsewhere); });
   return states;
 }
 
-// Calls `visit` with the ids of the tasks that the filter's verb is about, the oldest first, some
-// at a time, until it returns false. They are those that were there when this began. `read` runs a
-// query on a reader.
+// Calls `visit` with the ids of the tasks that match the filter and existed at the start, oldest
+// first, in chunks, until it returns false. `read` runs a query on a reader.
 template <class Read, class Visit>
 void walk(const ControlRequest& request, const Read& read, const Visit& visit) {
   ListRequest selection;
   selection.actor = request.actor;
   selection.filter = *request.filter;
   selection.filter.states = states_for(request);
-  // A cancel goes from the newest to the oldest, so that what depends on another is gone before
-  // that one's end could start it.
+  // A cancel goes from the newest to the oldest, so that dependants are cancelled before the end of
+  // their upstream could start them.
   selection.oldest_first = request.verb != Verb::cancel;
   selection.limit = kBulkChunk;
   if (selection.filter.states.empty()) return;
@@ -50,13 +49,13 @@ void walk(const ControlRequest& request, const Read& read, const Visit& visit) {
 
 struct Chunk {
   std::vector<ControlChange> changes;
-  std::size_t looked_at = 0;      // of the ids, from the first; fewer where the commit gave way
-  std::optional<QueueFull> full;  // why it ended early
-  bool unknown_queue = false;     // the same: there is none to move to
-  bool again = false;             // nothing was done yet: something had to come first
+  std::size_t looked_at = 0;      // ids handled, from the first; fewer if the commit gave way
+  std::optional<QueueFull> full;  // why it stopped early
+  bool unknown_queue = false;     // stopped: the target queue does not exist
+  bool again = false;             // nothing was done yet, because something else had to come first
 };
 
-// A task may have changed between its selection by a reader and now; it is looked at again.
+// A task may have changed since a reader selected it, so it is checked again.
 Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
                     std::span<const TaskId> ids) {
   Chunk chunk;
@@ -66,7 +65,7 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
   chunk.unknown_queue = request.verb == Verb::move && !queues.contains(request.queue);
   if (chunk.unknown_queue) return chunk;
   VerbJudge judge(request);
-  std::int64_t links = 0;  // that go with tasks that are removed
+  std::int64_t links = 0;  // dependencies deleted with removed tasks
   for (const TaskId id : ids) {
     if (request.verb == Verb::remove) links += count_links(transaction.db(), id);
     if (chunk.looked_at > 0 && (links > kLinksAtOnce || transaction.is_spent())) return chunk;
@@ -88,7 +87,8 @@ Chunk control_chunk(Transaction& transaction, const ControlRequest& request,
   return chunk;
 }
 
-// The same without the deed. `room` is how many more each queue takes. False: it would end here.
+// The same as a dry run. `room` is how many more tasks each queue takes. Returns false where the
+// real run would stop.
 bool preview_chunk(Connection& db, const ControlRequest& request, const std::vector<TaskId>& ids,
                    VerbJudge& judge, std::map<std::string, std::int64_t>& room,
                    PreviewCounter& preview) {
@@ -156,7 +156,8 @@ ControlResult StoreTasks::control_filter(const ControlRequest& request) {
   return stopped ? *std::move(stopped) : ControlResult(std::move(first));
 }
 
-// Does the verb to these in as many commits as it takes. Why it did not get to the end, if so.
+// Applies the verb to these tasks in as many commits as needed. Returns why it stopped early, if it
+// did.
 std::optional<ControlResult> StoreTasks::control_some(const ControlRequest& request,
                                                       std::span<const TaskId> ids,
                                                       std::size_t& count,
@@ -187,7 +188,8 @@ ControlResult StoreTasks::control_many(const ControlRequest& request,
   ControlResult looked = preview_ids(request, ids);
   if (!std::holds_alternative<Preview>(looked)) return looked;
   std::vector<TaskId> order = ids;
-  if (request.verb == Verb::cancel) std::reverse(order.begin(), order.end());  // as walk() does
+  // The same order as walk()
+  if (request.verb == Verb::cancel) std::reverse(order.begin(), order.end());
   std::vector<ControlChange> first;
   std::size_t count = 0;
   auto stopped = control_some(request, order, count, first);

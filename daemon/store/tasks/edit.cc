@@ -8,14 +8,14 @@ bool is_waiting(State state) {
   return !is_end(state) && state != State::running;
 }
 
-// The task starts at `due`, or as soon as it may. A time that is past is as good as none.
+// Sets the start to `due`, or to as soon as possible. A time in the past counts as none.
 void move_start(Transaction& transaction, StoredTask& task, std::optional<WallTime> due,
                 const Note& note) {
   TaskRow after = task.row;
   after.due_at = due;
   const bool later = due && *due > transaction.now();
   if (task.row.blocked_on == BlockedOn::key && (later || !task.key)) {
-    // It leaves its key's line: for its time, or since it has no key any more.
+    // It leaves its key's line, because of its start time or because it has no key any more.
     transaction.transition(task, later ? Event::unblocked_later : Event::unblocked, after, note);
   } else if (task.row.state == State::scheduled && !due) {
     transaction.transition(task, Event::due, after, note);
@@ -26,16 +26,16 @@ void move_start(Transaction& transaction, StoredTask& task, std::optional<WallTi
   }
 }
 
-// The edit as it was worked out on the caller's thread.
+// An edit prepared on the caller's thread.
 struct PreparedEdit {
   const EditRequest& request;
   PreparedSpec to;
   bool changes = false;  // the spec
   bool new_key = false;
-  std::string was_text = {};  // the spec as it is stored, as it was read
+  std::string was_text = {};  // the stored spec that was read
 };
 
-// Whether it still has the spec and the start that were read.
+// Whether it still has the spec and start that were read.
 bool is_as_read(Connection& db, const StoredTask& task, const PreparedEdit& edit) {
   const EditRequest& request = edit.request;
   if (task.queue != request.was.queue || task.name != request.was.name ||
@@ -87,7 +87,7 @@ EditResult StoreTasks::edit(const EditRequest& request) {
   edit.new_key = request.to.spec.constraints.key != request.was.constraints.key;
   const bool is_as_read = impl_->read([&](Reader& db) {
     const std::optional<StoredTask> task = load_task(db, request.task);
-    if (!task || !request.actor.sees(task->uid)) return true;  // the writer says so
+    if (!task || !request.actor.sees(task->uid)) return true;  // the writer reports that
     return load_spec(db, *task, &edit.was_text) == request.was;
   });
   if (!is_as_read) return EditedMeanwhile{};

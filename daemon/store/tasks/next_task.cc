@@ -9,14 +9,13 @@ namespace {
 
 using Head = ReadyIndex::Head;
 
-// It cannot start here at all, since the machine was larger once: it is passed over, and holds up
-// nobody.
+// It can never start here, since the machine was larger before: it is skipped and blocks nobody.
 bool never_fits(const Machine& machine, const Head& head) {
   return find_unmet(machine, *head.demand).has_value();
 }
 
-// The task for which all make room, unless its queue may not start one now or another one has come
-// first there: then there is none any more.
+// The task with the reservation. The reservation ends if its queue may not start a task now or
+// another task has become first there.
 std::optional<Head> find_reserved(Transaction& transaction, const Machine& machine,
                                const QueueTable::Turns& turns) {
   QueueTable& queues = transaction.queues();
@@ -33,7 +32,7 @@ std::optional<Head> find_reserved(Transaction& transaction, const Machine& machi
   return std::nullopt;
 }
 
-// Starts it, or keeps from those behind it what it needs.
+// Starts it, or reserves what it needs.
 bool try_start(const Head& head, FreeCapacity& free_capacity, NextTask& next) {
   if (!free_capacity.fits(*head.demand)) {
     free_capacity.keep(*head.demand);
@@ -61,7 +60,7 @@ NextTask find_next_task(Transaction& transaction, const Machine& machine) {
       if (!free_capacity.has_slots()) return next;
       if (reservation && head.task == reservation->task) continue;
       if (reservation && free_capacity.is_spent(*head.demand))
-        continue;  // nor is there anything to keep for it
+        continue;  // and there is nothing to reserve for it
       if (never_fits(machine, head)) continue;
       if (try_start(head, free_capacity, next)) return next;
       if (reservation) continue;

@@ -1,7 +1,10 @@
-// Which task starts next: of the queues that may start one, in turns, the first in line that fits
-// into what is left of the machine. Once one that does not fit was the first of all, it stays that
-// until it starts, another comes first in its queue, or that queue may start none (paused, at its
-// limit): turns that others take meanwhile, its own queue among them, take nothing from it.
+// Picks the task that starts next: queues that may start one take turns, and the first task in line
+// that fits the free capacity is picked.
+//
+// A task that reaches the head of the current queue and does not fit holds a reservation across all
+// queues until it starts, another task becomes first in its queue, or its queue may start none
+// (paused, at its limit). Tasks that start in the meantime, in its own queue too, cannot use what
+// it reserved.
 //
 // Used by the writer thread alone.
 #pragma once
@@ -15,7 +18,7 @@ namespace taskd {
 
 struct NextTask {
   std::optional<TaskId> task;     // empty: none may start now …
-  std::optional<WallTime> later;  // … and when time alone will let one
+  std::optional<WallTime> later;  // … and when time will allow one
   Grant grant;
 };
 

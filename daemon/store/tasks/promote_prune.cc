@@ -1,4 +1,4 @@
-// What time alone does to tasks: the due ones are queued, the old ones deleted.
+// Changes caused by time alone: due tasks are queued, old tasks deleted.
 #include "daemon/store/limits/arrays.h"
 #include "daemon/store/limits/concurrency_keys.h"
 #include "daemon/store/limits/dependencies.h"
@@ -8,14 +8,14 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kLookAgainMs = 1000;  // for room on the disk
+constexpr std::int64_t kLookAgainMs = 1000;  // while waiting for disk space
 
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kKeepEventsMs = 30 * kDayMs;
 constexpr std::int64_t kKeepSlotsMs = 30 * kDayMs;
-constexpr std::int64_t kKeepDeliveriesMs = 30 * kDayMs;  // of tasks that are still there
+constexpr std::int64_t kKeepDeliveriesMs = 30 * kDayMs;  // for existing tasks
 constexpr std::int64_t kKeepKeysMs = 7 * kDayMs;
-constexpr int kEventsPerTask = 10;  // deleted with each: more than a usual life writes
+constexpr int kEventsPerTask = 10;  // deleted per removed task: more than a usual life writes
 
 std::vector<TaskId> read_ids(Query& rows) {
   std::vector<TaskId> ids;
@@ -41,8 +41,8 @@ std::optional<WallTime> next_due(Connection& db) {
                " ORDER BY due_at_ms LIMIT 1"));
 }
 
-// A task stays until promote() has looked at all that depend on it, or on its array; each time it
-// looks at some hundred. And until the arrays that depend on it are whole. A macro, since
+// A task stays until promote() has updated everything that depends on it or on its array, some
+// hundred links at a time, and until the arrays that depend on it are complete. A macro, since
 // statements are literals.
 #define NOT_LEFT                                                                    \
   " AND NOT EXISTS (SELECT 1 FROM links_to_update WHERE on_task = tasks.id)"        \
@@ -70,8 +70,8 @@ void prune_keys(Connection& db, WallTime now, int limit) {
       now + -kKeepKeysMs, limit);
 }
 
-// The latest of each schedule stays, to be shown; of one that was removed none, but they go with
-// time too, since there may be millions.
+// Keeps the latest slot of each schedule for display. Slots of removed schedules are pruned
+// gradually, too, since there may be millions.
 void prune_slots(Connection& db, WallTime now, int limit) {
   db.run(
       "DELETE FROM schedule_slots WHERE (schedule_id, slot_at_ms) IN"
@@ -91,7 +91,7 @@ void prune_deliveries(Connection& db, WallTime now, int limit) {
       now + -kKeepDeliveriesMs, limit);
 }
 
-// From the low end, so that what is left has no holes; the newest stays whatever its age.
+// From the low end, so that the rest has no gaps; the newest event stays whatever its age.
 void prune_events(Connection& db, WallTime now, int limit) {
   db.run(
       "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at_ms FROM events"
@@ -106,7 +106,7 @@ void delete_events(Connection& db, const std::vector<std::int64_t>& seqs) {
 }  // namespace
 
 std::optional<WallTime> StoreExecution::promote(WallTime now, int limit) {
-  // Of a submit that a crash cut off, or that is under way.
+  // From a submit that is in progress or was interrupted by a crash.
   const auto array = impl_->read([](Connection& db) { return find_unfinished(db, {}); });
   return impl_->write(WhenFull::use_ballast, [&](Transaction& transaction) {
     for (const TaskId id : due_ids(transaction.db(), now, limit)) {
@@ -120,7 +120,7 @@ std::optional<WallTime> StoreExecution::promote(WallTime now, int limit) {
     if (woken && transaction.is_spent()) return std::optional(now);
     const bool updated = update_dependants(transaction, impl_->latest_upstream);
     if (updated && transaction.is_spent()) return std::optional(now);
-    // Not from the ballast, which is for the ends of what runs.
+    // The ballast is only for the ends of running attempts.
     const bool must_wait = array && transaction.short_of_space();
     const bool made = array && !must_wait;
     if (made) make_more(transaction, *array);

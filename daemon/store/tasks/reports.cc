@@ -1,5 +1,5 @@
-// What jobs report while they run. No event tells of it: there may be many of them, and nothing
-// changes its state.
+// Reports of running jobs. They write no event: there may be many, and they do not change the
+// state.
 #include <stdexcept>
 
 #include "daemon/store/limits/dependencies.h"
@@ -14,7 +14,7 @@ bool is_running(Connection& db, const AttemptKey& attempt) {
   return row.bind(attempt.task, attempt.attempt, attempt.token).step();
 }
 
-// It may have ended since the report came in.
+// It may have ended since the report arrived.
 bool is_latest(Connection& db, const AttemptKey& attempt) {
   Query row = db.query(
       "SELECT 1 FROM attempts a JOIN tasks t ON t.id = a.task_id AND t.attempt = a.number"
@@ -25,7 +25,7 @@ bool is_latest(Connection& db, const AttemptKey& attempt) {
 void write_progress(Connection& db, const ProgressReport& report) {
   const TaskId task = report.attempt.task;
   Progress progress = report.progress;
-  // Only this attempt's: the claim has removed what earlier ones told.
+  // Only from this attempt: the claim removed earlier reports.
   if (const auto before = load_progress(db, task)) {
     if (!progress.percent) progress.percent = before->first.percent;
     if (!progress.message) progress.message = before->first.message;

@@ -15,7 +15,7 @@ namespace {
 struct Prepared {
   const NewTask* task;
   PreparedSpec spec;
-  std::optional<TaskId> existing = {};  // there already, and it must not be there twice
+  std::optional<TaskId> existing = {};  // the existing task with the same unique key
 };
 
 std::vector<TaskId> read_ids(const std::string& text) {
@@ -25,7 +25,7 @@ std::vector<TaskId> read_ids(const std::string& text) {
   return ids;
 }
 
-// Nothing where the ids follow each other, as those that one thread gives out do.
+// Returns nothing if the ids are consecutive, as in a commit with a single submit.
 std::optional<std::string> write_ids(const std::vector<TaskId>& ids) {
   std::string text;
   bool follow = true;
@@ -36,7 +36,7 @@ std::optional<std::string> write_ids(const std::vector<TaskId>& ids) {
   return follow ? std::nullopt : std::optional(text);
 }
 
-// What was submitted under this key before.
+// The earlier submit under this key.
 std::optional<SubmitResult> find_repeated(Connection& db, const SubmitRequest& request) {
   if (request.idempotency_key.empty()) return std::nullopt;
   Query row = db.query(
@@ -93,7 +93,7 @@ std::optional<SubmitResult> refuse(Transaction& transaction, const SubmitRequest
   return std::nullopt;
 }
 
-// Of all arrays of a submit together, about: a commit that takes long holds up everybody.
+// Approximate total for all arrays of a submit, since a long commit delays everybody.
 constexpr std::int64_t kRowsWithSubmit = 1000;
 
 StoredTask submit_single(Transaction& transaction, const SubmitRequest& request,
@@ -130,7 +130,7 @@ Task insert(Transaction& transaction, const SubmitRequest& request, const Prepar
 
 void add_one(Transaction& transaction, const SubmitRequest& request, const Prepared& prepared,
              const std::optional<WorkflowPlace>& workflow, Submitted& submitted) {
-  // Looked for again: it may have come with this very submit.
+  // Checked again: this very submit may have created it.
   const auto existing = find_unique(transaction, request.actor.uid, prepared.spec.unique);
   submitted.existing.push_back(existing.has_value());
   submitted.any_existing |= existing.has_value();
@@ -138,8 +138,8 @@ void add_one(Transaction& transaction, const SubmitRequest& request, const Prepa
   submitted.ids.push_back(existing ? *existing : submitted.tasks.back().id);
 }
 
-// Its needs are dependencies now that the steps before it have ids; what is stored of its spec does
-// not change by that.
+// Its needs become dependencies, now that the steps before it have ids; the stored spec stays the
+// same.
 void add_step(Transaction& transaction, const SubmitRequest& request, const StepOf& step,
               Prepared& prepared, Submitted& submitted) {
   for (const StepNeed& need : step.needs) {
@@ -168,7 +168,7 @@ SubmitResult submit_all(Transaction& transaction, const SubmitRequest& request,
   return submitted;
 }
 
-// Whether a dependency, a key or neither keeps a task that is due from its line.
+// Whether a dependency, a key or neither blocks a due task.
 std::optional<BlockedOn> find_block(Transaction& transaction, const StoredTask& task,
                                     const PreparedSpec& spec) {
   if (has_open_links(transaction.db(), spec.depends_on, spec.on_dependency_failed)) {
@@ -193,7 +193,7 @@ std::optional<TaskId> find_unique(Transaction& transaction, std::uint32_t uid,
   const std::int64_t since_ms =
       unique.for_ms > 0 ? transaction.now().ms - unique.for_ms : std::int64_t{-1};
   if (!unique.while_state && unique.for_ms > 0) {
-    // The latest alone: of the many that there may have been, no other is younger.
+    // Only the latest: all others are older.
     Query row = transaction.db().query(
         "SELECT id, created_at_ms FROM tasks INDEXED BY tasks_unique WHERE uid = ?1"
         " AND unique_key = ?2 ORDER BY id DESC LIMIT 1");
@@ -260,7 +260,7 @@ std::optional<QueueRefusal> find_refusal(Transaction& transaction, const std::st
 
 SubmitResult StoreTasks::submit(const SubmitRequest& request) {
   if (request.tasks.empty()) return Submitted{};
-  std::vector<Prepared> tasks;  // written out here, on the caller's thread: the writer is shared
+  std::vector<Prepared> tasks;  // encoded here, on the caller's thread, since the writer is shared
   for (const NewTask& task : request.tasks) tasks.push_back({&task, PreparedSpec(task.spec)});
   SubmitResult result = impl_->write(
       WhenFull::refuse, request.actor,
@@ -272,7 +272,7 @@ SubmitResult StoreTasks::submit(const SubmitRequest& request) {
   try {
     for (const TaskId id : submitted->ids) impl_->make_whole({id, id});
   } catch (const StoreUnavailable&) {
-    // It is stored what is to be made, and the timer thread makes it once that is possible.
+    // The array's submit is stored; the timer thread creates the tasks once possible.
   }
   return result;
 }

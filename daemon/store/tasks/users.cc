@@ -1,5 +1,5 @@
-// Who the owners of rows are. A system gives the uid of a deleted user to somebody else; then what
-// the first one left goes to an owner of its own, which no process has as its uid.
+// The users who own rows. A system may give the uid of a deleted user to somebody else; then the
+// first user's rows move to a separate owner id, which no process has as its uid.
 #include <stdexcept>
 
 #include "daemon/store/store_impl.h"
@@ -7,7 +7,7 @@
 namespace taskd {
 namespace {
 
-constexpr int kSetAsideAtOnce = 1000;  // of a commit, so that others do not wait for long
+constexpr int kSetAsideAtOnce = 1000;  // rows per commit, so that others do not wait for long
 
 KnownUser read_user(const Query& row) {
   KnownUser user{row.uid(0), row.text(1), false};
@@ -15,14 +15,14 @@ KnownUser read_user(const Query& row) {
   return user;
 }
 
-// Another first request of the new user was quicker.
+// Another first request of the new user came earlier.
 bool is_set_aside(Connection& db, std::uint32_t uid, const std::string& name) {
   Query row = db.query("SELECT 1 FROM users WHERE uid = ?1 AND name = ?2 AND new_uid IS NULL");
   return row.bind(uid, name).step();
 }
 
-// The owner that the rows of `uid` go to; all of them but the tasks go at once, so that nothing new
-// comes of them under the uid.
+// The new owner id for the rows of `uid`. Everything except tasks moves at once, so that nothing
+// new starts under the uid.
 std::uint32_t begin_to_set_aside(Transaction& transaction, std::uint32_t uid,
                                  const std::string& name) {
   Connection& db = transaction.db();
@@ -35,7 +35,7 @@ std::uint32_t begin_to_set_aside(Transaction& transaction, std::uint32_t uid,
     Query last = db.query("SELECT max(uid) FROM users WHERE former_uid IS NOT NULL");
     if (last.step() && !last.is_null(0)) owner = last.uid(0) + 1;
   }
-  if (owner > kLastFormerOwner) throw std::runtime_error("too many users had uids of others");
+  if (owner > kLastFormerOwner) throw std::runtime_error("too many uids have changed users");
   db.run("INSERT INTO users (uid, name, former_uid) SELECT ?1, name, uid FROM users WHERE uid = ?2",
          owner, uid);
   db.run("UPDATE users SET new_uid = ?2 WHERE uid = ?1", uid, owner);
@@ -62,7 +62,7 @@ std::uint32_t begin_to_set_aside(Transaction& transaction, std::uint32_t uid,
 }  // namespace
 
 void StoreUsers::load_users() {
-  // Read inside the lock: of several that changed something, the last to get here sees it all.
+  // Read inside the lock: of several changers, the last to get here sees all changes.
   const MutexLock lock(impl_->users_mutex);
   impl_->users = impl_->read([](Connection& db) {
     std::map<std::uint32_t, KnownUser> users;
@@ -84,7 +84,7 @@ std::optional<KnownUser> StoreUsers::known_user(std::uint32_t owner) const {
 
 void StoreUsers::know_user(std::uint32_t uid, const std::string& name) {
   impl_->writer.run(WhenFull::use_ballast, [&](Transaction& transaction) {
-    // A name stays what it is but for set_aside().
+    // Only set_aside() changes a recorded name.
     transaction.db().run(
         "INSERT INTO users (uid, name) VALUES (?1, ?2)"
         " ON CONFLICT (uid) DO UPDATE SET name = excluded.name WHERE name = ''",
@@ -116,7 +116,7 @@ void StoreUsers::set_aside(std::uint32_t uid, const std::string& name) {
 
 std::vector<std::uint32_t> StoreUsers::unknown_users() {
   return impl_->read([](Connection& db) {
-    // From one uid of the index to the next, however many tasks there are.
+    // Jumps from uid to uid in the index, however many tasks there are.
     Query rows = db.query(
         "WITH RECURSIVE owners (uid) AS (SELECT min(uid) FROM tasks UNION ALL"
         " SELECT (SELECT min(uid) FROM tasks WHERE uid > owners.uid) FROM owners"

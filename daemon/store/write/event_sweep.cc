@@ -5,7 +5,7 @@
 namespace taskd {
 namespace {
 
-constexpr std::int64_t kAtOnce = 2000;  // rows that one step looks at
+constexpr std::int64_t kAtOnce = 2000;  // rows per step
 
 }  // namespace
 

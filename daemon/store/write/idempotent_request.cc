@@ -5,7 +5,7 @@
 namespace taskd {
 namespace {
 
-// Which of them a thread works on; set and read by that thread alone.
+// The request of this thread; set and read by this thread only.
 thread_local IdempotentRequest* current_request = nullptr;
 
 }  // namespace
@@ -24,7 +24,7 @@ IdempotentRequest::IdempotentRequest(TaskStore& store, RequestKey key) : store_(
       if (!row.bind(key_.uid, key_.key).step()) return;
       const bool is_same = row.text(0) == key_.digest;
       if (is_same && row.int64(3) == 0) {
-        is_recorded_ = true;  // and goes on
+        is_recorded_ = true;  // continues the earlier request
         return;
       }
       earlier_.emplace();
@@ -69,12 +69,12 @@ void IdempotentRequest::insert(Transaction& transaction, std::optional<TaskId> t
       "answer,"
       " finished) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
       key_.uid, key_.key, key_.digest, task, transaction.now(), answer, finished ? 1 : 0);
-  if (added == 0) throw InProgress{};  // a submit was quicker
+  if (added == 0) throw InProgress{};  // a submit with the key came first
 }
 
 void IdempotentRequest::finish(const std::optional<std::string>& answer) {
   if (is_recorded_ && key_.in_one_commit && !answer) return;
-  current_request = nullptr;  // what follows is about the key alone
+  current_request = nullptr;  // what follows concerns only the key
   store_.impl_->write_for(WhenFull::use_ballast, key_.uid, [&](Transaction& transaction) {
     if (!is_recorded_) {
       insert(transaction, std::nullopt, /*finished=*/true, answer);

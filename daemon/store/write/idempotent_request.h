@@ -1,10 +1,10 @@
-// A change that a client may repeat under a key of its own (Idempotency-Key), other than a submit,
-// which knows its key itself: it is done once.
+// Makes a change that a client may repeat under its Idempotency-Key happen once. (A submit handles
+// its key itself.)
 //
-// While one of these lives, what its thread has the store write belongs to the request, and the
-// first commit that changes anything records the key with it: the key is durable exactly if the
-// deed is. A request that takes several commits is recorded as unfinished until finish(); where the
-// daemon dies between, the repeated request goes on. One thread; at most one lives on each.
+// While a IdempotentRequest lives, its thread's writes belong to the request, and the first commit that
+// changes anything also records the key: the key is durable exactly if the change is. A request
+// that takes several commits is recorded as unfinished until finish(). If the daemon dies before
+// that, a repeated request continues. Used by one thread; each thread has at most one.
 #pragma once
 
 #include <cstdint>
@@ -20,39 +20,40 @@ class Transaction;
 struct RequestKey {
   std::uint32_t uid = 0;
   std::string key;
-  std::string digest;  // of what is asked for
+  std::string digest;  // of the request
   bool in_one_commit = true;
 };
 
-// What was asked for under the key before.
+// The earlier request with the same key.
 struct EarlierRequest {
   bool is_same = false;
-  std::optional<TaskId> task;         // what it was about, or made
+  std::optional<TaskId> task;         // the task it concerned or created
   std::optional<std::string> answer;  // as given to finish()
 };
 
 class IdempotentRequest {
  public:
-  // Thrown where another request with this key is being worked on.
+  // Thrown when another request with this key is in progress.
   struct InProgress {};
 
-  // Throws InProgress; as the store's reads do.
+  // Throws InProgress, and what the store's reads throw.
   IdempotentRequest(TaskStore& store, RequestKey key);
   ~IdempotentRequest();
   IdempotentRequest(const IdempotentRequest&) = delete;
   IdempotentRequest& operator=(const IdempotentRequest&) = delete;
 
-  // If this is set, nothing is to be done.
+  // If this is set, the request was made before: change nothing.
   const std::optional<EarlierRequest>& earlier() const { return earlier_; }
-  // The request was granted. Keeps the answer for who repeats it, if one is given; without, it
-  // costs no commit of its own where the key was recorded with the deed.
+  // The request succeeded. Stores `answer`, if given, for repeats. Without an answer this needs no
+  // extra commit if the key was recorded with the change.
   void finish(const std::optional<std::string>& answer);
 
-  // --- for the store's writes: the one of the calling thread, or null
+  // --- for the store's writes: the calling thread's request, or null
   static IdempotentRequest* current();
-  // On the writer thread, in the transaction of a command of that thread which has done `changes`.
+  // On the writer thread, in the transaction of one of the request's commands: records the key if
+  // the command made changes after `first_change`.
   void record(Transaction& transaction, std::size_t first_change);
-  // On its own thread: the latest record is committed.
+  // On the request's own thread: the latest record is committed.
   void committed() { is_recorded_ = is_recorded_ || recording_; }
 
  private:

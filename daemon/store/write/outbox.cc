@@ -12,10 +12,10 @@ constexpr char kUndeclared[] = "no hook of this name is declared";
 
 struct Recipient {
   std::string hook;
-  std::optional<std::size_t> index;  // among the declared ones
+  std::optional<std::size_t> index;  // index in the declared hooks
 };
 
-// Whom of `list` the event concerns, added to `recipients` unless they are there already.
+// Adds the hooks in `list` that want the event to `recipients`, unless present.
 void add_recipients(const std::vector<HookRule>& hooks, const std::vector<Notify>& list,
                     HookEvent event, std::vector<Recipient>& recipients) {
   for (const Notify& notify : list) {
@@ -31,7 +31,7 @@ void add_recipients(const std::vector<HookRule>& hooks, const std::vector<Notify
   }
 }
 
-// Another delivery to this hook about this task has to come first.
+// Whether another delivery to this hook about this task must come first.
 bool must_wait(Connection& db, const std::string& hook, TaskId task) {
   Query row = db.query(
       "SELECT 1 FROM deliveries INDEXED BY deliveries_pending"
@@ -74,7 +74,8 @@ std::uint64_t Outbox::notify(Connection& db, WallTime now, const StoredTask& tas
   return hooks;
 }
 
-// Once, however many wait: it may be large. A macro, since statements are literals.
+// Stored once, however many deliveries need it, since it may be large. A macro, since statements
+// are literals.
 #define KEEP_FOR_DELIVERIES(spec)                                                             \
   "INSERT INTO delivery_specs (task_id, last_seq, spec) SELECT * FROM (SELECT ?1, seq, " spec \
   " AS spec FROM deliveries INDEXED BY deliveries_of_task WHERE task_id = ?1"                 \

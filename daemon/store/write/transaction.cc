@@ -11,7 +11,7 @@
 namespace taskd {
 namespace {
 
-// Set exactly of a task that failed.
+// Set exactly if the task failed.
 std::optional<Reason> read_reason(const Query& row, int column, State state) {
   if (state != State::failed) return std::nullopt;
   return row.word(column, parse_reason, Reason::lost);
@@ -30,7 +30,7 @@ std::optional<BlockedOn> read_blocked_on(const Query& row, int column) {
   return row.text(column) == "key" ? BlockedOn::key : BlockedOn::dependencies;
 }
 
-// What is usual costs no bytes.
+// Defaults are stored as NULL.
 std::optional<std::string_view> policy_column(OnDependencyFailed policy) {
   return policy == OnDependencyFailed::fail ? std::nullopt
                                             : std::optional(taskd::to_string(policy));
@@ -40,7 +40,7 @@ bool concerns_key(State state) {
   return state == State::queued || state == State::blocked || state == State::running;
 }
 
-// Inside the writer a row cannot have changed since it was read.
+// Inside the writer, a row cannot have changed since it was read.
 void expect_one_row(int changed, TaskId task, const char* what) {
   if (changed == 1) return;
   throw std::logic_error(std::string(what) + " of task " + std::to_string(task) + " changed " +
@@ -83,7 +83,7 @@ PreparedSpec::PreparedSpec(const TaskSpec& spec)
 
 namespace {
 
-// What of a task its start and its end are decided by.
+// Parses the columns that decide a task's start and end.
 void read_decisive(std::string_view policy, StoredTask& task) {
   try {
     task.policy = policy_from_stored(policy);
@@ -93,7 +93,7 @@ void read_decisive(std::string_view policy, StoredTask& task) {
   if (auto demand = demand_from_stored(task.stored_demand)) {
     task.demand = *std::move(demand);
   } else {
-    task.unreadable = "it has the demand \"" + task.stored_demand + "\"";
+    task.unreadable = "its demand is invalid: \"" + task.stored_demand + "\"";
   }
   if (!task.unreadable.empty()) task.policy.on_lost = OnLost::fail;
 }
@@ -200,7 +200,7 @@ void Transaction::insert(StoredTask& task, const PreparedSpec& spec, const Note&
   add_change(task, notify(task, HookEvent::submitted));
 }
 
-// Those that follow have the same time; what an array makes later has that of its first.
+// Later tasks of one submit have the same time; later tasks of an array have the time of its first.
 void Transaction::check_order(const StoredTask& task) {
   if (order_checked_ || task.created_at != now_) return;
   note_clock_step(db_, task.id, task.created_at);
@@ -397,7 +397,7 @@ void Transaction::undo_command() {
   order_checked_ = false;
   touched_keys_.clear();
   moved_.clear();
-  lent_specs_.clear();  // their ids may be given out again
+  lent_specs_.clear();  // their ids may be assigned again
   changes_.resize(command_begin_);
 }
 

@@ -1,6 +1,6 @@
-// What a command works with on the writer thread: the open transaction, and the one way to change a
-// task. Every change is a guarded UPDATE together with its event, its counts, its Change and what
-// hooks are to be told of it.
+// What a command works with on the writer thread: the open transaction, and the only way to change
+// a task. Every change is a guarded UPDATE together with its event, its counts, its Change and its
+// notifications.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct TaskRow {
   int attempt = 0;
   int tries = 0;
   int lost = 0;
-  int start_failures = 0;            // starts in a row that the machine refused
+  int start_failures = 0;            // consecutive starts that the machine refused
   std::optional<std::string> token;  // set exactly while running
   std::optional<WallTime> due_at;
   std::optional<WallTime> started_at;
@@ -41,8 +41,8 @@ struct TaskRow {
   std::optional<WallTime> prune_at;
 };
 
-// A spec as the store keeps it: in columns what the writer decides by, and the whole as text. Made
-// on a caller's thread, since that costs as much as the spec is long; the writer only stores it.
+// A spec in stored form: columns for what the writer acts on, and the whole as text. Built on a
+// caller's thread, since the cost grows with the spec's length; the writer only stores it.
 struct PreparedSpec {
   explicit PreparedSpec(const TaskSpec& spec);
 
@@ -60,11 +60,11 @@ struct PreparedSpec {
   std::string text;
 };
 
-// A task as the writer knows it: its columns. Its spec it does not read (see Reader).
+// A task as the writer knows it: its columns, without the spec (see Reader).
 struct StoredTask {
   TaskId id = 0;
   std::uint32_t uid = 0;
-  std::optional<std::int64_t> schedule;  // that submitted it
+  std::optional<std::int64_t> schedule;  // the schedule that submitted it
   std::optional<std::int64_t> key;       // id of its key
   std::optional<ArrayPlace> array;
   std::optional<WorkflowPlace> workflow;
@@ -73,24 +73,25 @@ struct StoredTask {
   std::string name;
   int priority = 0;
   Demand demand;
-  std::string stored_demand;  // what its row says they are
+  std::string stored_demand;  // as its row says
   std::string unique_key;     // "" = none
   StoredPolicy policy;
-  std::string unreadable;  // why its row cannot be read; it is not to run then
+  std::string unreadable;  // why its row cannot be read; then it must not run
   TaskRow row;
-  std::string stored_state;  // what its row says it is in
+  std::string stored_state;  // the state in its row
 };
 
 std::optional<StoredTask> load_task(Connection& db, TaskId id);
-// The text of its spec, its own or the one that its array's tasks share. Nothing: there is none.
+// The text of the task's spec, its own or its array's shared one. Nothing if there is none.
 std::optional<std::string> stored_spec(Connection& db, const StoredTask& task);
-// A task that must be there, as an index or a list names it. Throws std::logic_error if it is not.
+// Loads a task that must exist, because an index or a list names it. Throws std::logic_error
+// otherwise.
 StoredTask must_load(Connection& db, TaskId id);
 
-// What the event row of a change says besides the change itself.
+// What the event of a change records besides the change itself.
 struct Note {
   std::string_view type;
-  std::optional<std::uint32_t> actor_uid = std::nullopt;  // the person, where one asked
+  std::optional<std::uint32_t> actor_uid = std::nullopt;  // the person who asked, if any
   std::string detail = {};
 };
 
@@ -113,83 +114,84 @@ class Transaction {
   QueueTable& queues() { return queues_; }
   const Outbox& outbox() const { return outbox_; }
   WallTime now() const { return now_; }
-  // It has taken as long, or written as much, as others should wait for: what can go on in another
-  // transaction does.
+  // The transaction has reached its budget of time or bytes: work that can continue in another
+  // transaction should.
   bool is_spent() const { return bytes_ > kMaxBytes || spent_us() >= budget_us_; }
   std::int64_t spent_us() const { return thread_cpu_us() - begun_us_; }
   static constexpr std::int64_t kMaxBytes = 4 << 20;  // of specs
-  // The ballast is given up: nothing new may begin.
+  // The ballast is in use: nothing new may begin.
   bool short_of_space() const { return short_of_space_; }
   const std::vector<Change>& changes() const { return changes_; }
 
-  // Something is to be looked at at `at`, by the timer thread.
+  // Asks the timer thread to look at `at`.
   void add_wake(WallTime at) {
     Change change;
     change.act_at = at;
     changes_.push_back(change);
   }
 
-  // Adds a task in its first state; sets `task.id`, unless it was set aside, and what the spec
-  // says. Its text may be kSpecOfArray: the one that its array's tasks share.
+  // Adds a task in its first state. Sets `task.id`, unless an id was set aside, and the columns
+  // from the spec. The spec's text may be kSpecOfArray: the text that the array's tasks share.
   void insert(StoredTask& task, const PreparedSpec& spec, const Note& note);
 
-  // The text of a spec that the transaction stored and that outlives it, so that a claim in the same
-  // commit need not read it back.
+  // Lends the text of a spec that this transaction stored, so that a claim in the same commit need
+  // not read it back. The text must outlive the transaction.
   void lend_spec(TaskId task, const std::string& text) { lent_specs_.push_back({task, &text}); }
-  // Lent, or stored; nothing: there is none.
+  // The lent or stored text; nothing if there is none.
   std::optional<std::string> spec_text(const StoredTask& task);
 
-  // Moves the task along `event` and gives it the columns of `after`, whose state is filled in
-  // here. Throws std::logic_error where the table of states forbids it.
+  // Moves the task along `event` and sets its columns to `after`, whose state is filled in here.
+  // Throws std::logic_error if the table of states forbids it.
   void transition(StoredTask& task, Event event, TaskRow after, const Note& note);
 
-  // Changes columns of a task that stays in its state.
+  // Changes columns of a task without changing its state.
   void amend(StoredTask& task, const TaskRow& after, const Note& note);
 
-  // Gives a task that does not run another spec: its columns, its labels, and the counts of its
-  // queues. Says nothing about it; what follows does. With `new_key` its key is that of the spec
-  // from now on, with the limits that this names.
+  // Gives a task that is not running another spec: its columns, its labels, and the counts of its
+  // queues. Writes no event; the caller's next change does. With `new_key` it also gets the spec's
+  // key and sets that key's limits.
   void respec(StoredTask& task, const PreparedSpec& spec, bool new_key);
-  // The same with another queue alone.
+  // The same for the queue alone.
   void requeue(StoredTask& task, const std::string& queue);
 
-  // Deletes an ended task with everything that hangs on it.
+  // Deletes an ended task and all rows that belong to it.
   void remove(const StoredTask& task, const Note& note);
 
   void add_event(std::optional<TaskId> task, std::optional<int> attempt, const Note& note,
                  std::optional<State> from = std::nullopt, std::optional<State> to = std::nullopt);
   // `hooks` as in Change.
   void add_change(const StoredTask& task, std::uint64_t hooks = 0);
-  // More may start than before.
+  // More tasks may start than before.
   void add_limits_change() { changes_.push_back(Change{}); }
 
-  // A key whose tasks may have to be blocked or unblocked (keys.h). Transitions do it themselves.
+  // A key whose tasks may have to be blocked or unblocked (keys.h). Transitions call this
+  // themselves.
   void touch_key(std::int64_t key) { touched_keys_.push_back(key); }
   std::vector<std::int64_t> take_touched_keys();  // each once
-  // A task whose dependants behind `after` are to be looked at (dependencies.h): it ended, or is
-  // tried again. An array as such, as in dependencies.h: its last task ended, or goes on.
+  // A task whose dependants after `after` must be updated (dependencies.h), because it ended or is
+  // retried. For an array: its last task ended, or one of them is retried.
   struct Moved {
     TaskId task;
     TaskId after;
   };
   void add_moved(TaskId task, TaskId after = 0) { moved_.push_back({task, after}); }
   std::vector<Moved> take_moved();  // each task once
-  // How much the command still does about links itself; that is five hundred dependants at least.
+  // How many links the command itself still updates; at least five hundred dependants in total.
   int& link_work_left() { return link_work_left_; }
 
-  // Around one command; undo_command() forgets its changes and counts, not its SQL.
+  // Call around one command; undo_command() reverts its changes and counts, not its SQL.
   void begin_command();
   void undo_command();
 
  private:
   void count_in_array(TaskId array, State before, State after);
-  // Whether the ids of this transaction's new tasks still follow their times.
+  // Checks whether the ids of this transaction's new tasks still ascend with their times.
   void check_order(const StoredTask& task);
   void update(StoredTask& task, const TaskRow& after);
   void count_queue(const StoredTask& task, const std::string& to);
   void add_ready(const StoredTask& task);
   void remove_ready(const StoredTask& task);
-  // Returns the hooks that have something to do, as in Change.
+  // Returns the hooks that have something to deliver, as in Change.
   std::uint64_t notify(const StoredTask& task, HookEvent event);
 
   const std::int64_t begun_us_;
@@ -207,7 +209,7 @@ class Transaction {
     TaskId task;
     const std::string* text;
   };
-  std::vector<LentSpec> lent_specs_;  // by task, as ids grow
+  std::vector<LentSpec> lent_specs_;  // by task, ascending
   static constexpr int kLinkWork = 5000;
   int link_work_left_ = kLinkWork;
   std::int64_t bytes_ = 0;

@@ -1,4 +1,4 @@
-// What the trusted clock keeps over restarts.
+// The trusted clock's state that survives restarts.
 #include "daemon/store/store_impl.h"
 
 namespace taskd {
@@ -14,7 +14,7 @@ std::optional<TrustedClock::Point> load_point(Connection& db, const std::string&
   return point;
 }
 
-// When an earlier daemon last did something.
+// The time of an earlier daemon's latest activity.
 std::optional<WallTime> last_seen(Connection& db, std::int64_t generation) {
   Query row = db.query("SELECT at_ms FROM events WHERE generation < ?1 ORDER BY seq DESC LIMIT 1");
   if (!row.bind(generation).step()) return std::nullopt;

@@ -12,25 +12,25 @@
 namespace taskd {
 namespace {
 
-// A WAL of this length is copied into the database between two commits: long enough that pages
-// changed again and again are copied once, short enough to take milliseconds. On a full disk the
-// copy may need as much room again; at 8 MiB that is half the ballast.
+// A WAL of this length is copied into the database between two commits: long enough that pages that
+// change repeatedly are copied once, short enough to take milliseconds. On a full disk the copy may
+// need as much space again; at 8 MiB that is half the ballast.
 constexpr int kCheckpointPages = 2000;
-// While the ballast is given up its room has to last: the WAL is used again from its beginning.
+// While the ballast is in use, its space has to last: the WAL starts over from its beginning.
 constexpr int kCheckpointPagesWhenFull = 50;
-// Tasks that one commit starts beside what it is for: it is not to take long.
+// Tasks that one commit may start in addition to its commands, to keep it short.
 constexpr std::ptrdiff_t kMaxClaimed = 64;
-// Once a lock has outlasted kBusyTimeoutMs: those who wait are to have an answer soon.
+// Used once a lock has outlasted kBusyTimeoutMs, so that waiting callers soon get an answer.
 constexpr int kBusyTimeoutWhenLockedMs = 1000;
 
 std::exception_ptr disk_full(const Ballast& ballast) {
   const std::string mib = std::to_string(ballast.wanted_bytes() >> 20);
   return std::make_exception_ptr(DiskFull(
-      "the daemon's disk is full, nothing was stored; it goes on once " + mib + " MiB are free"));
+      "the daemon's disk is full, nothing was stored; it continues once " + mib + " MiB are free"));
 }
 
 std::exception_ptr store_busy(const SQLite::Exception& error) {
-  return std::make_exception_ptr(StoreBusy("the database cannot be used for the moment (" +
+  return std::make_exception_ptr(StoreBusy("the database is temporarily unavailable (" +
                                            std::string(error.what()) + "); nothing was changed"));
 }
 
@@ -61,9 +61,8 @@ WriteQueue::~WriteQueue() {
 
 void WriteQueue::run(WhenFull when_full, Owner owner, const Command& command) {
   if (is_copy_) {
-    throw StoreIsCopy(
-        "the database " + options_.path +
-        " is a copy of a store that lies elsewhere, so nothing is started or changed");
+    throw StoreIsCopy("the database " + options_.path +
+                      " is a copy of a store that lies elsewhere, so it is read-only");
   }
   std::future<std::exception_ptr> done;
   std::int64_t cpu_us = 0;
@@ -88,9 +87,9 @@ CommitTimesUs WriteQueue::times() const {
 }
 
 void WriteQueue::fail(const std::string& error) {
-  const std::string reason = "The database " + options_.path + " cannot be relied on any more (" +
+  const std::string reason = "The database " + options_.path + " cannot be trusted any more (" +
                              error +
-                             "). Nothing is acknowledged from here on. Check the disk, then start "
+                             "), so taskd stops. Check the disk, then start "
                              "taskd again; if it still fails, restore a backup.";
   {
     const MutexLock lock(mutex_);
@@ -116,7 +115,7 @@ void WriteQueue::loop() {
   }
 }
 
-// Empty when the queue closes and everything given is done.
+// Empty when the queue is closed and every accepted command is done.
 WriteQueue::Batch WriteQueue::next_batch() {
   const MutexLock lock(mutex_);
   while (waiting_.empty() && !closing_) wake_.wait(mutex_);
@@ -125,8 +124,8 @@ WriteQueue::Batch WriteQueue::next_batch() {
   return batch;
 }
 
-// One command of each user, from the one after who had the latest turn, and all of the daemon's:
-// these first, but for a transaction after one that they had filled.
+// Takes one command of each user, starting after the user of the latest turn, and all of the
+// daemon's. The daemon's come first, except after a transaction that they filled.
 void WriteQueue::take_round(Batch& batch) {
   std::vector<Owner> owners;
   for (const auto& [owner, items] : waiting_) owners.push_back(owner);
@@ -146,7 +145,7 @@ void WriteQueue::take_round(Batch& batch) {
   }
 }
 
-// What a transaction had no time for is in line again, in front of what came meanwhile.
+// Puts commands that had no time in the transaction back, in front of newer ones.
 void WriteQueue::give_back(std::span<Item> rest) {
   const MutexLock lock(mutex_);
   for (auto item = rest.rbegin(); item != rest.rend(); ++item) {
@@ -164,8 +163,8 @@ std::size_t WriteQueue::complete_batch(std::span<Item> batch) {
     if (latest != kDaemon) latest_user_ = latest;
   }
   if (result == Result::completed) return taken;
-  // The disk is full for all of them together, with what they let start: each for itself then,
-  // since one may fit, and one that must be recorded is not to fail for another's sake.
+  // The disk is full for the batch and the tasks it lets start. Try each command alone: one may
+  // fit, and one that must be recorded must not fail because of another.
   for (std::size_t i = 0; i < taken; ++i) {
     const std::span<Item> alone = batch.subspan(i, 1);
     std::size_t one = 0;
@@ -180,8 +179,8 @@ std::size_t WriteQueue::complete_batch(std::span<Item> batch) {
   return taken;
 }
 
-// Settled: the commands are committed or have their errors, and their callers know. No space: as if
-// they had never been run.
+// settled: the commands are committed or have their errors, and their callers know. no space: as if
+// they had never run.
 WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, std::size_t& taken) {
   taken = batch.size();
   if (const std::exception_ptr error = stopped_error()) {
@@ -213,7 +212,7 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, s
       share_cost(batch.first(taken), transaction.spent_us());
     }
   } catch (const SQLite::Exception& error) {
-    // A lock that outlasts the timeout for one of them is not waited for again by each.
+    // If a lock outlasts the timeout for one of them, the others do not wait for it again.
     if (taken == 0) taken = failure_of(error) == Failure::busy ? batch.size() : 1;
     if (idle > 0) options_.on_claims(std::nullopt);
     return give_up_batch(batch.first(taken), error, committing);
@@ -232,8 +231,8 @@ WriteQueue::Result WriteQueue::try_batch(std::span<Item> batch, bool claiming, s
   return Result::completed;
 }
 
-// Gives the item its error, or throws SQLite::Exception when the whole transaction is lost. A
-// command without company needs no savepoint: the transaction serves.
+// Gives the item its error, or throws SQLite::Exception if the whole transaction is lost. A single
+// command needs no savepoint: the transaction serves as one.
 void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
   if (item.when_full == WhenFull::refuse && !ballast_.restore()) {
     item.error = disk_full(ballast_);
@@ -264,7 +263,7 @@ void WriteQueue::run_command(Item& item, Transaction& transaction, bool alone) {
   *item.cpu_us += thread_cpu_us() - begun_us;
 }
 
-// What belongs to all of them together, such as the COMMIT, counts for each as its own part does.
+// Divides the shared cost, such as the COMMIT, in proportion to each command's own.
 void WriteQueue::share_cost(std::span<Item> batch, std::int64_t spent_us) {
   std::int64_t own_us = 0;
   for (const Item& item : batch) own_us += *item.cpu_us;
@@ -277,13 +276,14 @@ int WriteQueue::count_idle(const Transaction& transaction) const {
   std::ptrdiff_t starts = 0;
   for (const Change& change : transaction.changes()) {
     if (change.lets_start()) ++starts;
-    if (change.to == State::running) --starts;  // most likely claimed by who reported an end
+    // Most likely claimed by the worker that reported an end.
+    if (change.to == State::running) --starts;
   }
   if (starts <= 0) return 0;
   return options_.idle_workers(static_cast<int>(std::min(starts, kMaxClaimed)));
 }
 
-// As the last command of the batch: where it fails alone, nothing else does.
+// Runs as the last command of the batch: if it fails, it fails alone.
 std::optional<Claims> WriteQueue::claim_for(int idle, Transaction& transaction) {
   std::optional<Claims> claims;
   const Command command = [&](Transaction& open) { claims = claim_tasks(open, options_, idle); };
@@ -296,7 +296,7 @@ std::optional<Claims> WriteQueue::claim_for(int idle, Transaction& transaction) 
 WriteQueue::Result WriteQueue::give_up_batch(std::span<Item> batch, const SQLite::Exception& error,
                                              bool committing) {
   Failure failure = classify(db_, error);
-  // Whatever else stops a COMMIT, it is not known any more what the disk holds.
+  // If a COMMIT fails for another reason, the contents of the disk are unknown.
   if (committing && failure != Failure::no_space) failure = Failure::fatal;
   try {
     if (failure != Failure::fatal) roll_back();
@@ -330,18 +330,19 @@ void WriteQueue::note_lock(bool is_locked) {
   is_locked_ = is_locked;
   db_.set_busy_timeout_ms(is_locked ? kBusyTimeoutWhenLockedMs : kBusyTimeoutMs);
   if (is_locked) {
-    log::warn("another program has locked the database; nothing can be stored until it unlocks it",
-              {{"path", options_.path}});
+    log::warn(
+        "another program has locked the database; nothing can be stored until it releases the lock",
+        {{"path", options_.path}});
   } else {
-    log::info("the database is not locked any more", {{"path", options_.path}});
+    log::info("the database is no longer locked", {{"path", options_.path}});
   }
 }
 
-// After the acknowledgements, so nobody waits for it but the next batch. PASSIVE waits for no
-// reader; what a reader held back is copied the next time.
+// Runs after the acknowledgements, so only the next batch waits for it. PASSIVE does not wait for
+// readers; what a reader held back is copied the next time.
 void WriteQueue::checkpoint_when_long() {
   const int pages = db_.wal_pages();
-  if (pages < checkpointed_pages_) checkpointed_pages_ = 0;  // it began anew
+  if (pages < checkpointed_pages_) checkpointed_pages_ = 0;  // the WAL started over
   const int limit = ballast_.in_place() ? kCheckpointPages : kCheckpointPagesWhenFull;
   if (pages - checkpointed_pages_ < limit) return;
   try {

@@ -219,7 +219,7 @@ TEST_CASE("more tasks than a queue ever takes cannot be moved there, and that is
   CHECK(refused.status == 422);
   CHECK(refused.code() == "does_not_fit");
   CHECK(refused.json().at("detail") ==
-        "queue \"small\" takes at most 2 waiting tasks, but these are 3; take fewer at once, or "
+        "queue \"small\" takes at most 2 waiting tasks, but these are 3; submit fewer at once, or "
         "raise its capacity");
   CHECK(api.ask(post("/v1/tasks:move", R"({"queue":"small","ids":[1,2]})")).status == 200);
   CHECK(api.ask(post("/v1/tasks:move", R"({"queue":"small","ids":[3]})")).code() == "queue_full");

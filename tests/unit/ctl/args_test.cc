@@ -129,6 +129,6 @@ TEST_CASE("--help is answered with everything that was declared") {
         "Usage: taskctl verb [OPTIONS] ID…\n\nDoes things.\n\nOptions:\n"
         "  -f, --flag                first line\n"
         "                            second line\n"
-        "  -h, --help                this text\n"
+        "  -h, --help                show this help\n"
         "\nExamples:\n  taskctl verb 1\n");
 }

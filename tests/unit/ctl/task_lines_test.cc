@@ -82,7 +82,7 @@ TEST_CASE("a line that cannot be sent is named") {
     return std::string();
   };
   CHECK(says("{}\n{", {}).find(":2: not a task in JSON: at byte 1") != std::string::npos);
-  CHECK(says(std::string("a\0b", 3), {"echo"}).find(":1: holds a NUL") != std::string::npos);
+  CHECK(says(std::string("a\0b", 3), {"echo"}).find(":1: contains a NUL") != std::string::npos);
   CHECK(says("x\n" + std::string(1'100'000, 'a'), {"echo"}).find(":2: the line is longer") !=
         std::string::npos);
 }

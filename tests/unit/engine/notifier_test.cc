@@ -173,8 +173,7 @@ TEST_CASE("a delivery is given up after its time, its tries, or a 410") {
   const std::vector<Delivery> all = f.deliveries(id);
   CHECK(all.at(0).error == "it answered 500; given up: too old");
   CHECK(all.at(1).error == "it answered 500; given up: tried once");
-  CHECK(all.at(2).error ==
-        "410: it says that it is gone for good; given up: the hook wants nothing more");
+  CHECK(all.at(2).error == "410: it is gone for good; given up: the hook wants nothing more");
   for (const Delivery& delivery : all) CHECK(delivery.state == DeliveryState::failed);
 }
 

@@ -242,7 +242,7 @@ TEST_CASE("what waits for too long is given up, and what came later goes on") {
   CHECK(f.store->give_up_deliveries("audit", uid, f.clock.wall_now() + -1000, 10) == 1);
   const Delivery old = f.store->deliveries(1, 0, 10).at(0);
   CHECK(old.state == DeliveryState::failed);
-  CHECK(old.error == "the hook took nothing; given up: too old");
+  CHECK(old.error == "the hook accepted nothing; given up: too old");
   CHECK(must_be_due(f, "audit").event == HookEvent::started);
   CHECK(f.store->hook_counts("audit").failed == 1);
 }
@@ -392,7 +392,8 @@ TEST_CASE("what a task was is kept once, however many deliveries wait") {
   CHECK(f.number("SELECT count(*) FROM deliveries") == 0);
 }
 
-TEST_CASE("the spec that an array's tasks share is kept once, whatever a hook is still to be told") {
+TEST_CASE(
+    "the spec that an array's tasks share is kept once, whatever a hook is still to be told") {
   for (const bool declared : {true, false}) {
     CAPTURE(declared);
     Fixture f({{"mail", {HookEvent::cancelled}}});

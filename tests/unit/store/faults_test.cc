@@ -22,7 +22,7 @@ TEST_CASE_FIXTURE(FaultFixture, "after a failed fsync nothing is acknowledged, a
   FaultVfs::fail_sync = true;
   CHECK_THROWS(store.submit());
   REQUIRE(store.fatal.size() == 1);
-  CHECK(store.fatal[0].find("taskd.db cannot be relied on any more") != std::string::npos);
+  CHECK(store.fatal[0].find("taskd.db cannot be trusted any more") != std::string::npos);
   FaultVfs::fail_sync = false;
   CHECK_THROWS(store.submit());
   CHECK_THROWS(store.store->claim(1));

@@ -126,7 +126,7 @@ TEST_CASE("every wrong field is named") {
         "#/key/rate: both \"count\" and \"per_ms\" are needed");
   CHECK(constraint_error_of({{"slots", 0}}) == "#/slots: must be from 1 to 1024");
   CHECK(constraint_error_of({{"slots", 1.5}}).starts_with("#/slots: must be an integer"));
-  CHECK(constraint_error_of({{"resources", {{"g p", 1}}}}) == "#/resources/g%20p: is no name of a resource");
+  CHECK(constraint_error_of({{"resources", {{"g p", 1}}}}) == "#/resources/g%20p: is not a resource name");
   CHECK(constraint_error_of({{"resources", {{"gpu", 0}}}}).starts_with("#/resources/gpu: must be from 1"));
   CHECK(constraint_error_of({{"unique", {{"for_ms", 1}}}}) == "#/unique: \"key\" is needed");
   CHECK(constraint_error_of({{"unique", {{"key", "u"}, {"while", "x"}}}})

@@ -238,10 +238,10 @@ TEST_CASE("a bad result makes a success a reported failure, and changes no other
   end.outcome = {OutcomeKind::exited, 0, ""};
   TaskSpec spec;
   CHECK(judge_result(spec, end) ==
-        Outcome{OutcomeKind::reported, 0, "its result was not taken: it is not JSON"});
+        Outcome{OutcomeKind::reported, 0, "its result was rejected: it is not JSON"});
   spec.on_bad_result = OnBadResult::ignore;
   CHECK(judge_result(spec, end) ==
-        Outcome{OutcomeKind::exited, 0, "its result was not taken: it is not JSON"});
+        Outcome{OutcomeKind::exited, 0, "its result was rejected: it is not JSON"});
   spec.on_bad_result = OnBadResult::fail;
   for (const Outcome& other : {Outcome{OutcomeKind::exited, 3, ""},
                                Outcome{OutcomeKind::timed_out, 0, ""}, Outcome{kLost}}) {
