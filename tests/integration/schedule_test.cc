@@ -154,7 +154,7 @@ TEST_CASE("an add refuses a name that is taken, unless it is told to replace") {
   const RunResult again = daemon.ctl(add);
   CHECK(again.exit_code == 73);
   CHECK(again.out.empty());
-  CHECK(again.err == "taskctl: there is a schedule backup already; --replace changes it\n");
+  CHECK(again.err == "taskctl: schedule backup already exists; --replace changes it\n");
   const nlohmann::json replaced =
       daemon.ctl_json({"schedule", "add", "backup", "--replace", "--every", "1h", "--timeout", "5m",
                        "--shell", "echo '*'"});

@@ -436,7 +436,7 @@ TEST_CASE("a row that cannot be read fails its task and holds up nothing else") 
   CHECK(contains(daemon.ctl({"schedule", "show", "broken"}).out, "cannot be read"));
   const RunResult triggered = daemon.ctl({"schedule", "trigger", "broken"});
   CHECK(triggered.exit_code == 73);
-  CHECK(contains(triggered.err, "what schedule \"broken\" submits cannot be read"));
+  CHECK(contains(triggered.err, "the task of schedule \"broken\" cannot be read"));
   CHECK(daemon.stop().exit_code == 0);
 }
 
