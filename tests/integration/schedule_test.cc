@@ -198,7 +198,7 @@ TEST_CASE("a schedule command that cannot be is refused with a word on what is w
       {{}, 64, "needs a verb: add, list"},
       {{"prevew"}, 64, "did you mean \"schedule preview\""},
       {{"show"}, 64, "name one schedule"},
-      {{"show", "a b"}, 64, "no schedule's name"},
+      {{"show", "a b"}, 64, "is not a schedule name"},
       {{"show", "nowhere"}, 66, "nowhere"},
       {{"trigger", "nowhere"}, 66, "nowhere"},
       {{"preview", "x", "--next", "0"}, 64, "--next"},
