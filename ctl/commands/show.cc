@@ -78,7 +78,7 @@ void add_plain_options(Lines& lines, const TaskSpec& spec) {
   for (const TaskOption& option : task_options()) {
     if (option.shown_as.empty() || option.value->is_default(spec)) continue;
     JsonWriter writer;
-    option.value->write(writer, spec, Form::answer);
+    option.value->write(writer, spec, ValueForm::answer);
     const auto value = nlohmann::json::parse(writer.take());
     if (!value.is_null())
       lines.add(option.shown_as, value.is_string() ? value.get<std::string>() : value.dump());

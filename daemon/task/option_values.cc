@@ -45,7 +45,7 @@ void read_argv(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (!value.empty()) reader.not_empty(bytes_from_json(value[0]).value_or("?"), at + "/0");
 }
 
-void write_argv(JsonWriter& writer, const TaskSpec& spec, Form) {
+void write_argv(JsonWriter& writer, const TaskSpec& spec, ValueForm) {
   writer.begin('[');
   for (const std::string& arg : spec.argv) write_bytes(writer, arg);
   writer.end(']');
@@ -93,11 +93,11 @@ void read_env(FieldReader& reader, const json& value, At at, NewTask& task) {
   reader.at_most(bytes, kMaxEnvBytes, at, "bytes in all");
 }
 
-void write_env(JsonWriter& writer, const TaskSpec& spec, Form form) {
+void write_env(JsonWriter& writer, const TaskSpec& spec, ValueForm form) {
   writer.begin('{');
   for (const auto& [name, value] : spec.env) {
     writer.text_key(name);
-    form == Form::answer ? writer.value("***") : write_bytes(writer, value);
+    form == ValueForm::answer ? writer.value("***") : write_bytes(writer, value);
   }
   writer.end('}');
 }
@@ -126,11 +126,11 @@ void read_stdin(FieldReader& reader, const json& value, At at, NewTask& task) {
 }
 
 // A text may be long or secret, so only its presence is shown.
-void write_stdin(JsonWriter& writer, const TaskSpec& spec, Form form) {
+void write_stdin(JsonWriter& writer, const TaskSpec& spec, ValueForm form) {
   if (spec.stdin_file.empty() && spec.stdin_text.empty()) return writer.null();
   writer.begin('{');
   if (spec.stdin_file.empty()) {
-    writer.member("text", form == Form::answer ? std::string_view("***") : spec.stdin_text);
+    writer.member("text", form == ValueForm::answer ? std::string_view("***") : spec.stdin_text);
   } else {
     writer.key("file");
     write_bytes(writer, spec.stdin_file);
@@ -145,8 +145,8 @@ void read_umask(FieldReader& reader, const json& value, At at, NewTask& task) {
               task.spec.process.umask);
 }
 
-void write_umask(JsonWriter& writer, const TaskSpec& spec, Form form) {
-  const bool is_handlers = form == Form::answer && !spec.handler.empty();
+void write_umask(JsonWriter& writer, const TaskSpec& spec, ValueForm form) {
+  const bool is_handlers = form == ValueForm::answer && !spec.handler.empty();
   is_handlers ? writer.null() : writer.value(format_umask(spec.process.umask));
 }
 
@@ -257,10 +257,10 @@ void read_backoff(FieldReader& reader, const json& value, At at, NewTask& task) 
   read_fields(reader, value, at, kBackoffFields, task.spec.backoff);
 }
 
-void write_backoff(JsonWriter& writer, const TaskSpec& spec, Form form) {
+void write_backoff(JsonWriter& writer, const TaskSpec& spec, ValueForm form) {
   const Backoff& backoff = spec.backoff;
   const Backoff usual;
-  const bool all = form == Form::answer;
+  const bool all = form == ValueForm::answer;
   writer.begin('{');
   if (all || backoff.kind != usual.kind) writer.member("kind", to_string(backoff.kind));
   if (all || backoff.initial_ms != usual.initial_ms)
@@ -297,7 +297,7 @@ void read_matches(FieldReader& reader, const json& value, At at, NewTask& task) 
 }
 
 template <auto member>
-void write_matches(JsonWriter& writer, const TaskSpec& spec, Form) {
+void write_matches(JsonWriter& writer, const TaskSpec& spec, ValueForm) {
   writer.begin('[');
   for (const RetryMatch& match : member_of<member>(spec)) {
     if (match.exit_code) {
@@ -319,7 +319,7 @@ namespace option_value {
 constinit const OptionValue argv = {read_argv, is_default<&TaskSpec::argv>, write_argv};
 constinit const OptionValue shell = {
     read_shell, is_default<&TaskSpec::shell>,
-    [](JsonWriter& writer, const TaskSpec& spec, Form) { write_bytes(writer, spec.shell); }};
+    [](JsonWriter& writer, const TaskSpec& spec, ValueForm) { write_bytes(writer, spec.shell); }};
 constinit const OptionValue handler = {[](FieldReader& reader, const json& value, At at,
                                           NewTask& task) {
                                          read_name_of(reader, value, at, task.spec.handler);
@@ -328,7 +328,7 @@ constinit const OptionValue handler = {[](FieldReader& reader, const json& value
                                        write_plain<&TaskSpec::handler>};
 constinit const OptionValue payload = {
     read_payload, is_default<&TaskSpec::payload>,
-    [](JsonWriter& writer, const TaskSpec& spec, Form) { writer.raw(spec.payload); }};
+    [](JsonWriter& writer, const TaskSpec& spec, ValueForm) { writer.raw(spec.payload); }};
 constinit const OptionValue name = {
     [](FieldReader& reader, const json& value, At at, NewTask& task) {
       const auto* text = reader.string(value, at);
@@ -348,7 +348,7 @@ constinit const OptionValue cwd = {
       read_path(reader, value, at, task.spec.cwd);
     },
     is_default<&TaskSpec::cwd>,
-    [](JsonWriter& writer, const TaskSpec& spec, Form) { write_bytes_or_null(writer, spec.cwd); }};
+    [](JsonWriter& writer, const TaskSpec& spec, ValueForm) { write_bytes_or_null(writer, spec.cwd); }};
 constinit const OptionValue umask = {read_umask, is_default<&ProcessAttributes::umask>,
                                      write_umask};
 constinit const OptionValue stdin_source = {
@@ -379,7 +379,7 @@ constinit const OptionValue notify = {
       read_notify(reader, value, at, task.spec.notify);
     },
     is_default<&TaskSpec::notify>,
-    [](JsonWriter& writer, const TaskSpec& spec, Form) {
+    [](JsonWriter& writer, const TaskSpec& spec, ValueForm) {
       writer.value(format_notify(spec.notify));
     }};
 constinit const OptionValue array = {read_array, nullptr, nullptr};

@@ -34,7 +34,7 @@ bool is_default(const TaskSpec& spec) {
 }
 
 template <auto member>
-void write_plain(JsonWriter& writer, const TaskSpec& spec, Form) {
+void write_plain(JsonWriter& writer, const TaskSpec& spec, ValueForm) {
   writer.value(member_of<member>(spec));
 }
 
@@ -59,7 +59,7 @@ inline constexpr OptionValue kWord = {
       reader.word(value, at, parse, words, member_of<member>(task.spec));
     },
     is_default<member>,
-    [](JsonWriter& writer, const TaskSpec& spec, Form) {
+    [](JsonWriter& writer, const TaskSpec& spec, ValueForm) {
       writer.value(to_string(member_of<member>(spec)));
     }};
 

@@ -60,7 +60,7 @@ std::string_view closest_option(std::string_view name) {
 }
 
 template <class Fits>
-void write_options(JsonWriter& writer, const TaskSpec& spec, Form form, Fits fits) {
+void write_options(JsonWriter& writer, const TaskSpec& spec, ValueForm form, Fits fits) {
   for (const TaskOption& option : task_options()) {
     if (!fits(option)) continue;
     writer.key(option.field);
@@ -109,7 +109,7 @@ json object_of(std::string_view text) {
 }
 
 void write_stored(JsonWriter& writer, const TaskSpec& spec) {
-  write_options(writer, spec, Form::stored, [&](const TaskOption& option) {
+  write_options(writer, spec, ValueForm::stored, [&](const TaskOption& option) {
     return option.kept == Kept::spec && !option.value->is_default(spec);
   });
 }
@@ -172,7 +172,7 @@ json to_json(const NewTask& task) {
   const TaskSpec& spec = task.spec;
   JsonWriter writer;
   writer.begin('{');
-  write_options(writer, spec, Form::stored, [&](const TaskOption& option) {
+  write_options(writer, spec, ValueForm::stored, [&](const TaskOption& option) {
     return option.kept != Kept::start && !option.value->is_default(spec);
   });
   writer.end('}');
@@ -191,7 +191,7 @@ json to_json(const NewTask& task) {
 
 void write_answered_spec(JsonWriter& writer, const TaskSpec& spec) {
   writer.member("command", command_line(spec));
-  write_options(writer, spec, Form::answer, [&](const TaskOption& option) {
+  write_options(writer, spec, ValueForm::answer, [&](const TaskOption& option) {
     if (option.kept != Kept::spec && option.kept != Kept::links) return false;
     return option.answered == Answered::always ||
            (option.answered == Answered::if_given && !option.value->is_default(spec));

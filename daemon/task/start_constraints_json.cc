@@ -131,7 +131,7 @@ void read_key(FieldReader& reader, const json& value, const std::string& at, New
   if (!value.contains("name")) reader.complain(at, "\"name\" is needed");
 }
 
-void write_key(JsonWriter& writer, const TaskSpec& spec, Form) {
+void write_key(JsonWriter& writer, const TaskSpec& spec, ValueForm) {
   const KeyUse& key = spec.constraints.key;
   if (key.name.empty()) return writer.null();
   writer.begin('{');
@@ -161,7 +161,7 @@ void read_unique(FieldReader& reader, const json& value, const std::string& at, 
   if (!value.contains("key")) reader.complain(at, "\"key\" is needed");
 }
 
-void write_unique(JsonWriter& writer, const TaskSpec& spec, Form) {
+void write_unique(JsonWriter& writer, const TaskSpec& spec, ValueForm) {
   const Unique& unique = spec.constraints.unique;
   if (unique.key.empty()) return writer.null();
   writer.begin('{');
@@ -193,7 +193,7 @@ void read_depends_on(FieldReader& reader, const json& value, const std::string& 
   }
 }
 
-void write_depends_on(JsonWriter& writer, const TaskSpec& spec, Form) {
+void write_depends_on(JsonWriter& writer, const TaskSpec& spec, ValueForm) {
   writer.begin('[');
   for (const Dependency& dependency : spec.constraints.depends_on) {
     writer.begin('{');

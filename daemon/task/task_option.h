@@ -16,7 +16,7 @@ namespace taskd {
 class FieldReader;
 class JsonWriter;
 
-enum class Form {
+enum class ValueForm {
   stored,  // complete, so that it can be read back
   answer,  // secrets are masked
 };
@@ -26,7 +26,7 @@ struct OptionValue {
   // `at` is the value's pointer. The reader knows who wrote it (field_reader.h).
   void (*read)(FieldReader&, const nlohmann::json& value, const std::string& at, NewTask&);
   bool (*is_default)(const TaskSpec&);
-  void (*write)(JsonWriter&, const TaskSpec&, Form);  // null: only a submit has it, a spec does not
+  void (*write)(JsonWriter&, const TaskSpec&, ValueForm);  // null: only a submit has it, a spec does not
 };
 
 // How to interpret a flag's argument. In the configuration file, only times, rates and sizes are
