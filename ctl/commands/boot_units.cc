@@ -16,7 +16,7 @@
 namespace taskd::ctl {
 namespace {
 
-constexpr int kAnswerTimeoutMs = 5000;
+constexpr int kSystemctlTimeoutMs = 5000;
 constexpr std::size_t kMaxAnswerBytes = 256;
 
 // Runs the command with its stdout in `out`; -1: it cannot start.
@@ -40,7 +40,7 @@ std::string read_to_end(int fd) {
   char buffer[kMaxAnswerBytes];
   for (;;) {
     pollfd slot{fd, POLLIN, 0};
-    const int ready = ::poll(&slot, 1, kAnswerTimeoutMs);
+    const int ready = ::poll(&slot, 1, kSystemctlTimeoutMs);
     if (ready < 0 && errno == EINTR) continue;
     const ssize_t n = ready > 0 ? ::read(fd, buffer, sizeof buffer) : -1;
     if (n < 0 && ready > 0 && errno == EINTR) continue;
