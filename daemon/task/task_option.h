@@ -26,7 +26,8 @@ struct OptionValue {
   // `at` is the value's pointer. The reader knows who wrote it (field_reader.h).
   void (*read)(FieldReader&, const nlohmann::json& value, const std::string& at, NewTask&);
   bool (*is_default)(const TaskSpec&);
-  void (*write)(JsonWriter&, const TaskSpec&, ValueForm);  // null: only a submit has it, a spec does not
+  // Null: only a submit has it, a spec does not.
+  void (*write)(JsonWriter&, const TaskSpec&, ValueForm);
 };
 
 // How to interpret a flag's argument. In the configuration file, only times, rates and sizes are
