@@ -23,7 +23,7 @@ class SubmitOptions {
   void declare(Args& args, OptionsOf verb = OptionsOf::submit);
 
   // Each throws UsageError: 64 for an invalid option, 65 for text that JSON cannot represent. Each
-  // says on stderr what it omits. The first call may read stdin.
+  // says on stderr what it omits, and reads stdin if takes_stdin(): call only one of them.
   //
   // The body of a submit: with this process's folder, environment and attributes; with --like, only
   // the changes to the other task.
@@ -33,11 +33,12 @@ class SubmitOptions {
   // Only the given options, for PATCH /v1/tasks/{id}.
   nlohmann::json to_patch(Context& context) const;
 
-  // The part of to_defaults() that identifies the tasks. Omits what is sent without an option,
-  // except the folder, and the moment that "--at 12:00" stands for today.
+  // What tells two bulk submits apart, from to_defaults(). Leaves out the values that taskctl fills
+  // in by itself (environment, umask, niceness) and the start time, since "12:00" means another
+  // moment tomorrow. Keeps the folder.
   std::string identity(nlohmann::json defaults) const;
-  // Call if the submit has its own key, so that the same command may be repeated: then an --at in
-  // the past causes only a warning.
+  // Call if repeating the submit creates nothing twice (a bulk submit): an --at in the past is then
+  // a warning, not an error.
   void set_repeatable() { is_repeatable_ = true; }
 
   // Posts `body`, with the Idempotency-Key if there is one.
@@ -88,7 +89,7 @@ class SubmitOptions {
   bool is_repeatable_ = false;
 };
 
-// Whether the body contains "--after last", which submit() resolves.
+// Whether the body contains "--after last", which the daemon resolves. A bulk submit refuses it.
 bool comes_after_last(const nlohmann::json& body);
 
 // Prints what the answer to a submit says beyond the id: that the task already existed (same unique

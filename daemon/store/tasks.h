@@ -21,6 +21,7 @@ class StoreTasks : protected StorePart {
   // A `signal` only records that somebody wants to send it; the caller sends it.
   ControlResult control(const ControlRequest& request);
   EditResult edit(const EditRequest& request);
+  // These and attempts() take no actor: the caller has checked that the user may see the task.
   // The result of the latest attempt, kept with the task.
   std::optional<TaskResult> result(TaskId id);
   std::optional<std::string> result_of(TaskId id);  // JSON
@@ -45,7 +46,8 @@ class StoreTasks : protected StorePart {
   IdRange ids_of(const Filter& filter);
   // Without its tasks; list them with a filter.
   std::optional<Workflow> workflow(const Actor& actor, WorkflowId id);
-  // Up to `limit`, fewer if they have very many tasks; newest first, all or those before an id.
+  // The newest workflows first, at most `limit`; with `before`, only those with a lower id. Returns
+  // fewer, and `more`, if they have very many tasks.
   struct Workflows {
     std::vector<Workflow> workflows;
     bool more = false;
@@ -62,8 +64,8 @@ class StoreTasks : protected StorePart {
   std::optional<TaskId> first_missing(const Actor& actor, std::span<const TaskId> ids);
   // Whether the actor sees any of these tasks.
   bool sees_any(const Actor& actor, const IdRange& ids);
-  // What a task depends on that depends on all of `ids`: arrays that lie within them as a whole,
-  // other tasks one by one. At most `limit`, in order, without `on`.
+  // The dependencies that "--after ids" stands for: an array that lies wholly within `ids` is one,
+  // any other task is one each. In order of id, at most `limit`, with `on` left unset.
   struct Upstreams {
     std::vector<Dependency> found;
     // The list ends before this task, which the actor does not see.
@@ -72,12 +74,12 @@ class StoreTasks : protected StorePart {
     std::optional<TaskId> unfinished;
   };
   Upstreams upstreams(const Actor& actor, const IdRange& ids, std::size_t limit);
-  // About the tasks in these ranges (as in Filter): how many are in each state; the first at or
-  // after an id that has not ended; how many have ended. If a range is an array, removed tasks
-  // count by how they ended.
+  // How many of the tasks in these ranges are in each state. Ranges ascend and are disjoint.
   std::map<State, std::int64_t> state_counts(const Actor& actor, const std::vector<IdRange>& ids);
+  // The first of these tasks, from id `from` on, that has not ended.
   std::optional<TaskId> first_open(const Actor& actor, const std::vector<IdRange>& ids,
                                    TaskId from);
+  // How many have ended. If a range is a whole array, its removed tasks count as they ended.
   EndedCounts count_ends(const Actor& actor, const std::vector<IdRange>& ids);
   // How many tasks in the ranges of the request's filter are in states in which the verb changes
   // nothing.

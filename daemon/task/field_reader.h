@@ -1,5 +1,5 @@
-// Reads the fields of a JSON object and collects every error, so that one answer can list them all.
-// Not thread-safe; use one reader per document.
+// Reads the fields of a JSON object and collects the errors, the first kMaxFieldErrors of them, so
+// that one answer can list them. Not thread-safe; use one reader per document.
 #pragma once
 
 #include <algorithm>
@@ -16,24 +16,27 @@
 
 namespace taskd {
 
-// Who wrote the document. In the store's own rows, null means "no value" and limits are not
-// checked, since a row outlives the limits under which it was accepted.
+// Who wrote the document. Only a request is held to upper limits, and only there null is an error;
+// elsewhere it means "no value". A row outlives the limits under which it was accepted, and an
+// answer may come from a daemon with other limits.
 enum class Source {
   request,  // a client: everything is checked
-  store,    // this program, when it stored a row
+  store,    // this program, when it stored a row: an unknown field is an error
   answer,   // a daemon, maybe a newer one: unknown fields are ignored
 };
 
-// Throughout, `at` is the JSON pointer of the value.
+// Throughout, `at` is the JSON pointer of the value. After an error, `out` keeps its value.
 class FieldReader {
  public:
   explicit FieldReader(Source source = Source::request) : source_(source) {}
   Source source() const { return source_; }
   bool has_limits() const { return source_ == Source::request; }
 
+  // Moves the errors out; call it once, at the end.
   FieldErrors take_errors() { return std::move(errors_); }
   bool ok() const { return errors_.empty(); }
 
+  // `is_type`: an error of type, not of range (FieldError::is_type).
   void complain(std::string at, std::string detail, bool is_type = false);
   // Reports `detail` unless the limit holds. Returns whether it holds or limits are not checked.
   bool limit(bool holds, const std::string& at, std::string_view detail);
@@ -79,6 +82,7 @@ class FieldReader {
     if (!found) return wrong_type(value, at, wanted);
     out = *found;
   }
+  // Milliseconds, from 0 to kMaxDurationMs.
   void duration(const nlohmann::json& value, const std::string& at, std::int64_t& out);
   void boolean(const nlohmann::json& value, const std::string& at, bool& out);
 

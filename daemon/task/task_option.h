@@ -1,6 +1,7 @@
 // The options of a task: the fields of a submit, each described once. Everything that reads,
 // writes, defaults, edits or explains an option uses the table in task_options.cc. To add an
-// option, add a member to TaskSpec (task.h), an entry to the table, and the code that acts on it.
+// option, add a member to TaskSpec or one of its structs, an entry to the table, and the code that
+// acts on it; CONTRIBUTING.md has the steps.
 #pragma once
 
 #include <array>
@@ -45,6 +46,7 @@ enum class FlagText {
   rate,       // "10/1m"
   moment,     // a point in time
   range,      // "1-100%4"
+  // The flags from here on may be repeated.
   matches,    // "1,2,timeout", collected from all occurrences
   texts,      // one per occurrence
   pairs,      // "K=V" per occurrence
@@ -72,7 +74,9 @@ enum class Kept {
   links,   // as links to other tasks
   start,   // not stored: it determines the task's first state
 };
+// Whether answers have the field: always, only if it differs from the default, or never.
 enum class Answered { always, if_given, never };
+// Whose defaults may set it.
 enum class DefaultOf { nothing, handler, queue_and_handler };
 
 struct TaskOption {
@@ -88,7 +92,8 @@ struct TaskOption {
   std::string_view why_not_edited = {};  // "" = an edit may change it
   bool in_schedule = true;               // allowed in a schedule's task
   std::string_view shown_as = {};        // heading in `taskctl show`; "" = formatted specially
-  // The value that taskctl fills in without the flag. Null JSON: none.
+  // The value that taskctl takes from its own process if the flag is missing; null JSON: none. Not
+  // thread-safe: the umask can only be read by setting it.
   nlohmann::json (*of_caller)() = nullptr;
 };
 

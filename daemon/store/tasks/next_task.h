@@ -1,5 +1,6 @@
-// Picks the task that starts next: queues that may start one take turns, and the first task in line
-// that fits the free capacity is picked.
+// The order of claims: which task starts next. Queues that may start one take turns by their
+// weights (QueueTable::turns(), limits/fair_share.h); within a queue the order is priority, then id
+// (ReadyIndex), and the first task that fits the free capacity is picked.
 //
 // A task that reaches the head of the current queue and does not fit holds a reservation across all
 // queues until it starts, another task becomes first in its queue, or its queue may start none
