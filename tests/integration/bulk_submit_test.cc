@@ -306,7 +306,7 @@ TEST_CASE("a terminal sees how far a bulk submit has come") {
   CHECK(run({"sh", "-c",
              taskctl_path() + " submit --from " + file + " --queue big > /dev/null 2> " +
                  terminal.path()},
-            {.env = {{"TASKD_SOCKET", daemon.socket()}}})
+            {.env = {{"TASKD_SOCKET", daemon.socket()}, {"TERM", "xterm"}}})
             .exit_code == 0);
   const std::string shown = terminal.shown();
   CHECK(contains(shown, "[####"));
