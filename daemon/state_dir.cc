@@ -43,7 +43,7 @@ void let_jobs_pass(const std::string& path) {
     log::info("other users may now pass through the state directory, as their jobs need to",
               {{"path", path}});
   } else {
-    log::warn("jobs of other users cannot reach their input files",
+    log::warn("jobs of other users cannot read their input files",
               {{"path", path}, {"error", std::strerror(errno)}});
   }
 }

@@ -138,7 +138,7 @@ key itself. An array with a limit of its own, such as 1-100%4, has a key of its 
   });
   if (keys.empty())
     context.say(all ? "no task has a key"
-                    : "no key has a task that is running, queued or blocked by it; --all shows "
+                    : "no key has running, queued or blocked tasks; --all shows "
                       "all keys");
   else
     print_keys(context, paint, keys);
@@ -199,7 +199,7 @@ its tasks, and a submit with --key-limit or --key-rate sets its limits again.)",
   if (!args.parse(argv, context.out)) return kExitOk;
 
   const std::string& name = one_name(words);
-  if (!limit && !rate) throw UsageError(kExitUsage, "nothing to set; give --limit or --rate");
+  if (!limit && !rate) throw UsageError(kExitUsage, "nothing to change; give --limit or --rate");
   json body = json::object();
   if (limit) body["limit"] = limit_flag("--limit", *limit);
   if (rate) body["rate"] = rate_flag("--rate", *rate);

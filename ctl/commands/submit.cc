@@ -97,7 +97,7 @@ int submit_many(Context& context, const CommonOptions& common, SubmitOptions& op
     lines.defaults.erase("argv");
   }
   if (comes_after_last(lines.defaults))
-    throw UsageError(kExitUsage, "with many tasks --after needs an id, not last");
+    throw UsageError(kExitUsage, "--after last is for a single task; with many, name an id");
   std::vector<TaskId> ids;
   if (wait) lines.ids = &ids;
   lines.prints = !(wait && json);  // it prints them once they have ended

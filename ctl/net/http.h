@@ -65,11 +65,10 @@ class ResponseParser {
 
   // Consumes all of `bytes`. Throws ProtocolError; then the parser must not be used any more.
   void feed(std::string_view bytes);
-  bool head_done() const { return state_ != State::head; }
   bool done() const { return state_ == State::done; }
   bool begun() const { return begun_; }
 
-  // Valid once head_done().
+  // Valid once the head has been read.
   int status() const { return status_; }
   // `name` must be lower case. Null if there is none.
   const std::string* header(std::string_view name) const;

@@ -28,8 +28,7 @@ void write_bytes_or_null(JsonWriter& writer, std::string_view bytes) {
   bytes.empty() ? writer.null() : write_bytes(writer, bytes);
 }
 
-// --- what it runs
-// ---------------------------------------------------------------------------------
+// --- what it runs --------------------------------------------------------------------------------
 
 void read_argv(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (!value.is_array()) return reader.wrong_type(value, at, "an array of strings");
@@ -74,8 +73,7 @@ void read_payload(FieldReader& reader, const json& value, At at, NewTask& task) 
     task.spec.payload = std::move(text);
 }
 
-// --- where it runs
-// --------------------------------------------------------------------------------
+// --- where it runs -------------------------------------------------------------------------------
 
 void read_env(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (!value.is_object()) return reader.wrong_type(value, at, "an object of strings");
@@ -164,8 +162,7 @@ void read_user(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (reader.plain(*text, at)) task.spec.user_name = *text;
 }
 
-// --- how it is listed and queued
-// ------------------------------------------------------------------
+// --- how it is listed and queued -----------------------------------------------------------------
 
 void read_priority(FieldReader& reader, const json& value, At at, NewTask& task) {
   if (value.is_number_integer()) {
@@ -194,8 +191,7 @@ void read_labels(FieldReader& reader, const json& value, At at, NewTask& task) {
   }
 }
 
-// --- when it starts
-// -------------------------------------------------------------------------------
+// --- when it starts ------------------------------------------------------------------------------
 
 void read_run_at(FieldReader& reader, const json& value, At at, NewTask& task) {
   const auto* text = reader.string(value, at);
@@ -230,8 +226,7 @@ void read_array(FieldReader& reader, const json& value, At at, NewTask& task) {
                "must have at most " + std::to_string(kMaxArrayTasks) + " tasks");
 }
 
-// --- how often it is tried, and who is notified
-// ---------------------------------------------------
+// --- how often it is tried, and who is notified --------------------------------------------------
 
 constexpr JsonField<Backoff> kBackoffFields[] = {
     {"kind",

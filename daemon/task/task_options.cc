@@ -160,7 +160,7 @@ constexpr TaskOption kOptions[] = {
      .value = &option_value::hold,
      .flags = {{{"--hold", "", T::none, "wait for `taskctl release`"}}},
      .kept = Kept::start,
-     .why_not_edited = "is not edited; there are the verbs hold and release",
+     .why_not_edited = "cannot be edited; use the verbs hold and release",
      .in_schedule = false},
     {.field = "timeout_ms",
      .type = "integer, 0 = none",
@@ -302,7 +302,7 @@ constexpr TaskOption kOptions[] = {
                  "a task for each index: 1-100, 0-99:3 (every third),\n1-100%4 (4 at once); in "
                  "TASKD_ARRAY_INDEX"}}},
      .kept = Kept::start,
-     .why_not_edited = "is not edited",
+     .why_not_edited = "cannot be edited",
      .in_schedule = false},
     {.field = "unique",
      .type = "`{\"key\":\"…\",\"for_ms\":3600000,\"while\":\"queued\" or \"active\"}` or null, "
@@ -319,7 +319,7 @@ constexpr TaskOption kOptions[] = {
                 {"--unique-for", "TIME", T::time,
                  "… and for this long after that task was submitted", "for_ms"},
                 {"--unique-while", "WHAT", T::text, "… while it is queued, or active", "while"}}},
-     .why_not_edited = "is not edited"},
+     .why_not_edited = "cannot be edited"},
     {.field = "depends_on",
      .type = "array of ids, or of objects with `on` (`\"ok\"`, `\"any\"` or `\"failed\"`) and "
              "`{\"task\":12}`, `{\"array\":12}`, `{\"array\":12,\"index\":1}` or "
@@ -335,14 +335,14 @@ constexpr TaskOption kOptions[] = {
                  "start once these tasks have ended: 12,15-20:any,\n12[3], last; an array's id "
                  "means all of it; HOW is\nok (default), any or failed"}}},
      .kept = Kept::links,
-     .why_not_edited = "is not edited; cancel the task and retry it: then it waits for nothing",
+     .why_not_edited = "cannot be edited; to drop the dependencies, cancel the task and retry it",
      .in_schedule = false},
     {.field = "on_dependency_failed",
      .type = "`\"fail\"`, `\"cancel\"` or `\"run\"`, `\"fail\"`",
      .meaning = "what happens if a dependency ends otherwise: the task fails with the reason "
-                "`dependency`, is cancelled, or runs all the same. A task is skipped if it waits "
-                "for a failure that did not happen, or for a task that was cancelled in this way: "
-                "it is cancelled even with `fail`, unless something else it waits for has failed",
+                "`dependency`, is cancelled, or runs all the same. If it waited for a failure that "
+                "did not happen, or for a task that this rule cancelled, it is skipped: cancelled, "
+                "even with `fail`, unless another of its dependencies has failed",
      .value = &kWord<&StartConstraints::on_dependency_failed, parse_on_dependency_failed,
                      kOnDependencyFailedWords>,
      .flags = {{{"--on-dependency-failed", "WHAT", T::text,

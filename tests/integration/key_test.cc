@@ -36,7 +36,7 @@ TEST_CASE("key shows what a key holds back, and sets its limits") {
   write_text(gate, "");
   for (const std::string& id : ids) CHECK(daemon.wait(id).at("state") == "succeeded");
   CHECK(daemon.ctl({"key", "list"}).err ==
-        "taskctl: no key has a task that is running, queued or blocked by it; --all shows all "
+        "taskctl: no key has running, queued or blocked tasks; --all shows all "
         "keys\n");
   CHECK(daemon.ctl_json({"key", "list"}).at("keys").empty());
   CHECK(daemon.ctl_json({"key", "list", "--all"}).at("keys").size() == 1);

@@ -204,7 +204,7 @@ int give_up_running(Transaction& transaction) {
     Finish finish{id, task.row.attempt, task.row.token.value_or(""), {}};
     finish.end.outcome = {
         OutcomeKind::lost, 0,
-        "it was running when this copy of the store was made; its end is unknown"};
+        "it was running when the store was copied; how it ended is unknown"};
     record_end(transaction, task, finish);
   }
   return static_cast<int>(running.size());
