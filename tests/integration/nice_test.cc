@@ -1,3 +1,4 @@
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <doctest/doctest.h>
 
 #include "tests/support/daemon.h"
@@ -44,4 +45,18 @@ TEST_CASE("copies and edits keep what a task yields") {
   CHECK(daemon.ctl({"queue", "set", "q", "--default", "nice=3"}).exit_code == 0);
   CHECK(daemon.shell("$T run -q q --shell nice").out == printed(daemon, 3));
   CHECK(contains(daemon.ctl({"queue", "show", "q"}).out, "nice=3"));
+}
+
+TEST_CASE("a stored niceness that no submit may have favours no task and keeps none from its end") {
+  const TestDaemon daemon;
+  const std::string too_large = daemon.submit({"--hold", "--nice", "3", "--shell", "nice"});
+  const std::string negative = daemon.submit({"--hold", "--nice", "4", "--shell", "nice"});
+  SQLite::Database(daemon.state_dir() + "/taskctl.db", SQLite::OPEN_READWRITE, 5000)
+      .exec("UPDATE task_specs SET spec = replace(spec, '\"nice\":3', '\"nice\":300');"
+            "UPDATE task_specs SET spec = replace(spec, '\"nice\":4', '\"nice\":-4')");
+  REQUIRE(daemon.ctl({"release", too_large, negative}).exit_code == 0);
+  CHECK(daemon.wait(too_large).at("state") == "succeeded");
+  CHECK(daemon.ctl({"logs", too_large}).out == "19\n");
+  CHECK(daemon.wait(negative).at("state") == "failed");
+  CHECK(contains(daemon.ctl({"show", negative}).out, "nice"));
 }

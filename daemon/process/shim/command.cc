@@ -199,7 +199,8 @@ int open_stdin(const char* path) {
   return ::dup2(file.get(), STDIN_FILENO) == STDIN_FILENO ? 0 : errno;
 }
 
-// Never below the daemon's own value: that would take a privilege.
+// Never goes below the daemon's own value, which would take a privilege. The kernel cuts off what is
+// above kMaxNice.
 bool yield_processor(int nice) {
   return nice <= ::getpriority(PRIO_PROCESS, 0) || ::setpriority(PRIO_PROCESS, 0, nice) == 0;
 }

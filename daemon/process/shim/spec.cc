@@ -30,7 +30,7 @@ bool is_sane(const SpecHeader& header) {
          header.body_bytes <= kMaxSpecBytes && header.argc > 0 && header.argc <= kMaxSpecStrings &&
          header.envc <= kMaxSpecStrings && header.groups <= kMaxSpecGroups &&
          header.groups * sizeof(gid_t) <= header.body_bytes && header.timeout_ms >= 0 &&
-         header.process.umask <= 0777 && header.process.nice <= kMaxNice && header.grace_ms >= 0 && header.output_cap_bytes >= 4;
+         header.process.umask <= 0777 && header.grace_ms >= 0 && header.output_cap_bytes >= 4;
 }
 
 // Hands out the strings that follow each other in [at, end).
