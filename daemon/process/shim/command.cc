@@ -199,7 +199,7 @@ int open_stdin(const char* path) {
   return ::dup2(file.get(), STDIN_FILENO) == STDIN_FILENO ? 0 : errno;
 }
 
-// Never goes below the daemon's own value, which would take a privilege. The kernel cuts off what is
+// Never goes below the daemon's own value, which would take a privilege. The kernel cuts off values
 // above kMaxNice.
 bool yield_processor(int nice) {
   return nice <= ::getpriority(PRIO_PROCESS, 0) || ::setpriority(PRIO_PROCESS, 0, nice) == 0;
